@@ -1,0 +1,1 @@
+//! The only glue between RADIUS and the rules: pure.

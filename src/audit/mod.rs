@@ -1,0 +1,1 @@
+//! The chain of records that says who did what.

@@ -1,0 +1,1 @@
+//! mfactl: arguments, client, output.

@@ -1,0 +1,1 @@
+//! Order, batch, make durable, answer: the only writer.

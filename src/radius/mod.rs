@@ -1,0 +1,1 @@
+//! RADIUS bytes and typed packets, both ways: pure.

@@ -1,0 +1,1 @@
+//! Front ends: sockets and bytes, no decisions.

@@ -1,0 +1,1 @@
+//! What lasts: the store contract and its implementations.

@@ -1,0 +1,1 @@
+//! One-time codes, one file a kind: pure.
