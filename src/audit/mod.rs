@@ -1,1 +1,3 @@
 //! The chain of records that says who did what.
+
+pub mod chain;

@@ -1,1 +1,285 @@
-//! What lasts: the store contract and its implementations.
+//! What lasts: the store contract.
+//!
+//! The unit is one [`Change`]: one or several writes, nearly always to one user record, and the
+//! audit events of it. [`Commit::commit`] makes a batch of changes durable with one sync and says
+//! of each whether it was committed or met a record that somebody else had changed; all or nothing
+//! within a change. What it returns `Ok` for is on stable storage. Any error means that nothing may
+//! be accepted: the outcome is unknown or nothing was written, and the store must be opened anew.
+//!
+//! A user record is kept in two parts under one revision: the profile (JSON, with index columns)
+//! and the auth state (one small binary row that a sign-in overwrites). The rules see one
+//! [`UserRecord`]; the store splits it.
+
+use std::sync::Arc;
+
+use crate::domain::event::{Event, Origin};
+use crate::domain::token_record::HardwareToken;
+use crate::domain::user::{AuthState, Profile, UserId, UserRecord};
+use crate::time::{Now, Timestamp};
+
+/// Names a record. A new kind of record is a new key, not a new method.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A person.
+    User(UserId),
+    /// A hardware token without an owner.
+    Hardware(String),
+}
+
+/// The new content of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// A person. The new revision is `auth.revision`.
+    User {
+        /// The profile, if it changed.
+        profile: Option<Arc<Profile>>,
+        /// The auth state.
+        auth: AuthState,
+    },
+    /// A hardware token without an owner.
+    Hardware(HardwareToken),
+}
+
+/// One record of a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// Which.
+    pub key: Key,
+    /// The revision it was judged on; none: it must not exist. Hardware tokens have revision 1.
+    pub expected: Option<u64>,
+    /// The new content; none deletes it.
+    pub body: Option<Body>,
+}
+
+/// All or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Records written or deleted; may be empty for a Reject that only leaves an audit record.
+    pub writes: Vec<Write>,
+    /// Who, from where, in answer to what.
+    pub origin: Origin,
+    /// Audit events, in order.
+    pub events: Vec<Event>,
+    /// When it was judged.
+    pub at: Now,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Durable; the sequence numbers of its first and last audit record.
+    Committed {
+        /// First.
+        first_seq: u64,
+        /// Last.
+        last_seq: u64,
+    },
+    /// A record had another revision, or a unique name or serial is taken: judge again.
+    Conflict,
+}
+
+/// The writing side. One owner, one thread.
+pub trait Commit: Send {
+    /// Makes the batch durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing of the batch may be answered with success.
+    fn commit(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Work for idle moments: moves the write-ahead log into the main file, writes a checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError`], as for a commit.
+    fn idle(&mut self, now: Now) -> Result<(), StoreError>;
+
+    /// Sequence number that the next audit record will get.
+    fn next_seq(&self) -> u64;
+}
+
+/// The reading side, for any thread.
+pub trait Read: Send + Sync {
+    /// The person with this canonical name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError>;
+
+    /// The person with this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn user(&self, id: UserId) -> Result<Option<UserRecord>, StoreError>;
+
+    /// The owner of the token with this id (`T-8F3K2` text) or serial.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn user_by_token(&self, id_or_serial: &str) -> Result<Option<UserRecord>, StoreError>;
+
+    /// The hardware token without an owner of this serial.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn hardware(&self, serial: &str) -> Result<Option<HardwareToken>, StoreError>;
+
+    /// All hardware tokens without an owner after `cursor`, by serial, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn hardware_list(&self, cursor: &str, limit: usize) -> Result<Vec<HardwareToken>, StoreError>;
+
+    /// People after `cursor`, by name, at most `limit`, that the coarse filter lets through; the
+    /// caller filters further.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find(
+        &self,
+        filter: &Find,
+        cursor: &str,
+        limit: usize,
+    ) -> Result<Vec<UserRecord>, StoreError>;
+
+    /// Counts for status and seats.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Audit records that match, in order of their numbers (newest first if `newest_first`), at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError>;
+
+    /// Last audit sequence number, 0 if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn last_seq(&self) -> Result<u64, StoreError>;
+
+    /// A value of the small table of the store's own facts (schema, fences, gateway switches).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Proves that the store can be read right now; what the watchdog waits for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// What a search can be narrowed to inside the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Find {
+    /// Part of name, display name, e-mail or phone, whatever the case.
+    pub text: Option<String>,
+    /// The text is the whole login name.
+    pub exact: bool,
+    /// Only locked people.
+    pub locked: bool,
+    /// Only people in one of these states; empty: all.
+    pub states: Vec<crate::domain::user::UserState>,
+    /// Only people with a grant that is not over.
+    pub passthrough: bool,
+}
+
+/// Which audit records are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// About this person.
+    pub user: Option<UserId>,
+    /// Name is this or begins with this and a dot.
+    pub event: Option<String>,
+    /// By this operator's login name.
+    pub actor: Option<String>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Of this request (command id, or digest in hexadecimal).
+    pub request: Option<String>,
+    /// Of this gateway.
+    pub gateway: Option<String>,
+    /// Of this attempt.
+    pub attempt: Option<String>,
+    /// Only numbers above.
+    pub after_seq: u64,
+    /// Only numbers below; 0: no bound.
+    pub before_seq: u64,
+    /// Newest first.
+    pub newest_first: bool,
+}
+
+/// An audit record as it lies in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAudit {
+    /// Its number.
+    pub seq: u64,
+    /// The record: one line of JSON without the line end.
+    pub body: Vec<u8>,
+    /// SHA-256 over the hash before it and the body.
+    pub hash: [u8; 32],
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All people.
+    pub users: u64,
+    /// Those who count a seat.
+    pub seats: u64,
+    /// Those who are locked.
+    pub locked: u64,
+    /// Those locked for a blocked PIN.
+    pub pin_blocked: u64,
+    /// By state, in the order of [`crate::domain::user::UserState::ALL`].
+    pub by_state: [u64; 9],
+    /// Octets of the files.
+    pub octets: u64,
+}
+
+/// What can go wrong below the rules.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system or database refused; with the path.
+    #[error("{doing} {path}: {detail}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file.
+        path: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// A commit was sent and its result is not known.
+    #[error("the result of a commit is not known: {0}")]
+    Unknown(String),
+    /// A commit failed before; the store answers nothing until it is opened anew.
+    #[error("the store is closed after a failed commit: {0}")]
+    Poisoned(String),
+    /// A stored value is not what this version can read.
+    #[error("{what} cannot be read: {detail}")]
+    Corrupt {
+        /// Which record.
+        what: String,
+        /// Why.
+        detail: String,
+    },
+    /// The store was written by a newer mfad.
+    #[error("the store has schema {found}, this mfad knows up to {known}")]
+    Newer {
+        /// In the store.
+        found: u32,
+        /// In the program.
+        known: u32,
+    },
+    /// Another mfad has it open.
+    #[error("{0} is in use by another mfad")]
+    InUse(String),
+    /// The master key does not open it.
+    #[error("this key does not open this store")]
+    Sealed,
+}

@@ -1,0 +1,389 @@
+//! Every change an operator can ask for, parsed: the whole write side of the control interface.
+//!
+//! A [`Command`] is complete and well-formed when it exists; whether it may be carried out is
+//! decided by [`apply`](self) on the newest record, inside the writer. What must be random, hashed
+//! or sealed for it is made outside and comes in as [`Prepared`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::action::Action;
+use super::sealed::Sealed;
+use super::token_record::{RecoveryHash, TokenKind};
+use super::user::{UserId, UserState};
+use crate::secret::SecretBytes;
+use crate::time::Timestamp;
+use crate::token::{Otp, OtpCode, TokenId};
+
+/// Which token a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenRef {
+    /// `T-8F3K2`.
+    Id(TokenId),
+    /// The serial of a hardware token.
+    Serial(String),
+    /// `alice/totp`: the one token of that kind of that user.
+    OfUser(String, TokenKind),
+}
+
+/// A change to one person or token.
+pub enum Command {
+    /// A new person in state New Credential.
+    UserAdd(NewUser),
+    /// Name, contacts, set, language, label, notes, protection; what is none stays.
+    UserEdit {
+        /// Canonical login name.
+        user: String,
+        /// What to change.
+        edit: Box<UserEdit>,
+    },
+    /// The person goes; the audit log remembers.
+    UserDelete {
+        /// Canonical login name.
+        user: String,
+    },
+    /// Locked by an operator.
+    UserLock {
+        /// Canonical login name.
+        user: String,
+        /// Ends by itself then.
+        until: Option<Timestamp>,
+    },
+    /// The lock and the soft counters go.
+    UserUnlock {
+        /// Canonical login name.
+        user: String,
+        /// Lifts a PIN block as well.
+        with_pin: bool,
+    },
+    /// Another lifecycle state.
+    UserSetState {
+        /// Canonical login name.
+        user: String,
+        /// The state wanted.
+        state: UserState,
+        /// Steady even without a usable token.
+        force: bool,
+    },
+    /// Out of Deactivated.
+    UserReactivate {
+        /// Canonical login name.
+        user: String,
+    },
+    /// Soft counters to zero.
+    CountersClear {
+        /// Canonical login name.
+        user: String,
+    },
+
+    /// A new token, or one from the hardware pool.
+    TokenAdd(Box<NewToken>),
+    /// The first code of a pending token.
+    TokenConfirm {
+        /// Which.
+        token: TokenRef,
+        /// The code its device shows.
+        code: OtpCode,
+    },
+    /// A code without a login.
+    TokenTest {
+        /// Which.
+        token: TokenRef,
+        /// The code its device shows.
+        code: OtpCode,
+        /// Disabled and locked tokens as well.
+        anyway: bool,
+    },
+    /// Two codes in a row.
+    TokenResync {
+        /// Which.
+        token: TokenRef,
+        /// The code shown first.
+        first: OtpCode,
+        /// The code shown next.
+        second: OtpCode,
+    },
+    /// The lock of one token goes.
+    TokenUnlock {
+        /// Which.
+        token: TokenRef,
+    },
+    /// Switched off.
+    TokenDisable {
+        /// Which.
+        token: TokenRef,
+        /// On again by itself then.
+        until: Option<Timestamp>,
+        /// Even if it is the last one.
+        force: bool,
+    },
+    /// Switched on.
+    TokenEnable {
+        /// Which.
+        token: TokenRef,
+    },
+    /// Gone with its secret.
+    TokenDelete {
+        /// Which.
+        token: TokenRef,
+        /// Even if it is the last one.
+        force: bool,
+    },
+    /// Back into the pool of hardware tokens.
+    HwUnassign {
+        /// Printed on it.
+        serial: String,
+        /// Even if it is the last one.
+        force: bool,
+    },
+    /// The QR code of a pending token is shown once more.
+    EnrollQr {
+        /// Canonical login name.
+        user: String,
+        /// Which pending token, if there are several.
+        token: Option<TokenRef>,
+        /// Where it goes: `terminal`, `png`, `svg` or `uri`.
+        channel: String,
+    },
+    /// A new set of recovery codes; the old set is void.
+    RecoveryIssue {
+        /// Canonical login name.
+        user: String,
+    },
+    /// All recovery codes are void.
+    RecoveryRevoke {
+        /// Canonical login name.
+        user: String,
+    },
+
+    /// The old PIN works again.
+    PinUnblock {
+        /// Canonical login name.
+        user: String,
+    },
+    /// A new PIN.
+    PinReset {
+        /// Canonical login name.
+        user: String,
+        /// The PIN; none: mfad makes one.
+        pin: Option<SecretBytes>,
+        /// The person need not change it.
+        keep: bool,
+    },
+    /// No PIN any more.
+    PinClear {
+        /// Canonical login name.
+        user: String,
+    },
+    /// A new local password.
+    PasswordSet {
+        /// Canonical login name.
+        user: String,
+        /// The password; none: mfad makes one.
+        password: Option<SecretBytes>,
+    },
+    /// No local password any more.
+    PasswordClear {
+        /// Canonical login name.
+        user: String,
+    },
+
+    /// No code needed for a while.
+    PassthroughEnable {
+        /// Canonical login name.
+        user: String,
+        /// Begins then; none: now.
+        from: Option<Timestamp>,
+        /// Ends when.
+        end: PassthroughEnd,
+        /// Gateways; empty: all that allow it.
+        gateways: Vec<String>,
+    },
+    /// Prolongs what there is.
+    PassthroughRenew {
+        /// Canonical login name.
+        user: String,
+    },
+    /// Ends all grants of the person.
+    PassthroughDisable {
+        /// Canonical login name.
+        user: String,
+    },
+}
+
+/// How the end of a grant was stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassthroughEnd {
+    /// Not at all: the configured length.
+    Default,
+    /// So long from its beginning.
+    For(Duration),
+    /// At this instant.
+    Until(Timestamp),
+}
+
+/// What `user add` states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewUser {
+    /// Canonical login name.
+    pub user: String,
+    /// Name of the person.
+    pub display_name: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+    /// Name of the authentication set.
+    pub set: Option<String>,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Only an admin may weaken the sign-in.
+    pub protected: bool,
+}
+
+/// What `user edit` changes; none leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserEdit {
+    /// Name of the person.
+    pub display_name: Option<String>,
+    /// Main e-mail address; empty removes it.
+    pub email: Option<String>,
+    /// Main phone number; empty removes it.
+    pub phone: Option<String>,
+    /// Name of the authentication set; empty: the default one.
+    pub set: Option<String>,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Label for lists.
+    pub role_label: Option<String>,
+    /// Free text.
+    pub notes: Option<String>,
+    /// Only an admin may weaken the sign-in; changing it is an admin's.
+    pub protected: Option<bool>,
+}
+
+/// What `token add` states.
+pub struct NewToken {
+    /// Canonical login name of the owner.
+    pub user: String,
+    /// Kind: hotp or totp.
+    pub kind: TokenKind,
+    /// Algorithm, digits, period.
+    pub otp: Otp,
+    /// Serial of a hardware token.
+    pub serial: Option<String>,
+    /// The seed of a hardware token; none: from the pool by serial, or made by mfad.
+    pub seed: Option<SecretBytes>,
+    /// Take a seed of fewer than 16 octets.
+    pub weak: bool,
+    /// First counter of an event based token.
+    pub counter: u64,
+    /// First instant at which it no longer counts.
+    pub expires: Option<Timestamp>,
+    /// Free text.
+    pub description: String,
+    /// The operator has seen the proof.
+    pub trusted: bool,
+    /// The code the device shows, as proof.
+    pub confirm: Option<OtpCode>,
+}
+
+/// What is random, hashed or sealed for a command, made before it is judged.
+#[derive(Default)]
+pub struct Prepared {
+    /// Id for a new user.
+    pub user_id: Option<UserId>,
+    /// Id for a new token.
+    pub token_id: Option<TokenId>,
+    /// The sealed seed of a new token, or that of a hardware token resealed for its new place.
+    pub seed: Option<Sealed>,
+    /// The clear seed, for the QR code and for confirming.
+    pub clear_seed: Option<SecretBytes>,
+    /// The sealed hash of a new PIN or password, made for [`Prepared::for_user`].
+    pub hash: Option<Sealed>,
+    /// The user whose id is part of that seal.
+    pub for_user: Option<UserId>,
+    /// Keyed hashes of new recovery codes.
+    pub recovery: Vec<RecoveryHash>,
+    /// The hardware token of that serial in the pool.
+    pub pool: Option<super::token_record::HardwareToken>,
+    /// Counted users (all but Deactivated).
+    pub seats_used: u64,
+    /// What is shown once: PIN, password, recovery codes, otpauth URI.
+    pub reveal: Option<Reveal>,
+}
+
+/// A secret that the answer to a command shows once.
+pub enum Reveal {
+    /// A generated PIN.
+    Pin(SecretBytes),
+    /// A generated password.
+    Password(SecretBytes),
+    /// Recovery codes, one a line.
+    RecoveryCodes(SecretBytes),
+    /// An otpauth URI; `mfactl` draws the QR code from it.
+    OtpauthUri(SecretBytes),
+}
+
+/// The answer to a command that was carried out (or would be, in a dry run).
+pub struct Done {
+    /// Nothing was changed because it was already so.
+    pub unchanged: bool,
+    /// What is so now, one sentence, with the person's current state.
+    pub message: String,
+    /// Facts an operator should know, one line each: a label and a text.
+    pub notes: Vec<(&'static str, String)>,
+    /// The command that takes it back.
+    pub undo: Option<String>,
+    /// The user it was about, as it is now.
+    pub user: Option<Arc<str>>,
+    /// The user's current state.
+    pub state: Option<&'static str>,
+    /// The user's revision.
+    pub revision: Option<u64>,
+    /// The token it was about.
+    pub token: Option<TokenId>,
+    /// Further facts for scripts.
+    pub data: Vec<(&'static str, Value)>,
+    /// What is shown once.
+    pub reveal: Option<Reveal>,
+}
+
+impl Command {
+    /// The row of the role table it stands in.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::UserAdd(_) => Action::UserAdd,
+            Self::UserEdit { .. } => Action::UserEdit,
+            Self::UserDelete { .. } => Action::UserDelete,
+            Self::UserLock { .. } => Action::UserLock,
+            Self::UserUnlock { .. } => Action::UserUnlock,
+            Self::UserSetState { .. } => Action::UserSetState,
+            Self::UserReactivate { .. } => Action::UserReactivate,
+            Self::CountersClear { .. } => Action::LockClearCounters,
+            Self::TokenAdd(_) => Action::TokenAdd,
+            Self::TokenConfirm { .. } => Action::TokenConfirm,
+            Self::TokenTest { .. } => Action::TokenTest,
+            Self::TokenResync { .. } => Action::TokenResync,
+            Self::TokenUnlock { .. } => Action::TokenUnlock,
+            Self::TokenDisable { .. } => Action::TokenDisable,
+            Self::TokenEnable { .. } => Action::TokenEnable,
+            Self::TokenDelete { .. } => Action::TokenDelete,
+            Self::HwUnassign { .. } => Action::HwUnassign,
+            Self::EnrollQr { .. } => Action::EnrollQr,
+            Self::RecoveryIssue { .. } => Action::RecoveryIssue,
+            Self::RecoveryRevoke { .. } => Action::RecoveryRevoke,
+            Self::PinUnblock { .. } => Action::PinUnblock,
+            Self::PinReset { .. } => Action::PinReset,
+            Self::PinClear { .. } => Action::PinClear,
+            Self::PasswordSet { .. } => Action::PasswordSet,
+            Self::PasswordClear { .. } => Action::PasswordClear,
+            Self::PassthroughEnable { .. } => Action::PassthroughEnable,
+            Self::PassthroughRenew { .. } => Action::PassthroughRenew,
+            Self::PassthroughDisable { .. } => Action::PassthroughDisable,
+        }
+    }
+}

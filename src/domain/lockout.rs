@@ -1,0 +1,88 @@
+//! Lockout: which failures count where, and what they bring about (domain rules 8).
+//!
+//! | counter | raised by | cleared by |
+//! |---|---|---|
+//! | C1 PIN failures | a wrong PIN whose code was right | right PIN, unblock, reset |
+//! | C2 token soft | a wrong code that can only be this token's | success, token unlock, resync, user unlock |
+//! | C3 user soft | every failure | complete success, unlock, idle window |
+//! | C4 total, per token and user | as C2 / wrong codes of no single token | only success or re-enrolment |
+//!
+//! C1 is looked at before C3, so a failure that reaches both leaves a lock whose reason is the PIN,
+//! and unblocking it clears both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// Why a user is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LockReason {
+    /// Too many failures.
+    Failures,
+    /// Too many wrong PINs.
+    PinBlocked,
+    /// An operator.
+    Operator,
+}
+
+impl LockReason {
+    /// The word for it on screens, in filters and in the audit log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failures => "Failures",
+            Self::PinBlocked => "PinBlocked",
+            Self::Operator => "Operator",
+        }
+    }
+}
+
+/// Account Lockout: the overlay that refuses a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Locked Date.
+    pub since: Timestamp,
+    /// Lock Reason.
+    pub reason: LockReason,
+    /// The operator who did it; none: mfad.
+    pub by: Option<Arc<str>>,
+    /// Ends by itself then; none: until unlocked.
+    pub auto_until: Option<Timestamp>,
+    /// The operator's words, or the gateway through which the last failure came.
+    pub note: Arc<str>,
+    /// C3 when it was locked.
+    pub count: u32,
+}
+
+/// Thresholds of domain rules 8.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockoutPolicy {
+    /// C3 that locks the user; 0: never.
+    pub user_max_failures: u32,
+    /// How long such a lock lasts; zero: until unlocked.
+    pub user_duration: Duration,
+    /// Idle time after which C3 starts anew; zero: never.
+    pub user_window: Duration,
+    /// C2 that locks a token.
+    pub token_max_failures: u32,
+    /// How long such a lock lasts; zero: until an operator acts.
+    pub token_duration: Duration,
+    /// C4 that ends a token.
+    pub hard_cap: u32,
+    /// What the hard cap does to it.
+    pub hard_action: HardAction,
+}
+
+/// What happens to a token at the hard cap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HardAction {
+    /// Locked for good; shown and kept.
+    #[default]
+    Lock,
+    /// Made obsolete, its secret erased.
+    Obsolete,
+}

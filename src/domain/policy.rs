@@ -1,0 +1,210 @@
+//! What configuration decides: the site's rules, and one block for each gateway.
+//!
+//! Both are checked values: `config/` builds them or reports every problem at once, so the rules
+//! never meet a combination that the manual calls an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::lockout::LockoutPolicy;
+use super::passthrough::PassthroughPolicy;
+use super::pin::PinPolicy;
+use super::token_record::TokenKind;
+
+/// The site's rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Thresholds and durations of lockout.
+    pub lockout: LockoutPolicy,
+    /// What a PIN must be like.
+    pub pin: PinPolicy,
+    /// Limits of temporary passthrough.
+    pub passthrough: PassthroughPolicy,
+    /// HOTP: counters looked at ahead of the stored one.
+    pub hotp_look_ahead: u64,
+    /// HOTP: counters searched by a resync.
+    pub hotp_resync_window: u64,
+    /// TOTP: steps before and after the present one.
+    pub totp_window_steps: u64,
+    /// TOTP: steps before and after searched by a resync.
+    pub totp_resync_window_steps: u64,
+    /// A recovery code may stand in for any token.
+    pub recovery_allow_login: bool,
+    /// Codes in a recovery set.
+    pub recovery_count: u32,
+    /// Tokens a person may have, obsolete ones not counted.
+    pub tokens_max_per_user: usize,
+    /// Counted users allowed; 0: no limit.
+    pub seats_limit: u64,
+    /// Issuer in otpauth URIs.
+    pub issuer: String,
+    /// Kinds of token that may be added and used.
+    pub enabled_kinds: Vec<TokenKind>,
+    /// Authentication sets by name: one group of kinds each in this version.
+    pub sets: Vec<(String, Vec<TokenKind>)>,
+    /// The set of a user who names none.
+    pub default_set: String,
+    /// Any audited read by an operator of another person's log is itself recorded.
+    pub audit_reads: bool,
+}
+
+impl Policy {
+    /// The kinds of the group that `set` (none: the default one) asks for.
+    #[must_use]
+    pub fn set(&self, set: Option<&str>) -> &[TokenKind] {
+        let name = set.unwrap_or(&self.default_set);
+        self.sets
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or(&[], |(_, kinds)| kinds)
+    }
+}
+
+/// Who checks the first factor at a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FirstFactorBy {
+    /// The gateway itself, before it asks mfad.
+    Gateway,
+    /// mfad, against the user's PIN.
+    Pin,
+    /// mfad, against the user's local password.
+    Local,
+    /// Nobody: the code alone lets a person in.
+    None,
+}
+
+impl FirstFactorBy {
+    /// The word for it in configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Pin => "pin",
+            Self::Local => "local",
+            Self::None => "none",
+        }
+    }
+}
+
+/// What the first packet carries in User-Password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PasscodeForm {
+    /// The code.
+    #[serde(rename = "otp")]
+    Otp,
+    /// The PIN, then the code.
+    #[serde(rename = "pin+otp")]
+    PinOtp,
+    /// The password, then the code.
+    #[serde(rename = "password+otp")]
+    PasswordOtp,
+    /// The password, a comma, the code.
+    #[serde(rename = "password,otp")]
+    PasswordCommaOtp,
+}
+
+impl PasscodeForm {
+    /// The word for it in configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Otp => "otp",
+            Self::PinOtp => "pin+otp",
+            Self::PasswordOtp => "password+otp",
+            Self::PasswordCommaOtp => "password,otp",
+        }
+    }
+}
+
+/// What a name that mfad does not know, or a person without a token, gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// Access-Reject.
+    #[default]
+    Reject,
+    /// Access-Accept if the first factor is verified.
+    Passthrough,
+}
+
+/// One VPN gateway and its policy block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewayPolicy {
+    /// Name in the configuration.
+    pub name: Arc<str>,
+    /// Who checks the first factor.
+    pub first_factor: FirstFactorBy,
+    /// What the first packet carries.
+    pub passcode: PasscodeForm,
+    /// Answer to a name that is not known.
+    pub unknown_user: Otherwise,
+    /// Answer to a person who has no proven token.
+    pub unenrolled: Otherwise,
+    /// Passthrough grants count here.
+    pub allow_passthrough: bool,
+    /// Kinds of token accepted here; none: all.
+    pub allowed_kinds: Option<Vec<TokenKind>>,
+    /// Rejects say why (M02..M08); only where the gateway has checked the password.
+    pub helpful: bool,
+    /// Accepts may carry M09..M11.
+    pub show_accept_message: bool,
+    /// Domains and realms cut off the typed name.
+    pub strip_domain: Vec<String>,
+    /// The same code is accepted once more within this time; zero: never.
+    pub same_code_grace: Duration,
+    /// Time from receipt to leaving of every Reject.
+    pub reject_delay: Duration,
+    /// What cannot be decided is answered with Reject instead of silence.
+    pub reject_on_internal_error: bool,
+}
+
+/// The defaults of the manual; configuration changes single values.
+impl Default for Policy {
+    fn default() -> Self {
+        let day = 24 * 3600;
+        Self {
+            lockout: LockoutPolicy {
+                user_max_failures: 5,
+                user_duration: Duration::ZERO,
+                user_window: Duration::ZERO,
+                token_max_failures: 10,
+                token_duration: Duration::from_secs(900),
+                hard_cap: 100,
+                hard_action: super::lockout::HardAction::Lock,
+            },
+            pin: PinPolicy {
+                max_failures: 5,
+                block_duration: Duration::ZERO,
+                block_locks_account: true,
+                min_length: 6,
+                max_length: 12,
+                charset: super::pin::Charset::Digits,
+                admin_reset_must_change: true,
+            },
+            passthrough: PassthroughPolicy {
+                duration: Duration::from_secs(7 * day),
+                max_duration: Duration::from_secs(7 * day),
+                max_renewals: 3,
+                warn_before: Duration::from_secs(day),
+                end_on_enrol: true,
+                end_on_token_use: false,
+            },
+            hotp_look_ahead: 10,
+            hotp_resync_window: 1000,
+            totp_window_steps: 1,
+            totp_resync_window_steps: 20,
+            recovery_allow_login: true,
+            recovery_count: 10,
+            tokens_max_per_user: 10,
+            seats_limit: 0,
+            issuer: "mfad".to_owned(),
+            enabled_kinds: TokenKind::ALL.to_vec(),
+            sets: vec![("default".to_owned(), vec![TokenKind::Totp, TokenKind::Hotp])],
+            default_set: "default".to_owned(),
+            audit_reads: false,
+        }
+    }
+}

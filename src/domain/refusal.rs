@@ -1,0 +1,206 @@
+//! A command that may not be carried out: one code for scripts, and what a person needs to know.
+//!
+//! A refusal is decided by the rules, so the rules also say why and what would work now; `mfactl`
+//! only lays the lines out. A suggestion in [`Refusal::tries`] is a complete command that the same
+//! operator could run next.
+
+use std::fmt;
+
+/// The named errors of the control interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// Bad argument.
+    Arg,
+    /// Role too low.
+    Perm,
+    /// No such user.
+    NoUser,
+    /// No such token.
+    NoToken,
+    /// Already there.
+    Exists,
+    /// Not possible in this state.
+    State,
+    /// This kind of token cannot do it.
+    Type,
+    /// Refused by a configured rule.
+    Policy,
+    /// The code is wrong.
+    Otp,
+    /// No free seat.
+    Seats,
+    /// The last token a person can sign in with; needs `--force`.
+    LastToken,
+    /// No PIN is blocked.
+    NotBlocked,
+    /// Not locked.
+    NotLocked,
+    /// Somebody changed the record since.
+    Conflict,
+    /// Not durable, nothing changed.
+    Store,
+    /// Too much at once.
+    Busy,
+    /// No master key.
+    Sealed,
+}
+
+impl Code {
+    /// All codes.
+    pub const ALL: [Self; 17] = [
+        Self::Arg,
+        Self::Perm,
+        Self::NoUser,
+        Self::NoToken,
+        Self::Exists,
+        Self::State,
+        Self::Type,
+        Self::Policy,
+        Self::Otp,
+        Self::Seats,
+        Self::LastToken,
+        Self::NotBlocked,
+        Self::NotLocked,
+        Self::Conflict,
+        Self::Store,
+        Self::Busy,
+        Self::Sealed,
+    ];
+
+    /// `E_NOTLOCKED`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arg => "E_ARG",
+            Self::Perm => "E_PERM",
+            Self::NoUser => "E_NOUSER",
+            Self::NoToken => "E_NOTOKEN",
+            Self::Exists => "E_EXISTS",
+            Self::State => "E_STATE",
+            Self::Type => "E_TYPE",
+            Self::Policy => "E_POLICY",
+            Self::Otp => "E_OTP",
+            Self::Seats => "E_SEATS",
+            Self::LastToken => "E_LAST_TOKEN",
+            Self::NotBlocked => "E_NOTBLOCKED",
+            Self::NotLocked => "E_NOTLOCKED",
+            Self::Conflict => "E_CONFLICT",
+            Self::Store => "E_STORE",
+            Self::Busy => "E_BUSY",
+            Self::Sealed => "E_SEALED",
+        }
+    }
+
+    /// The last part of the varlink error name: `NotLocked` of `org.mfad.NotLocked`.
+    #[must_use]
+    pub const fn varlink(self) -> &'static str {
+        match self {
+            Self::Arg => "Argument",
+            Self::Perm => "Permission",
+            Self::NoUser => "NoUser",
+            Self::NoToken => "NoToken",
+            Self::Exists => "Exists",
+            Self::State => "State",
+            Self::Type => "Type",
+            Self::Policy => "Policy",
+            Self::Otp => "Otp",
+            Self::Seats => "Seats",
+            Self::LastToken => "LastToken",
+            Self::NotBlocked => "NotBlocked",
+            Self::NotLocked => "NotLocked",
+            Self::Conflict => "Conflict",
+            Self::Store => "Store",
+            Self::Busy => "Busy",
+            Self::Sealed => "Sealed",
+        }
+    }
+
+    /// The exit status of `mfactl` (sysexits).
+    #[must_use]
+    pub const fn exit(self) -> u8 {
+        match self {
+            Self::Arg => 64,
+            Self::Perm => 77,
+            Self::NoUser | Self::NoToken => 67,
+            Self::Store | Self::Busy | Self::Sealed => 75,
+            Self::Exists
+            | Self::State
+            | Self::Type
+            | Self::Policy
+            | Self::Otp
+            | Self::Seats
+            | Self::LastToken
+            | Self::NotBlocked
+            | Self::NotLocked
+            | Self::Conflict => 1,
+        }
+    }
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The name for scripts.
+    pub code: Code,
+    /// What did not happen, in the operator's words.
+    pub what: String,
+    /// The fact that decided it.
+    pub why: Option<String>,
+    /// Commands that would work now.
+    pub tries: Vec<String>,
+    /// Something outside `mfactl`.
+    pub doing: Option<String>,
+    /// The role or group that is missing.
+    pub need: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal with its first line.
+    #[must_use]
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            why: None,
+            tries: Vec::new(),
+            doing: None,
+            need: None,
+        }
+    }
+
+    /// Adds the fact that decided it.
+    #[must_use]
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// Adds a command that would work now.
+    #[must_use]
+    pub fn try_next(mut self, command: impl Into<String>) -> Self {
+        self.tries.push(command.into());
+        self
+    }
+
+    /// Adds something to do outside `mfactl`.
+    #[must_use]
+    pub fn doing(mut self, doing: impl Into<String>) -> Self {
+        self.doing = Some(doing.into());
+        self
+    }
+
+    /// Adds the role or group that is missing.
+    #[must_use]
+    pub fn need(mut self, need: impl Into<String>) -> Self {
+        self.need = Some(need.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.what)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,118 @@
+//! What the rules know of a seal: an opaque string, and where it belongs.
+//!
+//! Seeds and hashes are encrypted by [`crate::store::seal`]; the rules only move them about. The
+//! place they belong to ([`Field`]) is part of what is authenticated, so a row copied over another
+//! one does not open.
+
+use serde::{Deserialize, Serialize};
+
+use super::user::UserId;
+use crate::secret::SecretBytes;
+use crate::token::TokenId;
+
+/// Encrypted octets with the version of the key that made them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Key version.
+    pub v: u16,
+    /// Nonce and ciphertext.
+    #[serde(with = "hex_bytes")]
+    pub data: Vec<u8>,
+}
+
+/// The place a sealed value belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field<'a> {
+    /// The seed of a user's token.
+    Seed(UserId, TokenId),
+    /// The seed of a hardware token without an owner.
+    PoolSeed(&'a str),
+    /// The hash of a user's PIN.
+    Pin(UserId),
+    /// The hash of a user's local password.
+    Password(UserId),
+}
+
+/// Opens seals; the rules get one handed in.
+pub trait Unseal {
+    /// The clear octets, or none if they were not sealed by this key for this place.
+    fn open(&self, field: Field<'_>, sealed: &Sealed) -> Option<SecretBytes>;
+
+    /// The keyed hash of a recovery code of `user`, to compare with the stored ones.
+    fn recovery_hash(&self, user: UserId, code: &crate::token::recovery::RecoveryCode) -> [u8; 32];
+}
+
+/// Octets as lower-case hexadecimal text.
+pub mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// Those of the serialiser.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(bytes))
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Not an even number of hexadecimal signs.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::unhex(&text).ok_or_else(|| D::Error::custom("not hexadecimal"))
+    }
+}
+
+/// 32 octets as lower-case hexadecimal text.
+pub mod hex_32 {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// Those of the serialiser.
+    pub fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(bytes))
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Not 64 hexadecimal signs.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::unhex(&text)
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or_else(|| D::Error::custom("not 32 octets in hexadecimal"))
+    }
+}
+
+/// Lower-case hexadecimal text.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 16] = b"0123456789abcdef";
+    let sign = |n: u8| char::from(SIGNS.get(usize::from(n)).copied().unwrap_or(b'?'));
+    bytes
+        .iter()
+        .flat_map(|octet| [sign(octet >> 4), sign(octet & 15)])
+        .collect()
+}
+
+/// The octets that [`hex`] text stands for; upper case is taken as well.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |c: u8| {
+        char::from(c)
+            .to_digit(16)
+            .and_then(|n| u8::try_from(n).ok())
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs
+        .iter()
+        .map(|[a, b]| Some(nibble(*a)? << 4 | nibble(*b)?))
+        .collect()
+}

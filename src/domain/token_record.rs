@@ -1,0 +1,340 @@
+//! A token in the user record: its description in the profile, its use in the auth state.
+//!
+//! ```text
+//! pending --proof--> registered --first login--> (active)      disabled <-> registered
+//!    any --revoke, replace, loss--> obsolete --delete--> gone
+//! ```
+//! *Active* is not stored: a registered token whose use has an `activated_at` is active, so enabling
+//! a disabled token brings back whichever it was. Lock, expiry and the user's deactivation lie over
+//! the stored status ([`effective`]).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::sealed::Sealed;
+use super::user::{UserRecord, UserState};
+use crate::time::{Now, Timestamp};
+use crate::token::{Otp, TokenId};
+
+/// What kind of proof a token gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKind {
+    /// Event based one-time code, RFC 4226.
+    Hotp,
+    /// Time based one-time code, RFC 6238.
+    Totp,
+    /// A set of single-use codes on paper.
+    Recovery,
+}
+
+impl TokenKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Hotp, Self::Totp, Self::Recovery];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hotp => "hotp",
+            Self::Totp => "totp",
+            Self::Recovery => "recovery",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Stored status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Base {
+    /// Made, not yet proven.
+    Pending,
+    /// Proven.
+    Registered,
+    /// Switched off by an operator; `disabled_until` may end it.
+    Disabled,
+    /// Void for good; its secret is erased.
+    Obsolete,
+}
+
+/// What a token is at this moment, first match wins (domain rules 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Void for good.
+    Obsolete,
+    /// Its user is Deactivated.
+    Deactivated,
+    /// Switched off by an operator.
+    Disabled,
+    /// Locked by wrong codes.
+    Locked,
+    /// Past its expiry date.
+    Expired,
+    /// Not yet proven.
+    Pending,
+    /// Used for a sign-in at least once.
+    Active,
+    /// Proven, never used for a sign-in.
+    Registered,
+}
+
+impl Status {
+    /// The word for it in lists and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Obsolete => "obsolete",
+            Self::Deactivated => "deactivated",
+            Self::Disabled => "disabled",
+            Self::Locked => "locked",
+            Self::Expired => "expired",
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Registered => "registered",
+        }
+    }
+
+    /// Whether a code of the token can be accepted.
+    #[must_use]
+    pub const fn usable(self) -> bool {
+        matches!(self, Self::Active | Self::Registered)
+    }
+}
+
+/// One code of a recovery set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecoveryHash(#[serde(with = "super::sealed::hex_32")] pub [u8; 32]);
+
+/// The description of a token, in the profile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Token {
+    /// Generated id.
+    pub id: TokenId,
+    /// Kind of proof.
+    pub kind: TokenKind,
+    /// Stored status.
+    pub base: Base,
+    /// Algorithm, digits, period; none for recovery codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otp: Option<Otp>,
+    /// Seed under seal; erased when obsolete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Sealed>,
+    /// Keyed hashes of recovery codes; the used ones are marked in the state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovery: Vec<RecoveryHash>,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Serial of a hardware token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// The seed is shorter than RFC 4226 s4 R6 asks for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weak: bool,
+    /// When it was made, and by whom.
+    pub created: Timestamp,
+    /// Login name of the operator.
+    pub created_by: String,
+    /// When it was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_at: Option<Timestamp>,
+    /// Status before it was disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_from: Option<Base>,
+    /// End of the disabling; none: until enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_until: Option<Timestamp>,
+    /// Why it is obsolete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obsolete_reason: Option<String>,
+    /// First instant at which it no longer counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Last test by an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_tested: Option<Timestamp>,
+    /// Last change by an operator.
+    pub updated: Timestamp,
+    /// What a newer daemon wrote here.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The last code that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its counter or time step.
+    pub factor: u64,
+    /// When.
+    pub at: Timestamp,
+    /// At which gateway.
+    pub gateway: Arc<str>,
+    /// The one repetition of D18 is spent.
+    pub grace_used: bool,
+}
+
+/// Where and when a token was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// When.
+    pub at: Timestamp,
+    /// At which gateway.
+    pub gateway: Arc<str>,
+    /// Calling-Station-Id; empty if none was sent.
+    pub station: Arc<str>,
+}
+
+/// The use of a token, in the auth state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenState {
+    /// Which token.
+    pub id: TokenId,
+    /// Lowest counter or time step that can still be accepted. Only ever grows (I1).
+    pub next_factor: u64,
+    /// The last accepted code.
+    pub accepted: Option<Accepted>,
+    /// Remembered difference of the token's clock, in steps.
+    pub drift_steps: i32,
+    /// C2: wrong codes since the last success or unlock.
+    pub soft: u32,
+    /// C4: wrong codes since the last success; no unlock clears it.
+    pub total: u32,
+    /// Automatic lock until then; [`Timestamp::NEVER`]: until an operator acts.
+    pub locked_until: Option<Timestamp>,
+    /// When the lock began.
+    pub locked_at: Option<Timestamp>,
+    /// First sign-in.
+    pub activated_at: Option<Timestamp>,
+    /// Last sign-in.
+    pub last_used: Option<Used>,
+    /// Last wrong code.
+    pub last_failed: Option<Timestamp>,
+    /// Bit n: recovery code n is used.
+    pub recovery_used: u64,
+    /// Refused until two codes in a row have been shown (after a restore).
+    pub resync_required: bool,
+}
+
+impl TokenState {
+    /// The state of a token that was never used.
+    #[must_use]
+    pub const fn new(id: TokenId) -> Self {
+        Self {
+            id,
+            next_factor: 0,
+            accepted: None,
+            drift_steps: 0,
+            soft: 0,
+            total: 0,
+            locked_until: None,
+            locked_at: None,
+            activated_at: None,
+            last_used: None,
+            last_failed: None,
+            recovery_used: 0,
+            resync_required: false,
+        }
+    }
+
+    /// Whether the hard cap has locked it for good.
+    #[must_use]
+    pub const fn hard_locked(&self, hard_cap: u32) -> bool {
+        self.total >= hard_cap
+    }
+}
+
+impl Token {
+    /// Whether it is one of the kinds a set names: recovery codes are secondary (G9).
+    #[must_use]
+    pub const fn primary(&self) -> bool {
+        !matches!(self.kind, TokenKind::Recovery)
+    }
+
+    /// The stored status once a dated disabling has run out.
+    #[must_use]
+    pub fn base_at(&self, now: Now) -> Base {
+        match (self.base, self.disabled_until) {
+            (Base::Disabled, Some(until)) if now.earliest() >= until => {
+                self.disabled_from.unwrap_or(Base::Registered)
+            }
+            (base, _) => base,
+        }
+    }
+
+    /// Recovery codes that can still be used.
+    #[must_use]
+    pub fn codes_left(&self, state: Option<&TokenState>) -> u32 {
+        let used = state.map_or(0, |state| state.recovery_used.count_ones());
+        u32::try_from(self.recovery.len())
+            .unwrap_or(u32::MAX)
+            .saturating_sub(used)
+    }
+}
+
+/// What `token` of `user` is at this moment.
+#[must_use]
+pub fn effective(user: &UserRecord, token: &Token, hard_cap: u32, now: Now) -> Status {
+    let state = user.auth.token(token.id);
+    let base = token.base_at(now);
+    if base == Base::Obsolete {
+        return Status::Obsolete;
+    }
+    if user.profile.state == UserState::Deactivated {
+        return Status::Deactivated;
+    }
+    if base == Base::Disabled {
+        return Status::Disabled;
+    }
+    let locked = state.is_some_and(|state| {
+        state.hard_locked(hard_cap)
+            || state
+                .locked_until
+                .is_some_and(|until| now.earliest() < until)
+    });
+    if locked {
+        return Status::Locked;
+    }
+    if token.expires.is_some_and(|end| now.latest() >= end) {
+        return Status::Expired;
+    }
+    if base == Base::Pending {
+        return Status::Pending;
+    }
+    if state.is_some_and(|state| state.activated_at.is_some()) {
+        Status::Active
+    } else {
+        Status::Registered
+    }
+}
+
+/// A hardware token without an owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HardwareToken {
+    /// The serial printed on it.
+    pub serial: String,
+    /// Event or time based.
+    pub kind: TokenKind,
+    /// Algorithm, digits, period.
+    pub otp: Otp,
+    /// Seed under seal, bound to the serial.
+    pub seed: Sealed,
+    /// First instant at which it no longer counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Lowest counter or step that can still be accepted, carried over from its last owner.
+    #[serde(default)]
+    pub next_factor: u64,
+    /// When it came into the pool.
+    pub created: Timestamp,
+    /// What a newer daemon wrote here.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}

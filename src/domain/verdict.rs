@@ -1,0 +1,234 @@
+//! What comes out: verdicts, their reasons, and the words a gateway may show.
+
+use std::fmt;
+
+use crate::time::Timestamp;
+use crate::token::TokenId;
+
+/// Why an attempt was refused; the name stands in audit records, logs and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The code fits no token.
+    BadCode,
+    /// The code fits, the PIN is wrong.
+    BadPin,
+    /// The form asks for a PIN and none is set or none was typed.
+    NoPin,
+    /// The code fits, the password is wrong or not set.
+    BadPassword,
+    /// Exactly the last accepted code again.
+    Replay,
+    /// Account Lockout.
+    Locked,
+    /// The PIN is blocked and the account is not locked for it.
+    PinBlocked,
+    /// State Deactivated.
+    Deactivated,
+    /// State Revoke Credential.
+    Revoked,
+    /// The only token has expired.
+    ExpiredToken,
+    /// No token that could verify anything.
+    NoToken,
+    /// No such user, or not a name at all.
+    UnknownUser,
+    /// Not PAP.
+    UnsupportedAuth,
+    /// A State that names no open dialogue.
+    DialogueExpired,
+    /// Enrolment is required and this gateway has no dialogue for it.
+    Policy,
+    /// mfad could not decide and the gateway asked for a Reject.
+    Internal,
+}
+
+impl Reason {
+    /// All reasons, for metrics.
+    pub const ALL: [Self; 16] = [
+        Self::BadCode,
+        Self::BadPin,
+        Self::NoPin,
+        Self::BadPassword,
+        Self::Replay,
+        Self::Locked,
+        Self::PinBlocked,
+        Self::Deactivated,
+        Self::Revoked,
+        Self::ExpiredToken,
+        Self::NoToken,
+        Self::UnknownUser,
+        Self::UnsupportedAuth,
+        Self::DialogueExpired,
+        Self::Policy,
+        Self::Internal,
+    ];
+
+    /// The name in audit records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadCode => "bad_code",
+            Self::BadPin => "bad_pin",
+            Self::NoPin => "no_pin",
+            Self::BadPassword => "bad_password",
+            Self::Replay => "replay",
+            Self::Locked => "locked",
+            Self::PinBlocked => "pin_blocked",
+            Self::Deactivated => "deactivated",
+            Self::Revoked => "revoked",
+            Self::ExpiredToken => "expired_token",
+            Self::NoToken => "no_token",
+            Self::UnknownUser => "unknown_user",
+            Self::UnsupportedAuth => "unsupported_auth",
+            Self::DialogueExpired => "dialogue_expired",
+            Self::Policy => "policy",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The reason with this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// By what an attempt was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum How {
+    /// A code of this token.
+    Token(TokenId),
+    /// The same code once more, within the gateway's grace.
+    Grace(TokenId),
+    /// A recovery code.
+    Recovery(TokenId),
+    /// A temporary passthrough.
+    Passthrough(u32),
+    /// The gateway's `unknown_user` or `unenrolled`.
+    PolicyPassthrough,
+}
+
+impl How {
+    /// The name in audit records and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Grace(_) => "grace",
+            Self::Recovery(_) => "recovery",
+            Self::Passthrough(_) => "passthrough",
+            Self::PolicyPassthrough => "policy_passthrough",
+        }
+    }
+
+    /// The token that was used.
+    #[must_use]
+    pub const fn token(self) -> Option<TokenId> {
+        match self {
+            Self::Token(id) | Self::Grace(id) | Self::Recovery(id) => Some(id),
+            Self::Passthrough(_) | Self::PolicyPassthrough => None,
+        }
+    }
+}
+
+/// The answer to an attempt.
+#[must_use = "a verdict that is not answered leaves the gateway waiting"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Access-Accept.
+    Accept {
+        /// By what.
+        how: How,
+        /// Reply-Message, if the gateway shows them.
+        message: Option<Message>,
+    },
+    /// Access-Reject.
+    Reject {
+        /// Why; never told to the gateway unless it asked to be.
+        reason: Reason,
+        /// Reply-Message.
+        message: Message,
+    },
+}
+
+impl Verdict {
+    /// Whether the person gets in.
+    #[must_use]
+    pub const fn accepted(&self) -> bool {
+        matches!(self, Self::Accept { .. })
+    }
+}
+
+/// Reply-Message texts; the numbers are the manual's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// M01, the one Reject.
+    Denied,
+    /// M02.
+    Locked,
+    /// M03.
+    PinBlocked,
+    /// M04.
+    NotActive,
+    /// M05.
+    Revoked,
+    /// M06.
+    TokenExpired,
+    /// M07.
+    EnrolmentRequired,
+    /// M08.
+    CodeUsed,
+    /// M09, under passthrough.
+    TemporaryUntil(Timestamp),
+    /// M10, inside the warning time.
+    TemporaryEndsIn {
+        /// Full hours left.
+        hours: u64,
+    },
+    /// M11.
+    TokenExpiresOn(Timestamp),
+}
+
+impl Message {
+    /// The number in the manual.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Denied => "M01",
+            Self::Locked => "M02",
+            Self::PinBlocked => "M03",
+            Self::NotActive => "M04",
+            Self::Revoked => "M05",
+            Self::TokenExpired => "M06",
+            Self::EnrolmentRequired => "M07",
+            Self::CodeUsed => "M08",
+            Self::TemporaryUntil(_) => "M09",
+            Self::TemporaryEndsIn { .. } => "M10",
+            Self::TokenExpiresOn(_) => "M11",
+        }
+    }
+}
+
+/// The text on the wire: ASCII, one line, at most 200 octets.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied => f.write_str("Access denied."),
+            Self::Locked => f.write_str("Account locked. Contact your help desk."),
+            Self::PinBlocked => f.write_str("PIN blocked. Contact your help desk."),
+            Self::NotActive => f.write_str("Account not active."),
+            Self::Revoked => f.write_str("Credential revoked. Contact your help desk."),
+            Self::TokenExpired => f.write_str("Your token has expired. Contact your help desk."),
+            Self::EnrolmentRequired => f.write_str("Enrolment required. Contact your help desk."),
+            Self::CodeUsed => f.write_str("This code was already used. Wait for the next one."),
+            Self::TemporaryUntil(end) => write!(f, "Temporary access until {end}."),
+            Self::TemporaryEndsIn { hours } => {
+                write!(
+                    f,
+                    "Temporary access ends in {hours} hours. Please set up your token."
+                )
+            }
+            Self::TokenExpiresOn(end) => write!(f, "Your token expires on {end:.10}."),
+        }
+    }
+}
