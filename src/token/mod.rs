@@ -10,13 +10,21 @@
 //! it is given, whatever the outcome, and compares in constant time.
 //!
 //! Nothing here keeps state: the caller stores [`Progress`] with the accept, in one transaction.
-//! Time and random bytes are arguments.
+//! Time and random bytes are arguments. Codes that are written down ([`recovery`], [`auth_code`])
+//! have no factor: they are found by a keyed fingerprint.
 
+pub mod auth_code;
 pub mod base32;
+pub mod crockford;
 mod find;
+mod fingerprint;
+pub mod generate;
 pub mod hotp;
+pub mod id;
 mod mac;
+pub mod otpauth;
 mod progress;
+pub mod recovery;
 pub mod totp;
 pub mod truncation;
 
