@@ -90,4 +90,14 @@ mod tests {
             assert!(AuthCode::parse(typed.as_bytes()).is_none(), "{typed:?}");
         }
     }
+
+    #[test]
+    fn the_stored_form_is_fixed() {
+        let of = fingerprint(&[7; 32], &[9; 16], &AuthCode::parse(b"0123Z010ZA").unwrap());
+        let hex: String = of.iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(
+            hex,
+            "36c66226171206fb3ff39c26942553f9a9e166f31d842b2eed643d33a9decaec"
+        );
+    }
 }

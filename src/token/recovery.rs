@@ -109,4 +109,14 @@ mod tests {
         assert_ne!(of, fingerprint(&[7; 32], &[8; 16], &code));
         assert_ne!(of, fingerprint_of(&other));
     }
+
+    #[test]
+    fn the_stored_form_is_fixed() {
+        let of = fingerprint_of(&RecoveryCode::from_random(&RANDOM));
+        let hex: String = of.iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(
+            hex,
+            "8ff3b53730edb11f706cb20ad798322767d810a453a569a4398bea68893942be"
+        );
+    }
 }

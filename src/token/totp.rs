@@ -34,7 +34,7 @@ pub fn window(
 ) -> Option<RangeInclusive<u64>> {
     let drift_steps = drift_steps.clamp(-DRIFT_STEPS_MAX, DRIFT_STEPS_MAX);
     let centre = step_now.saturating_add_signed(i64::from(drift_steps));
-    let unused = last_accepted.map_or(Some(0), |step| step.checked_add(1))?;
+    let unused = last_accepted.map_or(0, |step| step.saturating_add(1));
     let first = centre.saturating_sub(u64::from(window_steps)).max(unused);
     let last = centre
         .saturating_add(u64::from(window_steps))
