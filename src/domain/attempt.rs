@@ -76,7 +76,10 @@ pub struct Split {
 pub fn split(form: PasscodeForm, passcode: &[u8], digits: Digits) -> Option<Split> {
     let at = passcode.len().checked_sub(digits.count())?;
     let code = OtpCode::parse(passcode.get(at..)?)?;
-    Some(Split { head: 0..head_end(form, passcode, at)?, code })
+    Some(Split {
+        head: 0..head_end(form, passcode, at)?,
+        code,
+    })
 }
 
 /// Splits a passcode that ends in a recovery code, with or without its dashes.
@@ -137,7 +140,11 @@ mod tests {
         for (form, passcode, head) in [
             (PasscodeForm::Otp, code.to_owned(), ""),
             (PasscodeForm::PinOtp, format!("402817{plain}"), "402817"),
-            (PasscodeForm::PasswordCommaOtp, format!("pass,{code}"), "pass"),
+            (
+                PasscodeForm::PasswordCommaOtp,
+                format!("pass,{code}"),
+                "pass",
+            ),
         ] {
             let (found, _) = split_recovery(form, passcode.as_bytes()).unwrap();
             assert_eq!(&passcode[found], head);

@@ -3,8 +3,8 @@
 //! The same function runs on packets, commands and imports, so counters, locks and tokens can never
 //! be reached under a second spelling (CVE-2020-12812 and its kin).
 
+use precis_core::profile::Profile as _;
 use precis_profiles::UsernameCaseMapped;
-use precis_profiles::precis_core::profile::Profile as _;
 
 /// Longest login name, in characters.
 pub const NAME_CHARS_MAX: usize = 128;
@@ -40,7 +40,9 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
     if text.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(text.to_ascii_lowercase());
     }
-    let name = UsernameCaseMapped::new().enforce(text).map_err(|_| NameError::Character)?;
+    let name = UsernameCaseMapped::new()
+        .enforce(text)
+        .map_err(|_| NameError::Character)?;
     // Mapping can be idempotent only if it is applied to its own output.
     match UsernameCaseMapped::new().enforce(name.as_ref()) {
         Ok(again) if again == name => Ok(name.into_owned()),
@@ -51,7 +53,11 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
 /// Cuts `DOMAIN\name` and `name@realm` to `name` if `domains` lists that domain, whatever its case.
 #[must_use]
 pub fn strip_domain<'a>(typed: &'a [u8], domains: &[String]) -> &'a [u8] {
-    let listed = |domain: &[u8]| domains.iter().any(|d| d.as_bytes().eq_ignore_ascii_case(domain));
+    let listed = |domain: &[u8]| {
+        domains
+            .iter()
+            .any(|d| d.as_bytes().eq_ignore_ascii_case(domain))
+    };
     let split = |sign: u8| typed.iter().position(|octet| *octet == sign);
     if let Some((domain, name)) = split(b'\\').and_then(|at| typed.split_at_checked(at)) {
         if let (true, Some((_, rest))) = (listed(domain), name.split_first()) {
@@ -74,18 +80,33 @@ mod tests {
     #[test]
     fn one_person_one_name() {
         for typed in ["alice", "Alice", "ALICE", "ＡＬＩＣＥ", "ａlice"] {
-            assert_eq!(canonical(typed.as_bytes()).as_deref(), Ok("alice"), "{typed}");
+            assert_eq!(
+                canonical(typed.as_bytes()).as_deref(),
+                Ok("alice"),
+                "{typed}"
+            );
         }
         assert_eq!(canonical("A\u{30a}sa".as_bytes()).as_deref(), Ok("åsa"));
     }
 
     #[test]
     fn refuses_what_is_no_name() {
-        for typed in ["", " alice", "alice ", "al\0ice", "al\nice", "a b", "\u{200b}alice"] {
+        for typed in [
+            "",
+            " alice",
+            "alice ",
+            "al\0ice",
+            "al\nice",
+            "a b",
+            "\u{200b}alice",
+        ] {
             assert!(canonical(typed.as_bytes()).is_err(), "{typed:?}");
         }
         assert_eq!(canonical(&[0xff, 0x41]), Err(NameError::NotText));
-        assert_eq!(canonical("x".repeat(129).as_bytes()), Err(NameError::Length));
+        assert_eq!(
+            canonical("x".repeat(129).as_bytes()),
+            Err(NameError::Length)
+        );
         assert!(canonical("x".repeat(128).as_bytes()).is_ok());
     }
 
