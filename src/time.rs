@@ -43,7 +43,10 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -51,7 +54,10 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -81,7 +87,11 @@ impl Now {
     #[must_use]
     pub fn at(wall: Timestamp) -> Self {
         let mono_us = u64::try_from(wall.0).unwrap_or(0).saturating_mul(1000);
-        Self { wall, steady: wall, mono_us }
+        Self {
+            wall,
+            steady: wall,
+            mono_us,
+        }
     }
 
     /// The later reading: a right (passthrough, auth code) is over when this has reached its end.
@@ -114,14 +124,21 @@ mod tests {
 
     #[test]
     fn rights_end_early_and_penalties_late() {
-        let now = Now { wall: Timestamp(5_000), steady: Timestamp(9_000), mono_us: 0 };
+        let now = Now {
+            wall: Timestamp(5_000),
+            steady: Timestamp(9_000),
+            mono_us: 0,
+        };
         assert_eq!(now.latest(), Timestamp(9_000));
         assert_eq!(now.earliest(), Timestamp(5_000));
     }
 
     #[test]
     fn prints_rfc_3339() {
-        assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+        assert_eq!(
+            Timestamp(1_700_000_000_123).to_string(),
+            "2023-11-14T22:13:20.123Z"
+        );
     }
 
     #[test]
