@@ -206,6 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn copies_no_proxy_state_if_not_all_fit() {
+        let (mut buffer, mut reply) = (Vec::new(), Vec::new());
+        let mut request = RequestBuilder::access_request(3, &AUTHENTICATOR, &mut buffer);
+        for _ in 0..15 {
+            request
+                .attribute(AttributeType::PROXY_STATE, &[7; 253])
+                .unwrap();
+        }
+        let request = Packet::decode(request.finish(SECRET)).unwrap();
+        let mut builder = ReplyBuilder::accept(3, &AUTHENTICATOR, &mut reply);
+        builder.attribute(AttributeType::CLASS, &[1; 253]).unwrap();
+        let kind = AttributeType::PROXY_STATE;
+        assert_eq!(
+            builder.proxy_states(&request),
+            Err(BuildError::PacketFull { kind })
+        );
+        let reply = Packet::decode(builder.finish(SECRET)).unwrap();
+        assert_eq!(reply.attributes().count(), 2);
+        assert!(reply.check_reply(SECRET, &AUTHENTICATOR).is_authentic());
+    }
+
+    #[test]
     fn refuses_values_that_no_attribute_holds() {
         let mut buffer = Vec::new();
         let mut builder = ReplyBuilder::reject(1, &AUTHENTICATOR, &mut buffer);
