@@ -1,11 +1,7 @@
 //! The RADIUS codec against made-up packets: decode after encode is the identity, no input makes it
 //! panic, what is signed verifies, and any change to it does not.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use mfad::radius::{
     AttributeType, Code, Credentials, HEADER_OCTETS, MessageAuthenticatorCheck, PACKET_OCTETS_MAX,

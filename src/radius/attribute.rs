@@ -65,12 +65,6 @@ impl<'a> Packet<'a> {
             .filter(move |it| it.kind == kind)
             .map(|it| it.value)
     }
-
-    /// Walks the values inside all Vendor-Specific attributes, in their order.
-    pub fn vendor_attributes(&self) -> impl Iterator<Item = VendorAttribute<'a>> + use<'a> {
-        self.all(AttributeType::VENDOR_SPECIFIC)
-            .flat_map(VendorAttributes::of)
-    }
 }
 
 impl<'a> VendorAttributes<'a> {
