@@ -135,3 +135,78 @@ pub(super) fn response_authenticator(
 
 /// What stands in a Message-Authenticator while it is computed.
 pub(super) const ZEROS: [u8; 16] = [0; 16];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use MessageAuthenticatorCheck::{Absent, Right, Wrong};
+
+    const SECRET: &[u8] = b"xyzzy5461";
+    const AUTHENTICATOR: [u8; 16] = [5; 16];
+
+    /// A packet of one attribute, signed with `covered` in the header.
+    fn signed(code: u8, covered: &[u8; 16]) -> Vec<u8> {
+        let (head, kind): ([u8; 4], [u8; 2]) = ([code, 1, 0, 38], [80, 18]);
+        let value = message_authenticator(SECRET, &[&head, covered, &kind, &ZEROS]);
+        [&head, AUTHENTICATOR.as_slice(), &kind, &value].concat()
+    }
+
+    fn check(octets: &[u8]) -> MessageAuthenticatorCheck {
+        let packet = Packet::decode(octets).unwrap();
+        packet.check_message_authenticator(SECRET)
+    }
+
+    // test of RFC 3579 s3.2
+    #[test]
+    fn a_login_is_signed_with_its_own_authenticator() {
+        for code in [1, 12] {
+            assert_eq!(check(&signed(code, &AUTHENTICATOR)), Right);
+            assert_eq!(check(&signed(code, &ZEROS)), Wrong);
+        }
+    }
+
+    // test of RFC 5176 s3.4
+    #[test]
+    fn other_requests_are_signed_with_zeros() {
+        for code in [4, 40, 43] {
+            assert_eq!(check(&signed(code, &ZEROS)), Right);
+            assert_eq!(check(&signed(code, &AUTHENTICATOR)), Wrong);
+        }
+    }
+
+    #[test]
+    fn a_reply_is_not_taken_for_a_request() {
+        for code in [2, 3, 5, 11, 41, 42, 44, 45, 52] {
+            assert_eq!(check(&signed(code, &AUTHENTICATOR)), Wrong);
+            assert_eq!(check(&signed(code, &ZEROS)), Wrong);
+            let bare = [&[code, 1, 0, 20], AUTHENTICATOR.as_slice()].concat();
+            assert_eq!(check(&bare), Absent);
+        }
+    }
+
+    // test of RFC 2865 s3
+    #[test]
+    fn a_reply_needs_both_proofs() {
+        let asked = [6; 16];
+        let check = |octets: &[u8]| Packet::decode(octets).unwrap().check_reply(SECRET, &asked);
+        let resign = |octets: &mut [u8]| {
+            let head = octets[..4].try_into().unwrap();
+            let proof = response_authenticator(&head, &asked, &octets[20..], SECRET);
+            octets[4..20].copy_from_slice(&proof);
+        };
+        let proofs = |it: ReplyCheck| (it.message_authenticator, it.response_authenticator);
+
+        let mut octets = signed(2, &asked);
+        assert_eq!(proofs(check(&octets)), (Right, false));
+        assert!(!check(&octets).is_authentic());
+        resign(&mut octets);
+        assert_eq!(proofs(check(&octets)), (Right, true));
+        assert!(check(&octets).is_authentic() && check(&octets).message_authenticator_first);
+        octets[37] ^= 1;
+        resign(&mut octets);
+        assert_eq!(proofs(check(&octets)), (Wrong, true));
+        assert!(!check(&octets).is_authentic());
+        octets[20] = 18;
+        assert!(!check(&octets).message_authenticator_first);
+    }
+}

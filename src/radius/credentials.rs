@@ -158,7 +158,7 @@ mod tests {
             "EAP-Identity"
         );
         assert_eq!(name(&[(79, &[2, 7, 0, 9, 26])]), "EAP-MSCHAPv2");
-        assert_eq!(name(&[(79, &[3, 7, 0, 4])]), "EAP");
+        assert_eq!(name(&[(79, &[3, 7, 0, 4, 6])]), "EAP");
         assert_eq!(name(&[(79, &[2])]), "EAP");
         assert_eq!(name(&[(79, &[2, 7, 0, 9, 200])]), "EAP");
     }

@@ -149,6 +149,7 @@ mod tests {
         let request = Packet::decode(request.finish(SECRET)).unwrap();
         let mut builder = ReplyBuilder::challenge(3, &AUTHENTICATOR, &mut reply);
         builder.attribute(AttributeType::STATE, b"00ff").unwrap();
+        builder.integer(AttributeType::PROMPT, 1).unwrap();
         builder.proxy_states(&request).unwrap();
         let reply = Packet::decode(builder.finish(SECRET)).unwrap();
         assert_eq!(
@@ -156,7 +157,11 @@ mod tests {
             (Code::AccessChallenge, 3)
         );
         let kinds: Vec<u8> = reply.attributes().map(|it| it.kind.0).collect();
-        assert_eq!(kinds, [80, 24, 33, 33, 33]);
+        assert_eq!(kinds, [80, 24, 76, 33, 33, 33]);
+        assert_eq!(
+            reply.first(AttributeType::PROMPT),
+            Some([0, 0, 0, 1].as_slice())
+        );
         let states: Vec<_> = reply.all(AttributeType::PROXY_STATE).collect();
         assert_eq!(states, [b"one".as_slice(), b"\0two", b"one"]);
     }
@@ -189,12 +194,13 @@ mod tests {
         let place = buffer.as_ptr();
         let mut builder = ReplyBuilder::accept(1, &AUTHENTICATOR, &mut buffer);
         let kind = AttributeType::CLASS;
-        while builder.attribute(kind, &[1; 253]).is_ok() {}
-        assert_eq!(builder.integer(kind, 7), Ok(()));
-        assert_eq!(
-            builder.attribute(kind, &[1; 253]),
-            Err(BuildError::PacketFull { kind })
-        );
+        for _ in 0..15 {
+            builder.attribute(kind, &[1; 253]).unwrap();
+        }
+        let full = BuildError::PacketFull { kind };
+        assert_eq!(builder.attribute(kind, &[1; 232]), Err(full));
+        assert_eq!(builder.attribute(kind, &[1; 231]), Ok(()));
+        assert_eq!(builder.integer(kind, 7), Err(full));
         let octets = builder.finish(SECRET);
         assert!(
             Packet::decode(octets)
@@ -202,7 +208,7 @@ mod tests {
                 .check_reply(SECRET, &AUTHENTICATOR)
                 .is_authentic()
         );
-        assert_eq!(octets.as_ptr(), place);
+        assert_eq!((octets.as_ptr(), octets.len()), (place, PACKET_OCTETS_MAX));
     }
 
     #[test]
@@ -238,11 +244,10 @@ mod tests {
             builder.attribute(kind, b""),
             Err(BuildError::ValueEmpty { kind })
         );
-        let kind = AttributeType::MESSAGE_AUTHENTICATOR;
-        assert_eq!(
-            builder.attribute(kind, &[0; 16]),
-            Err(BuildError::Reserved { kind })
-        );
+        for kind in [AttributeType::MESSAGE_AUTHENTICATOR, AttributeType(0)] {
+            let error = BuildError::Reserved { kind };
+            assert_eq!(builder.attribute(kind, &[0; 16]), Err(error));
+        }
         assert_eq!(builder.finish(SECRET).len(), 38);
     }
 }

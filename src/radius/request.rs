@@ -86,3 +86,43 @@ impl<'b> RequestBuilder<'b> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Packet;
+    use super::*;
+
+    // test of RFC 2865 s5.26
+    #[test]
+    fn wraps_vendor_values() {
+        let mut buffer = Vec::new();
+        let mut request = RequestBuilder::access_request(1, &[0; 16], &mut buffer);
+        request.vendor_attribute(25461, 7, b"192.0.2.7").unwrap();
+        request.vendor_attribute(9, 1, &[b'a'; 247]).unwrap();
+        let kind = AttributeType::VENDOR_SPECIFIC;
+        for (value, octets) in [(248, 254), (253, 259), (254, 260)] {
+            let error = BuildError::ValueTooLong { kind, octets };
+            assert_eq!(
+                request.vendor_attribute(9, 1, &vec![b'a'; value]),
+                Err(error)
+            );
+        }
+        let error = BuildError::ValueEmpty { kind };
+        assert_eq!(request.vendor_attribute(9, 1, b""), Err(error));
+        let packet = Packet::decode(request.finish(b"s")).unwrap();
+        let values: Vec<_> = packet.all(kind).collect();
+        assert_eq!(values[0], b"\0\0\x63\x75\x07\x0b192.0.2.7");
+        assert_eq!((values.len(), values[1].len()), (2, 253));
+    }
+
+    #[test]
+    fn signs_once() {
+        let mut buffer = Vec::new();
+        let mut request = RequestBuilder::status_server(1, &[0; 16], &mut buffer);
+        request.message_authenticator().unwrap();
+        let kind = AttributeType::MESSAGE_AUTHENTICATOR;
+        let error = BuildError::Reserved { kind };
+        assert_eq!(request.message_authenticator(), Err(error));
+        assert_eq!(request.finish(b"s").len(), 38);
+    }
+}

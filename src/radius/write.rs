@@ -7,7 +7,7 @@
 use super::authenticator::{ZEROS, message_authenticator};
 use super::dictionary::{AttributeType, Code};
 use super::password::PasswordError;
-use super::{HEADER_OCTETS, PACKET_OCTETS_MAX, VALUE_OCTETS_MAX, VENDOR_VALUE_OCTETS_MAX};
+use super::{HEADER_OCTETS, PACKET_OCTETS_MAX};
 
 /// Why an attribute cannot be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,15 +105,12 @@ impl<'b> Writer<'b> {
         if value.is_empty() {
             return Err(BuildError::ValueEmpty { kind: outer });
         }
-        let octets = value.len();
+        let octets = value.len() + 6;
         let too_long = BuildError::ValueTooLong {
             kind: outer,
             octets,
         };
-        if octets > VENDOR_VALUE_OCTETS_MAX {
-            return Err(too_long);
-        }
-        let length = u8::try_from(octets + 2).map_err(|_| too_long)?;
+        let length = u8::try_from(value.len() + 2).map_err(|_| too_long)?;
         self.append(outer, &[&vendor.to_be_bytes(), &[kind, length], value])
     }
 
@@ -164,11 +161,8 @@ impl<'b> Writer<'b> {
 
     fn append(&mut self, kind: AttributeType, value: &[&[u8]]) -> Result<(), BuildError> {
         let octets = value.iter().map(|part| part.len()).sum::<usize>();
-        let too_long = BuildError::ValueTooLong { kind, octets };
-        if octets > VALUE_OCTETS_MAX {
-            return Err(too_long);
-        }
-        let length = u8::try_from(octets + 2).map_err(|_| too_long)?;
+        let length =
+            u8::try_from(octets + 2).map_err(|_| BuildError::ValueTooLong { kind, octets })?;
         if self.octets.len() + usize::from(length) > PACKET_OCTETS_MAX {
             return Err(BuildError::PacketFull { kind });
         }
