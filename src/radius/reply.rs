@@ -179,8 +179,9 @@ mod tests {
                     .to_vec()
             },
         ];
-        for begin in begin {
+        for (begin, code) in begin.into_iter().zip([2, 3, 11]) {
             let octets = begin(1, &AUTHENTICATOR, &mut Vec::new());
+            assert_eq!(octets[..4], [code, 1, 0, 38]);
             let check = Packet::decode(&octets)
                 .unwrap()
                 .check_reply(SECRET, &AUTHENTICATOR);
