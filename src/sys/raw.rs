@@ -18,6 +18,9 @@ use nix::sys::socket::{SockaddrLike, SockaddrStorage};
 /// Most groups that a peer may be in; Linux allows no more (`NGROUPS_MAX`).
 const PEER_GROUPS_MAX: usize = 65_536;
 
+/// Words of `SO_MEMINFO` up to the one that counts drops, the last (`SK_MEMINFO_DROPS`).
+const MEMINFO_WORDS: usize = 9;
+
 /// Takes over the descriptors that the service manager passed, with their names.
 ///
 /// Works once per process: a second call finds nothing, so that no descriptor gets two owners.
@@ -39,31 +42,50 @@ pub(super) fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
 pub(super) fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     let mut room = 64;
     loop {
-        let mut groups: Vec<libc::gid_t> = vec![0; room];
-        let mut octets =
-            libc::socklen_t::try_from(size_of_val(groups.as_slice())).map_err(io::Error::other)?;
-        // SAFETY: the pointer and `octets` describe the live vector above, any bit pattern is a
-        // valid gid_t, and the kernel writes no more than `octets`.
-        let result = unsafe {
-            libc::getsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERGROUPS,
-                groups.as_mut_ptr().cast(),
-                &raw mut octets,
-            )
-        };
-        if result == 0 {
-            let count = usize::try_from(octets).map_err(io::Error::other)?;
-            groups.truncate(count / size_of::<libc::gid_t>());
-            return Ok(groups);
+        let mut groups = vec![0; room];
+        match read_words(socket, libc::SO_PEERGROUPS, &mut groups) {
+            Ok(count) => {
+                groups.truncate(count);
+                return Ok(groups);
+            }
+            Err(Errno::ERANGE) if room < PEER_GROUPS_MAX => room *= 4,
+            Err(errno) => return Err(errno.into()),
         }
-        let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(libc::ERANGE) || room >= PEER_GROUPS_MAX {
-            return Err(error);
-        }
-        room *= 4;
     }
+}
+
+/// Datagrams that the kernel dropped because nobody fetched them in time (`SO_MEMINFO`); counts
+/// modulo 2^32.
+pub(crate) fn dropped_by_kernel(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut figures = [0; MEMINFO_WORDS];
+    read_words(socket, libc::SO_MEMINFO, &mut figures)?;
+    let [.., drops] = figures;
+    Ok(drops)
+}
+
+/// Reads a socket option that is a list of 32 bit words, and says how many it wrote.
+///
+/// Only for options of which the kernel writes no more than the given octets, as the two above.
+fn read_words(
+    socket: BorrowedFd<'_>,
+    option: libc::c_int,
+    words: &mut [u32],
+) -> nix::Result<usize> {
+    let mut octets = libc::socklen_t::try_from(size_of_val(words)).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the pointer and `octets` describe the live slice, any bit pattern is a valid u32,
+    // and the kernel writes no more than `octets` for these options.
+    let result = unsafe {
+        let room = words.as_mut_ptr().cast();
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            room,
+            &raw mut octets,
+        )
+    };
+    Errno::result(result)?;
+    Ok(usize::try_from(octets).map_err(|_| Errno::EINVAL)? / size_of::<u32>())
 }
 
 /// Asks the kernel whether its clock is disciplined (`adjtimex` that changes nothing).

@@ -27,7 +27,7 @@ use nix::sys::socket::{
 };
 use zeroize::Zeroize;
 
-use crate::sys::{Parcel, Source, send_many};
+use crate::sys::{Parcel, Source, dropped_by_kernel, send_many};
 
 /// Datagrams that one call receives or sends at most.
 pub const BATCH_DATAGRAMS: usize = 64;
@@ -85,6 +85,8 @@ pub struct Counts {
     pub sent: u64,
     /// Datagrams that the kernel did not take.
     pub send_errors: u64,
+    /// Datagrams that found the receive buffer full; counts modulo 2^32, 0 if it cannot be read.
+    pub dropped_by_kernel: u32,
 }
 
 /// A bound UDP socket.
@@ -157,6 +159,7 @@ impl Socket {
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
             send_errors: self.send_errors.load(Ordering::Relaxed),
+            dropped_by_kernel: dropped_by_kernel(self.fd.as_fd()).unwrap_or(0),
         }
     }
 
