@@ -69,6 +69,9 @@ pub enum ListenError {
 }
 
 /// Takes over the passed sockets; empty if there are none, and on every call after the first.
+///
+/// Belongs at the start of the program, before it opens files of its own: descriptors are passed
+/// by their numbers alone.
 pub fn passed() -> Result<Vec<Passed>, ListenError> {
     let descriptors = raw::passed_descriptors().map_err(ListenError::Environment)?;
     if descriptors.len() > PASSED_MAX {

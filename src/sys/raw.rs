@@ -1,10 +1,11 @@
-//! Every unsafe line of the crate: four system calls that no safe library offers.
+//! Every unsafe line of the crate, for what no safe library offers: taking over passed
+//! descriptors, two socket options, asking for the state of the kernel's clock, `sendmmsg`.
 //!
 //! Each function is safe to call: it checks what it hands to the kernel and what comes back, and
-//! returns owned values. Keep it small; a fifth function needs a reason in the commit that brings
-//! it. (A library wraps `sendmmsg`, but with one source address for all datagrams of a call and
-//! with results that read addresses nobody has written.)
-#![expect(unsafe_code, reason = "no safe library offers these four system calls")]
+//! returns owned values. Keep it small; one more needs a reason in the commit that brings it.
+//! (A library wraps `sendmmsg`, but with one source address for all datagrams of a call and with
+//! results that read addresses nobody has written.)
+#![expect(unsafe_code, reason = "no safe library offers these few system calls")]
 
 use std::io;
 use std::mem::{self, MaybeUninit};
