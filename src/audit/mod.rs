@@ -20,4 +20,5 @@
 pub mod chain;
 mod hex;
 mod json;
+pub mod record;
 mod wall;
