@@ -18,6 +18,8 @@
 //! this cannot do: protect records newer than the last checkpoint that somebody else holds.
 
 pub mod chain;
+pub mod checkpoint;
+pub mod checkpoint_file;
 mod hex;
 mod json;
 pub mod record;
