@@ -20,7 +20,9 @@
 pub mod chain;
 pub mod checkpoint;
 pub mod checkpoint_file;
+mod head;
 mod hex;
 mod json;
 pub mod record;
+pub mod verify;
 mod wall;
