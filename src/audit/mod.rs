@@ -24,5 +24,6 @@ mod head;
 mod hex;
 mod json;
 pub mod record;
+pub mod summing;
 pub mod verify;
 mod wall;
