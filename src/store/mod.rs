@@ -10,7 +10,15 @@
 //! and the auth state (one small binary row that a sign-in overwrites). The rules see one
 //! [`UserRecord`]; the store splits it.
 
+pub mod auth_row;
+mod octets;
+pub mod pin_hash;
+pub mod profile_row;
+pub mod seal;
+
 use std::sync::Arc;
+
+pub use octets::Damage;
 
 use crate::domain::event::{Event, Origin};
 use crate::domain::token_record::HardwareToken;
