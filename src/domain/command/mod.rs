@@ -10,11 +10,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::action::Action;
-use super::sealed::Sealed;
-use super::token_record::{RecoveryHash, TokenKind};
-use super::user::{UserId, UserState};
+use super::event::{Event, Operator};
+use super::policy::{GatewayPolicy, Policy};
+use super::sealed::{Sealed, Unseal};
+use super::token_record::{HardwareToken, RecoveryHash, TokenKind};
+use super::user::{UserId, UserRecord, UserState};
 use crate::secret::SecretBytes;
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 use crate::token::{Otp, OtpCode, TokenId};
 
 /// Which token a command is about.
@@ -308,7 +310,7 @@ pub struct Prepared {
     /// Keyed hashes of new recovery codes.
     pub recovery: Vec<RecoveryHash>,
     /// The hardware token of that serial in the pool.
-    pub pool: Option<super::token_record::HardwareToken>,
+    pub pool: Option<HardwareToken>,
     /// Counted users (all but Deactivated).
     pub seats_used: u64,
     /// What is shown once: PIN, password, recovery codes, otpauth URI.
@@ -386,4 +388,63 @@ impl Command {
             Self::PassthroughDisable { .. } => Action::PassthroughDisable,
         }
     }
+}
+
+/// How a command was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub operator: &'a Operator,
+    /// The operator's words.
+    pub reason: Option<&'a str>,
+    /// Refuse if the user's revision is another one.
+    pub if_revision: Option<u64>,
+}
+
+/// The world a command is judged in.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The rules.
+    pub policy: &'a Policy,
+    /// The gateways, to say at which of them something will work.
+    pub gateways: &'a [Arc<GatewayPolicy>],
+    /// When.
+    pub now: Now,
+    /// Opens seals, for the commands that look at a code.
+    pub unseal: &'a dyn Unseal,
+    /// Number of the next audit record; names what must be unique in the store.
+    pub next_seq: u64,
+}
+
+/// What a command changes.
+#[must_use]
+pub struct Applied {
+    /// Records to write, in one change.
+    pub effects: Vec<Effect>,
+    /// What the audit log keeps.
+    pub events: Vec<Event>,
+    /// The answer, once this is durable.
+    pub done: Done,
+}
+
+/// One record to write.
+pub enum Effect {
+    /// The user as it is to be, its revision already raised; `expected` none: a new one.
+    Put {
+        /// The record.
+        user: Box<UserRecord>,
+        /// Revision it was judged on.
+        expected: Option<u64>,
+    },
+    /// The user goes.
+    Remove {
+        /// Who.
+        id: UserId,
+        /// Revision it was judged on.
+        expected: u64,
+    },
+    /// A hardware token comes into the pool.
+    PoolPut(HardwareToken),
+    /// A hardware token leaves the pool.
+    PoolTake(String),
 }
