@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::source::{Source, holds_word, is_word};
+use crate::source::{Source, holds_word};
 
 /// Lines before the tests of a file.
 pub(crate) const FILE_LINES_MAX: usize = 450;
