@@ -55,6 +55,19 @@ pub struct Ticket {
     serial: u64,
 }
 
+impl Ticket {
+    /// Two numbers that stand for it where tickets of front ends are not told apart.
+    #[must_use]
+    pub fn parts(self) -> [u64; 2] {
+        [self.slot as u64, self.serial]
+    }
+
+    /// The ticket that [`Self::parts`] stood for; a made-up one is void.
+    pub fn from_parts([slot, serial]: [u64; 2]) -> Self {
+        Self { slot: usize::try_from(slot).unwrap_or(usize::MAX), serial }
+    }
+}
+
 /// Where a request came from and the number it has there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {

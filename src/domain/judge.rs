@@ -114,7 +114,7 @@ pub fn judge(
 pub fn judge_stranger(attempt: &Attempt, now: Now) -> Judgement {
     let (verdict, event) = match admit(None, attempt, now) {
         Admission::Refused(reason) => {
-            let message = reject_message(attempt, reason);
+            let message = reject_message(attempt.gateway.helpful, reason);
             (
                 Verdict::Reject { reason, message },
                 rejected(attempt, reason),
@@ -149,8 +149,9 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
 }
 
 /// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
-fn reject_message(attempt: &Attempt, reason: Reason) -> Message {
-    if !attempt.gateway.helpful {
+#[must_use]
+pub fn reject_message(helpful: bool, reason: Reason) -> Message {
+    if !helpful {
         return Message::Denied;
     }
     match reason {
@@ -307,6 +308,9 @@ impl<'a> Case<'a> {
         if let How::Passthrough(grant) = how {
             event = event.detail("grant", grant);
         }
+        if let Some(message) = message {
+            event = event.detail("message", message.to_string());
+        }
         self.events.push(event);
         if let How::Recovery(id) = how {
             let event = self.about(Event::new("recovery.used")).token(id);
@@ -421,7 +425,7 @@ impl<'a> Case<'a> {
             .about(rejected(self.attempt, Reason::Replay))
             .token(token);
         self.events.push(event);
-        let message = reject_message(self.attempt, Reason::Replay);
+        let message = reject_message(self.attempt.gateway.helpful, Reason::Replay);
         self.close(
             Verdict::Reject {
                 reason: Reason::Replay,
@@ -435,7 +439,7 @@ impl<'a> Case<'a> {
     fn refuse(mut self, reason: Reason) -> Judgement {
         let event = self.about(rejected(self.attempt, reason));
         self.events.push(event);
-        let message = reject_message(self.attempt, reason);
+        let message = reject_message(self.attempt.gateway.helpful, reason);
         self.close(Verdict::Reject { reason, message }, false)
     }
 
@@ -468,7 +472,7 @@ impl<'a> Case<'a> {
             );
             self.changed = true;
         }
-        let message = reject_message(self.attempt, reason);
+        let message = reject_message(self.attempt.gateway.helpful, reason);
         self.close(Verdict::Reject { reason, message }, !repeated)
     }
 

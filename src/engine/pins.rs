@@ -169,7 +169,7 @@ impl Pins {
         let keys = Arc::clone(&self.keys);
         self.enqueue(Box::new(move |hasher| {
             let digest = keys.pin_digest(user, secret.expose());
-            if let Ok(hash) = hasher.hash(&digest, &salt) {
+            if let Ok(hash) = hasher.hash(&digest, salt) {
                 let _ = sender.send(hash);
             }
         }))?;

@@ -26,7 +26,7 @@ use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_strang
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::Sealed;
 use crate::domain::user::{UserId, UserRecord};
-use crate::domain::verdict::{Reason, Verdict};
+use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::store::{Body, Change, Commit, Key, Outcome, Read, StoreError, Write};
@@ -347,9 +347,9 @@ impl Writer {
         batch: &mut Batch,
         now: Now,
     ) -> Option<usize> {
+        let user = events.iter().find_map(|event| event.user.clone());
         let change = Change { writes: Vec::new(), origin, events, at: now };
         let Verdict::Reject { reason, .. } = verdict else { return Some(batch.push(change)) };
-        let user = events.iter().find_map(|event| event.user.clone());
         let key = SumKey { gateway: Arc::clone(&attempt.gateway.name), reason: *reason, user };
         match self.summing.offer(key, now) {
             Offer::Write => Some(batch.push(change)),

@@ -386,13 +386,13 @@ fn take_id(value: &mut Taker<'_>) -> Result<TokenId, Damage> {
 }
 
 /// The signs of a token id as they are stored.
-pub(super) const fn id_octets(id: TokenId) -> [u8; 5] {
-    id.0
+pub(super) fn id_octets(id: TokenId) -> [u8; 5] {
+    *id.signs()
 }
 
 /// The token id with these signs.
-pub(super) const fn id_of(octets: [u8; 5]) -> Option<TokenId> {
-    Some(TokenId(octets))
+pub(super) fn id_of(octets: [u8; 5]) -> Option<TokenId> {
+    TokenId::from_signs(octets)
 }
 
 #[cfg(test)]

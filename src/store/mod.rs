@@ -103,6 +103,12 @@ pub trait Commit: Send {
 
     /// Sequence number that the next audit record will get.
     fn next_seq(&self) -> u64;
+
+    /// Opens the store anew after an error; nothing in memory is to be trusted.
+    ///
+    /// # Errors
+    /// [`StoreError`]: still not usable.
+    fn reopen(&mut self) -> Result<(), StoreError>;
 }
 
 /// The reading side, for any thread.

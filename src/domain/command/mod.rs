@@ -311,6 +311,8 @@ pub struct Prepared {
     pub recovery: Vec<RecoveryHash>,
     /// The hardware token of that serial in the pool.
     pub pool: Option<HardwareToken>,
+    /// x
+    pub serial_owner: Option<Arc<str>>,
     /// Counted users (all but Deactivated).
     pub seats_used: u64,
     /// What is shown once: PIN, password, recovery codes, otpauth URI.
@@ -448,3 +450,10 @@ pub enum Effect {
     /// A hardware token leaves the pool.
     PoolTake(String),
 }
+#[derive(Default)] pub enum SeedFor { #[default] Nothing, NewToken, Pool }
+#[derive(Default)] pub struct Needs<'a> { pub user_id: bool, pub token_id: bool, pub seed: SeedFor, pub pin_hash: bool, pub password_hash: bool, pub recovery_codes: bool, pub serial: Option<&'a str>, pub clear_seed_of: Option<Option<&'a TokenRef>>, pub seats: bool }
+pub fn needs(_c: &Command) -> Needs<'_> { Needs::default() }
+pub fn permit(_a: Action, _o: &Operator, _t: Option<&UserRecord>, _r: Option<&str>) -> Result<(), super::refusal::Refusal> { Ok(()) }
+pub fn pending<'a>(_r: &'a UserRecord, _t: Option<&TokenRef>) -> Result<&'a super::token_record::Token, super::refusal::Refusal> { Err(super::refusal::Refusal::new(super::refusal::Code::Arg, "")) }
+pub fn apply(_c: &Command, _r: Option<&UserRecord>, _p: Prepared, _a: &Asked<'_>, _s: &Site<'_>) -> Result<Applied, super::refusal::Refusal> { Err(super::refusal::Refusal::new(super::refusal::Code::Arg, "")) }
+impl Command { pub fn user(&self) -> Option<&str> { None } pub fn token(&self) -> Option<&TokenRef> { None } }
