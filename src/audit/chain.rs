@@ -3,8 +3,8 @@
 //! The body of a record is one line of JSON with its keys in a fixed order: `v`, `seq`, `wall`,
 //! `boot`, `node`, `event`, `result`, `actor {kind, uid, name, role}`,
 //! `target {user, user_id, token, gateway}`, `from {nas, calling_station, src, gateway}`, `before`,
-//! `after`, `reason`, `request`, `detail`. What is absent is left out. The first five are in every record, in every
-//! version: [`super::verify`] reads them without parsing the rest.
+//! `after`, `reason`, `request`, `detail`. What is absent is left out. The first five are in every
+//! record, in every version: [`super::verify`] reads them without parsing the rest.
 //!
 //! The hash is SHA-256 over the hash of the record before and the body as it is stored. Nothing is
 //! ever written anew from a parsed body, so a later version that would spell it otherwise breaks
