@@ -3,8 +3,8 @@
 //! The body of a record is one line of JSON with its keys in a fixed order: `v`, `seq`, `wall`,
 //! `boot`, `node`, `event`, `result`, `actor {kind, uid, name, role}`,
 //! `target {user, user_id, token, gateway}`, `from {nas, calling_station, src, gateway}`, `before`,
-//! `after`, `reason`, `request`, `detail`. What is absent is left out. The first five are in every record, in every
-//! version: [`super::verify`] reads them without parsing the rest.
+//! `after`, `reason`, `request`, `detail`. What is absent is left out. The first five are in every
+//! record, in every version: [`super::verify`] reads them without parsing the rest.
 //!
 //! The hash is SHA-256 over the hash of the record before and the body as it is stored. Nothing is
 //! ever written anew from a parsed body, so a later version that would spell it otherwise breaks
@@ -236,4 +236,35 @@ fn target_gateway(event: &Event) -> Option<&str> {
         .iter()
         .find(|(key, _)| *key == TARGET_GATEWAY)?;
     value.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::hex;
+
+    #[test]
+    fn the_hash_covers_the_hash_before_and_the_body() {
+        let zeros = [0; 32];
+        assert_eq!(
+            hex::text(&link(&zeros, b"")),
+            "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
+        );
+        assert_ne!(link(&[1; 32], b"a"), link(&zeros, b"a"));
+        assert_ne!(link(&zeros, b"b"), link(&zeros, b"a"));
+    }
+
+    #[test]
+    fn a_clone_goes_on_where_the_chain_was() {
+        let mut chain = Chain::resume(Arc::from("n"), Arc::from("b"), 7, [3; 32]);
+        let (event, now) = (Event::new("user.added"), Now::at(Timestamp(0)));
+        let mut failed = chain.clone();
+        let lost = failed.append(&event, &Origin::system(), now);
+        let kept = chain.append(&event, &Origin::system(), now);
+        assert_eq!(lost, kept);
+        assert_eq!((kept.seq, chain.seq(), chain.hash()), (8, 8, kept.hash));
+        assert_eq!(kept.hash, link(&[3; 32], &kept.body));
+        let next = chain.append(&event, &Origin::system(), now);
+        assert_eq!(next.hash, link(&kept.hash, &next.body));
+    }
 }

@@ -412,6 +412,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn garbage_is_an_error_and_never_a_panic(
+            node in "[a-f0-9%é ]{0,12}",
+            rest in "( (seq|hash|time|key|sig)=[0-9a-f:.TZ-]{0,70}){0,5}",
+        ) {
+            let line = format!("{PREFIX} node={node}{rest}");
+            prop_assert!(Checkpoint::parse(&line).is_err());
+        }
+
+        #[test]
         fn any_name_of_a_node_reads_back(node in ".{0,80}", seq in any::<u64>()) {
             let made = signer(1).sign(&node, seq, [1; 32], Timestamp(5)).unwrap();
             let line = made.to_string();

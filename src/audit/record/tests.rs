@@ -1,3 +1,5 @@
+//! Any record reads back as it was made, and nothing else is taken for one.
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
