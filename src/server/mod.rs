@@ -1,3 +1,4 @@
 //! Front ends: sockets and bytes, no decisions.
 
+pub mod metrics;
 pub mod udp;
