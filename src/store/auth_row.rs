@@ -18,7 +18,7 @@ use crate::domain::pin::{PasswordState, PinState};
 use crate::domain::token_record::{Accepted, TokenState, Used};
 use crate::domain::user::{AuthState, LastFailed, LastLogin, Unlocked};
 use crate::time::Timestamp;
-use crate::token::TokenId;
+use crate::token::id::{ID_SIGNS, TokenId};
 
 /// Version of the layout.
 pub const MAJOR: u8 = 1;
@@ -386,13 +386,17 @@ fn take_id(value: &mut Taker<'_>) -> Result<TokenId, Damage> {
 }
 
 /// The signs of a token id as they are stored.
-pub(super) const fn id_octets(id: TokenId) -> [u8; 5] {
-    id.0
+pub(super) fn id_octets(id: TokenId) -> [u8; ID_SIGNS] {
+    *id.signs()
 }
 
 /// The token id with these signs.
-pub(super) const fn id_of(octets: [u8; 5]) -> Option<TokenId> {
-    Some(TokenId(octets))
+pub(super) fn id_of(signs: [u8; ID_SIGNS]) -> Option<TokenId> {
+    let mut text = [0; TokenId::PREFIX.len() + ID_SIGNS];
+    let (prefix, rest) = text.split_at_mut(TokenId::PREFIX.len());
+    prefix.copy_from_slice(TokenId::PREFIX.as_bytes());
+    rest.copy_from_slice(&signs);
+    std::str::from_utf8(&text).ok()?.parse().ok()
 }
 
 #[cfg(test)]

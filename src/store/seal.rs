@@ -19,7 +19,7 @@ use aws_lc_rs::{hkdf, hmac};
 use crate::domain::sealed::{Field, Sealed, Unseal, hex};
 use crate::domain::user::UserId;
 use crate::secret::{SecretBytes, SecretKey};
-use crate::token::recovery::RecoveryCode;
+use crate::token::recovery::{self, RecoveryCode};
 
 /// Version of the seal and pepper keys in use.
 pub const KEY_VERSION: u16 = 1;
@@ -176,18 +176,8 @@ impl Unseal for Keys {
     }
 
     fn recovery_hash(&self, user: UserId, code: &RecoveryCode) -> [u8; 32] {
-        recovery_fingerprint(self.pepper.expose(), &user.0, code)
+        recovery::fingerprint(self.pepper.expose(), &user.0, code)
     }
-}
-
-/// The keyed hash of a recovery code.
-fn recovery_fingerprint(pepper: &[u8; 32], user: &[u8; 16], code: &RecoveryCode) -> [u8; 32] {
-    let RecoveryCode = code;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, pepper);
-    let mut mac = hmac::Context::with_key(&key);
-    mac.update(b"recovery");
-    mac.update(user);
-    array(mac.sign().as_ref())
 }
 
 /// The additional data of a field: its kind, the length of the id, the id, the key version.
