@@ -2,9 +2,16 @@
 //!
 //! The functions of `contract` know only the traits; a new store gets all of them by one more
 //! factory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "store_contract/contract.rs"]
 mod contract;
+#[path = "store_contract/cost.rs"]
+mod cost;
 #[path = "store_contract/samples.rs"]
 mod samples;
 #[path = "store_contract/sqlite.rs"]

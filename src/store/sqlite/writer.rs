@@ -116,12 +116,6 @@ impl SqliteWriter {
         self.log_octets
     }
 
-    /// The connection below, for tests that break it.
-    #[cfg(test)]
-    pub(super) const fn connection(&self) -> Option<&Connection> {
-        self.conn.as_ref()
-    }
-
     fn open_conn(&self) -> Result<&Connection, StoreError> {
         self.conn
             .as_ref()
