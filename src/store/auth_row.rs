@@ -18,7 +18,7 @@ use crate::domain::pin::{PasswordState, PinState};
 use crate::domain::token_record::{Accepted, TokenState, Used};
 use crate::domain::user::{AuthState, LastFailed, LastLogin, Unlocked};
 use crate::time::Timestamp;
-use crate::token::TokenId;
+use crate::token::id::{ID_SIGNS, TokenId};
 
 /// Version of the layout.
 pub const MAJOR: u8 = 1;
@@ -386,13 +386,13 @@ fn take_id(value: &mut Taker<'_>) -> Result<TokenId, Damage> {
 }
 
 /// The signs of a token id as they are stored.
-pub(super) fn id_octets(id: TokenId) -> [u8; 5] {
+pub(super) fn id_octets(id: TokenId) -> [u8; ID_SIGNS] {
     *id.signs()
 }
 
 /// The token id with these signs.
-pub(super) fn id_of(octets: [u8; 5]) -> Option<TokenId> {
-    TokenId::from_signs(octets)
+pub(super) fn id_of(signs: [u8; ID_SIGNS]) -> Option<TokenId> {
+    TokenId::from_signs(signs)
 }
 
 #[cfg(test)]

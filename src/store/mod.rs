@@ -15,6 +15,7 @@ mod octets;
 pub mod pin_hash;
 pub mod profile_row;
 pub mod seal;
+pub mod sqlite;
 
 use std::sync::Arc;
 

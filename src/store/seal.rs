@@ -19,7 +19,7 @@ use aws_lc_rs::{hkdf, hmac};
 use crate::domain::sealed::{Field, Sealed, Unseal, hex};
 use crate::domain::user::UserId;
 use crate::secret::{SecretBytes, SecretKey};
-use crate::token::recovery::RecoveryCode;
+use crate::token::recovery::{self, RecoveryCode};
 
 /// Version of the seal and pepper keys in use.
 pub const KEY_VERSION: u16 = 1;
@@ -176,7 +176,7 @@ impl Unseal for Keys {
     }
 
     fn recovery_hash(&self, user: UserId, code: &RecoveryCode) -> [u8; 32] {
-        crate::token::recovery::fingerprint(self.pepper.expose(), &user.0, code)
+        recovery::fingerprint(self.pepper.expose(), &user.0, code)
     }
 }
 

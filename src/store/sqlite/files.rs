@@ -45,7 +45,8 @@ pub(super) fn create_private(path: &Path) -> Result<File, StoreError> {
         .mode(MODE)
         .open(path)
         .map_err(io)?;
-    file.set_permissions(Permissions::from_mode(MODE)).map_err(io)?;
+    file.set_permissions(Permissions::from_mode(MODE))
+        .map_err(io)?;
     Ok(file)
 }
 
@@ -60,7 +61,8 @@ fn open_private(path: &Path) -> Result<File, StoreError> {
         .mode(MODE)
         .open(path)
         .map_err(io)?;
-    file.set_permissions(Permissions::from_mode(MODE)).map_err(io)?;
+    file.set_permissions(Permissions::from_mode(MODE))
+        .map_err(io)?;
     Ok(file)
 }
 
@@ -96,9 +98,7 @@ impl Lock {
     /// Takes the lock of the store at `path`; also says whether the last owner stopped cleanly.
     pub(super) fn take(path: &Path) -> Result<(Self, bool), StoreError> {
         let file = open_private(&beside(path, ".lock"))?;
-        let clean = file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() == 0);
+        let clean = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => Ok((Self { file }, clean)),
             Err((_, Errno::EWOULDBLOCK)) => Err(StoreError::InUse(shown(path))),

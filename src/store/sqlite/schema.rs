@@ -10,7 +10,7 @@ use super::error::failed;
 use crate::store::StoreError;
 
 /// Octets of a page: larger ones make each sign-in write more, smaller ones make trees deeper.
-pub(super) const PAGE_OCTETS: u64 = 4096;
+pub(super) const PAGE_OCTETS: u32 = 4096;
 
 /// All migrations, oldest first.
 const MIGRATIONS: [&str; 1] = [FIRST];
@@ -103,7 +103,9 @@ pub(super) fn migrate(conn: &mut Connection, path: &str) -> Result<(), StoreErro
             .transaction_with_behavior(TransactionBehavior::Exclusive)
             .map_err(io)?;
         change.execute_batch(migration).map_err(io)?;
-        change.pragma_update(None, "user_version", done).map_err(io)?;
+        change
+            .pragma_update(None, "user_version", done)
+            .map_err(io)?;
         change.commit().map_err(io)?;
     }
     Ok(())
