@@ -15,11 +15,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hash::HashKeys;
+use super::key::{HashKeys, Key};
 use super::queue::{Links, Queue};
 
 /// How long an answer is kept after it left.
@@ -56,34 +55,6 @@ impl Default for Limits {
 pub struct Ticket {
     slot: usize,
     serial: u64,
-}
-
-/// Where a request came from and the number it has there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    socket: u16,
-    address: IpAddr,
-    scope: u32,
-    port: u16,
-    code: u8,
-    identifier: u8,
-}
-
-impl Key {
-    pub(super) fn new(socket: u16, peer: SocketAddr, code: u8, identifier: u8) -> Self {
-        let scope = match peer {
-            SocketAddr::V4(_) => 0,
-            SocketAddr::V6(peer) => peer.scope_id(),
-        };
-        Self {
-            socket,
-            address: peer.ip().to_canonical(),
-            scope,
-            port: peer.port(),
-            code,
-            identifier,
-        }
-    }
 }
 
 /// What the cache knows of a request.
