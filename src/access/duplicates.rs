@@ -15,11 +15,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hash::HashKeys;
+use super::key::{HashKeys, Key};
 use super::queue::{Links, Queue};
 
 /// How long an answer is kept after it left.
@@ -35,6 +34,8 @@ pub struct Limits {
     pub octets_max: usize,
     /// Entries of one gateway.
     pub gateway_entries_max: usize,
+    /// Octets of one gateway, so that it cannot push out the answers to others.
+    pub gateway_octets_max: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +44,7 @@ impl Default for Limits {
             entries_max: 65_536,
             octets_max: 32 * 1024 * 1024,
             gateway_entries_max: 8_192,
+            gateway_octets_max: 4 * 1024 * 1024,
         }
     }
 }
@@ -65,34 +67,6 @@ impl Ticket {
     /// The ticket that [`Self::parts`] stood for; a made-up one is void.
     pub fn from_parts([slot, serial]: [u64; 2]) -> Self {
         Self { slot: usize::try_from(slot).unwrap_or(usize::MAX), serial }
-    }
-}
-
-/// Where a request came from and the number it has there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    socket: u16,
-    address: IpAddr,
-    scope: u32,
-    port: u16,
-    code: u8,
-    identifier: u8,
-}
-
-impl Key {
-    pub(super) fn new(socket: u16, peer: SocketAddr, code: u8, identifier: u8) -> Self {
-        let scope = match peer {
-            SocketAddr::V4(_) => 0,
-            SocketAddr::V6(peer) => peer.scope_id(),
-        };
-        Self {
-            socket,
-            address: peer.ip().to_canonical(),
-            scope,
-            port: peer.port(),
-            code,
-            identifier,
-        }
     }
 }
 
@@ -146,6 +120,7 @@ pub(super) struct Duplicates<P> {
 #[derive(Clone, Copy, Default)]
 struct Share {
     entries: usize,
+    octets: usize,
     answered: Queue,
 }
 
@@ -233,6 +208,7 @@ impl<P> Duplicates<P> {
         }
         if let Some(share) = self.shares.get_mut(share) {
             share.entries += 1;
+            share.octets += octets;
         }
         self.used.entries += 1;
         self.used.in_progress += 1;
@@ -277,20 +253,25 @@ impl<P> Duplicates<P> {
             return;
         };
         let (share, before) = (entry.share, std::mem::take(&mut entry.octets));
-        self.used.octets -= before;
         self.used.in_progress -= 1;
-        // The entry is in no queue yet, so it cannot make room for itself.
-        let kept = self.make_octets(answer.len(), now_us);
+        self.used.octets -= before;
+        if let Some(share) = self.shares.get_mut(share) {
+            share.octets -= before;
+        }
+        // The entry is in no queue yet, so it does not make room for itself.
+        let kept = self.make_octets(share, answer.len(), now_us).is_ok();
+        let octets = if kept { answer.len() } else { 0 };
         if let Some(Some(entry)) = self.slots.get_mut(ticket.slot) {
+            entry.octets = octets;
             entry.state = State::Answered {
                 octets: kept.then(|| Arc::clone(answer)),
                 leave_us,
             };
-            entry.octets = if kept { answer.len() } else { 0 };
-            self.used.octets += entry.octets;
         }
+        self.used.octets += octets;
         self.answered.push(&mut self.links, ticket.slot);
         if let Some(share) = self.shares.get_mut(share) {
+            share.octets += octets;
             share.answered.push(&mut self.share_links, ticket.slot);
         }
     }
@@ -339,19 +320,22 @@ impl<P> Duplicates<P> {
         if self.used.entries >= self.limits.entries_max && !self.evict(now_us) {
             return Err(Full::Cache);
         }
-        if !self.make_octets(octets, now_us) {
-            return Err(Full::Cache);
-        }
-        Ok(())
+        self.make_octets(share, octets, now_us)
     }
 
-    fn make_octets(&mut self, octets: usize, now_us: u64) -> bool {
-        while self.used.octets + octets > self.limits.octets_max {
-            if !self.evict(now_us) {
-                return false;
+    fn make_octets(&mut self, share: usize, octets: usize, now_us: u64) -> Result<(), Full> {
+        let of_share = |cache: &Self| cache.shares.get(share).map_or(0, |share| share.octets);
+        while of_share(self) + octets > self.limits.gateway_octets_max {
+            if !self.evict_of(share, now_us) {
+                return Err(Full::Share);
             }
         }
-        true
+        while self.used.octets + octets > self.limits.octets_max {
+            if !self.evict(now_us) {
+                return Err(Full::Cache);
+            }
+        }
+        Ok(())
     }
 
     /// Removes what has been kept long enough. Two at a time are more than one request adds.
@@ -419,20 +403,17 @@ impl<P> Duplicates<P> {
         self.free.push(slot);
         self.used.entries -= 1;
         self.used.octets -= entry.octets;
-        let share = self.shares.get_mut(entry.share);
-        match entry.state {
-            State::InProgress(_) => {
-                self.used.in_progress -= 1;
-                if let Some(share) = share {
-                    share.entries -= 1;
-                }
-            }
-            State::Answered { .. } => {
-                self.answered.remove(&mut self.links, slot);
-                if let Some(share) = share {
-                    share.entries -= 1;
-                    share.answered.remove(&mut self.share_links, slot);
-                }
+        let answered = matches!(entry.state, State::Answered { .. });
+        if answered {
+            self.answered.remove(&mut self.links, slot);
+        } else {
+            self.used.in_progress -= 1;
+        }
+        if let Some(share) = self.shares.get_mut(entry.share) {
+            share.entries -= 1;
+            share.octets -= entry.octets;
+            if answered {
+                share.answered.remove(&mut self.share_links, slot);
             }
         }
     }

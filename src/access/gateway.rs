@@ -197,7 +197,6 @@ impl GatewayTable {
         for gateway in gateways {
             table.add(gateway)?;
         }
-        // RFC 2865 s3: the secret MUST NOT be empty; checked in `add`.
         table
             .networks
             .sort_by_key(|row| std::cmp::Reverse(row.prefix_bits));
@@ -234,6 +233,7 @@ impl GatewayTable {
         if self.gateways.iter().any(|known| *known.name() == name) {
             return Err(GatewayTableError::SameName { name });
         }
+        // RFC 2865 s3: the secret MUST NOT be empty.
         if gateway.secret.expose().is_empty() {
             return Err(GatewayTableError::EmptySecret { name });
         }
@@ -384,6 +384,7 @@ mod tests {
         }
     }
 
+    // test of RFC 2865 s3
     #[test]
     fn refuses_what_is_ambiguous() {
         let error = |gateways| GatewayTable::new(gateways).unwrap_err().to_string();

@@ -19,7 +19,7 @@ mod duplicates;
 #[cfg(test)]
 mod fixture;
 mod gateway;
-mod hash;
+mod key;
 mod primed;
 mod queue;
 mod read;
@@ -41,8 +41,8 @@ pub use stats::{
     WINDOW_MINUTES, Window,
 };
 
-use duplicates::{Duplicates, Found, Full, Key};
-use hash::HashKeys;
+use duplicates::{Duplicates, Found, Full};
+use key::{HashKeys, Key};
 use primed::{Known, Primed};
 use read::Reader;
 use reply::{Pending, Saying};
@@ -195,7 +195,7 @@ impl Access {
         let Some(octets) = octets else {
             self.duplicates.abandon(ticket);
             self.count(index, |counts| {
-                counts.dropped(DropReason::ReplyTooLong, now)
+                counts.dropped(DropReason::ReplyTooLong, now);
             });
             return None;
         };
@@ -287,7 +287,7 @@ impl Access {
         now: Now,
         scratch: &mut Vec<u8>,
     ) -> Result<Action, DropReason> {
-        let Some(gateway) = self.table.gateways().get(index).map(Arc::clone) else {
+        let Some(gateway) = self.table.gateways().get(index).cloned() else {
             return Err(DropReason::UnknownGateway);
         };
         let packet = Packet::decode(octets).map_err(DropReason::Malformed)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::duplicates::ANSWER_KEPT;
 use super::gateway::Gateway;
-use super::hash::HashKeys;
+use super::key::HashKeys;
 use super::reply::Saying;
 use crate::time::{Now, Timestamp};
 

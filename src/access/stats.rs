@@ -61,7 +61,7 @@ pub struct GatewayStatistics {
     pub last_method: Option<&'static str>,
     /// Requests with a right Message-Authenticator.
     pub signed: u64,
-    /// Requests let in without one.
+    /// Requests without one, whether the gateway lets them in or not.
     pub unsigned: u64,
     /// When a right Message-Authenticator last came.
     pub last_signed: Option<Timestamp>,

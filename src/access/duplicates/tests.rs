@@ -1,11 +1,14 @@
 //! The bounds of the cache, and that nothing is lost or kept by mistake when they are reached.
 
+use std::net::SocketAddr;
+
 use super::*;
 
 const LIMITS: Limits = Limits {
     entries_max: 8,
     octets_max: 1_000,
     gateway_entries_max: 6,
+    gateway_octets_max: 800,
 };
 
 type Cache = Duplicates<u32>;
@@ -68,7 +71,7 @@ fn what_is_in_progress_is_never_evicted() {
     let tickets: Vec<_> = (0..6).map(|i| open(&mut cache, i, 0, 0).unwrap()).collect();
     assert_eq!(open(&mut cache, 6, 0, 0), Err(Full::Share));
     for identifier in 10..12 {
-        open(&mut cache, identifier, 1, 0).unwrap();
+        let _ = open(&mut cache, identifier, 1, 0).unwrap();
     }
     assert_eq!(open(&mut cache, 12, 1, 0), Err(Full::Cache));
     assert!(tickets.iter().all(|it| cache.pending(*it).is_some()));
@@ -106,19 +109,20 @@ fn octets_are_bounded() {
     answer(&mut cache, first, 600, 9_000, 0);
     let second = open(&mut cache, 1, 0, 0).unwrap();
     answer(&mut cache, second, 500, 0, 0);
-    assert_eq!(
-        (look(&mut cache, 1, 1), cache.used().octets),
-        ("not kept", 600)
-    );
-    let third = open(&mut cache, 2, 0, 0).unwrap();
-    answer(&mut cache, third, 500, 9_000, 9_000);
-    assert_eq!(
-        (look(&mut cache, 2, 9_000), cache.used().octets),
-        ("answered", 500)
-    );
+    let octets = |cache: &Cache| cache.used().octets;
+    assert_eq!((look(&mut cache, 1, 1), octets(&cache)), ("not kept", 600));
+    // The other gateway has a share of its own, and then all octets are taken.
+    let third = open(&mut cache, 2, 1, 0).unwrap();
+    answer(&mut cache, third, 380, 9_000, 0);
+    let fourth = open(&mut cache, 3, 1, 0).unwrap();
+    answer(&mut cache, fourth, 390, 0, 0);
+    assert_eq!((look(&mut cache, 3, 1), octets(&cache)), ("not kept", 980));
+    assert_eq!(look(&mut cache, 0, 9_000), "answered");
+    let refused = |cache: &mut Cache, octets| cache.open(key(4), [4; 32], 1, octets, 0, 9_000);
+    assert_eq!(refused(&mut cache, 801), Err(Full::Share));
+    assert!(refused(&mut cache, 800).is_ok());
     assert_eq!(look(&mut cache, 0, 9_000), "new");
-    let large = cache.open(key(3), [3; 32], 0, 1_001, 0, 9_000);
-    assert_eq!(large, Err(Full::Cache));
+    assert_eq!(octets(&cache), 800);
 }
 
 #[test]
@@ -197,7 +201,7 @@ fn counts_stay_right_whatever_happens() {
             2 | 3 if !tickets.is_empty() => {
                 let ticket =
                     tickets.swap_remove(usize::try_from(next(tickets.len() as u64)).unwrap());
-                answer(&mut cache, ticket, 300, now_us + next(2_000_000), now_us);
+                answer(&mut cache, ticket, 250, now_us + next(2_000_000), now_us);
             }
             4 if !tickets.is_empty() => {
                 cache.abandon(tickets.swap_remove(0));
@@ -219,6 +223,10 @@ fn counts_stay_right_whatever_happens() {
         for (number, share) in cache.shares.iter().enumerate() {
             let of_share = entries.iter().filter(|it| it.share == number).count();
             assert_eq!(share.entries, of_share);
+            let of_share_octets = entries.iter().filter(|it| it.share == number);
+            let octets: usize = of_share_octets.map(|it| it.octets).sum();
+            assert_eq!(share.octets, octets);
+            assert!(share.octets <= LIMITS.gateway_octets_max);
             assert!(of_share <= LIMITS.gateway_entries_max);
         }
         assert!(used.entries <= LIMITS.entries_max && used.octets <= LIMITS.octets_max);
