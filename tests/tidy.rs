@@ -168,7 +168,7 @@ fn a_breach_of_the_walls_is_seen() {
 #[test]
 fn a_breach_of_form_is_seen() {
     let one = |path: &str, text: &str| vec![Source::new(path, text)];
-    let long = format!("//! L.\n{}", "fn f() {}\n".repeat(FILE_LINES_MAX));
+    let long = format!("//! L.\n{}", "fn f() {}\n".repeat(FILE_LINES_MAX + 1));
     assert_eq!(form(&one("src/engine/a.rs", &long)).len(), 1);
     assert_eq!(
         form(&one("src/engine/a.rs", "fn f() {}\nfn g() {}\n")).len(),
