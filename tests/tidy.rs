@@ -6,7 +6,7 @@
 //! sentence on top of every file, length, citations, files that no `mod` reaches, options that the
 //! manual leaves out. What clippy can see is left to clippy.
 //!
-//! Each rule is a function from sources to complaints. `a_breach_is_seen` gives every rule a source
+//! Each rule is a function from sources to complaints. The last two tests give every rule a source
 //! that breaks it, so that a rule which has become blind fails too.
 
 #![expect(clippy::indexing_slicing, reason = "a test may stop at a wrong index")]
@@ -114,7 +114,7 @@ fn nothing_names_a_machine() {
 }
 
 #[test]
-fn a_breach_is_seen() {
+fn a_breach_of_the_walls_is_seen() {
     let one = |path: &str, text: &str| vec![Source::new(path, text)];
     let up = one(
         "src/domain/user.rs",
@@ -163,8 +163,12 @@ fn a_breach_is_seen() {
     );
     let tested = "//! T.\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
     assert_eq!(purity(&one("src/token/a.rs", tested)).len(), 0);
+}
 
-    let long = format!("//! L.\n{}", "fn f() {}\n".repeat(FILE_LINES_MAX));
+#[test]
+fn a_breach_of_form_is_seen() {
+    let one = |path: &str, text: &str| vec![Source::new(path, text)];
+    let long = format!("//! L.\n{}", "fn f() {}\n".repeat(FILE_LINES_MAX + 1));
     assert_eq!(form(&one("src/engine/a.rs", &long)).len(), 1);
     assert_eq!(
         form(&one("src/engine/a.rs", "fn f() {}\nfn g() {}\n")).len(),

@@ -42,11 +42,13 @@ impl Source {
 
     pub(crate) fn is_test(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
-        name == "tests.rs" || self.path.contains("/tests/") || !self.path.starts_with("src/")
+        name.ends_with("tests.rs")
+            || self.path.contains("/tests/")
+            || !self.path.starts_with("src/")
     }
 
     /// How many lines stand before the tests at the bottom.
-    pub(crate) fn lines_before_tests(&self) -> usize {
+    fn lines_before_tests(&self) -> usize {
         let lines: Vec<&str> = self.code.lines().collect();
         let tests = lines.windows(2).position(|pair| {
             pair[0].trim_end() == "#[cfg(test)]"
@@ -54,6 +56,12 @@ impl Source {
                 && pair[1].contains('{')
         });
         tests.unwrap_or(lines.len())
+    }
+
+    /// How many of them hold code.
+    pub(crate) fn code_lines_before_tests(&self) -> usize {
+        let lines = self.code.lines().take(self.lines_before_tests());
+        lines.filter(|line| !line.trim().is_empty()).count()
     }
 
     /// Numbered lines of the bare code before the tests; none of a test file.
