@@ -7,7 +7,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::action::{Action, Role};
 use crate::domain::refusal::{Code, Refusal};
 
 /// Prefix of our own error names.
@@ -111,17 +110,6 @@ impl Fault {
     #[must_use]
     pub fn peer(what: impl Into<String>) -> Self {
         Self::new(Code::Perm, what)
-    }
-
-    /// A caller whose role is too low for `action`.
-    #[must_use]
-    pub fn role(action: Action, least: Role, has: Role) -> Self {
-        Self::new(
-            Code::Perm,
-            format!("you may not run `{}`; nothing changed", action.spec().name),
-        )
-        .why(format!("your role is {has}"))
-        .need(format!("role {least}"))
     }
 
     /// Octets that are no call; the connection closes.

@@ -20,4 +20,5 @@ pub mod message;
 pub mod method;
 pub mod query;
 pub mod reply;
+pub mod service;
 pub mod words;

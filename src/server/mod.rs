@@ -1,1 +1,3 @@
 //! Front ends: sockets and bytes, no decisions.
+
+pub mod control;

@@ -36,3 +36,11 @@ interfaces![
 pub fn interface(name: &str) -> Option<&'static Interface> {
     INTERFACES.iter().find(|interface| interface.name == name)
 }
+
+/// Whether a method is one of `org.varlink.service`.
+#[must_use]
+pub fn is_service(method: &str) -> bool {
+    method
+        .rsplit_once('.')
+        .is_some_and(|(interface, _)| interface == "org.varlink.service")
+}

@@ -47,12 +47,6 @@ impl Arguments {
         Ok(Self { values, more })
     }
 
-    /// The id that the caller gave to this call.
-    pub(super) fn request_id(&self) -> Option<String> {
-        let id = self.values.look("request")?.as_str()?;
-        Some(id.to_owned())
-    }
-
     /// Takes a text that may be missing.
     pub(super) fn maybe(&mut self, name: &str) -> Option<String> {
         match self.values.take(name) {

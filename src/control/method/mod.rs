@@ -176,22 +176,17 @@ pub enum Request {
 /// Turns the parameters of a call into a request; `more` is what the caller said.
 pub fn parse(method: &Method, parameters: Parameters, more: bool) -> Result<Request, Fault> {
     let mut arguments = Arguments::check(method, parameters, more)?;
-    let request = arguments.request_id();
-    build(method, &mut arguments).map_err(|fault| fault.request(request))
-}
-
-fn build(method: &Method, arguments: &mut Arguments) -> Result<Request, Fault> {
     match method.build {
         Build::Change(build) => {
-            let manner = manner(method, arguments)?;
-            Ok(Request::Change(build(arguments)?, manner))
+            let manner = manner(method, &mut arguments)?;
+            Ok(Request::Change(build(&mut arguments)?, manner))
         }
         Build::Act(build) => {
-            let manner = manner(method, arguments)?;
-            build(arguments, manner).map(Request::Query)
+            let manner = manner(method, &mut arguments)?;
+            build(&mut arguments, manner).map(Request::Query)
         }
         Build::Read(build) | Build::List(build) | Build::Log(build) => {
-            build(arguments).map(Request::Query)
+            build(&mut arguments).map(Request::Query)
         }
     }
 }
