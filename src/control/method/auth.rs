@@ -1,0 +1,85 @@
+//! Requests of `org.mfad.Auth`, `org.mfad.Gateways` and `org.mfad.Audit`: what was, and why.
+
+use super::Arguments;
+use crate::control::fault::Fault;
+use crate::control::query::{
+    AuditFilter, AuthFilter, Outcome, Query, WHY_ATTEMPTS, WHY_ATTEMPTS_MAX,
+};
+
+pub(super) fn why(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::Why {
+        user: a.user()?,
+        gateway: a.maybe("gateway"),
+        attempts: a.count("attempts", WHY_ATTEMPTS_MAX, WHY_ATTEMPTS)?,
+    })
+}
+
+pub(super) fn explain(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::Explain {
+        user: a.user()?,
+        gateway: a.text("gateway")?,
+        token: a.maybe_token()?,
+    })
+}
+
+pub(super) fn log(a: &mut Arguments) -> Result<Query, Fault> {
+    let filter = AuthFilter {
+        user: a.maybe_user()?,
+        gateway: a.maybe("gateway"),
+        result: a.maybe("result").map(|word| outcome(&word)).transpose()?,
+        since: a.instant("since")?,
+        until: a.instant("until")?,
+    };
+    Ok(Query::AuthLog {
+        filter,
+        stages: a.flag("stages"),
+        page: a.page()?,
+    })
+}
+
+pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::AuthShow {
+        attempt: a.text("attempt")?,
+    })
+}
+
+pub(super) fn gateway_list(_: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::GatewayList)
+}
+
+pub(super) fn gateway_show(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::GatewayShow {
+        gateway: a.text("gateway")?,
+    })
+}
+
+pub(super) fn audit_log(a: &mut Arguments) -> Result<Query, Fault> {
+    let filter = AuditFilter {
+        user: a.maybe_user()?,
+        event: a.maybe("event"),
+        actor: a.maybe("actor"),
+        since: a.instant("since")?,
+        until: a.instant("until")?,
+        request: a.maybe("request"),
+    };
+    Ok(Query::AuditLog {
+        filter,
+        page: a.page()?,
+    })
+}
+
+pub(super) fn audit_verify(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::AuditVerify {
+        from: a.int("from"),
+    })
+}
+
+fn outcome(word: &str) -> Result<Outcome, Fault> {
+    match word {
+        "accept" => Ok(Outcome::Accept),
+        "reject" => Ok(Outcome::Reject),
+        "challenge" => Ok(Outcome::Challenge),
+        _ => Err(Fault::argument(format!("there is no result `{word}`"))
+            .doing("use accept, reject or challenge")),
+    }
+}

@@ -1,0 +1,32 @@
+//! Requests of `org.mfad.Pins`.
+
+use super::Arguments;
+use crate::control::fault::Fault;
+use crate::domain::command::Command;
+
+pub(super) fn unblock(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::PinUnblock { user: a.user()? })
+}
+
+pub(super) fn reset(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::PinReset {
+        user: a.user()?,
+        pin: a.secret("pin"),
+        keep: a.flag("keep"),
+    })
+}
+
+pub(super) fn clear(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::PinClear { user: a.user()? })
+}
+
+pub(super) fn password_set(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::PasswordSet {
+        user: a.user()?,
+        password: a.secret("password"),
+    })
+}
+
+pub(super) fn password_clear(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::PasswordClear { user: a.user()? })
+}

@@ -1,0 +1,196 @@
+//! Requests of `org.mfad.Tokens`.
+
+use super::Arguments;
+use crate::control::fault::Fault;
+use crate::control::query::{Query, TokenFilter};
+use crate::control::words;
+use crate::domain::command::{Command, NewToken};
+use crate::domain::token_record::TokenKind;
+use crate::secret::SecretBytes;
+use crate::token::{Algorithm, Digits, Factor, Otp, Period};
+
+pub(super) fn list(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::TokenList {
+        user: a.user()?,
+        all: a.flag("all"),
+        authenticators: a.flag("authenticators"),
+    })
+}
+
+pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
+    let filter = TokenFilter {
+        kind: a
+            .maybe("kind")
+            .map(|name| words::token_kind(&name))
+            .transpose()?,
+        status: a
+            .maybe("status")
+            .map(|name| words::token_status(&name))
+            .transpose()?,
+        serial: a.maybe("serial"),
+        expiring_s: a.int("expiring_s"),
+    };
+    Ok(Query::TokenFind {
+        filter,
+        page: a.page()?,
+    })
+}
+
+pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::TokenShow { token: a.token()? })
+}
+
+pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
+    let kind = words::token_kind(&a.text("kind")?)?;
+    Ok(Command::TokenAdd(Box::new(NewToken {
+        user: a.user()?,
+        kind,
+        otp: otp(kind, a)?,
+        serial: a.maybe("serial"),
+        seed: seed(a)?,
+        weak: a.flag("weak"),
+        counter: a.int("counter").unwrap_or(0),
+        expires: a.instant("expires")?,
+        description: a.maybe("description").unwrap_or_default(),
+        trusted: a.flag("trusted"),
+        confirm: a.maybe_code("confirm")?,
+    })))
+}
+
+pub(super) fn confirm(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenConfirm {
+        token: a.token()?,
+        code: a.code("code")?,
+    })
+}
+
+pub(super) fn test(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenTest {
+        token: a.token()?,
+        code: a.code("code")?,
+        anyway: a.flag("anyway"),
+    })
+}
+
+pub(super) fn resync(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenResync {
+        token: a.token()?,
+        first: a.code("first")?,
+        second: a.code("second")?,
+    })
+}
+
+pub(super) fn unlock(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenUnlock { token: a.token()? })
+}
+
+pub(super) fn disable(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenDisable {
+        token: a.token()?,
+        until: a.instant("until")?,
+        force: a.flag("force"),
+    })
+}
+
+pub(super) fn enable(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenEnable { token: a.token()? })
+}
+
+pub(super) fn delete(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenDelete {
+        token: a.token()?,
+        force: a.flag("force"),
+    })
+}
+
+pub(super) fn enroll_qr(a: &mut Arguments) -> Result<Command, Fault> {
+    let channel = a.maybe("channel").unwrap_or_else(|| "terminal".to_owned());
+    if !["terminal", "png", "svg", "uri"].contains(&channel.as_str()) {
+        let what = format!("a QR code cannot go to `{channel}`");
+        return Err(Fault::invalid_parameter("channel", what));
+    }
+    Ok(Command::EnrollQr {
+        user: a.user()?,
+        token: a.maybe_token()?,
+        channel,
+    })
+}
+
+pub(super) fn recovery_issue(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::RecoveryIssue { user: a.user()? })
+}
+
+pub(super) fn recovery_revoke(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::RecoveryRevoke { user: a.user()? })
+}
+
+pub(super) fn hw_list(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::HwList {
+        serial: a.maybe("serial"),
+        page: a.page()?,
+    })
+}
+
+pub(super) fn hw_unassign(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::HwUnassign {
+        serial: a.text("serial")?,
+        force: a.flag("force"),
+    })
+}
+
+fn otp(kind: TokenKind, a: &mut Arguments) -> Result<Otp, Fault> {
+    let algorithm = match a.maybe("algorithm").as_deref() {
+        None | Some("SHA1") => Algorithm::Sha1,
+        Some("SHA256") => Algorithm::Sha256,
+        Some("SHA512") => Algorithm::Sha512,
+        Some(other) => {
+            return Err(Fault::argument(format!("there is no algorithm `{other}`"))
+                .doing("use SHA1, SHA256 or SHA512"));
+        }
+    };
+    let digits = match a.int("digits") {
+        None => Digits::SIX,
+        Some(digits) => u8::try_from(digits)
+            .ok()
+            .and_then(|digits| Digits::new(digits).ok())
+            .ok_or_else(|| Fault::invalid_parameter("digits", "a code has 6, 7 or 8 digits"))?,
+    };
+    let factor = match (kind, a.int("period_s")) {
+        (TokenKind::Totp, None) => Factor::Time {
+            period_s: Period::THIRTY,
+        },
+        (TokenKind::Totp, Some(seconds)) => Factor::Time {
+            period_s: period(seconds)?,
+        },
+        (TokenKind::Hotp, None) => Factor::Counter,
+        (TokenKind::Hotp, Some(_)) => {
+            return Err(Fault::argument("an event based token has no `period_s`"));
+        }
+        (TokenKind::Recovery, _) => {
+            return Err(Fault::argument("recovery codes are no token to add")
+                .try_next("mfactl recovery issue USER"));
+        }
+    };
+    Ok(Otp {
+        algorithm,
+        digits,
+        factor,
+    })
+}
+
+fn period(seconds: u64) -> Result<Period, Fault> {
+    u16::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Period::new(seconds).ok())
+        .ok_or_else(|| {
+            let what = format!("a time step has {} to {} s", Period::MIN_S, Period::MAX_S);
+            Fault::invalid_parameter("period_s", what)
+        })
+}
+
+fn seed(a: &mut Arguments) -> Result<Option<SecretBytes>, Fault> {
+    let Some(text) = a.secret("seed") else {
+        return Ok(None);
+    };
+    words::seed(&text).map(Some)
+}

@@ -1,0 +1,150 @@
+//! Requests of `org.mfad.Users`.
+
+use super::Arguments;
+use crate::control::fault::Fault;
+use crate::control::query::{Matching, Query, UserFilter};
+use crate::control::words;
+use crate::domain::command::{Command, NewUser, UserEdit};
+use crate::domain::lockout::LockReason;
+use crate::domain::user::UserState;
+
+pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::UserShow { user: a.user()? })
+}
+
+pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
+    let matching = match (a.flag("exact"), a.flag("glob")) {
+        (false, false) => Matching::Part,
+        (true, false) => Matching::Exact,
+        (false, true) => Matching::Glob,
+        (true, true) => return Err(Fault::argument("`exact` and `glob` exclude each other")),
+    };
+    let states = a
+        .texts("states")
+        .iter()
+        .map(|name| state(name))
+        .collect::<Result<_, _>>()?;
+    let filter = UserFilter {
+        text: a.maybe("text"),
+        matching,
+        locked: a.flag("locked"),
+        lock_reason: a
+            .maybe("lock_reason")
+            .map(|name| lock_reason(&name))
+            .transpose()?,
+        pin_blocked: a.flag("pin_blocked"),
+        states,
+        passthrough: a.flag("passthrough"),
+        no_token: a.flag("no_token"),
+        token_kind: a
+            .maybe("token_type")
+            .map(|name| words::token_kind(&name))
+            .transpose()?,
+        token_status: a
+            .maybe("token_status")
+            .map(|name| words::token_status(&name))
+            .transpose()?,
+        expiring_s: a.int("expiring_s"),
+        set: a.maybe("set"),
+        role_label: a.maybe("role_label"),
+        last_login_before: a.instant("last_login_before")?,
+        last_login_after: a.instant("last_login_after")?,
+        never_logged_in: a.flag("never_logged_in"),
+    };
+    Ok(Query::UserFind {
+        filter: Box::new(filter),
+        page: a.page()?,
+    })
+}
+
+pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::UserAdd(NewUser {
+        user: a.user()?,
+        display_name: a.maybe("display_name").unwrap_or_default(),
+        email: a.maybe("email"),
+        phone: a.maybe("phone"),
+        set: a.maybe("set"),
+        language: a.maybe("language"),
+        protected: a.flag("protected"),
+    }))
+}
+
+pub(super) fn edit(a: &mut Arguments) -> Result<Command, Fault> {
+    let user = a.user()?;
+    let edit = UserEdit {
+        display_name: a.maybe("display_name"),
+        email: a.maybe("email"),
+        phone: a.maybe("phone"),
+        set: a.maybe("set"),
+        language: a.maybe("language"),
+        role_label: a.maybe("role_label"),
+        notes: a.maybe("notes"),
+        protected: a.maybe_flag("protected"),
+    };
+    if edit == UserEdit::default() {
+        return Err(Fault::argument("nothing was named to change"));
+    }
+    Ok(Command::UserEdit {
+        user,
+        edit: Box::new(edit),
+    })
+}
+
+pub(super) fn delete(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::UserDelete { user: a.user()? })
+}
+
+pub(super) fn lock(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::UserLock {
+        user: a.user()?,
+        until: a.instant("until")?,
+    })
+}
+
+pub(super) fn unlock(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::UserUnlock {
+        user: a.user()?,
+        with_pin: a.flag("with_pin"),
+    })
+}
+
+pub(super) fn set_state(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::UserSetState {
+        user: a.user()?,
+        state: state(&a.text("state")?)?,
+        force: a.flag("force"),
+    })
+}
+
+pub(super) fn reactivate(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::UserReactivate { user: a.user()? })
+}
+
+pub(super) fn lock_show(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::LockShow { user: a.user()? })
+}
+
+pub(super) fn clear_counters(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::CountersClear { user: a.user()? })
+}
+
+fn state(name: &str) -> Result<UserState, Fault> {
+    UserState::by_name(name).ok_or_else(|| {
+        let states = UserState::ALL.map(UserState::name).join(", ");
+        Fault::argument(format!("there is no state `{name}`")).doing(format!("use one of {states}"))
+    })
+}
+
+fn lock_reason(name: &str) -> Result<LockReason, Fault> {
+    [
+        LockReason::Failures,
+        LockReason::PinBlocked,
+        LockReason::Operator,
+    ]
+    .into_iter()
+    .find(|reason| reason.name().eq_ignore_ascii_case(name))
+    .ok_or_else(|| {
+        Fault::argument(format!("there is no lock reason `{name}`"))
+            .doing("use Failures, PinBlocked or Operator")
+    })
+}

@@ -1,0 +1,74 @@
+//! What methods answer: one struct a screen, used by the daemon and by `mfactl`.
+//!
+//! The field names are the wire, the JSON output and the IDL in one, and frozen: fields are added,
+//! never renamed or removed. Readers take what is missing as its default, so a newer `mfactl` reads
+//! an older daemon. Instants are RFC 3339 in UTC with milliseconds, also inside texts; `mfactl`
+//! turns them into the operator's zone. Addresses arrive masked as the operator's role asks.
+
+mod audit;
+mod auth;
+mod common;
+mod daemon;
+mod done;
+mod gateways;
+mod passthrough;
+mod tokens;
+mod users;
+
+use serde::Serialize;
+
+pub use audit::{AuditEntry, AuditPage, AuditVerify, Damage, VerifyCheck};
+pub use auth::{
+    Attempt, AuditRef, AuthPage, AuthShow, Diagnosis, Explain, Stages, Step, Todo, Why, WhyAttempt,
+};
+pub use common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked};
+pub use daemon::{
+    AuditStatus, Candidate, Candidates, ClockStatus, ConfigChange, ConfigCheck, ConfigDiff,
+    ConfigProblem, ConfigStatus, ConfigValue, KeyStatus, QueueStatus, RoleMay, Seats, StateCount,
+    Status, StoreStatus, UserCounts, Warning, Whoami,
+};
+pub use done::{Done, DoneReply, Note, Reveal, RevealKind, RevealText};
+pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
+pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
+pub use tokens::{
+    Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
+};
+pub use users::{Contact, Counter, LockShow, Password, Pin, UserPage, UserRow, UserShow};
+
+/// The parameters of one reply.
+#[derive(Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "each variant is named as the type it carries")]
+pub enum Reply {
+    Done(Box<DoneReply>),
+    Why(Box<Why>),
+    Explain(Box<Explain>),
+    AuthPage(AuthPage),
+    AuthShow(Box<AuthShow>),
+    LockShow(Box<LockShow>),
+    GatewayList(GatewayList),
+    GatewayShow(Box<GatewayShow>),
+    UserShow(Box<UserShow>),
+    UserPage(UserPage),
+    TokenList(TokenList),
+    TokenPage(TokenPage),
+    TokenShow(Box<TokenShow>),
+    HardwarePage(HardwarePage),
+    GrantPage(GrantPage),
+    GrantUses(GrantUses),
+    AuditPage(AuditPage),
+    AuditVerify(Box<AuditVerify>),
+    Status(Box<Status>),
+    Whoami(Box<Whoami>),
+    Seats(Seats),
+    ConfigCheck(ConfigCheck),
+    ConfigDiff(ConfigDiff),
+    ConfigValue(ConfigValue),
+    Candidates(Candidates),
+}
+
+impl From<Done> for Reply {
+    fn from(done: Done) -> Self {
+        Self::Done(Box::new(DoneReply { done }))
+    }
+}

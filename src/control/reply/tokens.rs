@@ -1,0 +1,189 @@
+//! Tokens: `token list`, `token find`, `token show`, `hw list`.
+
+use serde::{Deserialize, Serialize};
+
+use super::common::{ActionState, Instant};
+
+/// Tokens of one person (`token list`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenList {
+    /// Canonical login name.
+    pub user: String,
+    /// The words for the person's current state.
+    pub state: String,
+    /// Oldest first.
+    pub tokens: Vec<Token>,
+    /// The view of that name, if asked for; else empty.
+    pub authenticators: Vec<Authenticator>,
+}
+
+/// Tokens of everybody (`token find`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenPage {
+    /// One line each, by login name.
+    pub rows: Vec<Token>,
+    /// Where the next page begins; none: the end.
+    pub cursor: Option<String>,
+}
+
+/// One token in full (`token show`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenShow {
+    /// When it was read.
+    pub now: Instant,
+    /// The token.
+    pub token: Token,
+    /// The words for its owner's current state.
+    pub state: String,
+    /// It is the only one its owner can sign in with.
+    pub last_one: bool,
+    /// What can be done now, and by whom.
+    pub actions: Vec<ActionState>,
+    /// Its owner's, for `if_revision`.
+    pub revision: u64,
+}
+
+/// A token without its secret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Token {
+    /// `T-8F3K2`.
+    pub id: String,
+    /// Login name of its owner.
+    pub user: String,
+    /// `totp`, `hotp` or `recovery`.
+    pub kind: String,
+    /// The words for the kind.
+    pub label: String,
+    /// What it is at this moment: `active`, `registered`, `pending`, `locked`, `disabled`, ..
+    pub status: String,
+    /// The stored status below that.
+    pub base: String,
+    /// A code of it can be accepted.
+    pub usable: bool,
+    /// It counts as one to sign in with.
+    pub primary: bool,
+    /// Free text.
+    pub description: String,
+    /// Serial of a hardware token.
+    pub serial: Option<String>,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: Option<String>,
+    /// Length of a code.
+    pub digits: Option<u32>,
+    /// Length of a time step.
+    pub period_s: Option<u32>,
+    /// Next counter of an event based token.
+    pub counter: Option<u64>,
+    /// Remembered difference of its clock.
+    pub drift_steps: Option<i32>,
+    /// Its seed is shorter than it should be.
+    pub weak: bool,
+    /// When it was made.
+    pub created: Instant,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was proven.
+    pub registered_at: Option<Instant>,
+    /// First sign-in.
+    pub activated_at: Option<Instant>,
+    /// Last sign-in.
+    pub last_used: Option<TokenUse>,
+    /// Last wrong code.
+    pub last_failed: Option<Instant>,
+    /// Last test by an operator.
+    pub last_tested: Option<Instant>,
+    /// Last change by an operator.
+    pub updated: Instant,
+    /// First instant at which it no longer counts.
+    pub expires: Option<Instant>,
+    /// On again by itself then.
+    pub disabled_until: Option<Instant>,
+    /// Why it is void.
+    pub obsolete_reason: Option<String>,
+    /// Wrong codes since the last success or unlock.
+    pub failures: u32,
+    /// The count that locks it.
+    pub limit: u32,
+    /// Wrong codes since the last success.
+    pub total: u32,
+    /// The count that ends it.
+    pub hard_cap: u32,
+    /// When its lock began.
+    pub locked_at: Option<Instant>,
+    /// When its lock ends; none while locked: an operator must act.
+    pub locked_until: Option<Instant>,
+    /// Recovery codes that can still be used.
+    pub codes_left: Option<u32>,
+    /// Refused until two codes in a row have been shown.
+    pub resync_required: bool,
+}
+
+/// A sign-in with a token.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenUse {
+    /// When.
+    pub at: Instant,
+    /// At which gateway.
+    pub gateway: String,
+    /// Calling-Station-Id; empty if none was sent.
+    pub station: String,
+}
+
+/// One line of the view of all authenticators, the local password first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Authenticator {
+    /// `password`, `totp`, `hotp` or `recovery`.
+    pub kind: String,
+    /// Id of a token.
+    pub id: Option<String>,
+    /// What it is at this moment.
+    pub status: String,
+    /// When it was proven.
+    pub registered_at: Option<Instant>,
+    /// Last sign-in.
+    pub last_success: Option<Instant>,
+    /// Last wrong code.
+    pub last_failure: Option<Instant>,
+    /// Gateway of the last sign-in.
+    pub last_application: Option<String>,
+    /// Calling-Station-Id of the last sign-in.
+    pub last_device: Option<String>,
+    /// End of its lock.
+    pub locked_until: Option<Instant>,
+}
+
+/// Hardware tokens without an owner (`hw list`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HardwarePage {
+    /// One line each, by serial.
+    pub rows: Vec<Hardware>,
+    /// Where the next page begins; none: the end.
+    pub cursor: Option<String>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hardware {
+    /// Printed on it.
+    pub serial: String,
+    /// `totp` or `hotp`.
+    pub kind: String,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// Length of a code.
+    pub digits: u32,
+    /// Length of a time step.
+    pub period_s: Option<u32>,
+    /// First instant at which it no longer counts.
+    pub expires: Option<Instant>,
+    /// When it came into the pool.
+    pub created: Instant,
+}

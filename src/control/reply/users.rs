@@ -1,0 +1,242 @@
+//! People: `user show`, `user find`, `lock show`.
+
+use serde::{Deserialize, Serialize};
+
+use super::common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked};
+use super::daemon::Candidate;
+use super::passthrough::Grant;
+use super::tokens::Token;
+
+/// Everything known about a person but the secrets (`user show`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserShow {
+    /// When it was read.
+    pub now: Instant,
+    /// Random id, for ever the same.
+    pub id: String,
+    /// Canonical login name.
+    pub user: String,
+    /// Name of the person.
+    pub display_name: String,
+    /// The words for the current state: Account Lockout while locked.
+    pub state: String,
+    /// Account Lockout lies over the lifecycle state.
+    pub locked: bool,
+    /// The lock.
+    pub lock: Option<Lock>,
+    /// The end of the lock before this one.
+    pub unlocked: Option<Unlocked>,
+    /// The lifecycle state, one word.
+    pub base: String,
+    /// The words for it.
+    pub base_title: String,
+    /// When it was entered.
+    pub base_since: Instant,
+    /// Who set it.
+    pub base_by: String,
+    /// `full`, `partial` or `none`.
+    pub enrolment: String,
+    /// E-mail addresses, the main one first.
+    pub emails: Vec<Contact>,
+    /// Phone numbers, the main one first.
+    pub phones: Vec<Contact>,
+    /// Language tag; empty: the site's.
+    pub language: String,
+    /// Name of the authentication set in force.
+    pub set: String,
+    /// The person names it; else it is the default.
+    pub set_stated: bool,
+    /// Kinds of token it asks for, any of them.
+    pub set_kinds: Vec<String>,
+    /// Label for lists.
+    pub role_label: String,
+    /// Free text of operators.
+    pub notes: String,
+    /// Only an admin may weaken this person's sign-in.
+    pub protected: bool,
+    /// The PIN.
+    pub pin: Pin,
+    /// The local password.
+    pub password: Password,
+    /// Passthrough grants that count or will count.
+    pub grants: Vec<Grant>,
+    /// Last Accept.
+    pub last_login: Option<Login>,
+    /// Last counted failure.
+    pub last_failed: Option<FailedLogin>,
+    /// Enrolment or self-service.
+    pub last_access: Option<Instant>,
+    /// Failure counters that are not zero.
+    pub counters: Vec<Counter>,
+    /// Tokens, obsolete ones left out.
+    pub tokens: Vec<Token>,
+    /// What can be done now, and by whom.
+    pub actions: Vec<ActionState>,
+    /// When the record was made.
+    pub created: Instant,
+    /// When an operator last changed it.
+    pub updated: Instant,
+    /// For `if_revision`.
+    pub revision: u64,
+}
+
+/// An address.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Contact {
+    /// Masked as the role asks.
+    pub address: String,
+    /// The person has proven to receive what is sent there.
+    pub verified: bool,
+}
+
+/// The PIN without the PIN.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pin {
+    /// There is one.
+    pub set: bool,
+    /// A gateway asks for it.
+    pub used: bool,
+    /// When it was set.
+    pub set_at: Option<Instant>,
+    /// Who set it.
+    pub set_by: Option<String>,
+    /// To be changed at the next sign-in with a dialogue.
+    pub must_change: bool,
+    /// Wrong PINs since the last right one.
+    pub failures: u32,
+    /// The count that blocks.
+    pub limit: u32,
+    /// Blocked since then.
+    pub blocked_since: Option<Instant>,
+    /// Blocked until then; none: until unblocked.
+    pub blocked_until: Option<Instant>,
+}
+
+/// The local password without the password.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Password {
+    /// There is one.
+    pub set: bool,
+    /// A gateway asks for it.
+    pub used: bool,
+    /// When it was set.
+    pub set_at: Option<Instant>,
+    /// Who set it.
+    pub set_by: Option<String>,
+    /// When one was set for the first time.
+    pub registered_at: Option<Instant>,
+    /// First sign-in with it.
+    pub activated_at: Option<Instant>,
+    /// Last sign-in with it.
+    pub last_used: Option<Instant>,
+}
+
+/// A failure counter against its limit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counter {
+    /// `C1` to `C4` of the manual.
+    pub name: String,
+    /// `pin`, `user`, or the id of a token.
+    pub of: String,
+    /// What it counts.
+    pub text: String,
+    /// How many.
+    pub count: u32,
+    /// The count at which something happens; 0: never.
+    pub limit: u32,
+    /// What happens then.
+    pub effect: String,
+    /// What sets it to zero.
+    pub cleared_by: String,
+    /// The last failure it counted.
+    pub since: Option<Instant>,
+}
+
+/// People (`user find`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserPage {
+    /// One line each, by login name.
+    pub rows: Vec<UserRow>,
+    /// Where the next page begins; none: the end.
+    pub cursor: Option<String>,
+    /// How many match, if that is known.
+    pub matched: Option<u64>,
+    /// How many people there are.
+    pub of: u64,
+    /// Names close to the text, if nothing matched.
+    pub close: Vec<Candidate>,
+    /// What needs a person, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// One person, one line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserRow {
+    /// Canonical login name.
+    pub user: String,
+    /// Name of the person.
+    pub display_name: String,
+    /// The words for the current state.
+    pub state: String,
+    /// The lifecycle state, one word.
+    pub base: String,
+    /// When it was entered.
+    pub base_since: Instant,
+    /// The lock.
+    pub lock: Option<Lock>,
+    /// The gateway of the last counted failure.
+    pub via: Option<String>,
+    /// The end of the lock before this one.
+    pub unlocked: Option<Unlocked>,
+    /// `none`, `set` or `blocked`.
+    pub pin: String,
+    /// Kinds of the usable tokens.
+    pub tokens: Vec<String>,
+    /// Tokens that do not count as one to sign in with.
+    pub tokens_more: u32,
+    /// End of the grant in force.
+    pub passthrough_until: Option<Instant>,
+    /// Last Accept.
+    pub last_login: Option<Instant>,
+    /// Main e-mail address, masked as the role asks.
+    pub email: Option<String>,
+    /// Main phone number, masked as the role asks.
+    pub phone: Option<String>,
+    /// Name of the authentication set.
+    pub set: String,
+    /// Label for lists.
+    pub role_label: String,
+    /// Only an admin may weaken this person's sign-in.
+    pub protected: bool,
+    /// For `if_revision`.
+    pub revision: u64,
+}
+
+/// Failure counters against their limits (`lock show`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LockShow {
+    /// Canonical login name.
+    pub user: String,
+    /// When it was read.
+    pub now: Instant,
+    /// The words for the current state.
+    pub state: String,
+    /// The lock.
+    pub lock: Option<Lock>,
+    /// The end of the lock before this one.
+    pub unlocked: Option<Unlocked>,
+    /// Last counted failure.
+    pub last_failed: Option<FailedLogin>,
+    /// C1 to C4, for each token where they are a token's.
+    pub counters: Vec<Counter>,
+    /// For `if_revision`.
+    pub revision: u64,
+}

@@ -1,0 +1,91 @@
+//! Words of the wire that are more than text: instants, names of tokens, codes.
+
+use crate::domain::command::TokenRef;
+use crate::domain::token_record::{Status, TokenKind};
+use crate::secret::SecretBytes;
+use crate::time::Timestamp;
+use crate::token::{OtpCode, TokenId, base32};
+
+use super::fault::Fault;
+
+/// Reads an instant in RFC 3339, in whatever zone it is stated.
+#[must_use]
+pub fn instant(text: &str) -> Option<Timestamp> {
+    if text == "never" {
+        return Some(Timestamp::NEVER);
+    }
+    let at: jiff::Timestamp = text.parse().ok()?;
+    Some(Timestamp(at.as_millisecond()))
+}
+
+/// Brings a login name into the form in which the store knows it.
+pub fn user_name(text: &str) -> Result<String, Fault> {
+    let name = text.trim().to_lowercase();
+    if name.is_empty() {
+        return Err(Fault::argument("a login name cannot be empty"));
+    }
+    Ok(name)
+}
+
+/// Reads which token is meant: `T-8F3K2`, `alice/totp`, else a serial.
+pub fn token_ref(text: &str) -> Result<TokenRef, Fault> {
+    if let Some(id) = token_id(text) {
+        return Ok(TokenRef::Id(id));
+    }
+    if let Some((user, kind)) = text.rsplit_once('/') {
+        let kind = token_kind(kind)?;
+        return Ok(TokenRef::OfUser(user_name(user)?, kind));
+    }
+    if text.is_empty() {
+        return Err(Fault::argument("no token was named")
+            .doing("name an id (T-8F3K2), USER/TYPE (alice/totp) or a serial"));
+    }
+    Ok(TokenRef::Serial(text.to_owned()))
+}
+
+/// Reads a kind of token.
+pub fn token_kind(text: &str) -> Result<TokenKind, Fault> {
+    TokenKind::by_name(text).ok_or_else(|| {
+        Fault::argument(format!("there is no token type `{text}`"))
+            .doing("use totp, hotp or recovery")
+    })
+}
+
+/// Reads what a token can be at a moment.
+pub fn token_status(text: &str) -> Result<Status, Fault> {
+    [
+        Status::Obsolete,
+        Status::Deactivated,
+        Status::Disabled,
+        Status::Locked,
+        Status::Expired,
+        Status::Pending,
+        Status::Active,
+        Status::Registered,
+    ]
+    .into_iter()
+    .find(|status| status.name() == text)
+    .ok_or_else(|| {
+        Fault::argument(format!("there is no token status `{text}`")).doing(
+            "use obsolete, deactivated, disabled, locked, expired, pending, active or registered",
+        )
+    })
+}
+
+/// Reads a seed in base32.
+pub fn seed(text: &SecretBytes) -> Result<SecretBytes, Fault> {
+    base32::decode(text.expose())
+        .ok_or_else(|| Fault::invalid_parameter("seed", "the seed is not base32"))
+}
+
+/// Reads the id of a token; none: it is something else.
+fn token_id(text: &str) -> Option<TokenId> {
+    text.parse().ok()
+}
+
+/// Reads a one-time code of exactly 6, 7 or 8 digits.
+pub fn otp_code(digits: &[u8]) -> Result<OtpCode, Fault> {
+    OtpCode::parse(digits).ok_or_else(|| {
+        Fault::argument("that is not a code").why("a code has 6, 7 or 8 digits and nothing else")
+    })
+}
