@@ -58,6 +58,18 @@ fn a_wrong_secret_is_seen_in_the_counts() {
     let _ = world.ticket(&unsigned(9, SECRET));
     let unreadable = world.counts("vpn2").unreadable;
     assert_eq!((unreadable.total, unreadable.in_row), (8, 0));
+    // A signature proves the secret: then the password is what was typed.
+    let binary = Login {
+        identifier: 10,
+        password: Some(&[0xff; 9]),
+        ..login()
+    };
+    assert_eq!(
+        world.attempt(&binary.octets()).0.passcode(),
+        &[0xff; 9],
+        "no text is asked for"
+    );
+    assert_eq!(world.counts("vpn2").unreadable.total, 8);
 }
 
 #[test]

@@ -192,3 +192,21 @@ fn names_what_cannot_be_checked() {
     let (attempt, _) = world.attempt(&odd.octets());
     assert!(matches!(attempt.proof, Proof::Passcode(_)) && attempt.passcode().is_empty());
 }
+
+// test of RFC 3579 s3.2
+#[test]
+fn no_changed_octet_passes() {
+    let mut world = World::new();
+    for datagram in [login().with(31, b"203.0.113.9").octets(), status(3)] {
+        for bit in 0..datagram.len() * 8 {
+            let mut changed = datagram.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(world.send(&changed), Seen::Drop(_)), "bit {bit}");
+        }
+        for length in 0..datagram.len() {
+            assert!(matches!(world.send(&datagram[..length]), Seen::Drop(_)));
+        }
+        assert!(!matches!(world.send(&datagram), Seen::Drop(_)));
+    }
+    assert_eq!(world.access.cache_use().entries, 1);
+}

@@ -133,6 +133,7 @@ fn another_request_under_the_same_key_voids_the_ticket() {
     assert!(cache.pending(old).is_none() && cache.origin(old).is_none());
     let new = cache.open(key(1), [9; 32], 0, 20, 5, 1).unwrap();
     assert_eq!((old.slot, cache.pending(new)), (new.slot, Some(&5)));
+    assert!(cache.pending(old).is_none() && cache.origin(old).is_none());
     answer(&mut cache, old, 50, 1, 1);
     assert!(!cache.abandon(old));
     assert!(matches!(
