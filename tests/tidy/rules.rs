@@ -309,6 +309,32 @@ pub(crate) fn options(sources: &[Source], manual: &str, default: &str) -> Vec<St
     complaints
 }
 
+/// Tests that the last column of a table names exist; those marked `(planned)` do not yet.
+pub(crate) fn proofs(document: &Source, sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (i, line) in document.text.lines().enumerate() {
+        let Some(cell) = line
+            .strip_prefix("| ")
+            .and_then(|row| row.rsplit(" | ").next())
+        else {
+            continue;
+        };
+        let parts: Vec<&str> = cell.split('`').collect();
+        for named in parts.windows(2).skip(1).step_by(2) {
+            let name = named[0].rsplit("::").next().unwrap_or_default();
+            let test = format!("fn {name}(");
+            let exists = sources.iter().any(|s| s.code.contains(&test));
+            let complaint = match (exists, named[1].starts_with(" (planned)")) {
+                (false, false) => "no such test",
+                (true, true) => "is not planned any more, it is there",
+                _ => continue,
+            };
+            complaints.push(format!("{}:{}: {name}: {complaint}", document.path, i + 1));
+        }
+    }
+    complaints
+}
+
 /// What belongs to somebody's machine and not into the project.
 pub(crate) fn foreign(files: &[Source]) -> Vec<String> {
     let banned = [
