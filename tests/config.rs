@@ -18,6 +18,9 @@ use mfad::secret::SecretBytes;
 /// Must be in no message.
 const CANARY: &str = "hunter2hunter2hunter2";
 
+#[path = "../src/control/numbers.rs"]
+mod numbers;
+
 struct TestSecrets;
 
 impl Secrets for TestSecrets {
@@ -132,6 +135,9 @@ fn bad_ones_tell_everything_at_once() {
             !json.contains("hunter2"),
             "a secret is in the JSON:\n{json}"
         );
+        for number in problems.list().iter().filter_map(|problem| problem.number) {
+            assert!(numbers::by_code(number).is_some(), "{number} has no text");
+        }
         golden(&main.with_extension("stderr"), &text);
     }
 }
