@@ -142,6 +142,21 @@ fn bad_ones_tell_everything_at_once() {
     }
 }
 
+/// A file cut off anywhere is judged without a panic, and shows no secret either.
+#[test]
+fn cut_files_show_no_secret() {
+    let all = [folder("tests/config/bad"), folder("tests/config/good")];
+    for main in all.iter().flat_map(|folder| files(folder)) {
+        let text = fs::read_to_string(&main).unwrap();
+        for (end, _) in text.char_indices() {
+            if let Err(problems) = parse(&text[..end]) {
+                let told = problems.to_string();
+                assert!(!told.contains("hunter2"), "{}:\n{told}", &text[..end]);
+            }
+        }
+    }
+}
+
 #[test]
 fn good_ones_are_taken() {
     let good = files(&folder("tests/config/good"));
