@@ -195,7 +195,21 @@ fn nothing_stated_is_the_manual() {
     assert_eq!(empty.key, KeySource::Credential("mfad.key".to_owned()));
     assert_eq!(empty.metrics, None);
     assert_eq!(empty.listen.len(), 2);
-    assert_eq!(empty.limits.pin_threads, None);
+    let limits = config::Limits {
+        duplicate_cache_entries: 65_536,
+        duplicate_cache_per_gateway: 8192,
+        reject_wheel: 65_536,
+        verify_queue: 1024,
+        pin_queue: 64,
+        pin_threads: None,
+        pin_memory_entries: 10_000,
+        pin_memory_ttl: std::time::Duration::from_secs(12 * 3600),
+        control_connections: 32,
+        user_cache_entries: 50_000,
+    };
+    assert_eq!(empty.limits, limits);
+    assert_eq!(empty.alert_locks_per_minute, 10);
+    assert_eq!(empty.state_dir, Path::new("/var/lib/mfad"));
 }
 
 /// The defaults shown behind a # are the ones in force: stated, they change nothing.
