@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const ADA: UserId = UserId([1; 16]);
+
 fn time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         any::<i64>().prop_map(Timestamp),
@@ -146,12 +148,12 @@ fn auth() -> impl Strategy<Value = AuthState> {
 
 fn row(auth: &AuthState) -> Vec<u8> {
     let mut row = Vec::new();
-    encode(auth, &mut row);
+    encode(ADA, auth, &mut row);
     row
 }
 
 fn summed(mut content: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&content);
+    let sum = checksum(&ADA.0, &content);
     content.extend_from_slice(&sum.to_le_bytes());
     content
 }
@@ -159,7 +161,7 @@ fn summed(mut content: Vec<u8>) -> Vec<u8> {
 proptest! {
     #[test]
     fn comes_back_as_it_was(auth in auth()) {
-        prop_assert_eq!(decode(&row(&auth)), Ok(auth));
+        prop_assert_eq!(decode(ADA, &row(&auth)), Ok(auth));
     }
 
     #[test]
@@ -175,17 +177,17 @@ proptest! {
         content.extend_from_slice(&fields);
         let plain = row(&auth);
         content.extend_from_slice(&plain[1..plain.len() - SUM_OCTETS]);
-        let read = decode(&summed(content)).unwrap();
+        let read = decode(ADA, &summed(content)).unwrap();
         prop_assert_eq!(&read.unknown, &fields);
-        prop_assert_eq!(decode(&row(&read)), Ok(read));
+        prop_assert_eq!(decode(ADA, &row(&read)), Ok(read));
     }
 
     #[test]
     fn never_panics(content in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = decode(&content);
+        let _ = decode(ADA, &content);
         let mut content = content;
         content.insert(0, MAJOR);
-        let _ = decode(&summed(content));
+        let _ = decode(ADA, &summed(content));
     }
 
     #[test]
@@ -196,7 +198,7 @@ proptest! {
         for (tag, value) in &fields {
             content.put_field(*tag, |out| out.extend_from_slice(value));
         }
-        let _ = decode(&summed(content));
+        let _ = decode(ADA, &summed(content));
     }
 
     #[test]
@@ -204,17 +206,23 @@ proptest! {
         let mut row = row(&auth);
         let at = at.index(row.len());
         row[at] ^= 1_u8 << bit;
-        prop_assert!(decode(&row).is_err());
+        prop_assert!(decode(ADA, &row).is_err());
     }
 }
 
 #[test]
 fn refuses_a_higher_version() {
-    let damage = decode(&summed(vec![MAJOR + 1])).unwrap_err();
+    let damage = decode(ADA, &summed(vec![MAJOR + 1])).unwrap_err();
     assert_eq!(damage, Damage::Newer { found: 2, known: 1 });
 }
 
 #[test]
 fn an_untouched_state_is_five_octets() {
     assert_eq!(row(&AuthState::default()).len(), 1 + SUM_OCTETS);
+}
+
+#[test]
+fn is_nobody_elses() {
+    let row = row(&AuthState::default());
+    assert_eq!(decode(UserId([2; 16]), &row), Err(Damage::Checksum));
 }

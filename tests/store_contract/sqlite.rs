@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use mfad::domain::sealed::{Field, Unseal as _};
 use mfad::domain::token_record::TokenKind;
 use mfad::secret::SecretKey;
 use mfad::store::seal::Keys;
@@ -222,26 +221,36 @@ fn the_log_keeps_its_length() {
 
 #[test]
 fn a_copied_row_does_not_open() {
-    let keys = keys(1);
-    let field = Field::Seed(id(1), token_id(1));
-    let mut ada = user(1, "ada");
-    ada.profile_mut().tokens[0].seed = Some(keys.seal(field, b"seed of ada", NONCE).unwrap());
+    for copied in [
+        "UPDATE users SET (profile, sum) = (SELECT profile, sum FROM users WHERE name = 'ada')",
+        "UPDATE auth SET body = (SELECT a.body FROM auth a ORDER BY a.id LIMIT 1)",
+    ] {
+        let folder = Folder::new();
+        let mut opened = folder.create();
+        commit(&mut opened, add(&user(1, "ada")));
+        commit(&mut opened, add(&user(2, "eve")));
+        opened.writer.close().unwrap();
+        let raw = rusqlite::Connection::open(folder.path()).unwrap();
+        raw.execute_batch(copied).unwrap();
+        drop(raw);
+        let opened = folder.open();
+        assert!(opened.reader.user(id(1)).unwrap().is_some());
+        let eve = opened.reader.user_by_name("eve");
+        assert!(matches!(eve, Err(StoreError::Corrupt { .. })));
+    }
+}
+
+#[test]
+fn an_index_that_leads_elsewhere_is_found_out() {
     let folder = Folder::new();
     let mut opened = folder.create();
-    commit(&mut opened, add(&ada));
-    commit(&mut opened, add(&user(2, "eve")));
+    commit(&mut opened, add(&user(1, "ada")));
     opened.writer.close().unwrap();
     let raw = rusqlite::Connection::open(folder.path()).unwrap();
-    raw.execute_batch(
-        "UPDATE users SET (profile, sum) = (SELECT profile, sum FROM users WHERE name = 'ada')",
-    )
-    .unwrap();
+    raw.execute_batch("UPDATE users SET name = 'root'").unwrap();
     drop(raw);
-    let eve = folder.open().reader.user(id(2)).unwrap().unwrap();
-    let token = &eve.profile.tokens[0];
-    let seed = token.seed.as_ref().unwrap();
-    assert!(keys.open(Field::Seed(id(1), token.id), seed).is_some());
-    assert!(keys.open(Field::Seed(eve.id, token.id), seed).is_none());
+    let root = folder.open().reader.user_by_name("root");
+    assert!(matches!(root, Err(StoreError::Corrupt { .. })));
 }
 
 /// One of everything that can be used again.
