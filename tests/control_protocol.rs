@@ -2,6 +2,15 @@
 //!
 //! `MFAD_BLESS=1` writes missing golden files and adds to old ones; it never takes anything away.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may stop at the first surprise, and measures time"
+)]
+
 #[path = "control_v1/bounds.rs"]
 mod bounds;
 #[path = "control_v1/idl.rs"]

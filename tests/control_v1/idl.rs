@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Type {
     Word(String),
-    Maybe(Box<Type>),
-    Many(Box<Type>),
-    Struct(Vec<(String, Type)>),
+    Maybe(Box<Self>),
+    Many(Box<Self>),
+    Struct(Vec<(String, Self)>),
     Enum(Vec<String>),
 }
 
