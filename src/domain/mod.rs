@@ -26,9 +26,14 @@
 //! - I19 `--if-revision` prevents lost updates; without it the last write wins, both audited.
 
 pub mod action;
+pub mod attempt;
 pub mod command;
 pub mod event;
+pub mod failure;
+pub mod judge;
+pub mod lapse;
 pub mod lockout;
+pub mod name;
 pub mod passthrough;
 pub mod pin;
 pub mod policy;
@@ -37,3 +42,4 @@ pub mod sealed;
 pub mod token_record;
 pub mod user;
 pub mod verdict;
+pub mod verify;

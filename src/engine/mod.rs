@@ -1,1 +1,457 @@
-//! Order, batch, make durable, answer: the only writer.
+//! Order, batch, make durable, answer.
+//!
+//! A front end hands an attempt to [`Engine::submit`], which looks at the person's record, matches
+//! the code and has the first factor checked where one is asked for: evidence, gathered on any
+//! thread. The [`writer`] alone judges, on the newest record, and releases verdicts once they are
+//! durable. Operators' commands take the same way ([`Engine::change`]).
+//!
+//! Every queue is bounded; what finds one full is shed without an answer, so that the gateway turns
+//! to its next server. Clock and randomness come from the [`World`] that the caller gives.
+
+pub mod cache;
+pub mod count;
+pub mod pace;
+pub mod pins;
+pub mod prepare;
+pub mod repeat;
+pub mod trace;
+pub mod writer;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::domain::action::Action;
+use crate::domain::attempt::Attempt;
+use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
+use crate::domain::policy::{GatewayPolicy, Policy};
+use crate::domain::user::UserRecord;
+use crate::domain::verdict::Verdict;
+use crate::domain::verify::{Admission, Ask, admit, verify};
+use crate::store::pin_hash::PinHasher;
+use crate::store::seal::Keys;
+use crate::store::{Change, Commit, Read, StoreError};
+use crate::time::Now;
+
+use self::cache::Cache;
+use self::count::Counters;
+use self::pins::{Check, PinLimits, Pins};
+use self::trace::{Stages, Traces};
+use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Writer};
+
+/// How long the writer waits for work before it does the store's own.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// What the engine needs of the world outside.
+pub trait World: Send + Sync {
+    /// The time.
+    fn now(&self) -> Now;
+
+    /// Random octets. False: there are none to be had, and nothing may be made of the buffer.
+    fn fill(&self, octets: &mut [u8]) -> bool;
+}
+
+/// Where verdicts go.
+pub trait Answers: Send + Sync {
+    /// The attempt is decided and durable.
+    fn verdict(&self, ticket: Ticket, attempt: &Attempt, verdict: &Verdict);
+
+    /// The attempt could not be decided: no answer, unless the gateway wants a Reject.
+    fn nothing(&self, ticket: Ticket, attempt: &Attempt);
+
+    /// An event other than a verdict is durable, under this number.
+    fn recorded(&self, origin: &Origin, event: &Event, seq: u64);
+
+    /// The batch is over.
+    fn flush(&self);
+}
+
+/// What a reload replaces, all or nothing.
+pub struct Rules {
+    /// The site's rules.
+    pub policy: Policy,
+    /// The gateways.
+    pub gateways: Vec<Arc<GatewayPolicy>>,
+}
+
+/// Bounds of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Attempts and commands that may wait for the writer.
+    pub queue: usize,
+    /// Records held in memory.
+    pub cache_entries: usize,
+    /// The PIN pool.
+    pub pins: PinLimits,
+}
+
+/// The parts an engine is made of.
+pub struct Parts {
+    /// The reading side of the store.
+    pub reader: Arc<dyn Read>,
+    /// Keys.
+    pub keys: Arc<Keys>,
+    /// Rules in force.
+    pub rules: Rules,
+    /// Bounds.
+    pub limits: Limits,
+    /// Clock and randomness.
+    pub world: Arc<dyn World>,
+    /// Where verdicts go.
+    pub answers: Arc<dyn Answers>,
+    /// Makes a hasher for each thread of the PIN pool.
+    pub hasher: fn() -> PinHasher,
+}
+
+/// The engine, shared by all front ends.
+pub struct Engine {
+    reader: Arc<dyn Read>,
+    keys: Arc<Keys>,
+    rules: ArcSwap<Rules>,
+    cache: Cache,
+    pins: Arc<Pins>,
+    world: Arc<dyn World>,
+    answers: Arc<dyn Answers>,
+    counters: Arc<Counters>,
+    traces: Traces,
+    pace: Mutex<pace::Pace>,
+    queue: SyncSender<Job>,
+    store_down: AtomicBool,
+    store_error: Mutex<Option<String>>,
+}
+
+/// The system gave no random octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random octets")]
+pub struct NoRandom;
+
+impl Engine {
+    /// Puts the parts together; the receiver is for the writer ([`Engine::writer`]).
+    ///
+    /// # Errors
+    /// [`NoRandom`].
+    pub fn new(parts: Parts) -> Result<(Arc<Self>, Receiver<Job>), NoRandom> {
+        let Parts { reader, keys, rules, limits, world, answers, hasher } = parts;
+        let counters = Arc::new(Counters::default());
+        let mut tag_key = [0; 32];
+        if !world.fill(&mut tag_key) {
+            return Err(NoRandom);
+        }
+        let tag_key = crate::secret::SecretKey::new(tag_key);
+        let pins =
+            Pins::start(Arc::clone(&keys), limits.pins, tag_key, Arc::clone(&counters), hasher);
+        let (queue, jobs) = sync_channel(limits.queue);
+        let engine = Self {
+            reader,
+            keys,
+            rules: ArcSwap::from_pointee(rules),
+            cache: Cache::new(limits.cache_entries),
+            pins: Arc::new(pins),
+            world,
+            answers,
+            counters,
+            traces: Traces::default(),
+            pace: Mutex::default(),
+            queue,
+            store_down: AtomicBool::new(false),
+            store_error: Mutex::default(),
+        };
+        Ok((Arc::new(engine), jobs))
+    }
+
+    /// The writer of this engine.
+    ///
+    /// # Errors
+    /// [`NoRandom`].
+    pub fn writer(self: &Arc<Self>, store: Box<dyn Commit>) -> Result<Writer, NoRandom> {
+        let mut key = [0; 32];
+        if !self.world.fill(&mut key) {
+            return Err(NoRandom);
+        }
+        Ok(Writer::new(Arc::clone(self), store, crate::secret::SecretKey::new(key)))
+    }
+
+    /// The writer's thread: takes what waits, in batches, until told to stop.
+    pub fn run(self: &Arc<Self>, mut writer: Writer, jobs: &Receiver<Job>) {
+        loop {
+            let first = match jobs.recv_timeout(IDLE) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    writer.idle(self.now());
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut batch = vec![first];
+            batch.extend(jobs.try_iter().take(BATCH_CHANGES_MAX - 1));
+            for _ in &batch {
+                self.counters.verify_queue.down();
+            }
+            let stop = batch.iter().any(|job| matches!(job, Job::Stop));
+            writer.turn(batch, self.now());
+            if stop {
+                break;
+            }
+        }
+        writer.stop(self.now());
+    }
+
+    /// Takes an attempt in. The answer comes through [`Answers`], or none if a queue is full.
+    pub fn submit(self: &Arc<Self>, attempt: Attempt, ticket: Ticket) {
+        let started_us = self.now().mono_us;
+        let mut stages = Stages {
+            decode_us: span(attempt.received.mono_us, started_us),
+            ..Stages::default()
+        };
+        if self.store_down.load(Ordering::Relaxed) {
+            self.counters.unanswered_store.up();
+            return self.answers.nothing(ticket, &attempt);
+        }
+        let record = match attempt.user.as_deref().map(|name| self.load(name)) {
+            Some(Ok(record)) => record,
+            None => None,
+            Some(Err(_)) => {
+                self.counters.unanswered_store.up();
+                return self.answers.nothing(ticket, &attempt);
+            }
+        };
+        let loaded_us = self.now().mono_us;
+        stages.load_us = span(started_us, loaded_us);
+        let mut pending = Box::new(Pending {
+            attempt,
+            ticket,
+            finding: None,
+            first: None,
+            checks: 0,
+            stages,
+            queued_us: loaded_us,
+        });
+        let Some(record) = record else { return self.queue_attempt(pending) };
+        let now = pending.attempt.received;
+        if admit(Some(&record), &pending.attempt, now) != Admission::Open {
+            return self.queue_attempt(pending);
+        }
+        let policy = &self.rules.load().policy;
+        let finding = verify(&record, &pending.attempt, policy, &*self.keys, now);
+        pending.stages.otp_us = span(loaded_us, self.now().mono_us);
+        let check = writer::check_of(&record, &pending.attempt, &finding.ask);
+        let ask = finding.ask.clone();
+        pending.finding = Some(finding);
+        match check {
+            Some(check) if !self.pins.remembers(&check, now) => {
+                pending.checks = 1;
+                self.check_first(pending, check, ask, now);
+            }
+            _ => self.queue_attempt(pending),
+        }
+    }
+
+    /// Has the first factor checked in the pool; the attempt goes on to the writer from there.
+    pub(crate) fn check_first(
+        self: &Arc<Self>,
+        pending: Box<Pending>,
+        check: Check,
+        ask: Ask,
+        now: Now,
+    ) {
+        let engine = Arc::clone(self);
+        let stored = check.stored.clone();
+        let began_us = self.now().mono_us;
+        // Taken out again if the pool is full: the attempt must not be lost with the closure.
+        let parked = Arc::new(Mutex::new(Some(pending)));
+        let for_pool = Arc::clone(&parked);
+        let then = move |right: Option<bool>| {
+            let taken = for_pool.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(mut pending) = taken else { return };
+            let pin_us = span(began_us, engine.now().mono_us);
+            pending.stages.pin_us = Some(pin_us.saturating_add(pending.stages.pin_us.unwrap_or(0)));
+            let Some(right) = right else {
+                engine.counters.unanswered_store.up();
+                return engine.answers.nothing(pending.ticket, &pending.attempt);
+            };
+            pending.first = Some(Checked { ask, stored, right });
+            engine.queue_attempt(pending);
+        };
+        if self.pins.check(check, now, then).is_err() {
+            let taken = parked.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(pending) = taken {
+                self.counters.shed_pin.up();
+                self.answers.nothing(pending.ticket, &pending.attempt);
+            }
+        }
+    }
+
+    fn queue_attempt(&self, mut pending: Box<Pending>) {
+        pending.queued_us = self.now().mono_us;
+        self.counters.verify_queue.up();
+        match self.queue.try_send(Job::Attempt(pending)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
+                self.counters.verify_queue.down();
+                if let Job::Attempt(pending) = job {
+                    self.counters.shed_verify.up();
+                    self.answers.nothing(pending.ticket, &pending.attempt);
+                }
+            }
+        }
+    }
+
+    /// Puts an attempt back after a conflict.
+    pub(crate) fn requeue(&self, pending: Box<Pending>) {
+        self.queue_attempt(pending);
+    }
+
+    /// The person's newest committed record.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn load(&self, name: &str) -> Result<Option<Arc<UserRecord>>, StoreError> {
+        let moment = match self.cache.find(name) {
+            Ok(record) => return Ok(Some(record)),
+            Err(moment) => moment,
+        };
+        let record = writer::load(&*self.reader, name)?;
+        if let Some(record) = &record {
+            self.cache.loaded(Arc::clone(record), moment);
+        }
+        Ok(record)
+    }
+
+    /// Writes an audit record of something that changes no record of the store, and waits until it
+    /// is durable; its number, or none if the store does not write.
+    #[must_use]
+    pub fn note(&self, origin: Origin, event: Event) -> Option<u64> {
+        let (reply, answer) = sync_channel(1);
+        self.order(Job::Note(Note { origin, event, reply: Some(reply) })).ok()?;
+        answer.recv().ok().flatten()
+    }
+
+    /// As [`Engine::note`], without waiting; dropped if the queue is full.
+    pub fn note_later(&self, origin: Origin, event: Event) {
+        self.counters.verify_queue.up();
+        if self.queue.try_send(Job::Note(Note { origin, event, reply: None })).is_err() {
+            self.counters.verify_queue.down();
+        }
+    }
+
+    /// Records that an operator was not allowed to do something.
+    pub fn denied(&self, operator: &Operator, action: Action) {
+        let change = denied_change(action, operator, self.now());
+        for event in change.events {
+            self.note_later(change.origin.clone(), event);
+        }
+    }
+
+    /// Ends the writer after what is queued.
+    pub fn stop(&self) {
+        self.pins.stop();
+        let _ = self.order(Job::Stop);
+    }
+
+    /// Queues work of an operator; waits for a place.
+    pub(crate) fn order(&self, job: Job) -> Result<(), ()> {
+        self.counters.verify_queue.up();
+        self.queue.send(job).map_err(|_| ())
+    }
+
+    /// Puts other rules into force, for everything judged from now on.
+    pub fn replace_rules(&self, rules: Rules) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// The reading side of the store.
+    #[must_use]
+    pub fn reader(&self) -> &dyn Read {
+        &*self.reader
+    }
+
+    /// Keys.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.world.now()
+    }
+
+    /// Everything counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The last attempts by stage.
+    #[must_use]
+    pub const fn traces(&self) -> &Traces {
+        &self.traces
+    }
+
+    /// Why the store does not work, if so.
+    #[must_use]
+    pub fn store_error(&self) -> Option<String> {
+        self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) const fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    pub(crate) fn answers(&self) -> &dyn Answers {
+        &*self.answers
+    }
+
+    pub(crate) fn world(&self) -> &dyn World {
+        &*self.world
+    }
+
+    pub(crate) const fn pace(&self) -> &Mutex<pace::Pace> {
+        &self.pace
+    }
+
+    pub(crate) fn store_is(&self, error: Option<String>) {
+        self.store_down.store(error.is_some(), Ordering::Relaxed);
+        *self.store_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    pub(crate) fn counted(&self, attempt: &Attempt, verdict: &Verdict, us: u64) {
+        match verdict {
+            Verdict::Accept { how, .. } => {
+                let record = attempt.user.as_deref().and_then(|name| self.cache.find(name).ok());
+                let kind = how.token().and_then(|id| record?.token(id).map(|token| token.kind));
+                self.counters.accepted(how, kind);
+            }
+            Verdict::Reject { reason, .. } => self.counters.rejected(*reason),
+        }
+        self.counters.answer.observe(us);
+    }
+}
+
+fn denied_change(action: Action, operator: &Operator, now: Now) -> Change {
+    let event = Event::new("role.denied").refused().detail("command", action.spec().name);
+    let origin = Origin {
+        actor: Actor::Operator(operator.clone()),
+        source: None,
+        request: RequestRef::None,
+    };
+    Change { writes: Vec::new(), origin, events: vec![event], at: now }
+}
+
+fn span(from_us: u64, to_us: u64) -> u32 {
+    u32::try_from(to_us.saturating_sub(from_us)).unwrap_or(u32::MAX)
+}

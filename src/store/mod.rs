@@ -10,7 +10,16 @@
 //! and the auth state (one small binary row that a sign-in overwrites). The rules see one
 //! [`UserRecord`]; the store splits it.
 
+pub mod auth_row;
+mod octets;
+pub mod pin_hash;
+pub mod profile_row;
+pub mod seal;
+pub mod sqlite;
+
 use std::sync::Arc;
+
+pub use octets::Damage;
 
 use crate::domain::event::{Event, Origin};
 use crate::domain::token_record::HardwareToken;
@@ -95,6 +104,12 @@ pub trait Commit: Send {
 
     /// Sequence number that the next audit record will get.
     fn next_seq(&self) -> u64;
+
+    /// Opens the store anew after an error; nothing in memory is to be trusted.
+    ///
+    /// # Errors
+    /// [`StoreError`]: still not usable.
+    fn reopen(&mut self) -> Result<(), StoreError>;
 }
 
 /// The reading side, for any thread.

@@ -43,6 +43,13 @@ macro_rules! short_id {
                 Self(random.map(crockford::sign))
             }
 
+            /// Reads back what [`Self::signs`] gave; none if that cannot be.
+            #[must_use]
+            pub fn from_signs(signs: [u8; ID_SIGNS]) -> Option<Self> {
+                let known = |sign: &u8| crockford::value(*sign).map(crockford::sign) == Some(*sign);
+                signs.iter().all(known).then_some(Self(signs))
+            }
+
             /// Gives the signs after the prefix, in upper case.
             #[must_use]
             pub fn signs(&self) -> &[u8; ID_SIGNS] {

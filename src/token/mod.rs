@@ -36,6 +36,7 @@ use zeroize::Zeroize;
 
 use crate::secret::Secret;
 
+pub use id::{AttemptId, TokenId};
 pub use progress::{Progress, Resync, Windows};
 
 /// The last factor that is ever accepted; one less than the type holds, so that there always is a

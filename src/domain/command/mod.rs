@@ -10,11 +10,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::action::Action;
-use super::sealed::Sealed;
-use super::token_record::{RecoveryHash, TokenKind};
-use super::user::{UserId, UserState};
+use super::event::{Event, Operator};
+use super::policy::{GatewayPolicy, Policy};
+use super::sealed::{Sealed, Unseal};
+use super::token_record::{HardwareToken, RecoveryHash, TokenKind};
+use super::user::{UserId, UserRecord, UserState};
 use crate::secret::SecretBytes;
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 use crate::token::{Otp, OtpCode, TokenId};
 
 /// Which token a command is about.
@@ -308,7 +310,9 @@ pub struct Prepared {
     /// Keyed hashes of new recovery codes.
     pub recovery: Vec<RecoveryHash>,
     /// The hardware token of that serial in the pool.
-    pub pool: Option<super::token_record::HardwareToken>,
+    pub pool: Option<HardwareToken>,
+    /// x
+    pub serial_owner: Option<Arc<str>>,
     /// Counted users (all but Deactivated).
     pub seats_used: u64,
     /// What is shown once: PIN, password, recovery codes, otpauth URI.
@@ -387,3 +391,69 @@ impl Command {
         }
     }
 }
+
+/// How a command was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Who asks.
+    pub operator: &'a Operator,
+    /// The operator's words.
+    pub reason: Option<&'a str>,
+    /// Refuse if the user's revision is another one.
+    pub if_revision: Option<u64>,
+}
+
+/// The world a command is judged in.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The rules.
+    pub policy: &'a Policy,
+    /// The gateways, to say at which of them something will work.
+    pub gateways: &'a [Arc<GatewayPolicy>],
+    /// When.
+    pub now: Now,
+    /// Opens seals, for the commands that look at a code.
+    pub unseal: &'a dyn Unseal,
+    /// Number of the next audit record; names what must be unique in the store.
+    pub next_seq: u64,
+}
+
+/// What a command changes.
+#[must_use]
+pub struct Applied {
+    /// Records to write, in one change.
+    pub effects: Vec<Effect>,
+    /// What the audit log keeps.
+    pub events: Vec<Event>,
+    /// The answer, once this is durable.
+    pub done: Done,
+}
+
+/// One record to write.
+pub enum Effect {
+    /// The user as it is to be, its revision already raised; `expected` none: a new one.
+    Put {
+        /// The record.
+        user: Box<UserRecord>,
+        /// Revision it was judged on.
+        expected: Option<u64>,
+    },
+    /// The user goes.
+    Remove {
+        /// Who.
+        id: UserId,
+        /// Revision it was judged on.
+        expected: u64,
+    },
+    /// A hardware token comes into the pool.
+    PoolPut(HardwareToken),
+    /// A hardware token leaves the pool.
+    PoolTake(String),
+}
+#[derive(Default)] pub enum SeedFor { #[default] Nothing, NewToken, Pool }
+#[derive(Default)] pub struct Needs<'a> { pub user_id: bool, pub token_id: bool, pub seed: SeedFor, pub pin_hash: bool, pub password_hash: bool, pub recovery_codes: bool, pub serial: Option<&'a str>, pub clear_seed_of: Option<Option<&'a TokenRef>>, pub seats: bool }
+pub fn needs(_c: &Command) -> Needs<'_> { Needs::default() }
+pub fn permit(_a: Action, _o: &Operator, _t: Option<&UserRecord>, _r: Option<&str>) -> Result<(), super::refusal::Refusal> { Ok(()) }
+pub fn pending<'a>(_r: &'a UserRecord, _t: Option<&TokenRef>) -> Result<&'a super::token_record::Token, super::refusal::Refusal> { Err(super::refusal::Refusal::new(super::refusal::Code::Arg, "")) }
+pub fn apply(_c: &Command, _r: Option<&UserRecord>, _p: Prepared, _a: &Asked<'_>, _s: &Site<'_>) -> Result<Applied, super::refusal::Refusal> { Err(super::refusal::Refusal::new(super::refusal::Code::Arg, "")) }
+impl Command { pub fn user(&self) -> Option<&str> { None } pub fn token(&self) -> Option<&TokenRef> { None } }

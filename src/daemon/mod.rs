@@ -1,1 +1,3 @@
 //! The composition root.
+
+pub mod front;

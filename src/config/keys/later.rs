@@ -1,0 +1,64 @@
+//! Keys that the domain names and this version does not build. They are refused by name.
+
+use super::fits;
+
+/// Paths and tables; a path below a listed table is listed with it.
+const LATER: &[&str] = &[
+    "lockout.inactive_days",
+    "unlock",
+    "pin.history",
+    "pin.after_change",
+    "emergency",
+    "auth_code",
+    "device_auth",
+    "enroll.pending_ttl",
+    "enroll.email_content",
+    "token_types.NAME.label",
+    "token_types.NAME.status",
+    "token_types.NAME.operator_enrol",
+    "token_types.NAME.max_failures",
+    "token_types.NAME.duration",
+    "token_types.sms",
+    "token_types.email",
+    "token_types.virtual",
+    "token_types.qa",
+    "token_types.password",
+    "sent_code",
+    "implicit_registration",
+    "renew",
+    "challenge",
+    "self_service",
+    "sms",
+    "smtp",
+    "web",
+    "notify",
+    "ldap",
+    "upstream",
+    "audit.retain",
+    "audit.archive",
+    "store.kind",
+    "store.url",
+    "store.postgres",
+    "postgres",
+    "radius.tls",
+    "radius.dtls",
+    "radsec",
+    "eap",
+    "gateway.NAME.eap",
+    "gateway.NAME.tls",
+    "gateway.NAME.ldap",
+    "gateway.NAME.upstream",
+    "gateway.NAME.reply",
+    "gateway.NAME.groups",
+];
+
+/// The listed path that `path` is, or lies below.
+#[must_use]
+pub fn later(path: &[String]) -> Option<&'static str> {
+    LATER.iter().copied().find(|listed| {
+        let mut given = path.iter();
+        listed
+            .split('.')
+            .all(|known| given.next().is_some_and(|segment| fits(known, segment)))
+    })
+}

@@ -1,0 +1,196 @@
+//! A failure that counts: which counters it raises, and what they bring about (8.1, 8.2).
+
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::event::Event;
+use super::lockout::{HardAction, Lock, LockReason};
+use super::policy::Policy;
+use super::token_record::Base;
+use super::user::{LastFailed, UserRecord};
+use super::verify::candidates;
+use crate::time::{Now, Timestamp};
+use crate::token::TokenId;
+
+/// What was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A code; with the one token it can have been meant for.
+    Code {
+        /// None: it fits none of several.
+        only: Option<TokenId>,
+    },
+    /// Nothing that could be a code.
+    Shapeless,
+    /// The PIN, with a right code or asked alone.
+    Pin,
+    /// A password, or a first factor that is not set.
+    FirstFactor,
+}
+
+/// Counts one failure and draws the consequences, in the order of the manual: PIN block before
+/// token lock before user lock before hard cap.
+pub fn count(
+    record: &mut UserRecord,
+    kind: Kind,
+    attempt: &Attempt,
+    policy: &Policy,
+    now: Now,
+    events: &mut Vec<Event>,
+) {
+    let at = now.wall;
+    let gateway = Arc::clone(&attempt.gateway.name);
+    let station = Arc::clone(&attempt.source.station);
+    record.auth.last_failed = Some(LastFailed {
+        at,
+        gateway,
+        station,
+    });
+    record.auth.soft = record.auth.soft.saturating_add(1);
+    match kind {
+        Kind::Pin => count_pin(record, attempt, policy, now, events),
+        Kind::Code { only: Some(token) } => count_token(record, token, policy, now, events),
+        Kind::Code { only: None } => {
+            record.auth.total = record.auth.total.saturating_add(1);
+            if record.auth.total == policy.lockout.hard_cap {
+                let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, now)
+                    .iter()
+                    .map(|t| t.id)
+                    .collect();
+                for token in all {
+                    hard_cap(record, token, policy, now, events);
+                }
+            }
+        }
+        Kind::Shapeless | Kind::FirstFactor => {}
+    }
+    let limit = policy.lockout.user_max_failures;
+    if limit > 0 && record.auth.soft >= limit && record.auth.lock.is_none() {
+        let duration = policy.lockout.user_duration;
+        let until = (!duration.is_zero()).then(|| at + duration);
+        lock(record, LockReason::Failures, until, attempt, now, events);
+    }
+}
+
+/// C1: the block, and with it the account.
+fn count_pin(
+    record: &mut UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    now: Now,
+    events: &mut Vec<Event>,
+) {
+    let pin = &mut record.auth.pin;
+    pin.failures = pin.failures.saturating_add(1);
+    if pin.failures < policy.pin.max_failures || pin.blocked_since.is_some() {
+        return;
+    }
+    pin.blocked_since = Some(now.wall);
+    let failures = pin.failures;
+    events.push(
+        Event::new("pin.blocked")
+            .user(record.id, record.name())
+            .detail("failures", failures),
+    );
+    if policy.pin.block_locks_account && record.auth.lock.is_none() {
+        let duration = policy.pin.block_duration;
+        let until = (!duration.is_zero()).then(|| now.wall + duration);
+        lock(record, LockReason::PinBlocked, until, attempt, now, events);
+    }
+}
+
+/// C2 and C4 of one token.
+fn count_token(
+    record: &mut UserRecord,
+    token: TokenId,
+    policy: &Policy,
+    now: Now,
+    events: &mut Vec<Event>,
+) {
+    let rules = &policy.lockout;
+    let state = record.auth.token_mut(token);
+    state.soft = state.soft.saturating_add(1);
+    state.total = state.total.saturating_add(1);
+    state.last_failed = Some(now.wall);
+    let (soft, total) = (state.soft, state.total);
+    if total >= rules.hard_cap {
+        hard_cap(record, token, policy, now, events);
+    } else if soft >= rules.token_max_failures && state.locked_until.is_none() {
+        let ends = !rules.token_duration.is_zero();
+        let until = if ends {
+            now.wall + rules.token_duration
+        } else {
+            Timestamp::NEVER
+        };
+        state.locked_until = Some(until);
+        state.locked_at = Some(now.wall);
+        let event = Event::new("token.locked")
+            .user(record.id, record.name())
+            .token(token);
+        events.push(
+            event
+                .reason("Failures")
+                .detail("count", soft)
+                .detail("until", until.to_string()),
+        );
+    }
+}
+
+/// C4 has reached the hard cap: only a new enrolment helps (I10).
+fn hard_cap(
+    record: &mut UserRecord,
+    token: TokenId,
+    policy: &Policy,
+    now: Now,
+    events: &mut Vec<Event>,
+) {
+    let state = record.auth.token_mut(token);
+    state.total = state.total.max(policy.lockout.hard_cap);
+    state.locked_at = Some(now.wall);
+    let event = Event::new("token.locked")
+        .user(record.id, record.name())
+        .token(token);
+    events.push(
+        event
+            .reason("HardCap")
+            .detail("count", policy.lockout.hard_cap),
+    );
+    if policy.lockout.hard_action == HardAction::Obsolete {
+        if let Some(token) = record.token_mut(token) {
+            token.base = Base::Obsolete;
+            token.seed = None;
+            token.recovery.clear();
+            token.obsolete_reason = Some("hard_cap".to_owned());
+            token.updated = now.wall;
+        }
+        let event = Event::new("token.obsolete")
+            .user(record.id, record.name())
+            .token(token);
+        events.push(event.reason("hard_cap"));
+    }
+}
+
+/// Account Lockout, with the last straw.
+fn lock(
+    record: &mut UserRecord,
+    reason: LockReason,
+    auto_until: Option<Timestamp>,
+    attempt: &Attempt,
+    now: Now,
+    events: &mut Vec<Event>,
+) {
+    let note = Arc::clone(&attempt.gateway.name);
+    let count = record.auth.soft;
+    record.auth.lock = Some(Lock {
+        since: now.wall,
+        reason,
+        by: None,
+        auto_until,
+        note,
+        count,
+    });
+    let event = Event::new("user.locked")
+        .user(record.id, record.name())
+        .reason(reason.name());
+    events.push(event.detail("count", count));
+}

@@ -1,0 +1,505 @@
+//! The verdict: what an attempt is answered, what it changes, and what the audit log keeps of it.
+//!
+//! `judge` runs in the writer, on the newest record, with a finding made of that same record. It
+//! returns the new record and the events in one value; the engine makes both durable before the
+//! verdict leaves (L1). A right code is used up whatever else was wrong (D15), so that one code
+//! cannot test many PINs.
+
+use std::sync::Arc;
+
+use super::attempt::Attempt;
+use super::event::Event;
+use super::failure::{self, Kind};
+use super::lapse;
+use super::passthrough;
+use super::policy::Policy;
+use super::token_record::{Accepted, Used};
+use super::user::{LastLogin, UserRecord, UserState};
+use super::verdict::{How, Message, Reason, Verdict};
+use super::verify::{Admission, Ask, CodeMatch, Finding, admit, progress};
+use crate::time::{Now, Timestamp};
+use crate::token::TokenId;
+
+/// What became of the first factor that the finding asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstFactor {
+    /// Nothing was asked, or the gateway has checked it.
+    NotAsked,
+    /// Right.
+    Right,
+    /// Wrong.
+    Wrong,
+}
+
+/// Everything the judge needs to know besides the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What the passcode is.
+    pub finding: Finding,
+    /// What became of the first factor.
+    pub first: FirstFactor,
+    /// The same wrong passcode as this user's last from this gateway, within the minute (D17).
+    pub repeated: bool,
+}
+
+/// The verdict and all that goes with it.
+#[must_use]
+#[derive(Debug)]
+pub struct Judgement {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The record as it is to be; none if nothing changes.
+    pub record: Option<UserRecord>,
+    /// What the audit log keeps.
+    pub events: Vec<Event>,
+    /// The failure was counted: the passcode is remembered for D17.
+    pub counted: bool,
+}
+
+/// Judges an attempt by a person that mfad knows.
+pub fn judge(
+    record: &UserRecord,
+    attempt: &Attempt,
+    evidence: &Evidence,
+    policy: &Policy,
+    now: Now,
+) -> Judgement {
+    let mut case = Case::open(record, attempt, policy, now);
+    if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
+        return case.refuse(reason);
+    }
+    let code = evidence.finding.code;
+    let first = match (&evidence.finding.ask, evidence.first) {
+        (Ask::Nothing, _) | (_, FirstFactor::Right) => Ok(()),
+        (Ask::Blocked, _) => Err(Reason::PinBlocked),
+        (Ask::Missing, _) if attempt.gateway.first_factor == super::policy::FirstFactorBy::Pin => {
+            Err(Reason::NoPin)
+        }
+        (Ask::Missing | Ask::Password(_), _) => Err(Reason::BadPassword),
+        (Ask::Pin(_), _) => Err(Reason::BadPin),
+    };
+    match (code, first) {
+        (CodeMatch::Fits { token, factor }, first) => {
+            case.consume(token, factor)
+                .decide(first, How::Token(token), evidence)
+        }
+        (CodeMatch::Replay { token, grace: true }, first) => {
+            case.spend_grace(token);
+            case.decide(first, How::Grace(token), evidence)
+        }
+        (CodeMatch::Recovery { token, index }, first) => {
+            case.spend_recovery(token, index);
+            case.decide(first, How::Recovery(token), evidence)
+        }
+        (CodeMatch::Passthrough { grant }, first) => {
+            case.decide(first, How::Passthrough(grant), evidence)
+        }
+        (CodeMatch::Unenrolled, first) => case.decide(first, How::PolicyPassthrough, evidence),
+        (
+            CodeMatch::Replay {
+                token,
+                grace: false,
+            },
+            _,
+        ) => case.replay(token),
+        (CodeMatch::NoToken(reason), _) => case.refuse(reason),
+        (CodeMatch::Wrong { only }, _) => {
+            case.fail(Reason::BadCode, Kind::Code { only }, evidence.repeated)
+        }
+        (CodeMatch::NoCode, _) => case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated),
+    }
+}
+
+/// Judges an attempt under a name that mfad does not know, or that is no name.
+pub fn judge_stranger(attempt: &Attempt, now: Now) -> Judgement {
+    let (verdict, event) = match admit(None, attempt, now) {
+        Admission::Refused(reason) => {
+            let message = reject_message(attempt.gateway.helpful, reason);
+            (
+                Verdict::Reject { reason, message },
+                rejected(attempt, reason),
+            )
+        }
+        Admission::Stranger | Admission::Open => {
+            let how = How::PolicyPassthrough;
+            let event = Event::new("auth.accept").detail("how", how.name());
+            (Verdict::Accept { how, message: None }, event)
+        }
+    };
+    let event = event.detail("name", format!("~{}", attempt.pseudonym));
+    Judgement {
+        verdict,
+        record: None,
+        events: vec![event],
+        counted: false,
+    }
+}
+
+/// The event of a Reject.
+fn rejected(attempt: &Attempt, reason: Reason) -> Event {
+    let event = match reason {
+        Reason::Replay => Event::new("auth.replay"),
+        _ => Event::new("auth.reject"),
+    };
+    let event = event.refused().reason(reason.name());
+    match attempt.proof {
+        super::attempt::Proof::Unsupported(method) => event.detail("method", method),
+        _ => event,
+    }
+}
+
+/// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
+#[must_use]
+pub fn reject_message(helpful: bool, reason: Reason) -> Message {
+    if !helpful {
+        return Message::Denied;
+    }
+    match reason {
+        Reason::Locked => Message::Locked,
+        Reason::PinBlocked => Message::PinBlocked,
+        Reason::Deactivated => Message::NotActive,
+        Reason::Revoked => Message::Revoked,
+        Reason::ExpiredToken => Message::TokenExpired,
+        Reason::NoToken | Reason::Policy => Message::EnrolmentRequired,
+        Reason::Replay => Message::CodeUsed,
+        _ => Message::Denied,
+    }
+}
+
+/// An attempt under judgement: the record as it is becoming, and the events so far.
+struct Case<'a> {
+    record: UserRecord,
+    changed: bool,
+    events: Vec<Event>,
+    attempt: &'a Attempt,
+    policy: &'a Policy,
+    now: Now,
+}
+
+impl<'a> Case<'a> {
+    /// Begins with what time alone has brought about: locks and grants that have run out.
+    fn open(record: &UserRecord, attempt: &'a Attempt, policy: &'a Policy, now: Now) -> Self {
+        let mut record = record.clone();
+        let mut events = Vec::new();
+        let changed = lapse::settle(&mut record, policy, now, &mut events);
+        Self {
+            record,
+            changed,
+            events,
+            attempt,
+            policy,
+            now,
+        }
+    }
+
+    /// The code is used up from now on, whatever the verdict.
+    fn consume(mut self, id: TokenId, factor: u64) -> Self {
+        let Some(otp) = self.record.token(id).and_then(|token| token.otp) else {
+            return self;
+        };
+        let wall = self.now.wall;
+        let gateway = self.gateway();
+        let state = self.record.auth.token_mut(id);
+        let next = otp.consume(progress(Some(state)), factor, wall);
+        debug_assert!(next.next > factor, "I1");
+        state.next_factor = next.next;
+        state.drift_steps = next.drift_steps;
+        state.accepted = Some(Accepted {
+            factor,
+            at: wall,
+            gateway,
+            grace_used: false,
+        });
+        self.changed = true;
+        self
+    }
+
+    /// The one repetition of D18 is spent, whatever the verdict.
+    fn spend_grace(&mut self, id: TokenId) {
+        if let Some(accepted) = self.record.auth.token_mut(id).accepted.as_mut() {
+            accepted.grace_used = true;
+        }
+        self.changed = true;
+    }
+
+    /// The recovery code is used up, whatever the verdict.
+    fn spend_recovery(&mut self, id: TokenId, index: u32) {
+        self.record.auth.token_mut(id).recovery_used |= 1 << index.min(63);
+        self.changed = true;
+    }
+
+    /// The second factor is right; the first decides.
+    fn decide(self, first: Result<(), Reason>, how: How, evidence: &Evidence) -> Judgement {
+        match first {
+            Ok(()) => self.accept(how, &evidence.finding.ask),
+            // A blocked PIN is not looked at, so nothing is counted either.
+            Err(Reason::PinBlocked) => self.refuse_changed(Reason::PinBlocked),
+            Err(reason) => {
+                let mut case = self;
+                if matches!(how, How::Token(_) | How::Recovery(_)) {
+                    case.unaccept(how);
+                }
+                let kind = if reason == Reason::BadPin {
+                    Kind::Pin
+                } else {
+                    Kind::FirstFactor
+                };
+                // With a code that was right and is spent, the same passcode is never a mere retry.
+                let repeated = evidence.repeated && how.token().is_none();
+                case.fail(reason, kind, repeated)
+            }
+        }
+    }
+
+    /// A code that was used up without an Accept grants no repetition (D18).
+    fn unaccept(&mut self, how: How) {
+        let Some(id) = how.token() else { return };
+        if let Some(accepted) = self.record.auth.token_mut(id).accepted.as_mut() {
+            accepted.grace_used = true;
+        }
+    }
+
+    fn accept(mut self, how: How, ask: &Ask) -> Judgement {
+        let at = self.now.wall;
+        let (gateway, station) = (self.gateway(), Arc::clone(&self.attempt.source.station));
+        if let Ask::Pin(_) = ask {
+            self.record.auth.pin.failures = 0;
+        }
+        if let Ask::Password(_) = ask {
+            let password = &mut self.record.auth.password;
+            password.activated_at.get_or_insert(at);
+            password.last_used = Some(at);
+        }
+        self.record.auth.soft = 0;
+        if let Some(id) = how.token() {
+            // A passthrough proves no token, so it clears no count towards the hard cap (I10).
+            self.record.auth.total = 0;
+            let state = self.record.auth.token_mut(id);
+            state.soft = 0;
+            state.total = 0;
+            let first_use = state.activated_at.is_none();
+            state.activated_at.get_or_insert(at);
+            state.last_used = Some(Used {
+                at,
+                gateway: Arc::clone(&gateway),
+                station: Arc::clone(&station),
+            });
+            self.used_token(id, first_use);
+        }
+        if let How::Passthrough(grant) = how {
+            let state = self.record.auth.grant_mut(grant);
+            state.uses += 1;
+            state.last_use = Some(at);
+        }
+        self.record.auth.last_login = Some(LastLogin {
+            at,
+            gateway,
+            station,
+            token: how.token(),
+        });
+        self.changed = true;
+        let message = self.accept_message(how);
+        let mut event = self
+            .about(Event::new("auth.accept"))
+            .detail("how", how.name());
+        if let Some(id) = how.token() {
+            event = event.token(id);
+        }
+        if let How::Passthrough(grant) = how {
+            event = event.detail("grant", grant);
+        }
+        if let Some(message) = message {
+            event = event.detail("message", message.to_string());
+        }
+        self.events.push(event);
+        if let How::Recovery(id) = how {
+            let event = self.about(Event::new("recovery.used")).token(id);
+            self.events.push(event);
+        }
+        self.defer_workflow();
+        self.close(Verdict::Accept { how, message }, false)
+    }
+
+    /// What the use of a token brings about besides the sign-in.
+    fn used_token(&mut self, id: TokenId, first_use: bool) {
+        if first_use {
+            let event = self.about(Event::new("token.activated")).token(id);
+            self.events.push(event);
+        }
+        // E9: without dialogues, the first sign-in with a proven token completes the enrolment.
+        let primary = self
+            .record
+            .token(id)
+            .is_some_and(super::token_record::Token::primary);
+        let waiting = matches!(
+            self.record.profile.state,
+            UserState::New | UserState::Replace
+        );
+        if primary && waiting {
+            let before = self.record.profile.state.name();
+            let at = self.now.wall;
+            let profile = self.record.profile_mut();
+            profile.state = UserState::Steady;
+            profile.state_since = at;
+            "auto".clone_into(&mut profile.state_by);
+            let event = self
+                .about(Event::new("user.state"))
+                .change(before, "steady");
+            self.events.push(event.detail("by", "auto"));
+        }
+        let rules = &self.policy.passthrough;
+        if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {
+            self.end_grants();
+        }
+    }
+
+    fn end_grants(&mut self) {
+        let now = self.now;
+        let record = &self.record;
+        let valid =
+            |grant: &&passthrough::Grant| grant.valid(record.auth.grant(grant.id), None, now);
+        let ended: Vec<u32> = record
+            .profile
+            .grants
+            .iter()
+            .filter(valid)
+            .map(|g| g.id)
+            .collect();
+        for id in ended {
+            self.record.auth.grant_mut(id).ended = true;
+            let event = self
+                .about(Event::new("passthrough.ended"))
+                .detail("grant", id);
+            self.events.push(event.detail("by", "token"));
+        }
+    }
+
+    /// A pending update cannot be asked for at a gateway without dialogues: said, not refused.
+    fn defer_workflow(&mut self) {
+        if matches!(
+            self.record.profile.state,
+            UserState::Update | UserState::Renew
+        ) {
+            let state = self.record.profile.state.name();
+            let event = self
+                .about(Event::new("workflow.deferred"))
+                .detail("workflow", state);
+            self.events.push(event);
+        }
+    }
+
+    fn accept_message(&self, how: How) -> Option<Message> {
+        if !self.attempt.gateway.show_accept_message {
+            return None;
+        }
+        match how {
+            How::Passthrough(id) => {
+                let grant = self
+                    .record
+                    .profile
+                    .grants
+                    .iter()
+                    .find(|grant| grant.id == id)?;
+                let left = grant.until.since(self.now.latest());
+                let soon = left <= self.policy.passthrough.warn_before;
+                Some(if soon {
+                    Message::TemporaryEndsIn {
+                        hours: left.as_secs() / 3600,
+                    }
+                } else {
+                    Message::TemporaryUntil(grant.until)
+                })
+            }
+            _ => {
+                let expires = self.record.token(how.token()?)?.expires?;
+                const MONTH: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+                let soon = expires.since(self.now.wall) <= MONTH;
+                soon.then_some(Message::TokenExpiresOn(expires))
+            }
+        }
+    }
+
+    /// Exactly the last accepted code again: refused, not counted (a double click must not lock).
+    fn replay(mut self, token: TokenId) -> Judgement {
+        let event = self
+            .about(rejected(self.attempt, Reason::Replay))
+            .token(token);
+        self.events.push(event);
+        let message = reject_message(self.attempt.gateway.helpful, Reason::Replay);
+        self.close(
+            Verdict::Reject {
+                reason: Reason::Replay,
+                message,
+            },
+            false,
+        )
+    }
+
+    /// Refused without a look at the passcode.
+    fn refuse(mut self, reason: Reason) -> Judgement {
+        let event = self.about(rejected(self.attempt, reason));
+        self.events.push(event);
+        let message = reject_message(self.attempt.gateway.helpful, reason);
+        self.close(Verdict::Reject { reason, message }, false)
+    }
+
+    /// Refused, and the used-up code stays used up.
+    fn refuse_changed(mut self, reason: Reason) -> Judgement {
+        self.changed = true;
+        self.refuse(reason)
+    }
+
+    /// A wrong passcode: counted, unless it is the same wrong one again (D17).
+    fn fail(mut self, reason: Reason, kind: Kind, repeated: bool) -> Judgement {
+        let mut event = self.about(rejected(self.attempt, reason));
+        if let Kind::Code { only: Some(token) } = kind {
+            event = event.token(token);
+        }
+        if repeated {
+            self.events.push(event.detail("repeated", true));
+        } else {
+            let limit = self.policy.lockout.user_max_failures;
+            let count = self.record.auth.soft.saturating_add(1);
+            self.events
+                .push(event.detail("count", count).detail("of", limit));
+            failure::count(
+                &mut self.record,
+                kind,
+                self.attempt,
+                self.policy,
+                self.now,
+                &mut self.events,
+            );
+            self.changed = true;
+        }
+        let message = reject_message(self.attempt.gateway.helpful, reason);
+        self.close(Verdict::Reject { reason, message }, !repeated)
+    }
+
+    fn about(&self, event: Event) -> Event {
+        event.user(self.record.id, self.record.name())
+    }
+
+    fn gateway(&self) -> Arc<str> {
+        Arc::clone(&self.attempt.gateway.name)
+    }
+
+    fn close(mut self, verdict: Verdict, counted: bool) -> Judgement {
+        if self.changed {
+            self.record.auth.revision += 1;
+        }
+        let record = self.changed.then_some(self.record);
+        Judgement {
+            verdict,
+            record,
+            events: self.events,
+            counted,
+        }
+    }
+}
+
+/// The end of a grant, lock or token as a person reads it in an event.
+#[must_use]
+pub fn instant(at: Timestamp) -> String {
+    at.to_string()
+}

@@ -1,0 +1,120 @@
+//! What time alone brings about: locks, blocks, disablings and grants that have run out.
+//!
+//! Nothing here is done by a timer. The next request or command that looks at the record finds what
+//! is over and writes it down, so a stopped timer can neither prolong a grant nor keep a person out.
+
+use std::sync::Arc;
+
+use super::event::Event;
+use super::lockout::LockReason;
+use super::policy::Policy;
+use super::user::{Unlocked, UserRecord};
+use crate::time::Now;
+
+/// Ends what is over; says whether anything was.
+#[must_use]
+pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) -> bool {
+    let before = events.len();
+    unlock(record, policy, now, events);
+    unblock_pin(record, policy, now, events);
+    unlock_tokens(record, policy, now, events);
+    end_grants(record, now, events);
+    let forgotten = forget_failures(record, policy, now);
+    events.len() > before || forgotten
+}
+
+fn unlock(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+    let over = |until| now.earliest() >= until;
+    let Some(lock) = record
+        .auth
+        .lock
+        .take_if(|lock| lock.auto_until.is_some_and(over))
+    else {
+        return;
+    };
+    let by: Arc<str> = Arc::from("auto");
+    record.auth.unlocked = Some(Unlocked { by, at: now.wall });
+    clear_soft(record, policy);
+    if lock.reason == LockReason::PinBlocked {
+        record.auth.pin = super::pin::PinState::default();
+    }
+    let event = Event::new("user.unlocked").user(record.id, record.name());
+    events.push(
+        event
+            .detail("by", "auto")
+            .change(lock.reason.name(), record.profile.state.name()),
+    );
+}
+
+/// Sets the soft counters of a user and of all tokens to zero; the totals stay (I10).
+pub fn clear_soft(record: &mut UserRecord, policy: &Policy) {
+    record.auth.soft = 0;
+    for token in &mut record.auth.tokens {
+        token.soft = 0;
+        if !token.hard_locked(policy.lockout.hard_cap) {
+            token.locked_until = None;
+            token.locked_at = None;
+        }
+    }
+}
+
+fn unblock_pin(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+    let pin = &mut record.auth.pin;
+    if pin.blocked_since.is_some() && !pin.blocked(policy.pin.block_duration, now) {
+        *pin = super::pin::PinState::default();
+        let event = Event::new("pin.unblocked").user(record.id, record.name());
+        events.push(event.detail("by", "auto"));
+    }
+}
+
+fn unlock_tokens(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+    let hard_cap = policy.lockout.hard_cap;
+    let (id, name) = (record.id, Arc::clone(&record.profile));
+    for token in &mut record.auth.tokens {
+        let over = token
+            .locked_until
+            .is_some_and(|until| now.earliest() >= until);
+        if over && !token.hard_locked(hard_cap) {
+            token.locked_until = None;
+            token.locked_at = None;
+            token.soft = 0;
+            let event = Event::new("token.unlocked")
+                .user(id, &name.name)
+                .token(token.id);
+            events.push(event.detail("by", "auto"));
+        }
+    }
+}
+
+fn end_grants(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
+    let over = |grant: &&super::passthrough::Grant| {
+        grant.expired_unmarked(record.auth.grant(grant.id), now)
+    };
+    let ended: Vec<u32> = record
+        .profile
+        .grants
+        .iter()
+        .filter(over)
+        .map(|g| g.id)
+        .collect();
+    for id in ended {
+        record.auth.grant_mut(id).ended = true;
+        let event = Event::new("passthrough.ended").user(record.id, record.name());
+        events.push(event.detail("grant", id).detail("by", "expiry"));
+    }
+}
+
+/// `lockout.user.window`: failures are forgotten after so long without another one.
+fn forget_failures(record: &mut UserRecord, policy: &Policy, now: Now) -> bool {
+    let window = policy.lockout.user_window;
+    let idle = record
+        .auth
+        .last_failed
+        .as_ref()
+        .is_some_and(|last| !window.is_zero() && now.earliest() >= last.at + window);
+    if idle && record.auth.soft > 0 && record.auth.lock.is_none() {
+        record.auth.soft = 0;
+        return true;
+    }
+    false
+}

@@ -1,0 +1,126 @@
+//! One canonical name for a person, however it is typed (D4).
+//!
+//! The same function runs on packets, commands and imports, so counters, locks and tokens can never
+//! be reached under a second spelling (CVE-2020-12812 and its kin).
+
+use precis_core::profile::Profile as _;
+use precis_profiles::UsernameCaseMapped;
+
+/// Longest login name, in characters.
+pub const NAME_CHARS_MAX: usize = 128;
+
+/// Why something is not a login name. Says nothing of what it was: people type passwords there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not UTF-8.
+    #[error("is not UTF-8 text")]
+    NotText,
+    /// Empty, or longer than [`NAME_CHARS_MAX`].
+    #[error("must have from 1 to {NAME_CHARS_MAX} characters")]
+    Length,
+    /// Control characters, white space at the ends, or what RFC 8265 does not allow.
+    #[error("has a character that a login name cannot have")]
+    Character,
+}
+
+/// The canonical form of a name as it was typed.
+///
+/// # Errors
+/// What makes it no name at all; such a name is treated as unknown.
+// RFC 8265 s3.3: UsernameCaseMapped maps width and case and normalises to NFC.
+pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
+    let text = std::str::from_utf8(typed).map_err(|_| NameError::NotText)?;
+    if !(1..=NAME_CHARS_MAX).contains(&text.chars().count()) {
+        return Err(NameError::Length);
+    }
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(NameError::Character);
+    }
+    // The usual name needs no tables.
+    if text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let name = UsernameCaseMapped::new()
+        .enforce(text)
+        .map_err(|_| NameError::Character)?;
+    // Mapping can be idempotent only if it is applied to its own output.
+    match UsernameCaseMapped::new().enforce(name.as_ref()) {
+        Ok(again) if again == name => Ok(name.into_owned()),
+        _ => Err(NameError::Character),
+    }
+}
+
+/// Cuts `DOMAIN\name` and `name@realm` to `name` if `domains` lists that domain, whatever its case.
+#[must_use]
+pub fn strip_domain<'a>(typed: &'a [u8], domains: &[String]) -> &'a [u8] {
+    let listed = |domain: &[u8]| {
+        domains
+            .iter()
+            .any(|d| d.as_bytes().eq_ignore_ascii_case(domain))
+    };
+    let split = |sign: u8| typed.iter().position(|octet| *octet == sign);
+    if let Some((domain, name)) = split(b'\\').and_then(|at| typed.split_at_checked(at)) {
+        if let (true, Some((_, rest))) = (listed(domain), name.split_first()) {
+            return rest;
+        }
+    }
+    let last_at = typed.iter().rposition(|octet| *octet == b'@');
+    if let Some((name, realm)) = last_at.and_then(|at| typed.split_at_checked(at)) {
+        if realm.split_first().is_some_and(|(_, realm)| listed(realm)) {
+            return name;
+        }
+    }
+    typed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_one_name() {
+        for typed in ["alice", "Alice", "ALICE", "ＡＬＩＣＥ", "ａlice"] {
+            assert_eq!(
+                canonical(typed.as_bytes()).as_deref(),
+                Ok("alice"),
+                "{typed}"
+            );
+        }
+        assert_eq!(canonical("A\u{30a}sa".as_bytes()).as_deref(), Ok("åsa"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_name() {
+        for typed in [
+            "",
+            " alice",
+            "alice ",
+            "al\0ice",
+            "al\nice",
+            "a b",
+            "\u{200b}alice",
+        ] {
+            assert!(canonical(typed.as_bytes()).is_err(), "{typed:?}");
+        }
+        assert_eq!(canonical(&[0xff, 0x41]), Err(NameError::NotText));
+        assert_eq!(
+            canonical("x".repeat(129).as_bytes()),
+            Err(NameError::Length)
+        );
+        assert!(canonical("x".repeat(128).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn strips_listed_domains_only() {
+        let domains = vec!["CORP".to_owned(), "example.org".to_owned()];
+        for (typed, name) in [
+            ("corp\\alice", "alice"),
+            ("alice@Example.ORG", "alice"),
+            ("other\\alice", "other\\alice"),
+            ("alice@example.com", "alice@example.com"),
+            ("alice", "alice"),
+        ] {
+            assert_eq!(strip_domain(typed.as_bytes(), &domains), name.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! The two questions before the verdict: is it settled already (`admit`), and does the code fit
+//! (`verify`)?
+//!
+//! Both only look. They may run on any thread with any version of the record; the writer asks them
+//! again if the record has changed since, so that [`judge`](super::judge) always sees a finding made
+//! of the very record it changes.
+//!
+//! The code is matched first, in microseconds. Only if it fits, or if the form carries none, does a
+//! first factor have to be checked, so nobody without the token can make the daemon hash a PIN (D7).
+
+use std::ops::Range;
+
+use super::attempt::{Attempt, Proof, Split, split, split_recovery};
+use super::passthrough;
+use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
+use super::sealed::{Field, Unseal};
+use super::token_record::{Base, Status, Token, TokenKind, TokenState, effective};
+use super::user::{UserRecord, UserState};
+use super::verdict::Reason;
+use crate::time::Now;
+use crate::token::{OtpCode, Progress, TokenId, Windows};
+
+/// What is settled without looking at the passcode (D3..D6).
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Refused; no secret is evaluated and nothing counted.
+    Refused(Reason),
+    /// A stranger whom the gateway's `unknown_user` lets in.
+    Stranger,
+    /// The passcode decides.
+    Open,
+}
+
+/// What the passcode turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeMatch {
+    /// A code of this token that was never accepted.
+    Fits {
+        /// Which token.
+        token: TokenId,
+        /// Its counter or time step.
+        factor: u64,
+    },
+    /// Exactly the last accepted code of this token.
+    Replay {
+        /// Which token.
+        token: TokenId,
+        /// It may be accepted once more (D18).
+        grace: bool,
+    },
+    /// An unused recovery code.
+    Recovery {
+        /// The set it belongs to.
+        token: TokenId,
+        /// Which of the set.
+        index: u32,
+    },
+    /// A code that fits nothing.
+    Wrong {
+        /// The one token it can have been meant for.
+        only: Option<TokenId>,
+    },
+    /// Not shaped like a code of any candidate.
+    NoCode,
+    /// No code is needed: a passthrough grant.
+    Passthrough {
+        /// Which.
+        grant: u32,
+    },
+    /// No code is needed: the gateway's `unenrolled`.
+    Unenrolled,
+    /// There is no token that could verify anything.
+    NoToken(Reason),
+}
+
+/// Which first factor has to be checked before the verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// None: checked by the gateway, not asked for, or the attempt has failed already.
+    Nothing,
+    /// The PIN in this part of the passcode.
+    Pin(Range<usize>),
+    /// The local password in this part of the passcode.
+    Password(Range<usize>),
+    /// The form asks for one and none is set, or none was typed.
+    Missing,
+    /// The PIN is blocked.
+    Blocked,
+}
+
+/// What a look at the record and the passcode has found.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The revision that was looked at.
+    pub revision: u64,
+    /// What the passcode is.
+    pub code: CodeMatch,
+    /// What has to be checked besides.
+    pub ask: Ask,
+}
+
+/// Judges what needs no look at the passcode: D3 to D6.
+pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admission {
+    match attempt.proof {
+        Proof::Unsupported(_) => return Admission::Refused(Reason::UnsupportedAuth),
+        Proof::UnknownState => return Admission::Refused(Reason::DialogueExpired),
+        Proof::Passcode(_) => {}
+    }
+    let Some(record) = record else {
+        // mfad can check a stranger's first factor nowhere, so only the gateway's own check counts.
+        let open = attempt.gateway.unknown_user == Otherwise::Passthrough
+            && attempt.gateway.first_factor == FirstFactorBy::Gateway
+            && attempt.user.is_some();
+        return if open {
+            Admission::Stranger
+        } else {
+            Admission::Refused(Reason::UnknownUser)
+        };
+    };
+    match record.profile.state {
+        UserState::Deactivated => return Admission::Refused(Reason::Deactivated),
+        UserState::Revoke => return Admission::Refused(Reason::Revoked),
+        _ => {}
+    }
+    let locked = |until: Option<_>| until.is_none_or(|until| now.earliest() < until);
+    if record
+        .auth
+        .lock
+        .as_ref()
+        .is_some_and(|lock| locked(lock.auto_until))
+    {
+        return Admission::Refused(Reason::Locked);
+    }
+    match record.profile.state {
+        // These demand a dialogue, which this gateway cannot lead (E9): an operator does the step.
+        UserState::Reset | UserState::ResetAll => Admission::Refused(Reason::Policy),
+        _ => Admission::Open,
+    }
+}
+
+/// Looks what the passcode is: D7, D8, D10.
+pub fn verify(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    now: Now,
+) -> Finding {
+    let candidates = candidates(record, &attempt.gateway, policy, now);
+    let (code, head) = match_code(record, attempt, policy, &candidates, unseal, now);
+    let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
+    let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
+    let finding = |code, ask| Finding {
+        revision: record.auth.revision,
+        code,
+        ask,
+    };
+    if fits || graced {
+        return finding(code, ask(record, attempt, policy, Some(head), now));
+    }
+    if let Some(grant) = grant(record, &attempt.gateway, now) {
+        let whole = Some(0..attempt.passcode().len());
+        let code = CodeMatch::Passthrough { grant };
+        return finding(code, ask(record, attempt, policy, whole, now));
+    }
+    if candidates.is_empty() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
+        return without_token(record, attempt, policy, now);
+    }
+    finding(code, Ask::Nothing)
+}
+
+/// The tokens whose codes count for `record` at `gateway` now (D10), recovery codes not among them.
+#[must_use]
+pub fn candidates<'a>(
+    record: &'a UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> Vec<&'a Token> {
+    let group = policy.set(record.profile.set.as_deref());
+    let here = |kind| {
+        gateway
+            .allowed_kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind))
+    };
+    record
+        .profile
+        .tokens
+        .iter()
+        .filter(|token| token.primary() && group.contains(&token.kind) && here(token.kind))
+        .filter(|token| policy.enabled_kinds.contains(&token.kind))
+        .filter(|token| effective(record, token, policy.lockout.hard_cap, now).usable())
+        .filter(|token| {
+            !record
+                .auth
+                .token(token.id)
+                .is_some_and(|state| state.resync_required)
+        })
+        .collect()
+}
+
+/// The recovery sets whose codes count for `record` at `gateway` now.
+fn recovery_sets<'a>(
+    record: &'a UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> impl Iterator<Item = &'a Token> {
+    let kind = TokenKind::Recovery;
+    let allowed = policy.recovery_allow_login
+        && policy.enabled_kinds.contains(&kind)
+        && gateway
+            .allowed_kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind));
+    let hard_cap = policy.lockout.hard_cap;
+    record
+        .profile
+        .tokens
+        .iter()
+        .filter(move |token| allowed && token.kind == kind)
+        .filter(move |token| effective(record, token, hard_cap, now).usable())
+}
+
+/// How far codes may lie around the expected factor.
+fn windows(policy: &Policy) -> Windows {
+    let narrow = |window: u64| u16::try_from(window).unwrap_or(u16::MAX);
+    Windows {
+        look_ahead: narrow(policy.hotp_look_ahead),
+        window_steps: narrow(policy.totp_window_steps),
+    }
+}
+
+/// Where a token stands, as the code search wants it.
+#[must_use]
+pub fn progress(state: Option<&TokenState>) -> Progress {
+    state.map_or_else(Progress::default, |state| Progress {
+        next: state.next_factor,
+        drift_steps: state.drift_steps,
+    })
+}
+
+/// Matches the code against every candidate; with it, where the first factor stands.
+fn match_code(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    candidates: &[&Token],
+    unseal: &dyn Unseal,
+    now: Now,
+) -> (CodeMatch, Range<usize>) {
+    let form = attempt.gateway.passcode;
+    let passcode = attempt.passcode();
+    let mut replay = None;
+    let mut shaped = false;
+    for token in candidates {
+        let Some(otp) = token.otp else { continue };
+        let Some(Split { head, code }) = split(form, passcode, otp.digits) else {
+            continue;
+        };
+        shaped = true;
+        match match_token(record, token, &code, attempt, policy, unseal, now) {
+            CodeMatch::Wrong { .. } => {}
+            CodeMatch::Replay { token, grace } => {
+                replay.get_or_insert((CodeMatch::Replay { token, grace }, head));
+            }
+            found => return (found, head),
+        }
+    }
+    if let Some(found) = replay {
+        return found;
+    }
+    if let Some((head, typed)) = split_recovery(form, passcode) {
+        let hash = unseal.recovery_hash(record.id, &typed);
+        for set in recovery_sets(record, &attempt.gateway, policy, now) {
+            if let Some(found) = match_recovery(record, set, &hash) {
+                return (found, head);
+            }
+        }
+    }
+    match candidates {
+        [only] if shaped => (
+            CodeMatch::Wrong {
+                only: Some(only.id),
+            },
+            0..0,
+        ),
+        _ if shaped => (CodeMatch::Wrong { only: None }, 0..0),
+        _ => (wrong_recovery(record, attempt, policy, now), 0..0),
+    }
+}
+
+/// Matches the code against one token: new, the last accepted one again, or neither.
+fn match_token(
+    record: &UserRecord,
+    token: &Token,
+    code: &OtpCode,
+    attempt: &Attempt,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    now: Now,
+) -> CodeMatch {
+    let wrong = CodeMatch::Wrong { only: None };
+    let (Some(otp), Some(sealed)) = (token.otp, token.seed.as_ref()) else {
+        return wrong;
+    };
+    let Some(seed) = unseal.open(Field::Seed(record.id, token.id), sealed) else {
+        return wrong;
+    };
+    let state = record.auth.token(token.id);
+    let found = otp.search(
+        seed.expose(),
+        code,
+        progress(state),
+        windows(policy),
+        now.wall,
+    );
+    if let Some(factor) = found {
+        return CodeMatch::Fits {
+            token: token.id,
+            factor,
+        };
+    }
+    let Some(accepted) = state.and_then(|state| state.accepted.as_ref()) else {
+        return wrong;
+    };
+    if !otp.code_at(seed.expose(), accepted.factor).equals(code) {
+        return wrong;
+    }
+    let gateway = &attempt.gateway;
+    let grace = !gateway.same_code_grace.is_zero()
+        && !accepted.grace_used
+        && accepted.gateway == gateway.name
+        && now.latest() < accepted.at + gateway.same_code_grace;
+    CodeMatch::Replay {
+        token: token.id,
+        grace,
+    }
+}
+
+/// Looks a recovery code up in one set; a used one is found nowhere.
+fn match_recovery(record: &UserRecord, set: &Token, hash: &[u8; 32]) -> Option<CodeMatch> {
+    let used = record
+        .auth
+        .token(set.id)
+        .map_or(0, |state| state.recovery_used);
+    let found = set
+        .recovery
+        .iter()
+        .zip(0_u32..64)
+        .fold(None, |found, (stored, index)| {
+            let same = crate::secret::equal(&stored.0, hash);
+            if same && used >> index & 1 == 0 {
+                Some(index)
+            } else {
+                found
+            }
+        });
+    found.map(|index| CodeMatch::Recovery {
+        token: set.id,
+        index,
+    })
+}
+
+/// What has the shape of a recovery code and fits none counts against the set.
+fn wrong_recovery(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> CodeMatch {
+    let set = recovery_sets(record, &attempt.gateway, policy, now).next();
+    match split_recovery(attempt.gateway.passcode, attempt.passcode()) {
+        Some(_) if set.is_some() => CodeMatch::Wrong {
+            only: set.map(|set| set.id),
+        },
+        _ => CodeMatch::NoCode,
+    }
+}
+
+/// The grant that counts at this gateway now (D8); never where nobody checks the first factor.
+fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
+    if !gateway.allow_passthrough || gateway.first_factor == FirstFactorBy::None {
+        return None;
+    }
+    passthrough::current(record, Some(&gateway.name), now).map(|grant| grant.id)
+}
+
+/// What a person without a usable token gets.
+fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> Finding {
+    let revision = record.auth.revision;
+    // Only who never had a token: a disabled or lost one must not open the door.
+    let never = record.profile.state == UserState::New
+        && record
+            .profile
+            .tokens
+            .iter()
+            .all(|token| token.base == Base::Pending);
+    let gateway = &attempt.gateway;
+    if never
+        && gateway.unenrolled == Otherwise::Passthrough
+        && gateway.first_factor != FirstFactorBy::None
+    {
+        let whole = Some(0..attempt.passcode().len());
+        let ask = ask(record, attempt, policy, whole, now);
+        return Finding {
+            revision,
+            code: CodeMatch::Unenrolled,
+            ask,
+        };
+    }
+    let status = |token| effective(record, token, policy.lockout.hard_cap, now);
+    let mut statuses = record
+        .profile
+        .tokens
+        .iter()
+        .filter(|token| token.primary())
+        .map(status);
+    let reason = if statuses.any(|status| status == Status::Expired) {
+        Reason::ExpiredToken
+    } else {
+        Reason::NoToken
+    };
+    Finding {
+        revision,
+        code: CodeMatch::NoToken(reason),
+        ask: Ask::Nothing,
+    }
+}
+
+/// Which first factor the gateway leaves to mfad, and whether there is one to check.
+fn ask(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    head: Option<Range<usize>>,
+    now: Now,
+) -> Ask {
+    let typed = head.filter(|head| !head.is_empty());
+    match attempt.gateway.first_factor {
+        FirstFactorBy::Gateway | FirstFactorBy::None => Ask::Nothing,
+        FirstFactorBy::Pin => match (&record.profile.pin, typed) {
+            (None, _) | (_, None) => Ask::Missing,
+            _ if record.auth.pin.blocked(policy.pin.block_duration, now) => Ask::Blocked,
+            (Some(_), Some(head)) => Ask::Pin(head),
+        },
+        FirstFactorBy::Local => match (&record.profile.password, typed) {
+            (Some(_), Some(head)) => Ask::Password(head),
+            _ => Ask::Missing,
+        },
+    }
+}

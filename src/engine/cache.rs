@@ -1,0 +1,114 @@
+//! Records in memory: the newest committed one of each person who signed in lately.
+//!
+//! The writer publishes what it has committed; front ends put in what they had to load. A load that
+//! began before a publication must not overwrite it, so each shard counts its publications and a
+//! loaded record only goes in if the count has not moved. Even a stale record could do no harm
+//! (every change is committed against the revision it was judged on), but an operator's change must
+//! be obeyed by the next packet (I6).
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::domain::user::UserRecord;
+
+const SHARDS: usize = 16;
+
+/// A bounded map from login name to record.
+pub struct Cache {
+    shards: Vec<RwLock<Shard>>,
+    hasher: RandomState,
+    entries_max: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    records: HashMap<Arc<str>, Arc<UserRecord>>,
+    publications: u64,
+}
+
+/// Where a load stands in the order of publications.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(u64);
+
+impl Cache {
+    /// A cache for at most `entries_max` records.
+    #[must_use]
+    pub fn new(entries_max: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
+        Self { shards, hasher: RandomState::new(), entries_max: entries_max.div_ceil(SHARDS) }
+    }
+
+    /// The record of this name, or the moment to give with the loaded one.
+    ///
+    /// # Errors
+    /// The moment, if the record is not here.
+    pub fn find(&self, name: &str) -> Result<Arc<UserRecord>, Moment> {
+        let shard = self.shard(name).read().unwrap_or_else(PoisonError::into_inner);
+        shard.records.get(name).map(Arc::clone).ok_or(Moment(shard.publications))
+    }
+
+    /// Puts a loaded record in, unless something was published since `moment`.
+    pub fn loaded(&self, record: Arc<UserRecord>, moment: Moment) {
+        let mut shard = self.shard(record.name()).write().unwrap_or_else(PoisonError::into_inner);
+        if shard.publications == moment.0 {
+            shard.put(record, self.entries_max);
+        }
+    }
+
+    /// Puts a committed record in, or takes a deleted one out. The writer's.
+    pub fn publish(&self, name: &str, record: Option<Arc<UserRecord>>) {
+        let mut shard = self.shard(name).write().unwrap_or_else(PoisonError::into_inner);
+        shard.publications += 1;
+        match record {
+            Some(record) => shard.put(record, self.entries_max),
+            None => {
+                shard.records.remove(name);
+            }
+        }
+    }
+
+    /// Forgets everything: after a failed commit only the store knows what is so.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.publications += 1;
+            shard.records.clear();
+        }
+    }
+
+    /// Records held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let held = |shard: &RwLock<Shard>| {
+            shard.read().unwrap_or_else(PoisonError::into_inner).records.len()
+        };
+        self.shards.iter().map(held).sum()
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the remainder is below the number of shards")]
+    fn shard(&self, name: &str) -> &RwLock<Shard> {
+        let hash = self.hasher.hash_one(name);
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+    }
+}
+
+impl Shard {
+    fn put(&mut self, record: Arc<UserRecord>, entries_max: usize) {
+        if self.records.len() >= entries_max && !self.records.contains_key(record.name()) {
+            // Any other one: the map's order is random, which is good enough and costs nothing.
+            let other = self.records.keys().next().map(Arc::clone);
+            if let Some(other) = other {
+                self.records.remove(&other);
+            }
+        }
+        self.records.insert(Arc::from(record.name()), record);
+    }
+}

@@ -1,0 +1,251 @@
+//! First factors that mfad checks itself: a bounded pool for Argon2id, and a memory of what was
+//! right.
+//!
+//! A check costs some 17 ms of a core, so it only runs after the code has fitted, in a few threads
+//! with a short queue; a full queue sheds (no answer, the gateway tries its next server). After a
+//! good check a keyed tag of user, secret and stored hash is kept for a while, so that a person's
+//! next sign-ins cost microseconds. The tag is useless outside this process: its key is random.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::count::Counters;
+use crate::domain::sealed::{Field, Sealed, Unseal};
+use crate::domain::user::UserId;
+use crate::secret::{SecretBytes, SecretKey};
+use crate::store::pin_hash::PinHasher;
+use crate::store::seal::Keys;
+use crate::time::Now;
+
+/// Bounds of the pool and of the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinLimits {
+    /// Threads that check.
+    pub threads: usize,
+    /// Checks that may wait.
+    pub queue: usize,
+    /// Right secrets remembered; 0 switches the memory off.
+    pub memory_entries: usize,
+    /// How long one is remembered, in microseconds.
+    pub memory_us: u64,
+}
+
+/// What a check is about.
+pub struct Check {
+    /// Whose.
+    pub user: UserId,
+    /// PIN or local password.
+    pub what: What,
+    /// As typed.
+    pub typed: SecretBytes,
+    /// The stored hash.
+    pub stored: Sealed,
+}
+
+/// PIN or local password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The PIN.
+    Pin,
+    /// The local password.
+    Password,
+}
+
+impl What {
+    /// Where the seal of the hash belongs.
+    #[must_use]
+    pub const fn field(self, user: UserId) -> Field<'static> {
+        match self {
+            Self::Pin => Field::Pin(user),
+            Self::Password => Field::Password(user),
+        }
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut PinHasher) + Send>;
+
+/// The pool.
+pub struct Pins {
+    keys: Arc<Keys>,
+    queue: Mutex<Option<SyncSender<Job>>>,
+    memory: Mutex<Memory>,
+    tag_key: SecretKey,
+    counters: Arc<Counters>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Memory {
+    tags: HashMap<[u8; 16], u64>,
+    limits: PinLimits,
+}
+
+/// The pool's queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many PIN checks are waiting")]
+pub struct Full;
+
+impl Pins {
+    /// Starts the threads. `hasher` makes one for each.
+    #[must_use]
+    pub fn start(
+        keys: Arc<Keys>,
+        limits: PinLimits,
+        tag_key: SecretKey,
+        counters: Arc<Counters>,
+        hasher: fn() -> PinHasher,
+    ) -> Self {
+        let (sender, receiver) = sync_channel::<Job>(limits.queue);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let worker = |n| {
+            let receiver = Arc::clone(&receiver);
+            let counters = Arc::clone(&counters);
+            let run = move || work(&receiver, &counters, hasher());
+            std::thread::Builder::new().name(format!("pin-{n}")).spawn(run).ok()
+        };
+        let workers = (0..limits.threads.max(1)).filter_map(worker).collect();
+        Self {
+            keys,
+            queue: Mutex::new(Some(sender)),
+            memory: Mutex::new(Memory { tags: HashMap::new(), limits }),
+            tag_key,
+            counters,
+            workers: Mutex::new(workers),
+        }
+    }
+
+    /// Whether this very secret was checked and right a while ago.
+    #[must_use]
+    pub fn remembers(&self, check: &Check, now: Now) -> bool {
+        let tag = self.tag(check);
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = memory
+            .tags
+            .get(&tag)
+            .is_some_and(|at| now.mono_us.saturating_sub(*at) < memory.limits.memory_us);
+        if known {
+            self.counters.pin_memory_hits.up();
+        }
+        known
+    }
+
+    /// Checks in the pool and calls `then` with the answer, in the pool's thread. A stored hash that
+    /// cannot be read is an error of the store, not a wrong PIN.
+    ///
+    /// # Errors
+    /// [`Full`]; `then` is dropped.
+    pub fn check(
+        self: &Arc<Self>,
+        check: Check,
+        now: Now,
+        then: impl FnOnce(Option<bool>) + Send + 'static,
+    ) -> Result<(), Full> {
+        let pins = Arc::clone(self);
+        self.enqueue(Box::new(move |hasher| {
+            pins.counters.pin_checks.up();
+            let right = pins.run(&check, hasher);
+            if right == Some(true) {
+                pins.remember(&check, now);
+            }
+            then(right);
+        }))
+    }
+
+    /// Hashes a new PIN or password in the pool and waits for it.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn hash(
+        &self,
+        user: UserId,
+        secret: SecretBytes,
+        salt: [u8; crate::store::pin_hash::SALT_OCTETS],
+    ) -> Result<SecretBytes, Full> {
+        let (sender, receiver) = sync_channel(1);
+        let keys = Arc::clone(&self.keys);
+        self.enqueue(Box::new(move |hasher| {
+            let digest = keys.pin_digest(user, secret.expose());
+            if let Ok(hash) = hasher.hash(&digest, salt) {
+                let _ = sender.send(hash);
+            }
+        }))?;
+        receiver.recv().map_err(|_| Full)
+    }
+
+    /// Lets the threads finish what they have and ends them.
+    pub fn stop(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let workers: Vec<_> =
+            self.workers.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        for worker in workers {
+            let _ = worker.join();
+        }
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), Full> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else { return Err(Full) };
+        match queue.try_send(job) {
+            Ok(()) => {
+                self.counters.pin_queue.up();
+                Ok(())
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Full),
+        }
+    }
+
+    fn run(&self, check: &Check, hasher: &mut PinHasher) -> Option<bool> {
+        let stored = self.keys.open(check.what.field(check.user), &check.stored)?;
+        let digest = self.keys.pin_digest(check.user, check.typed.expose());
+        hasher.verify(&digest, stored.expose()).ok()
+    }
+
+    fn remember(&self, check: &Check, now: Now) {
+        let tag = self.tag(check);
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let PinLimits { memory_entries, memory_us, .. } = memory.limits;
+        if memory.tags.len() >= memory_entries {
+            memory.tags.retain(|_, at| now.mono_us.saturating_sub(*at) < memory_us / 2);
+            if memory.tags.len() >= memory_entries {
+                memory.tags.clear();
+            }
+        }
+        if memory_entries > 0 {
+            memory.tags.insert(tag, now.mono_us);
+        }
+    }
+
+    fn tag(&self, check: &Check) -> [u8; 16] {
+        tag(&self.tag_key, &[&check.user.0, &check.stored.data, check.typed.expose()])
+    }
+}
+
+/// A keyed tag of some parts: HMAC-SHA-256, cut to 128 bits; each part goes in with its length.
+#[must_use]
+pub fn tag(key: &SecretKey, parts: &[&[u8]]) -> [u8; 16] {
+    let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()) else {
+        return [0; 16];
+    };
+    for part in parts {
+        mac.update(&u64::try_from(part.len()).unwrap_or(0).to_le_bytes());
+        mac.update(part);
+    }
+    let full: [u8; 32] = mac.finalize().into_bytes().into();
+    let mut tag = [0; 16];
+    tag.copy_from_slice(full.split_at(16).0);
+    tag
+}
+
+fn work(receiver: &Mutex<Receiver<Job>>, counters: &Counters, mut hasher: PinHasher) {
+    loop {
+        let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        // The level counts what waits and what runs: abandoned work keeps its place.
+        job(&mut hasher);
+        counters.pin_queue.down();
+    }
+}

@@ -1,0 +1,220 @@
+//! Round trips, foreign fields and damage of the auth row.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        any::<i64>().prop_map(Timestamp),
+        Just(Timestamp::NEVER),
+        (0..4_000_000_000_000_i64).prop_map(Timestamp)
+    ]
+}
+
+fn text() -> impl Strategy<Value = Arc<str>> {
+    proptest::collection::vec(any::<char>(), 0..60)
+        .prop_map(|signs| Arc::from(signs.into_iter().collect::<String>()))
+}
+
+fn id() -> impl Strategy<Value = TokenId> {
+    proptest::collection::vec(0..10_u8, 5).prop_map(|digits| {
+        let signs: Vec<u8> = digits.iter().map(|digit| b'0' + digit).collect();
+        id_of(signs.try_into().unwrap()).unwrap()
+    })
+}
+
+fn token() -> impl Strategy<Value = TokenState> {
+    let accepted = proptest::option::of((any::<u64>(), time(), text(), any::<bool>()));
+    let used = proptest::option::of((time(), text(), text()));
+    let times = proptest::collection::vec(proptest::option::of(time()), 4);
+    let counts = (any::<u64>(), any::<i32>(), any::<u32>(), any::<u32>());
+    let rest = (any::<u64>(), any::<bool>());
+    (id(), accepted, used, times, counts, rest).prop_map(
+        |(id, accepted, used, times, (next_factor, drift_steps, soft, total), rest)| TokenState {
+            id,
+            next_factor,
+            accepted: accepted.map(|(factor, at, gateway, grace_used)| Accepted {
+                factor,
+                at,
+                gateway,
+                grace_used,
+            }),
+            drift_steps,
+            soft,
+            total,
+            locked_until: times[0],
+            locked_at: times[1],
+            activated_at: times[2],
+            last_used: used.map(|(at, gateway, station)| Used {
+                at,
+                gateway,
+                station,
+            }),
+            last_failed: times[3],
+            recovery_used: rest.0,
+            resync_required: rest.1,
+        },
+    )
+}
+
+fn grant() -> impl Strategy<Value = GrantState> {
+    let last_use = proptest::option::of(time());
+    (any::<u32>(), any::<u32>(), last_use, any::<bool>()).prop_map(|(id, uses, last_use, ended)| {
+        GrantState {
+            id,
+            uses,
+            last_use,
+            ended,
+        }
+    })
+}
+
+fn lock() -> impl Strategy<Value = Lock> {
+    let reason = prop_oneof![
+        Just(LockReason::Failures),
+        Just(LockReason::PinBlocked),
+        Just(LockReason::Operator)
+    ];
+    let by = proptest::option::of(text());
+    let until = proptest::option::of(time());
+    (time(), reason, by, until, text(), any::<u32>()).prop_map(
+        |(since, reason, by, auto_until, note, count)| Lock {
+            since,
+            reason,
+            by,
+            auto_until,
+            note,
+            count,
+        },
+    )
+}
+
+fn auth() -> impl Strategy<Value = AuthState> {
+    let counts = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u32>());
+    let times = proptest::collection::vec(proptest::option::of(time()), 3);
+    let parts = (
+        proptest::option::of(lock()),
+        proptest::option::of((text(), time())),
+        proptest::collection::vec(token(), 0..5),
+        proptest::collection::vec(grant(), 0..5),
+    );
+    let login = proptest::option::of((time(), text(), text(), proptest::option::of(id())));
+    let failed = proptest::option::of((time(), text(), text()));
+    (counts, times, parts, login, failed).prop_map(
+        |(
+            (revision, soft, total, failures),
+            times,
+            (lock, unlocked, tokens, grants),
+            login,
+            failed,
+        )| {
+            AuthState {
+                revision,
+                soft,
+                total,
+                lock,
+                unlocked: unlocked.map(|(by, at)| Unlocked { by, at }),
+                pin: PinState {
+                    failures,
+                    blocked_since: times[0],
+                },
+                password: PasswordState {
+                    activated_at: times[1],
+                    last_used: times[2],
+                },
+                tokens,
+                grants,
+                last_login: login.map(|(at, gateway, station, token)| LastLogin {
+                    at,
+                    gateway,
+                    station,
+                    token,
+                }),
+                last_failed: failed.map(|(at, gateway, station)| LastFailed {
+                    at,
+                    gateway,
+                    station,
+                }),
+                unknown: Vec::new(),
+            }
+        },
+    )
+}
+
+fn row(auth: &AuthState) -> Vec<u8> {
+    let mut row = Vec::new();
+    encode(auth, &mut row);
+    row
+}
+
+fn summed(mut content: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(&content);
+    content.extend_from_slice(&sum.to_le_bytes());
+    content
+}
+
+proptest! {
+    #[test]
+    fn comes_back_as_it_was(auth in auth()) {
+        prop_assert_eq!(decode(&row(&auth)), Ok(auth));
+    }
+
+    #[test]
+    fn keeps_what_a_newer_daemon_wrote(
+        auth in auth(),
+        foreign in proptest::collection::vec((12..=255_u8, proptest::collection::vec(any::<u8>(), 0..200)), 1..4),
+    ) {
+        let mut content = vec![MAJOR];
+        let mut fields = Vec::new();
+        for (tag, value) in &foreign {
+            fields.put_field(*tag, |out| out.extend_from_slice(value));
+        }
+        content.extend_from_slice(&fields);
+        let plain = row(&auth);
+        content.extend_from_slice(&plain[1..plain.len() - SUM_OCTETS]);
+        let read = decode(&summed(content)).unwrap();
+        prop_assert_eq!(&read.unknown, &fields);
+        prop_assert_eq!(decode(&row(&read)), Ok(read));
+    }
+
+    #[test]
+    fn never_panics(content in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decode(&content);
+        let mut content = content;
+        content.insert(0, MAJOR);
+        let _ = decode(&summed(content));
+    }
+
+    #[test]
+    fn never_panics_on_known_tags(
+        fields in proptest::collection::vec((0..13_u8, proptest::collection::vec(any::<u8>(), 0..40)), 0..6),
+    ) {
+        let mut content = vec![MAJOR];
+        for (tag, value) in &fields {
+            content.put_field(*tag, |out| out.extend_from_slice(value));
+        }
+        let _ = decode(&summed(content));
+    }
+
+    #[test]
+    fn finds_every_changed_bit(auth in auth(), at in any::<prop::sample::Index>(), bit in 0..8) {
+        let mut row = row(&auth);
+        let at = at.index(row.len());
+        row[at] ^= 1_u8 << bit;
+        prop_assert!(decode(&row).is_err());
+    }
+}
+
+#[test]
+fn refuses_a_higher_version() {
+    let damage = decode(&summed(vec![MAJOR + 1])).unwrap_err();
+    assert_eq!(damage, Damage::Newer { found: 2, known: 1 });
+}
+
+#[test]
+fn an_untouched_state_is_five_octets() {
+    assert_eq!(row(&AuthState::default()).len(), 1 + SUM_OCTETS);
+}

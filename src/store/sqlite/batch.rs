@@ -1,0 +1,394 @@
+//! One batch of changes inside one transaction.
+//!
+//! A sign-in is one `UPDATE` whose row count says whether the revision still was what it was judged
+//! on, and one `INSERT` into the audit table for each event. A change of several statements runs in
+//! a savepoint, so that a conflict in a later one takes the earlier ones with it. Audit records are
+//! made last: a change that met a conflict has used no number.
+//!
+//! The statements of a sign-in are looked up once for the batch.
+
+use std::collections::HashMap;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+
+use super::error::{damaged, failed, is_taken};
+use super::rows::state_column;
+use super::rows::{grant_column, locked_column, record_columns, search_column, serial_column};
+use crate::audit::chain::Chain;
+use crate::domain::token_record::HardwareToken;
+use crate::domain::user::{AuthState, Profile, UserId};
+use crate::store::{Body, Change, Damage, Key, Outcome, StoreError, Write, auth_row};
+
+/// People whose number is remembered; at about 50 octets each.
+pub(super) const ROWIDS_MAX: usize = 1 << 16;
+
+/// The revision of every hardware token.
+const HARDWARE_REVISION: u64 = 1;
+
+const UPDATE_AUTH: &str = "UPDATE auth SET revision = ?3, locked = ?4, last_login = ?5, body = ?6
+     WHERE id = ?1 AND revision = ?2";
+const INSERT_AUDIT: &str =
+    "INSERT INTO audit (seq, at, user, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+/// What became of one write of a change.
+#[derive(PartialEq, Eq)]
+enum Written {
+    Done,
+    Conflict,
+}
+
+/// An open transaction.
+pub(super) struct Batch<'a> {
+    conn: &'a Connection,
+    path: &'a str,
+    chain: &'a mut Chain,
+    rowids: &'a mut HashMap<UserId, i64>,
+    row: &'a mut Vec<u8>,
+    update_auth: CachedStatement<'a>,
+    insert_audit: CachedStatement<'a>,
+    /// Pages that it has changed, at most.
+    pub(super) pages: u64,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        conn: &'a Connection,
+        path: &'a str,
+        chain: &'a mut Chain,
+        rowids: &'a mut HashMap<UserId, i64>,
+        row: &'a mut Vec<u8>,
+    ) -> Result<Self, StoreError> {
+        let prepare = |sql| {
+            conn.prepare_cached(sql)
+                .map_err(|error| failed("preparing for", path, &error))
+        };
+        Ok(Self {
+            update_auth: prepare(UPDATE_AUTH)?,
+            insert_audit: prepare(INSERT_AUDIT)?,
+            conn,
+            path,
+            chain,
+            rowids,
+            row,
+            pages: 0,
+        })
+    }
+
+    /// Carries a change out, or leaves nothing of it.
+    pub(super) fn apply(&mut self, change: &Change) -> Result<Outcome, StoreError> {
+        let written = match change.writes.as_slice() {
+            [] => Written::Done,
+            [write] if is_sign_in(write) => self.write(write)?,
+            writes => self.write_together(writes)?,
+        };
+        if written == Written::Conflict {
+            return Ok(Outcome::Conflict);
+        }
+        let first_seq = self.chain.seq() + 1;
+        for event in &change.events {
+            let user = match &event.user {
+                Some((id, _)) => self.audit_rowid(*id)?,
+                None => None,
+            };
+            let record = self.chain.append(event, &change.origin, change.at);
+            let at = change.at.wall.0;
+            let seq = record.seq.cast_signed();
+            self.insert_audit
+                .execute(params![seq, at, user, record.hash, record.body])
+                .map_err(|error| self.failed(&error))?;
+        }
+        self.pages += 1;
+        Ok(Outcome::Committed {
+            first_seq,
+            last_seq: self.chain.seq(),
+        })
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
+        failed("writing", self.path, error)
+    }
+
+    /// Executes a statement that is rare enough to be looked up each time; none if it broke a
+    /// unique name, id or serial.
+    fn execute(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Option<usize>, StoreError> {
+        let done = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params));
+        match done {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if is_taken(&error) => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn write_together(&mut self, writes: &[Write]) -> Result<Written, StoreError> {
+        self.execute("SAVEPOINT change", [])?;
+        let mut written = Written::Done;
+        for write in writes {
+            self.pages += 8;
+            written = self.write(write)?;
+            if written == Written::Conflict {
+                break;
+            }
+        }
+        if written == Written::Done && self.serial_taken(writes)? {
+            written = Written::Conflict;
+        }
+        if written == Written::Conflict {
+            self.execute("ROLLBACK TO change", [])?;
+        }
+        self.execute("RELEASE change", [])?;
+        Ok(written)
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Written, StoreError> {
+        match (&write.key, write.expected, &write.body) {
+            (Key::User(id), None, Some(Body::User { profile, auth })) => match profile {
+                Some(profile) => self.insert_user(*id, profile, auth),
+                None => Ok(Written::Conflict),
+            },
+            (Key::User(id), Some(expected), Some(Body::User { profile, auth })) => {
+                self.update_user(*id, expected, profile.as_deref(), auth)
+            }
+            (Key::User(id), Some(expected), None) => self.delete_user(*id, expected),
+            (Key::Hardware(serial), expected, Some(Body::Hardware(token))) => {
+                self.put_hardware(serial, expected, token)
+            }
+            (Key::Hardware(serial), Some(HARDWARE_REVISION), None) => {
+                self.rows("DELETE FROM hardware WHERE serial = ?1", params![serial])
+            }
+            (_, _, None) => Ok(Written::Conflict),
+            _ => Err(damaged("a write", Damage::Value("body"))),
+        }
+    }
+
+    /// Executes a statement that is to change one row.
+    fn rows(&self, sql: &str, params: impl rusqlite::Params) -> Result<Written, StoreError> {
+        match self.execute(sql, params)? {
+            Some(1) => Ok(Written::Done),
+            _ => Ok(Written::Conflict),
+        }
+    }
+
+    fn insert_user(
+        &mut self,
+        id: UserId,
+        profile: &Profile,
+        auth: &AuthState,
+    ) -> Result<Written, StoreError> {
+        // The same person may have been deleted in this batch, under another number.
+        self.rowids.remove(&id);
+        let (sum, body) = record_columns(profile, &profile.name)?;
+        let written = self.rows(
+            "INSERT INTO users (uid, name, state, grant_until, search, sum, profile)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                id.0,
+                profile.name,
+                state_column(profile.state),
+                grant_column(profile, auth),
+                search_column(profile),
+                sum,
+                body
+            ],
+        )?;
+        if written == Written::Conflict {
+            return Ok(Written::Conflict);
+        }
+        let rowid = self.conn.last_insert_rowid();
+        self.encode(id, auth)?;
+        let written = self.rows(
+            "INSERT INTO auth (id, revision, locked, last_login, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                rowid,
+                auth.revision.cast_signed(),
+                locked_column(auth.lock.as_ref()),
+                auth.last_login.as_ref().map(|login| login.at.0),
+                *self.row
+            ],
+        )?;
+        if written == Written::Conflict {
+            return Ok(Written::Conflict);
+        }
+        self.put_tokens(rowid, profile)
+    }
+
+    fn update_user(
+        &mut self,
+        id: UserId,
+        expected: u64,
+        profile: Option<&Profile>,
+        auth: &AuthState,
+    ) -> Result<Written, StoreError> {
+        let Some(rowid) = self.rowid(id)? else {
+            return Ok(Written::Conflict);
+        };
+        self.encode(id, auth)?;
+        let updated = self.update_auth.execute(params![
+            rowid,
+            expected.cast_signed(),
+            auth.revision.cast_signed(),
+            locked_column(auth.lock.as_ref()),
+            auth.last_login.as_ref().map(|login| login.at.0),
+            *self.row
+        ]);
+        if updated.map_err(|error| self.failed(&error))? != 1 {
+            return Ok(Written::Conflict);
+        }
+        let Some(profile) = profile else {
+            return Ok(Written::Done);
+        };
+        let (sum, body) = record_columns(profile, &profile.name)?;
+        let written = self.rows(
+            "UPDATE users SET name = ?2, state = ?3, grant_until = ?4, search = ?5, sum = ?6,
+             profile = ?7 WHERE id = ?1",
+            params![
+                rowid,
+                profile.name,
+                state_column(profile.state),
+                grant_column(profile, auth),
+                search_column(profile),
+                sum,
+                body
+            ],
+        )?;
+        if written == Written::Conflict {
+            return Ok(Written::Conflict);
+        }
+        self.execute("DELETE FROM tokens WHERE user = ?1", params![rowid])?;
+        self.put_tokens(rowid, profile)
+    }
+
+    fn delete_user(&mut self, id: UserId, expected: u64) -> Result<Written, StoreError> {
+        let Some(rowid) = self.rowid(id)? else {
+            return Ok(Written::Conflict);
+        };
+        self.rowids.remove(&id);
+        let deleted = self.rows(
+            "DELETE FROM auth WHERE id = ?1 AND revision = ?2",
+            params![rowid, expected.cast_signed()],
+        )?;
+        if deleted == Written::Conflict {
+            return Ok(Written::Conflict);
+        }
+        self.execute("DELETE FROM tokens WHERE user = ?1", params![rowid])?;
+        self.execute(
+            "INSERT OR REPLACE INTO former (uid, id) VALUES (?1, ?2)",
+            params![id.0, rowid],
+        )?;
+        self.rows("DELETE FROM users WHERE id = ?1", params![rowid])
+    }
+
+    fn put_tokens(&self, rowid: i64, profile: &Profile) -> Result<Written, StoreError> {
+        for token in &profile.tokens {
+            let written = self.rows(
+                "INSERT INTO tokens (id, serial, user) VALUES (?1, ?2, ?3)",
+                params![token.id.to_string(), serial_column(token), rowid],
+            )?;
+            if written == Written::Conflict {
+                return Ok(Written::Conflict);
+            }
+        }
+        Ok(Written::Done)
+    }
+
+    fn put_hardware(
+        &self,
+        serial: &str,
+        expected: Option<u64>,
+        token: &HardwareToken,
+    ) -> Result<Written, StoreError> {
+        if token.serial != serial {
+            return Err(damaged("a write", Damage::Value("serial")));
+        }
+        let (sum, body) = record_columns(token, serial)?;
+        match expected {
+            None => self.rows(
+                "INSERT INTO hardware (serial, sum, body) VALUES (?1, ?2, ?3)",
+                params![serial, sum, body],
+            ),
+            Some(HARDWARE_REVISION) => self.rows(
+                "UPDATE hardware SET sum = ?2, body = ?3 WHERE serial = ?1",
+                params![serial, sum, body],
+            ),
+            Some(_) => Ok(Written::Conflict),
+        }
+    }
+
+    /// Whether a serial that was written is now both somebody's and in the pool. Looked at last,
+    /// since assigning moves it from one to the other in any order.
+    fn serial_taken(&self, writes: &[Write]) -> Result<bool, StoreError> {
+        let mut both = self
+            .conn
+            .prepare_cached(
+                "SELECT 1 FROM tokens t JOIN hardware h ON h.serial = t.serial WHERE t.serial = ?1",
+            )
+            .map_err(|error| self.failed(&error))?;
+        for write in writes {
+            let serials: Vec<&str> = match &write.body {
+                Some(Body::Hardware(token)) => vec![&token.serial],
+                Some(Body::User {
+                    profile: Some(profile),
+                    ..
+                }) => profile.tokens.iter().filter_map(serial_column).collect(),
+                _ => Vec::new(),
+            };
+            for serial in serials {
+                if both.exists([serial]).map_err(|error| self.failed(&error))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Fills the row buffer.
+    fn encode(&mut self, id: UserId, auth: &AuthState) -> Result<(), StoreError> {
+        self.row.clear();
+        auth_row::encode(auth, self.row);
+        if self.row.len() > auth_row::ROW_OCTETS_MAX {
+            return Err(damaged(format!("user {id}"), Damage::Length));
+        }
+        Ok(())
+    }
+
+    /// The number of a person.
+    fn rowid(&mut self, id: UserId) -> Result<Option<i64>, StoreError> {
+        if let Some(rowid) = self.rowids.get(&id) {
+            return Ok(Some(*rowid));
+        }
+        let rowid = self.lookup("SELECT id FROM users WHERE uid = ?1", id)?;
+        if let Some(rowid) = rowid {
+            if self.rowids.len() >= ROWIDS_MAX {
+                self.rowids.clear();
+            }
+            self.rowids.insert(id, rowid);
+        }
+        Ok(rowid)
+    }
+
+    /// The number under which the audit records of a person lie, deleted ones too.
+    fn audit_rowid(&mut self, id: UserId) -> Result<Option<i64>, StoreError> {
+        match self.rowid(id)? {
+            None => self.lookup("SELECT id FROM former WHERE uid = ?1", id),
+            found => Ok(found),
+        }
+    }
+
+    fn lookup(&self, sql: &str, id: UserId) -> Result<Option<i64>, StoreError> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([id.0], |row| row.get(0)).optional())
+            .map_err(|error| self.failed(&error))
+    }
+}
+
+/// Whether it is a single statement.
+const fn is_sign_in(write: &Write) -> bool {
+    write.expected.is_some() && matches!(&write.body, Some(Body::User { profile: None, .. }))
+}

@@ -1,0 +1,229 @@
+//! The embedded store: one SQLite file, one writer, a few readers.
+//!
+//! ```text
+//! SqliteWriter  one connection, one thread     commit: BEGIN IMMEDIATE, statements, COMMIT = one sync
+//! SqliteReader  several read-only connections  each call sees one committed state
+//! ```
+//! The log (`-wal`) is grown once and never truncated; it is moved into the main file when the
+//! writer is idle. A commit whose result is not known closes the writer until
+//! [`SqliteWriter::reopen`]; a failed sync is never tried again.
+//!
+//! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
+//! stop a small file is checked as a whole, a large one leaves that to
+//! [`SqliteReader::quick_check`]. A store that is older than the checkpoint beside it has been
+//! restored behind our back and is fenced before anybody can use it.
+
+mod audit_read;
+mod backup;
+mod batch;
+mod connect;
+mod error;
+mod fence;
+mod files;
+mod meta;
+mod reader;
+mod restore;
+mod rows;
+mod schema;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+pub use backup::Manifest;
+pub use fence::{Fence, Fenced};
+pub use reader::SqliteReader;
+pub use restore::{Restored, restore};
+pub use writer::SqliteWriter;
+
+use self::error::{shown, system};
+use self::files::{Checkpoint, Lock};
+use crate::audit::chain::Chain;
+use crate::domain::event::{Event, Origin};
+use crate::store::StoreError;
+use crate::store::seal::{Keys, NONCE_OCTETS};
+
+/// Largest file that is checked as a whole after an unclean stop, in octets.
+const CHECK_OCTETS_MAX: u64 = 64 << 20;
+
+/// Whether a store must or must not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Makes one; refuses if there is one.
+    Create {
+        /// Random octets for the seal of the canary.
+        nonce: [u8; NONCE_OCTETS],
+    },
+    /// Opens the one that is there.
+    Existing,
+}
+
+/// Sizes of a store in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Read-only connections.
+    pub readers: usize,
+    /// Length that the log is grown to at start, in octets.
+    pub log_octets: u64,
+    /// Length of the log from which on it is moved into the main file, in octets.
+    pub checkpoint_octets: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            readers: 4,
+            log_octets: 64 << 20,
+            checkpoint_octets: 16 << 20,
+        }
+    }
+}
+
+/// Which store, for whom.
+#[derive(Clone)]
+pub struct Site<'a> {
+    /// The database file.
+    pub path: &'a Path,
+    /// Keys of the store.
+    pub keys: &'a Keys,
+    /// Name of this node, for audit records.
+    pub node: Arc<str>,
+    /// Name of this run of the daemon, for audit records.
+    pub boot: Arc<str>,
+    /// The time, and how far a fence must reach if one is due.
+    pub fence: Fence,
+    /// Sizes.
+    pub sizes: Sizes,
+}
+
+/// An open store.
+pub struct Opened {
+    /// The writing side.
+    pub writer: SqliteWriter,
+    /// The reading side.
+    pub reader: Arc<SqliteReader>,
+    /// The last owner did not close it.
+    pub unclean: bool,
+    /// It was too large to be checked as a whole after that.
+    pub unchecked: bool,
+    /// It was older than its checkpoint, and what was void has been voided.
+    pub fenced: Option<Fenced>,
+}
+
+/// Opens or makes a store and takes it for this process alone.
+///
+/// # Errors
+/// [`StoreError::InUse`], [`StoreError::Sealed`], [`StoreError::Newer`], or what the system said.
+pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
+    let shown = shown(site.path);
+    let (mut lock, clean) = Lock::take(site.path)?;
+    match mode {
+        Mode::Create { nonce } => create(site, nonce)?,
+        Mode::Existing if files::exists(site.path)? => {}
+        Mode::Existing => return Err(system("opening", &shown, "there is no such store")),
+    }
+    let mut conn = connect::writer(site.path)?;
+    if schema::version(&conn, &shown)? == 0 {
+        return Err(system("opening", &shown, "it is not a finished store"));
+    }
+    schema::migrate(&mut conn, &shown)?;
+    meta::check_canary(&conn, &shown, site.keys)?;
+    let unclean = !clean;
+    let large = octets(site.path) > CHECK_OCTETS_MAX;
+    if unclean && !large {
+        connect::quick_check(&conn, &shown)?;
+    }
+    lock.mark(site.path)?;
+    files::grow_log(site.path, site.sizes.log_octets)?;
+    let (seq, hash, _) = meta::chain_end(&conn, &shown)?;
+    let mut chain = Chain::resume(site.node.clone(), site.boot.clone(), seq, hash);
+    let fenced = if went_back(&conn, site.path, &shown)? {
+        Some(fence::apply(&mut conn, &shown, &mut chain, site.fence)?)
+    } else {
+        None
+    };
+    meta::write(&conn, &shown, meta::NODE, site.node.as_bytes())?;
+    let writer = SqliteWriter::new(site, conn, chain, lock)?;
+    let reader = Arc::new(SqliteReader::open(site.path, site.sizes.readers)?);
+    Ok(Opened {
+        writer,
+        reader,
+        unclean,
+        unchecked: unclean && large,
+        fenced,
+    })
+}
+
+/// Makes an empty store under another name and gives it its own when it is complete.
+fn create(site: &Site<'_>, nonce: [u8; NONCE_OCTETS]) -> Result<(), StoreError> {
+    let path = site.path;
+    if files::exists(path)? {
+        return Err(system("creating", &shown(path), "there is a store already"));
+    }
+    let fresh = files::beside(path, ".new");
+    if files::exists(&fresh)? {
+        std::fs::remove_file(&fresh).map_err(|error| system("removing", &shown(&fresh), error))?;
+    }
+    drop(files::create_private(&fresh)?);
+    let shown = shown(&fresh);
+    let mut conn = connect::lone_writer(&fresh)?;
+    schema::migrate(&mut conn, &shown)?;
+    let canary = site
+        .keys
+        .make_canary(nonce)
+        .map_err(|error| system("sealing", &shown, error))?;
+    let canary = serde_json::to_vec(&canary).map_err(|error| system("writing", &shown, error))?;
+    meta::write(&conn, &shown, meta::CANARY, &canary)?;
+    let mut chain = Chain::resume(site.node.clone(), site.boot.clone(), 0, [0; 32]);
+    fence::record(
+        &conn,
+        &shown,
+        &mut chain,
+        &Event::new("store.created"),
+        &Origin::system(),
+        site.fence.now,
+    )?;
+    close(conn, &shown)?;
+    // A log or checkpoint left by a store that was moved away is not this one's.
+    for suffix in ["-wal", "-shm", ".checkpoint"] {
+        let left = files::beside(path, suffix);
+        if files::exists(&left)? {
+            return Err(system(
+                "creating",
+                &error::shown(&left),
+                "it belongs to a store that is gone; move it away first",
+            ));
+        }
+    }
+    files::rename(&fresh, path)
+}
+
+/// Whether the checkpoint beside the store knows a later or another audit record than the store.
+fn went_back(conn: &Connection, path: &Path, shown: &str) -> Result<bool, StoreError> {
+    let Some(known) = Checkpoint::read(path)? else {
+        return Ok(false);
+    };
+    let (seq, _, _) = meta::chain_end(conn, shown)?;
+    if seq < known.seq {
+        return Ok(true);
+    }
+    // A record that retention has removed says nothing.
+    let same = audit_read::hash_at(conn, shown, known.seq)?.is_none_or(|hash| hash == known.hash);
+    Ok(!same)
+}
+
+fn close(conn: Connection, path: &str) -> Result<(), StoreError> {
+    conn.close()
+        .map_err(|(_, error)| error::failed("closing", path, &error))
+}
+
+/// Octets of a store's files.
+fn octets(path: &Path) -> u64 {
+    ["", "-wal"]
+        .iter()
+        .filter_map(|suffix| std::fs::metadata(files::beside(path, suffix)).ok())
+        .map(|metadata| metadata.len())
+        .sum()
+}

@@ -1,0 +1,115 @@
+//! Between records and the columns of their rows.
+
+use std::sync::Arc;
+
+use rusqlite::Row;
+
+use super::error::{damaged, failed};
+use crate::domain::lockout::{Lock, LockReason};
+use crate::domain::token_record::{Base, HardwareToken, Token};
+use crate::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
+use crate::store::octets::checksum;
+use crate::store::{Damage, StoreError, auth_row, profile_row};
+
+/// The columns that [`user_of`] reads, of `users u` and `auth a`.
+pub(super) const USER_COLUMNS: &str = "u.uid, u.sum, u.profile, a.revision, a.body";
+
+/// Reads a person from [`USER_COLUMNS`].
+pub(super) fn user_of(row: &Row<'_>, path: &str) -> Result<UserRecord, StoreError> {
+    let io = |error: rusqlite::Error| failed("reading a user of", path, &error);
+    let id = UserId(row.get(0).map_err(io)?);
+    let sum: u32 = row.get(1).map_err(io)?;
+    let profile = row.get_ref(2).map_err(io)?;
+    let revision: i64 = row.get(3).map_err(io)?;
+    let body = row.get_ref(4).map_err(io)?;
+    let bad = |damage| damaged(format!("user {id}"), damage);
+    let profile: Profile = record_of(profile.as_bytes().unwrap_or_default(), sum).map_err(bad)?;
+    let auth = auth_row::decode(body.as_bytes().unwrap_or_default()).map_err(bad)?;
+    if auth.revision != revision.cast_unsigned() {
+        return Err(bad(Damage::Value("revision")));
+    }
+    Ok(UserRecord {
+        id,
+        profile: Arc::new(profile),
+        auth,
+    })
+}
+
+/// Reads a hardware token from the columns `sum, body`.
+pub(super) fn hardware_of(row: &Row<'_>, path: &str) -> Result<HardwareToken, StoreError> {
+    let io = |error: rusqlite::Error| failed("reading a hardware token of", path, &error);
+    let sum: u32 = row.get(0).map_err(io)?;
+    let body = row.get_ref(1).map_err(io)?;
+    record_of(body.as_bytes().unwrap_or_default(), sum)
+        .map_err(|damage| damaged("hardware token", damage))
+}
+
+fn record_of<T: profile_row::Extra>(row: &[u8], sum: u32) -> Result<T, Damage> {
+    if checksum(row) != sum {
+        return Err(Damage::Checksum);
+    }
+    profile_row::decode(row)
+}
+
+/// A record as the columns `sum` and `profile` or `body`.
+pub(super) fn record_columns<T: profile_row::Extra>(
+    record: &T,
+    what: &str,
+) -> Result<(u32, Vec<u8>), StoreError> {
+    let row = profile_row::encode(record).map_err(|damage| damaged(what, damage))?;
+    Ok((checksum(&row), row))
+}
+
+/// The column `state`.
+pub(super) fn state_column(state: UserState) -> i64 {
+    UserState::ALL
+        .iter()
+        .position(|one| *one == state)
+        .and_then(|at| i64::try_from(at).ok())
+        .unwrap_or(-1)
+}
+
+/// The column `locked`.
+pub(super) const fn locked_column(lock: Option<&Lock>) -> i64 {
+    match lock {
+        None => 0,
+        Some(lock) => match lock.reason {
+            LockReason::Failures => 1,
+            LockReason::PinBlocked => PIN_BLOCKED,
+            LockReason::Operator => 3,
+        },
+    }
+}
+
+/// What [`locked_column`] says of a blocked PIN.
+pub(super) const PIN_BLOCKED: i64 = 2;
+
+/// The column `search`: all that a search looks at, in lower case.
+pub(super) fn search_column(profile: &Profile) -> String {
+    let mut text = profile.name.clone();
+    let contacts = profile.emails.iter().chain(&profile.phones);
+    for part in std::iter::once(&profile.display_name).chain(contacts.map(|one| &one.address)) {
+        text.push('\n');
+        text.push_str(part);
+    }
+    text.to_lowercase()
+}
+
+/// The column `grant_until`: the end of the grant that ends last and that nobody has ended.
+pub(super) fn grant_column(profile: &Profile, auth: &AuthState) -> Option<i64> {
+    profile
+        .grants
+        .iter()
+        .filter(|grant| grant.revoked.is_none())
+        .filter(|grant| !auth.grant(grant.id).is_some_and(|state| state.ended))
+        .map(|grant| grant.until.0)
+        .max()
+}
+
+/// The serial under which a token is found; an obsolete one has given its serial back.
+pub(super) fn serial_column(token: &Token) -> Option<&str> {
+    match token.base {
+        Base::Obsolete => None,
+        _ => token.serial.as_deref(),
+    }
+}

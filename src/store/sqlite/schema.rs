@@ -1,0 +1,112 @@
+//! Tables, and how an older store becomes a newer one.
+//!
+//! Each migration runs once, in order, in a transaction of its own that also raises
+//! `user_version`. A migration that has been released is never edited: what it got wrong is the
+//! next one's work. A store with more migrations than this program knows is refused.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::failed;
+use crate::store::StoreError;
+
+/// Octets of a page: larger ones make each sign-in write more, smaller ones make trees deeper.
+pub(super) const PAGE_OCTETS: u32 = 4096;
+
+/// All migrations, oldest first.
+const MIGRATIONS: [&str; 1] = [FIRST];
+
+/// Schema that this program writes.
+pub(super) const SCHEMA: u32 = 1;
+
+const _: () = assert!(MIGRATIONS.len() == SCHEMA as usize);
+
+/// `users` and its indexes are written by operators only, `auth` and `audit` by every sign-in.
+/// `auth_locked` holds the few locked people; a sign-in that locks nobody does not touch it.
+/// `former` keeps the numbers of deleted people, under which their audit records lie.
+const FIRST: &str = "
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE users (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid         BLOB NOT NULL UNIQUE,
+    name        TEXT NOT NULL UNIQUE,
+    state       INTEGER NOT NULL,
+    grant_until INTEGER,
+    search      TEXT NOT NULL,
+    sum         INTEGER NOT NULL,
+    profile     BLOB NOT NULL
+);
+CREATE INDEX users_find ON users (name, state, search);
+CREATE INDEX users_state ON users (state);
+CREATE INDEX users_grant ON users (grant_until) WHERE grant_until IS NOT NULL;
+
+CREATE TABLE auth (
+    id         INTEGER PRIMARY KEY,
+    revision   INTEGER NOT NULL,
+    locked     INTEGER NOT NULL,
+    last_login INTEGER,
+    body       BLOB NOT NULL
+);
+CREATE INDEX auth_locked ON auth (locked) WHERE locked <> 0;
+
+CREATE TABLE tokens (
+    id     TEXT PRIMARY KEY,
+    serial TEXT UNIQUE,
+    user   INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tokens_user ON tokens (user);
+
+CREATE TABLE hardware (
+    serial TEXT PRIMARY KEY,
+    sum    INTEGER NOT NULL,
+    body   BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE audit (
+    seq  INTEGER PRIMARY KEY,
+    at   INTEGER NOT NULL,
+    user INTEGER,
+    hash BLOB NOT NULL,
+    body BLOB NOT NULL
+);
+
+CREATE TABLE former (
+    uid BLOB PRIMARY KEY,
+    id  INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
+/// Schema of an open database.
+pub(super) fn version(conn: &Connection, path: &str) -> Result<u32, StoreError> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| failed("reading the schema of", path, &error))
+}
+
+/// Brings an open database up to [`SCHEMA`].
+pub(super) fn migrate(conn: &mut Connection, path: &str) -> Result<(), StoreError> {
+    let found = version(conn, path)?;
+    if found > SCHEMA {
+        return Err(StoreError::Newer {
+            found,
+            known: SCHEMA,
+        });
+    }
+    let io = |error: rusqlite::Error| failed("migrating", path, &error);
+    for (done, migration) in (1_u32..).zip(MIGRATIONS) {
+        if done <= found {
+            continue;
+        }
+        let change = conn
+            .transaction_with_behavior(TransactionBehavior::Exclusive)
+            .map_err(io)?;
+        change.execute_batch(migration).map_err(io)?;
+        change
+            .pragma_update(None, "user_version", done)
+            .map_err(io)?;
+        change.commit().map_err(io)?;
+    }
+    Ok(())
+}

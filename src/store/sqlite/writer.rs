@@ -1,0 +1,242 @@
+//! The writing side: batches, checkpoints, and what happens when one fails.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::batch::Batch;
+use super::error::{failed, shown};
+use super::files::{Checkpoint, Lock};
+use super::schema::PAGE_OCTETS;
+use super::{Site, Sizes, connect, meta};
+use crate::audit::chain::Chain;
+use crate::domain::user::UserId;
+use crate::store::{Change, Commit, Outcome, StoreError};
+use crate::time::Now;
+
+/// Octets of a page in the log.
+const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
+
+/// How long nothing is committed until the log is moved although it is short, in microseconds.
+const QUIET_US: u64 = 5_000_000;
+
+/// How often the checkpoint file is brought up to date, in microseconds.
+const CHECKPOINT_FILE_US: u64 = 10_000_000;
+
+/// The one owner of a store.
+pub struct SqliteWriter {
+    path: PathBuf,
+    shown: String,
+    node: Arc<str>,
+    boot: Arc<str>,
+    sizes: Sizes,
+    /// None once poisoned, so that nothing can be written through it.
+    conn: Option<Connection>,
+    poisoned: String,
+    chain: Chain,
+    rowids: HashMap<UserId, i64>,
+    row: Vec<u8>,
+    /// Octets of the log that have not been moved yet, at most.
+    log_octets: u64,
+    quiet_since_us: Option<u64>,
+    /// What the checkpoint file says, and when it was written.
+    saved_seq: u64,
+    saved_us: u64,
+    lock: Lock,
+}
+
+impl SqliteWriter {
+    pub(super) fn new(
+        site: &Site<'_>,
+        conn: Connection,
+        chain: Chain,
+        lock: Lock,
+    ) -> Result<Self, StoreError> {
+        let mut writer = Self {
+            path: site.path.to_owned(),
+            shown: shown(site.path),
+            node: site.node.clone(),
+            boot: site.boot.clone(),
+            sizes: site.sizes,
+            conn: Some(conn),
+            poisoned: String::new(),
+            chain,
+            rowids: HashMap::new(),
+            row: Vec::new(),
+            log_octets: 0,
+            quiet_since_us: None,
+            saved_seq: 0,
+            saved_us: site.fence.now.mono_us,
+            lock,
+        };
+        writer.move_log()?;
+        writer.save_checkpoint()?;
+        Ok(writer)
+    }
+
+    /// Opens the store anew after a failure, as the disk has it. What the caller has in memory of
+    /// it is to be loaded again.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it stays closed.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.conn = None;
+        let conn = connect::writer(&self.path)?;
+        // What a failed sync left in the log may be in memory only. Moving all of it into the main
+        // file and beginning the log again writes and syncs it once more, in another place.
+        checkpoint(&conn, &self.shown, "RESTART")?;
+        let (seq, hash, _) = meta::chain_end(&conn, &self.shown)?;
+        self.chain = Chain::resume(self.node.clone(), self.boot.clone(), seq, hash);
+        self.rowids.clear();
+        self.log_octets = 0;
+        self.conn = Some(conn);
+        Ok(())
+    }
+
+    /// Moves the log, writes the checkpoint file and marks the store as cleanly closed.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the next start will look more closely.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.move_log()?;
+        self.save_checkpoint()?;
+        if let Some(conn) = self.conn.take() {
+            super::close(conn, &self.shown)?;
+        }
+        self.lock.clear();
+        Ok(())
+    }
+
+    /// Octets of the log that wait to be moved, at most; from 16 MiB on, a busy owner calls
+    /// [`Commit::idle`] between two batches.
+    #[must_use]
+    pub const fn log_octets(&self) -> u64 {
+        self.log_octets
+    }
+
+    fn open_conn(&self) -> Result<&Connection, StoreError> {
+        self.conn
+            .as_ref()
+            .ok_or_else(|| StoreError::Poisoned(self.poisoned.clone()))
+    }
+
+    /// Closes the writer for good or until [`Self::reopen`].
+    fn poison(&mut self, error: &StoreError) {
+        self.poisoned = error.to_string();
+        self.conn = None;
+    }
+
+    fn write(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, StoreError> {
+        let Some(conn) = &self.conn else {
+            return Err(StoreError::Poisoned(self.poisoned.clone()));
+        };
+        let run = |sql: &str| {
+            conn.prepare_cached(sql)
+                .and_then(|mut statement| statement.execute([]))
+        };
+        run("BEGIN IMMEDIATE").map_err(|error| failed("writing", &self.shown, &error))?;
+        let mut open = Batch::new(
+            conn,
+            &self.shown,
+            &mut self.chain,
+            &mut self.rowids,
+            &mut self.row,
+        )?;
+        let outcomes = batch
+            .iter()
+            .map(|change| open.apply(change))
+            .collect::<Result<Vec<_>, _>>()?;
+        let pages = open.pages;
+        drop(open);
+        run("COMMIT").map_err(|error| StoreError::Unknown(format!("{}: {error}", self.shown)))?;
+        self.log_octets += pages * LOG_PAGE_OCTETS * 2;
+        Ok(outcomes)
+    }
+
+    fn move_log(&mut self) -> Result<(), StoreError> {
+        checkpoint(self.open_conn()?, &self.shown, "PASSIVE")?;
+        self.log_octets = 0;
+        Ok(())
+    }
+
+    fn save_checkpoint(&mut self) -> Result<(), StoreError> {
+        let seq = self.chain.seq();
+        if seq != self.saved_seq {
+            let hash = self.chain.hash();
+            Checkpoint { seq, hash }.write(&self.path)?;
+            self.saved_seq = seq;
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, now: Now) -> Result<(), StoreError> {
+        self.open_conn()?;
+        let since = *self.quiet_since_us.get_or_insert(now.mono_us);
+        let quiet = now.mono_us.saturating_sub(since) >= QUIET_US;
+        if self.log_octets >= self.sizes.checkpoint_octets || (quiet && self.log_octets > 0) {
+            self.move_log()?;
+        }
+        if now.mono_us.saturating_sub(self.saved_us) >= CHECKPOINT_FILE_US {
+            self.saved_us = now.mono_us;
+            self.save_checkpoint()?;
+        }
+        Ok(())
+    }
+}
+
+impl Commit for SqliteWriter {
+    fn commit(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, StoreError> {
+        self.open_conn()?;
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.quiet_since_us = None;
+        let before = self.chain.clone();
+        let outcomes = self.write(batch).and_then(|outcomes| {
+            // An owner that is never idle must not let the log grow for ever.
+            if self.log_octets >= 4 * self.sizes.checkpoint_octets {
+                self.move_log()?;
+            }
+            Ok(outcomes)
+        });
+        if let Err(error) = &outcomes {
+            self.chain = before;
+            self.poison(error);
+        }
+        outcomes
+    }
+
+    fn idle(&mut self, now: Now) -> Result<(), StoreError> {
+        let rested = self.rest(now);
+        if let Err(error) = &rested
+            && self.conn.is_some()
+        {
+            self.poison(error);
+        }
+        rested
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.chain.seq() + 1
+    }
+}
+
+/// Moves the log into the main file; what a reader still needs stays for the next time.
+fn checkpoint(conn: &Connection, path: &str, how: &'static str) -> Result<(), StoreError> {
+    let io = |error: rusqlite::Error| failed("moving the log of", path, &error);
+    let busy: i64 = conn
+        .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
+            row.get(0)
+        })
+        .map_err(io)?;
+    if busy != 0 && how == "RESTART" {
+        return Err(super::system(
+            "moving the log of",
+            path,
+            "a reader is in the way",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,485 @@
+//! The embedded store: the contract, and what concerns its files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use mfad::domain::sealed::{Field, Unseal as _};
+use mfad::domain::token_record::TokenKind;
+use mfad::secret::SecretKey;
+use mfad::store::seal::Keys;
+use mfad::store::sqlite::{Fence, Mode, Opened, Restored, Site, Sizes, open, restore};
+use mfad::store::{AuditFilter, Commit as _, Find, Outcome, Read as _, StoreError};
+use mfad::time::Now;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tempfile::TempDir;
+
+use super::contract::{self, Factory, Store};
+use super::samples::*;
+
+const NONCE: [u8; 12] = [5; 12];
+
+fn keys(octet: u8) -> Keys {
+    Keys::derive(&SecretKey::new([octet; 32])).unwrap()
+}
+
+fn site<'a>(path: &'a Path, keys: &'a Keys, now: Now) -> Site<'a> {
+    Site {
+        path,
+        keys,
+        node: Arc::from("node1"),
+        boot: Arc::from("boot1"),
+        fence: Fence {
+            now,
+            window_steps: 1,
+        },
+        sizes: Sizes {
+            readers: 2,
+            log_octets: 1 << 16,
+            ..Sizes::default()
+        },
+    }
+}
+
+struct Folder {
+    folder: TempDir,
+    keys: Keys,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            keys: keys(1),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("mfad.db")
+    }
+
+    fn create(&self) -> Opened {
+        open(
+            &site(&self.path(), &self.keys, at(0)),
+            Mode::Create { nonce: NONCE },
+        )
+        .unwrap()
+    }
+
+    fn try_open(&self, now: Now) -> Result<Opened, StoreError> {
+        open(&site(&self.path(), &self.keys, now), Mode::Existing)
+    }
+
+    fn open(&self) -> Opened {
+        self.try_open(at(0)).unwrap()
+    }
+
+    fn restore(&self, backup: &Path, now: Now) -> Result<Restored, StoreError> {
+        restore(&site(&self.path(), &self.keys, now), backup)
+    }
+}
+
+struct Sqlite;
+
+impl Factory for Sqlite {
+    fn fresh(&self) -> Store {
+        let folder = Folder::new();
+        let opened = folder.create();
+        Store {
+            writer: Box::new(opened.writer),
+            reader: opened.reader,
+            _keep: Box::new(folder),
+        }
+    }
+}
+
+macro_rules! keeps_the_contract {
+    ($($promise:ident),* $(,)?) => {
+        $(#[test]
+        fn $promise() {
+            contract::$promise(&Sqlite);
+        })*
+    };
+}
+
+keeps_the_contract!(
+    what_is_committed_is_read_back,
+    an_old_revision_is_a_conflict,
+    changes_of_a_batch_are_judged_one_by_one,
+    a_change_is_all_or_nothing,
+    names_ids_and_serials_are_unique,
+    a_rename_keeps_the_person,
+    a_deleted_person_leaves_only_the_audit_log,
+    what_a_newer_daemon_wrote_is_kept,
+    hardware_moves_in_one_change,
+    people_are_found_and_counted,
+    a_lock_by_a_sign_in_is_found_and_leaves,
+    the_audit_log_is_read_in_pages,
+);
+
+fn commit(opened: &mut Opened, change: mfad::store::Change) {
+    let outcomes = opened.writer.commit(&[change]).unwrap();
+    assert!(matches!(outcomes[0], Outcome::Committed { .. }));
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let mut ada = user(1, "ada");
+    commit(&mut opened, add(&ada));
+    let next = opened.writer.next_seq();
+    opened.writer.close().unwrap();
+    let mut opened = folder.open();
+    assert!(!opened.unclean);
+    assert_eq!(opened.writer.next_seq(), next);
+    commit(&mut opened, sign_in(&mut ada, 9));
+    drop(opened);
+    let opened = folder.open();
+    assert!(opened.unclean && !opened.unchecked && opened.fenced.is_none());
+    assert_eq!(opened.reader.user(id(1)).unwrap().unwrap(), ada);
+    assert_eq!(opened.writer.next_seq(), next + 1);
+}
+
+#[test]
+fn one_daemon_at_a_time() {
+    let folder = Folder::new();
+    let opened = folder.create();
+    assert!(matches!(folder.try_open(at(0)), Err(StoreError::InUse(_))));
+    let backup = folder.folder.path().join("b");
+    assert!(matches!(
+        folder.restore(&backup, at(0)),
+        Err(StoreError::InUse(_))
+    ));
+    opened.writer.close().unwrap();
+    drop(folder.open());
+}
+
+#[test]
+fn never_another_key_over_old_data() {
+    let folder = Folder::new();
+    folder.create().writer.close().unwrap();
+    let other = keys(2);
+    let path = folder.path();
+    let before = fs::read(&path).unwrap();
+    let tried = open(&site(&path, &other, at(0)), Mode::Existing);
+    assert!(matches!(tried, Err(StoreError::Sealed)));
+    let tried = open(&site(&path, &other, at(0)), Mode::Create { nonce: NONCE });
+    assert!(matches!(tried, Err(StoreError::Io { .. })));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    drop(folder.open());
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_made() {
+    let folder = Folder::new();
+    assert!(matches!(folder.try_open(at(0)), Err(StoreError::Io { .. })));
+    assert!(!folder.path().exists());
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let folder = Folder::new();
+    folder.create().writer.close().unwrap();
+    let raw = rusqlite::Connection::open(folder.path()).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    let tried = folder.try_open(at(0));
+    assert!(matches!(tried, Err(StoreError::Newer { found: 99, .. })));
+}
+
+#[test]
+fn all_files_are_private() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    commit(&mut opened, add(&user(1, "ada")));
+    let backup = folder.folder.path().join("backup.mfad");
+    opened.reader.snapshot(&backup, at(0)).unwrap();
+    opened.writer.idle(at(100)).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(folder.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
+        seen += 1;
+    }
+    assert_eq!(seen, 6, "database, log, index, lock, checkpoint, backup");
+}
+
+#[test]
+fn the_log_keeps_its_length() {
+    let folder = Folder::new();
+    let log = folder.folder.path().join("mfad.db-wal");
+    let mut opened = folder.create();
+    assert_eq!(fs::metadata(&log).unwrap().len(), 1 << 16);
+    commit(&mut opened, add(&user(1, "ada")));
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+    assert_eq!(fs::metadata(&log).unwrap().len(), 1 << 16);
+}
+
+#[test]
+fn a_copied_row_does_not_open() {
+    let keys = keys(1);
+    let field = Field::Seed(id(1), token_id(1));
+    let mut ada = user(1, "ada");
+    ada.profile_mut().tokens[0].seed = Some(keys.seal(field, b"seed of ada", NONCE).unwrap());
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    commit(&mut opened, add(&ada));
+    commit(&mut opened, add(&user(2, "eve")));
+    opened.writer.close().unwrap();
+    let raw = rusqlite::Connection::open(folder.path()).unwrap();
+    raw.execute_batch(
+        "UPDATE users SET (profile, sum) = (SELECT profile, sum FROM users WHERE name = 'ada')",
+    )
+    .unwrap();
+    drop(raw);
+    let eve = folder.open().reader.user(id(2)).unwrap().unwrap();
+    let token = &eve.profile.tokens[0];
+    let seed = token.seed.as_ref().unwrap();
+    assert!(keys.open(Field::Seed(id(1), token.id), seed).is_some());
+    assert!(keys.open(Field::Seed(eve.id, token.id), seed).is_none());
+}
+
+/// One of everything that can be used again.
+fn with_everything() -> mfad::domain::user::UserRecord {
+    let mut ada = user(1, "ada");
+    ada.profile_mut().tokens = vec![
+        token(1, TokenKind::Totp, None),
+        token(2, TokenKind::Hotp, None),
+        token(3, TokenKind::Recovery, None),
+    ];
+    ada.profile_mut().grants = vec![grant(1)];
+    ada
+}
+
+fn assert_fenced(opened: &Opened, now: Now) {
+    let ada = opened.reader.user(id(1)).unwrap().unwrap();
+    let state = |number| ada.auth.token(token_id(number)).unwrap();
+    let step = now.wall.unix_seconds() / 30;
+    assert_eq!(state(1).next_factor, step + 2);
+    assert!(state(2).resync_required);
+    assert_eq!(ada.profile.tokens[2].codes_left(Some(state(3))), 0);
+    let grant = &ada.profile.grants[0];
+    assert!(!grant.valid(ada.auth.grant(1), None, at(10)));
+    let passthrough = Find {
+        passthrough: true,
+        ..Find::default()
+    };
+    assert_eq!(opened.reader.find(&passthrough, "", 9).unwrap().len(), 0);
+    let pool = opened.reader.hardware("S1").unwrap().unwrap();
+    assert_eq!(pool.next_factor, step + 2);
+}
+
+#[test]
+fn a_restored_backup_lets_nothing_in_twice() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let mut ada = with_everything();
+    commit(&mut opened, add(&ada));
+    commit(&mut opened, pool_change(vec![pool("S1", None, true)]));
+    let backup = folder.folder.path().join("backup.mfad");
+    let manifest = opened.reader.snapshot(&backup, at(60)).unwrap();
+    assert_eq!(
+        (manifest.users, manifest.seq),
+        (1, opened.writer.next_seq() - 1)
+    );
+    assert!(
+        opened.reader.snapshot(&backup, at(61)).is_err(),
+        "overwrote a backup"
+    );
+    commit(&mut opened, sign_in(&mut ada, 60_000_000));
+    commit(&mut opened, add(&user(9, "bob")));
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+
+    let now = at(7200);
+    let restored = folder.restore(&backup, now).unwrap();
+    assert_eq!(restored.manifest, manifest);
+    let fenced = restored.fenced;
+    assert_eq!((fenced.users, fenced.totp, fenced.hotp), (1, 1, 1));
+    assert_eq!((fenced.recovery, fenced.grants, fenced.hardware), (1, 1, 1));
+    let aside = restored.moved_to.unwrap();
+    let opened = folder.try_open(now).unwrap();
+    assert!(opened.fenced.is_none(), "fenced twice");
+    assert_fenced(&opened, now);
+    assert!(opened.reader.user(id(9)).unwrap().is_none());
+    assert_eq!(opened.writer.next_seq(), manifest.seq + 2);
+    drop(opened);
+
+    // The old store is whole where it lies now.
+    let old = open(&site(&aside, &folder.keys, now), Mode::Existing).unwrap();
+    assert_eq!(old.reader.user(id(1)).unwrap().unwrap(), ada);
+    assert!(old.reader.user(id(9)).unwrap().is_some());
+}
+
+#[test]
+fn a_backup_needs_its_key_and_its_manifest() {
+    let folder = Folder::new();
+    let opened = folder.create();
+    let backup = folder.folder.path().join("backup.mfad");
+    opened.reader.snapshot(&backup, at(0)).unwrap();
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+    let path = folder.path();
+    let before = fs::read(&path).unwrap();
+    let other = keys(2);
+    let tried = restore(&site(&path, &other, at(9)), &backup);
+    assert!(matches!(tried, Err(StoreError::Sealed)));
+    let copy = folder.folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    let tried = folder.restore(&copy, at(9));
+    assert!(matches!(tried, Err(StoreError::Corrupt { .. })));
+    let tried = folder.restore(&folder.folder.path().join("none"), at(9));
+    assert!(matches!(tried, Err(StoreError::Io { .. })));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_store_from_the_past_is_fenced_at_start() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let mut ada = with_everything();
+    commit(&mut opened, add(&ada));
+    commit(&mut opened, pool_change(vec![pool("S1", None, true)]));
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+    let past = fs::read(folder.path()).unwrap();
+    let mut opened = folder.open();
+    commit(&mut opened, sign_in(&mut ada, 60_000_000));
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+
+    // Somebody puts an older file back by hand; the checkpoint beside it stays.
+    fs::write(folder.path(), past).unwrap();
+    fs::remove_file(folder.folder.path().join("mfad.db-wal")).unwrap();
+    let now = at(7200);
+    let opened = folder.try_open(now).unwrap();
+    assert_eq!(opened.fenced.unwrap().totp, 1);
+    assert_fenced(&opened, now);
+    opened.writer.close().unwrap();
+    assert!(
+        folder.try_open(now).unwrap().fenced.is_none(),
+        "fenced twice"
+    );
+}
+
+#[test]
+fn damaged_files_never_panic_and_never_lie() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let mut people: Vec<_> = (1..20)
+        .map(|number| user(number, &format!("u{number}")))
+        .collect();
+    for person in &mut people {
+        commit(&mut opened, add(person));
+        commit(&mut opened, sign_in(person, 1));
+    }
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+    let sound = fs::read(folder.path()).unwrap();
+    let mut seed = 12_345_u64;
+    for _ in 0..150 {
+        // xorshift64: any sequence will do, the same in every run.
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        let mut damaged = sound.clone();
+        let at_octet = usize::try_from(seed >> 8).unwrap() % damaged.len();
+        damaged[at_octet] ^= 1 << (seed & 7);
+        let other = Folder::new();
+        fs::write(other.path(), damaged).unwrap();
+        let Ok(opened) = other.try_open(at(0)) else {
+            continue;
+        };
+        for person in &people {
+            if let Ok(Some(read)) = opened.reader.user(person.id) {
+                assert_eq!(&read, person, "a flipped bit at {at_octet} went unseen");
+            }
+        }
+        let _ = opened.reader.find(&Find::default(), "", 100);
+        let _ = opened.reader.audit(&AuditFilter::default(), 100);
+        let _ = opened.reader.counts();
+    }
+}
+
+#[test]
+fn a_full_disk_closes_the_store_and_loses_nothing() {
+    let folder = Folder::new();
+    folder.create().writer.close().unwrap();
+    // A limit on the size of files stands for the full disk; it ends the child, not the suite.
+    let script = r#"trap "" XFSZ; ulimit -S -f 600; exec "$0" --exact --ignored "$1""#;
+    let child = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .arg("sqlite::writes_until_the_disk_is_full")
+        .current_dir(folder.folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    let acknowledged = fs::read_to_string(folder.folder.path().join("acknowledged")).unwrap();
+    let (seq, revision) = acknowledged.split_once(' ').unwrap();
+    let (seq, revision): (u64, u64) = (seq.parse().unwrap(), revision.parse().unwrap());
+    let mut opened = folder.open();
+    assert!(opened.fenced.is_none());
+    let last = opened.writer.next_seq() - 1;
+    let mut ada = opened.reader.user(id(1)).unwrap().unwrap();
+    // What was acknowledged is there; the last, unknown one is there as a whole or not at all.
+    // One more was committed after the store was opened anew.
+    assert!(last == seq + 1 || last == seq + 2, "{last} {seq}");
+    assert_eq!(ada.auth.revision - revision, last - seq);
+    commit(&mut opened, sign_in(&mut ada, 1));
+}
+
+#[test]
+#[ignore = "run in a child by the test above"]
+fn writes_until_the_disk_is_full() {
+    let path = Path::new("mfad.db");
+    let keys = keys(1);
+    let mut opened = open(&site(path, &keys, at(0)), Mode::Existing).unwrap();
+    let mut ada = user(1, "ada");
+    commit(&mut opened, add(&ada));
+    let error = loop {
+        let acknowledged = format!("{} {}", opened.writer.next_seq() - 1, ada.auth.revision);
+        match opened.writer.commit(&[sign_in(&mut ada, 1)]) {
+            Ok(_) => assert!(ada.auth.revision < 10_000, "the disk never got full"),
+            Err(error) => {
+                fs::write("acknowledged", acknowledged).unwrap();
+                break error;
+            }
+        }
+    };
+    assert!(
+        matches!(error, StoreError::Unknown(_) | StoreError::Io { .. }),
+        "{error}"
+    );
+    let again = opened.writer.commit(&[sign_in(&mut ada, 1)]);
+    assert!(matches!(again, Err(StoreError::Poisoned(_))));
+    assert!(matches!(
+        opened.writer.idle(at(9)),
+        Err(StoreError::Poisoned(_))
+    ));
+    opened.reader.probe().unwrap();
+
+    // The disk has room again.
+    let (_, most) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+    setrlimit(Resource::RLIMIT_FSIZE, most, most).unwrap();
+    opened.writer.reopen().unwrap();
+    let mut ada = opened.reader.user(id(1)).unwrap().unwrap();
+    let next = opened.writer.next_seq();
+    let outcomes = opened.writer.commit(&[sign_in(&mut ada, 1)]).unwrap();
+    let committed = Outcome::Committed {
+        first_seq: next,
+        last_seq: next,
+    };
+    assert_eq!(outcomes, [committed]);
+    assert_eq!(opened.reader.user(id(1)).unwrap().unwrap(), ada);
+    assert_eq!(opened.reader.last_seq().unwrap(), next);
+}
