@@ -13,7 +13,7 @@ use crate::control::fault::Fault;
 use crate::domain::action::Role;
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
-use crate::server::control::answers::Answerer;
+use crate::daemon::answers::Answerer;
 use crate::server::control::{Identify, Identity};
 use crate::sys::peer::{self, Peer};
 

@@ -29,7 +29,7 @@ use crate::engine::pins::PinLimits;
 use crate::engine::{Engine, Limits, Parts, Rules, World};
 use crate::log::{info_always, warn_always};
 use crate::secret::SecretKey;
-use crate::server::control::answers::Answerer;
+use crate::daemon::answers::Answerer;
 use crate::server::udp::socket::Socket;
 use crate::store::pin_hash::PinHasher;
 use crate::store::seal::Keys;
@@ -333,7 +333,11 @@ pub fn gateways(config: &Config) -> Result<GatewayTable, StartError> {
         });
         Ok(access::Gateway {
             policy: Arc::clone(&gateway.policy),
-            networks: gateway.addresses.clone(),
+            networks: gateway
+                .addresses
+                .iter()
+                .filter_map(|network| network.to_string().parse().ok())
+                .collect(),
             secret: Arc::clone(&gateway.secret),
             require_message_authenticator: gateway.require_message_authenticator,
             attributes: attributes.collect::<Result<_, _>>()?,
@@ -355,7 +359,7 @@ fn access_keys(opened: &Result<(Arc<Keys>, Opened), String>) -> Result<access::K
     let mut hash = [0; 16];
     crate::sys::random::fill(&mut hash).map_err(|_| crate::engine::NoRandom)?;
     let pseudonym = match opened {
-        Ok((keys, _)) => keys.pseudonym_key(),
+        Ok((keys, _)) => SecretKey::new(*keys.pseudonym_key().expose()),
         Err(_) => SecretKey::new([0; 32]),
     };
     Ok(access::Keys { hash, pseudonym })
@@ -384,13 +388,13 @@ fn primed(body: &[u8], rules: &Rules) -> Option<PrimedVerdict> {
     let policy = rules.gateways.iter().find(|known| *known.name == *gateway)?;
     let accepted = record.event == "auth.accept";
     let message = if accepted {
-        record.detail("message").and_then(|text| text.as_str().map(Box::from))
+        record.detail.get("message").and_then(|text| text.as_str().map(Box::from))
     } else {
         let reason = Reason::by_name(record.reason.as_deref()?)?;
         Some(Box::from(reject_message(policy.helpful, reason).to_string()))
     };
     Some(PrimedVerdict {
-        digest: record.digest()?,
+        digest: record.datagram()?,
         gateway: Arc::clone(&policy.name),
         accepted,
         message,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::domain::verdict::Reason;
 use crate::engine::Engine;
 use crate::engine::count::{HOWS, Histogram, LATENCY_BOUNDS_US};
-use crate::server::control::answers::Answerer;
+use crate::daemon::answers::Answerer;
 
 /// The page as it is now.
 #[must_use]

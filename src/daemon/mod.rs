@@ -1,3 +1,10 @@
 //! The composition root.
 
+pub mod alarm;
+pub mod answers;
+pub mod client;
+pub mod door;
 pub mod front;
+pub mod instance;
+pub mod key;
+pub mod metrics;

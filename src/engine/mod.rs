@@ -404,6 +404,12 @@ impl Engine {
         self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Records held in memory.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+
     pub(crate) const fn cache(&self) -> &Cache {
         &self.cache
     }

@@ -201,7 +201,9 @@ impl Writer {
             batch.push(summed_change(&summed, now));
         }
         self.commit(batch, now);
-        let _ = self.store.idle(now);
+        if let Err(error) = self.store.close() {
+            self.engine.store_is(Some(error.to_string()));
+        }
     }
 
     /// Why nothing is judged, if so.

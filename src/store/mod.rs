@@ -110,6 +110,12 @@ pub trait Commit: Send {
     /// # Errors
     /// [`StoreError`]: still not usable.
     fn reopen(&mut self) -> Result<(), StoreError>;
+
+    /// Closes the store cleanly: the next start need not look closely.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it will.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
 }
 
 /// The reading side, for any thread.

@@ -16,7 +16,7 @@
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
 
-use crate::domain::sealed::{Field, Sealed, Unseal, hex};
+use crate::domain::sealed::{Field, Sealed, Unseal};
 use crate::domain::user::UserId;
 use crate::secret::{SecretBytes, SecretKey};
 use crate::token::recovery::{self, RecoveryCode};
@@ -27,8 +27,6 @@ pub const KEY_VERSION: u16 = 1;
 /// Octets of a nonce.
 pub const NONCE_OCTETS: usize = 12;
 
-/// Signs of a pseudonym.
-pub const PSEUDONYM_SIGNS: usize = 8;
 
 /// What the canary says when it is opened.
 const CANARY: &[u8] = b"mfad canary";
@@ -44,7 +42,7 @@ pub struct Keys {
     pepper: SecretKey,
     pepper_mac: hmac::Key,
     audit_seed: SecretKey,
-    pseudonym: hmac::Key,
+    pseudonym: SecretKey,
 }
 
 impl Keys {
@@ -71,7 +69,7 @@ impl Keys {
             pepper_mac: hmac::Key::new(hmac::HMAC_SHA256, pepper.expose()),
             pepper,
             audit_seed: derived("audit")?,
-            pseudonym: hmac::Key::new(hmac::HMAC_SHA256, derived("pseudonym")?.expose()),
+            pseudonym: derived("pseudonym")?,
         })
     }
 
@@ -113,13 +111,11 @@ impl Keys {
         SecretKey::new(array(mac.sign().as_ref()))
     }
 
-    /// A short word that stands for `name` where the name must not be read: the same for the same
+    /// The key under which a name that must not be read becomes a short word: the same for the same
     /// name in this store, of no use without the key.
     #[must_use]
-    pub fn pseudonym(&self, name: &str) -> String {
-        let mut word = hex(hmac::sign(&self.pseudonym, name.as_bytes()).as_ref());
-        word.truncate(PSEUDONYM_SIGNS);
-        word
+    pub const fn pseudonym_key(&self) -> &SecretKey {
+        &self.pseudonym
     }
 
     /// Seed of the key that signs audit checkpoints.
@@ -216,6 +212,7 @@ fn array(tag: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::sealed::hex;
     use crate::store::auth_row::id_of;
     use crate::token::TokenId;
 
@@ -279,10 +276,10 @@ mod tests {
         let keys = keys(1);
         assert_eq!(hex(keys.audit_seed().expose()), AUDIT_SEED);
         assert_eq!(hex(keys.pin_digest(ADA, b"2580").expose()), PIN_DIGEST);
-        assert_eq!(keys.pseudonym("ada"), PSEUDONYM);
+        assert_eq!(hex(keys.pseudonym_key().expose()), PSEUDONYM);
     }
 
     const AUDIT_SEED: &str = "503e3745d9d07a4b17d901a6ff733e6f7634987f744527bcfe478f7aeb7f2683";
     const PIN_DIGEST: &str = "6249387e1bf373e625834328e1beffb27ad76956cf6be9282b9e6564e9f59946";
-    const PSEUDONYM: &str = "47e42d0e";
+    const PSEUDONYM: &str = "6fff74c748aea6b18de8d878ee0924bb838109823fb3d1e48f1cbd812246656b";
 }

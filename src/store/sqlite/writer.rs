@@ -221,6 +221,14 @@ impl Commit for SqliteWriter {
     fn next_seq(&self) -> u64 {
         self.chain.seq() + 1
     }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        Self::reopen(self)
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        Self::close(*self)
+    }
 }
 
 /// Moves the log into the main file; what a reader still needs stays for the next time.
