@@ -72,9 +72,8 @@ impl Call {
         if let Some(name) = frame.names().find(|name| !known.contains(name)) {
             return Err(Fault::bad_frame(format!("a call has no member `{name}`")));
         }
-        let method = match frame.take("method") {
-            Some(Value::String(method)) => method,
-            _ => return Err(Fault::bad_frame("a call needs the text `method`")),
+        let Some(Value::String(method)) = frame.take("method") else {
+            return Err(Fault::bad_frame("a call needs the text `method`"));
         };
         let parameters = match frame.take("parameters") {
             Some(Value::Object(values)) => Parameters::new(values),
@@ -171,7 +170,7 @@ pub fn answer<P: serde::de::DeserializeOwned>(
         #[derive(Deserialize)]
         struct Detail {
             #[serde(default)]
-            parameters: FaultParameters,
+            parameters: Box<FaultParameters>,
         }
         let parameters = serde_json::from_slice::<Detail>(frame)?.parameters;
         return Ok(Err(Fault { error, parameters }));

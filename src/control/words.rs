@@ -1,6 +1,7 @@
 //! Words of the wire that are more than text: instants, names of tokens, codes.
 
 use crate::domain::command::TokenRef;
+use crate::domain::name;
 use crate::domain::token_record::{Status, TokenKind};
 use crate::secret::SecretBytes;
 use crate::time::Timestamp;
@@ -20,11 +21,8 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 
 /// Brings a login name into the form in which the store knows it.
 pub fn user_name(text: &str) -> Result<String, Fault> {
-    let name = text.trim().to_lowercase();
-    if name.is_empty() {
-        return Err(Fault::argument("a login name cannot be empty"));
-    }
-    Ok(name)
+    name::canonical(text.as_bytes())
+        .map_err(|error| Fault::argument(format!("a login name {error}")))
 }
 
 /// Reads which token is meant: `T-8F3K2`, `alice/totp`, else a serial.
