@@ -333,11 +333,7 @@ pub fn gateways(config: &Config) -> Result<GatewayTable, StartError> {
         });
         Ok(access::Gateway {
             policy: Arc::clone(&gateway.policy),
-            networks: gateway
-                .addresses
-                .iter()
-                .filter_map(|network| network.to_string().parse().ok())
-                .collect(),
+            networks: gateway.addresses.clone(),
             secret: Arc::clone(&gateway.secret),
             require_message_authenticator: gateway.require_message_authenticator,
             attributes: attributes.collect::<Result<_, _>>()?,

@@ -17,7 +17,7 @@ pub mod repeat;
 pub mod trace;
 pub mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,6 +44,9 @@ use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Write
 
 /// How long the writer waits for work before it does the store's own.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// A writer that has not come round for so long is stuck.
+const WRITER_STUCK_US: u64 = 5_000_000;
 
 /// What the engine needs of the world outside.
 pub trait World: Send + Sync {
@@ -121,6 +124,7 @@ pub struct Engine {
     queue: SyncSender<Job>,
     store_down: AtomicBool,
     store_error: Mutex<Option<String>>,
+    turned_us: AtomicU64,
 }
 
 /// The system gave no random octets.
@@ -158,6 +162,7 @@ impl Engine {
             queue,
             store_down: AtomicBool::new(false),
             store_error: Mutex::default(),
+            turned_us: AtomicU64::new(0),
         };
         Ok((Arc::new(engine), jobs))
     }
@@ -177,6 +182,7 @@ impl Engine {
     /// The writer's thread: takes what waits, in batches, until told to stop.
     pub fn run(self: &Arc<Self>, mut writer: Writer, jobs: &Receiver<Job>) {
         loop {
+            self.turned_us.store(self.now().mono_us, Ordering::Relaxed);
             let first = match jobs.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
@@ -396,6 +402,13 @@ impl Engine {
     #[must_use]
     pub const fn traces(&self) -> &Traces {
         &self.traces
+    }
+
+    /// Whether the writer has come round lately: what the watchdog asks.
+    #[must_use]
+    pub fn writer_alive(&self) -> bool {
+        let idle_us = self.now().mono_us.saturating_sub(self.turned_us.load(Ordering::Relaxed));
+        idle_us < WRITER_STUCK_US
     }
 
     /// Why the store does not work, if so.
