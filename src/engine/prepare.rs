@@ -207,13 +207,13 @@ impl Engine {
             SeedFor::NewToken => self.new_seed(command, record, &mut prepared)?,
             SeedFor::Pool => self.reseal_for_pool(&wants, record, &mut prepared)?,
         }
-        if let Some(reference) = wants.clear_seed_of {
-            if let Ok(token) = command::pending(record, reference) {
-                prepared.token_id = Some(token.id);
-                let field = Field::Seed(record.id, token.id);
-                prepared.clear_seed =
-                    token.seed.as_ref().and_then(|sealed| self.keys().open(field, sealed));
-            }
+        if wants.clear_seed
+            && let Ok(id) = command::pending(record, command.token())
+        {
+            prepared.token_id = Some(id);
+            let sealed = record.token(id).and_then(|token| token.seed.as_ref());
+            let field = Field::Seed(record.id, id);
+            prepared.clear_seed = sealed.and_then(|sealed| self.keys().open(field, sealed));
         }
         if wants.pin_hash || wants.password_hash {
             self.new_hash(command, record, &mut prepared)?;
