@@ -87,3 +87,30 @@ pub fn otp_code(digits: &[u8]) -> Result<OtpCode, Fault> {
         Fault::argument("that is not a code").why("a code has 6, 7 or 8 digits and nothing else")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_token_in_three_ways() {
+        let id = "T-8F3K2".parse().unwrap();
+        assert_eq!(token_ref("t-8f3k2"), Ok(TokenRef::Id(id)));
+        let of_user = TokenRef::OfUser("alice".to_owned(), TokenKind::Totp);
+        assert_eq!(token_ref("Alice/totp"), Ok(of_user));
+        let serial = TokenRef::Serial("FT-2204417".to_owned());
+        assert_eq!(token_ref("FT-2204417"), Ok(serial));
+        for wrong in ["", "/totp", "alice/", "alice/push"] {
+            assert!(token_ref(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reads_instants_in_any_zone() {
+        let at = instant("2026-11-28T18:00:00+01:00");
+        assert_eq!(at, instant("2026-11-28T17:00:00.000Z"));
+        assert_eq!(at.unwrap().to_string(), "2026-11-28T17:00:00.000Z");
+        assert_eq!(instant("2026-11-28"), None);
+        assert_eq!(instant("2026-11-28T17:00:00"), None);
+    }
+}

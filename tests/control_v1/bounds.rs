@@ -5,6 +5,8 @@ use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, Usage, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::time::TimeValLike;
 use serde_json::json;
 
 use mfad::domain::action::Role;
@@ -200,4 +202,49 @@ fn stop_answers_the_call_under_way_and_ends_streams_by_name() {
         1041
     );
     world.join();
+}
+
+/// Set in the process that [`out_of_descriptors`] runs in, since the limit is the whole process's.
+const ALONE: &str = "MFAD_TEST_ALONE";
+
+#[test]
+fn out_of_descriptors() {
+    if std::env::var_os(ALONE).is_some() {
+        return run_out_of_descriptors();
+    }
+    let alone = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "bounds::out_of_descriptors"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&alone.stdout);
+    assert!(alone.status.success(), "{told}");
+}
+
+/// The accept loop waits, neither ends nor spins, and goes on when there is room again.
+fn run_out_of_descriptors() {
+    let limits = Limits {
+        seats: 1000,
+        request: LONG,
+        ..Limits::default()
+    };
+    let world = World::with(limits, &[]);
+    let mut early = world.connect();
+    assert!(early.call(STATUS, json!({})).get("error").is_none());
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 60, hard).unwrap();
+    let mut clients = Vec::new();
+    while let Ok(client) = world.try_connect() {
+        clients.push(client);
+    }
+    let cpu = |usage: &Usage| usage.user_time() + usage.system_time();
+    let before = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    thread::sleep(Duration::from_secs(1));
+    let after = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    let used = cpu(&after) - cpu(&before);
+    assert!(used.num_milliseconds() < 200, "{used} in a second");
+    assert!(early.call(STATUS, json!({})).get("error").is_none());
+    clients.clear();
+    let mut late = world.connect();
+    assert!(late.call(STATUS, json!({})).get("error").is_none());
 }

@@ -244,6 +244,11 @@ impl World {
         }
     }
 
+    /// Connects without a word; an error if there is no descriptor left.
+    pub(crate) fn try_connect(&self) -> std::io::Result<UnixStream> {
+        UnixStream::connect(&self.path)
+    }
+
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
     }
