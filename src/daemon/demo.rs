@@ -20,7 +20,7 @@ use super::live::Live;
 use super::serve::{bind_control, hostname};
 use crate::config::{self, Surroundings};
 use crate::domain::action::Role;
-use crate::domain::command::{Command, NewToken, NewUser};
+use crate::domain::command::{Command, NewToken, NewUser, Reveal};
 use crate::domain::event::Operator;
 use crate::domain::token_record::TokenKind;
 use crate::engine::prepare::{Carried, Manner};
@@ -35,7 +35,7 @@ use crate::sys::signals::Signals;
 use crate::time::Now;
 use crate::token::generate::{PIN_RANDOM_OCTETS, generate_pin};
 use crate::token::totp::step_at;
-use crate::token::{Otp, Period, SEED_MADE_OCTETS, base32, crockford};
+use crate::token::{Otp, Period, base32, crockford};
 
 /// The port people see in the manual; another one if it is taken.
 const PORT: u16 = 18_120;
@@ -390,16 +390,12 @@ fn person(instance: &Instance, name: &'static str) -> Result<Person, DemoError> 
     let add = NewUser { user: name.to_owned(), ..NewUser::default() };
     order(instance, Command::UserAdd(add))?;
     let pin = set_pin(instance, name)?;
-    let mut seed = vec![0; SEED_MADE_OCTETS];
-    random::fill(&mut seed).map_err(|error| wrong("random numbers")(&error))?;
-    let seed = SecretBytes::new(seed);
-    let copy = |secret: &SecretBytes| SecretBytes::copy_of(secret.expose());
     let token = NewToken {
         user: name.to_owned(),
         kind: TokenKind::Totp,
         otp: Otp::TOTP,
         serial: None,
-        seed: Some(copy(&seed)),
+        seed: None,
         weak: false,
         counter: 0,
         expires: None,
@@ -408,16 +404,20 @@ fn person(instance: &Instance, name: &'static str) -> Result<Person, DemoError> 
         confirm: None,
     };
     let done = order(instance, Command::TokenAdd(Box::new(token)))?.done;
-    let uri = crate::token::otpauth::Enrolment {
-        issuer: "mfad demo",
-        account: name,
-        otp: Otp::TOTP,
-        seed: seed.expose(),
-        next_counter: 0,
-    }
-    .uri();
+    let Some(Reveal::OtpauthUri(uri)) = &done.reveal else {
+        return Err(DemoError("no token could be made".to_owned()));
+    };
+    let uri = Secret::new(String::from_utf8_lossy(uri.expose()).into_owned());
+    let seed = seed_of(uri.expose())
+        .ok_or_else(|| DemoError("no seed was made".to_owned()))?;
     let token = done.token.map(|id| id.to_string()).unwrap_or_default();
     Ok(Person { name, pin, seed, uri, token })
+}
+
+/// The seed in an otpauth URI.
+fn seed_of(uri: &str) -> Option<SecretBytes> {
+    let (_, from) = uri.split_once("secret=")?;
+    base32::decode(from.split('&').next()?.as_bytes())
 }
 
 /// Sets a made-up PIN that need not be changed.

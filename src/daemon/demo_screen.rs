@@ -11,7 +11,7 @@ use fast_qr::qr::QRBuilder;
 pub const GATEWAY: &str = "\
 [gateway.demo-vpn]
 addresses = [\"127.0.0.1\"]
-secret_file = \"demo-vpn.secret\"
+secret_file = \"gateways.d/demo-vpn.secret\"
 first_factor = \"pin\"
 passcode = \"pin+otp\"
 ";
