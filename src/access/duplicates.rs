@@ -66,7 +66,10 @@ impl Ticket {
 
     /// The ticket that [`Self::parts`] stood for; a made-up one is void.
     pub fn from_parts([slot, serial]: [u64; 2]) -> Self {
-        Self { slot: usize::try_from(slot).unwrap_or(usize::MAX), serial }
+        Self {
+            slot: usize::try_from(slot).unwrap_or(usize::MAX),
+            serial,
+        }
     }
 }
 

@@ -126,7 +126,10 @@ impl GatewayTable {
         self.networks
             .iter()
             .filter(|row| row.ipv4 == address.is_ipv4())
-            .find_map(|row| row.bases.get(&Network::around(address, row.prefix_bits).address()))
+            .find_map(|row| {
+                row.bases
+                    .get(&Network::around(address, row.prefix_bits).address())
+            })
             .copied()
     }
 

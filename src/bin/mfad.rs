@@ -17,10 +17,17 @@ fn main() -> ExitCode {
         return ExitCode::from(mfad::daemon::demo::print_code());
     }
     if has("--demo") {
-        let wish = mfad::daemon::demo::Wish { json: has("--json"), ascii: has("--ascii") };
-        return ExitCode::from(mfad::daemon::demo::run(wish, level.unwrap_or(LevelFilter::WARN)));
+        let wish = mfad::daemon::demo::Wish {
+            json: has("--json"),
+            ascii: has("--ascii"),
+        };
+        return ExitCode::from(mfad::daemon::demo::run(
+            wish,
+            level.unwrap_or(LevelFilter::WARN),
+        ));
     }
-    let config = value("--config").map_or_else(|| PathBuf::from("/etc/mfad/mfad.toml"), PathBuf::from);
+    let config =
+        value("--config").map_or_else(|| PathBuf::from("/etc/mfad/mfad.toml"), PathBuf::from);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let level = level.unwrap_or(LevelFilter::INFO);
     ExitCode::from(mfad::daemon::serve::serve(&config, credentials, level))

@@ -78,7 +78,10 @@ impl Network {
     /// The network of this length that `address` lies in.
     #[must_use]
     pub fn around(address: IpAddr, prefix_bits: u8) -> Self {
-        Self { address: masked(address, prefix_bits), prefix_bits }
+        Self {
+            address: masked(address, prefix_bits),
+            prefix_bits,
+        }
     }
 
     /// Whether `address` is one of them.

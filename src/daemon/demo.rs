@@ -27,8 +27,8 @@ use crate::engine::prepare::{Carried, Manner};
 use crate::radius::Code;
 use crate::secret::{Secret, SecretBytes, SecretKey};
 use crate::server::udp::socket::Socket;
-use crate::store::pin_hash::PinHasher;
 use crate::store::AuditFilter;
+use crate::store::pin_hash::PinHasher;
 use crate::sys::clock::Clock;
 use crate::sys::random;
 use crate::sys::signals::Signals;
@@ -87,7 +87,11 @@ struct Demo {
 
 /// Runs the demo until it is ended; the exit status.
 #[must_use]
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the demo talks to a person")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the demo talks to a person"
+)]
 pub fn run(wish: Wish, level: LevelFilter) -> u8 {
     crate::log::init(crate::log::Output::detect(), level);
     let folder = match new_folder() {
@@ -125,10 +129,15 @@ impl Demo {
         let socket = Socket::bind(SocketAddr::from(([127, 0, 0, 1], PORT)))
             .or_else(|_| Socket::bind(SocketAddr::from(([127, 0, 0, 1], 0))))
             .map_err(|error| wrong("binding 127.0.0.1")(&error))?;
-        let auth = socket.local_addr().map_err(|error| wrong("binding 127.0.0.1")(&error))?;
+        let auth = socket
+            .local_addr()
+            .map_err(|error| wrong("binding 127.0.0.1")(&error))?;
         write_files(&folder, auth, &secret)?;
         let config_path = folder.join("mfad.toml");
-        let surroundings = Surroundings { credentials_dir: None, hostname: hostname() };
+        let surroundings = Surroundings {
+            credentials_dir: None,
+            hostname: hostname(),
+        };
         let loaded = config::load(&config_path, &surroundings)
             .map_err(|problems| wrong("its own configuration")(&problems))?;
         let control = bind_control(&loaded.config.control_socket)
@@ -145,7 +154,6 @@ impl Demo {
             clock: Arc::clone(&clock),
             hardening: Vec::new(),
             hasher: PinHasher::new,
-            watcher: None,
         };
         let instance = Instance::start(start).map_err(|error| wrong("starting")(&error))?;
         let shown = person(&instance, "demo")?;
@@ -156,7 +164,16 @@ impl Demo {
             crate::sys::files::Existing::Keep,
         )
         .map_err(|error| wrong("writing the seed")(&error))?;
-        Ok(Self { folder, instance, clock, auth, secret, shown, own, started })
+        Ok(Self {
+            folder,
+            instance,
+            clock,
+            auth,
+            secret,
+            shown,
+            own,
+            started,
+        })
     }
 
     /// The line for programs.
@@ -188,7 +205,12 @@ impl Demo {
 
     fn head(&self, screen: &mut String) {
         use std::fmt::Write as _;
-        let ms = self.clock.now().mono_us.saturating_sub(self.started.mono_us) / 1000;
+        let ms = self
+            .clock
+            .now()
+            .mono_us
+            .saturating_sub(self.started.mono_us)
+            / 1000;
         let pin = String::from_utf8_lossy(self.shown.pin.expose()).into_owned();
         let _ = write!(
             screen,
@@ -213,19 +235,28 @@ impl Demo {
         let code = code_at(self.own.seed.expose(), self.clock.now());
         let passcode =
             SecretBytes::new([self.own.pin.expose().as_slice(), code.as_bytes()].concat());
-        let first = client.request(self.own.name, passcode.expose()).map_err(|e| failed(&e))?;
+        let first = client
+            .request(self.own.name, passcode.expose())
+            .map_err(|e| failed(&e))?;
         let accepted = client.exchange(&first).map_err(|e| failed(&e))?;
         let again = client.exchange(&first).map_err(|e| failed(&e))?;
-        let second = client.request(self.own.name, passcode.expose()).map_err(|e| failed(&e))?;
+        let second = client
+            .request(self.own.name, passcode.expose())
+            .map_err(|e| failed(&e))?;
         let refused = client.exchange(&second).map_err(|e| failed(&e))?;
         let right = accepted.code == Code::AccessAccept
             && accepted.authentic
             && again.octets == accepted.octets
             && refused.code == Code::AccessReject;
         if !right {
-            return Err(DemoError("mfad's own login did not go as it must".to_owned()));
+            return Err(DemoError(
+                "mfad's own login did not go as it must".to_owned(),
+            ));
         }
-        let _ = writeln!(screen, "A real login over UDP, made by mfad as its own user demo-self");
+        let _ = writeln!(
+            screen,
+            "A real login over UDP, made by mfad as its own user demo-self"
+        );
         let _ = writeln!(
             screen,
             "  ✓ PIN + {code}      Access-Accept, Message-Authenticator verified {:>8}",
@@ -249,7 +280,9 @@ impl Demo {
 
     fn audit_line(&self, screen: &mut String) {
         use std::fmt::Write as _;
-        let Some(engine) = self.instance.engine() else { return };
+        let Some(engine) = self.instance.engine() else {
+            return;
+        };
         let filter = AuditFilter {
             event: Some("auth.accept".to_owned()),
             newest_first: true,
@@ -316,13 +349,22 @@ impl Demo {
 
 /// Prints the code that the newest running demo's user would type now; the exit status.
 #[must_use]
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the answer to a person")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the answer to a person"
+)]
 pub fn print_code() -> u8 {
     let newest = fs::read_dir(std::env::temp_dir())
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("mfad-demo-"))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("mfad-demo-")
+        })
         .map(|entry| entry.path().join(SEED_FILE))
         .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
         .max();
@@ -340,7 +382,11 @@ pub fn print_code() -> u8 {
 }
 
 fn code_at(seed: &[u8], now: Now) -> String {
-    Otp::TOTP.code_at(seed, step_at(now.wall, Period::THIRTY)).text().expose().clone()
+    Otp::TOTP
+        .code_at(seed, step_at(now.wall, Period::THIRTY))
+        .text()
+        .expose()
+        .clone()
 }
 
 fn ms(reply: &Reply) -> String {
@@ -351,7 +397,11 @@ fn ms(reply: &Reply) -> String {
 /// Some signs of Crockford's alphabet.
 fn word(signs: usize) -> Result<String, DemoError> {
     let octets = random::array::<32>().map_err(|error| wrong("random numbers")(&error))?;
-    Ok(octets.iter().take(signs).map(|octet| char::from(crockford::sign(*octet))).collect())
+    Ok(octets
+        .iter()
+        .take(signs)
+        .map(|octet| char::from(crockford::sign(*octet)))
+        .collect())
 }
 
 fn new_folder() -> Result<PathBuf, DemoError> {
@@ -382,12 +432,18 @@ fn write_files(folder: &Path, auth: SocketAddr, secret: &str) -> Result<(), Demo
     write("gateways.d/demo-vpn.secret", secret)?;
     write("gateways.d/demo-vpn.toml", super::demo_screen::GATEWAY)?;
     write("mfad.toml", &super::demo_screen::config(folder, auth))?;
-    write("env", &super::demo_screen::environment(folder, auth, secret))
+    write(
+        "env",
+        &super::demo_screen::environment(folder, auth, secret),
+    )
 }
 
 /// A person with a PIN and a proven token, made as an operator would make them.
 fn person(instance: &Instance, name: &'static str) -> Result<Person, DemoError> {
-    let add = NewUser { user: name.to_owned(), ..NewUser::default() };
+    let add = NewUser {
+        user: name.to_owned(),
+        ..NewUser::default()
+    };
     order(instance, Command::UserAdd(add))?;
     let pin = set_pin(instance, name)?;
     let token = NewToken {
@@ -408,10 +464,15 @@ fn person(instance: &Instance, name: &'static str) -> Result<Person, DemoError> 
         return Err(DemoError("no token could be made".to_owned()));
     };
     let uri = Secret::new(String::from_utf8_lossy(uri.expose()).into_owned());
-    let seed = seed_of(uri.expose())
-        .ok_or_else(|| DemoError("no seed was made".to_owned()))?;
+    let seed = seed_of(uri.expose()).ok_or_else(|| DemoError("no seed was made".to_owned()))?;
     let token = done.token.map(|id| id.to_string()).unwrap_or_default();
-    Ok(Person { name, pin, seed, uri, token })
+    Ok(Person {
+        name,
+        pin,
+        seed,
+        uri,
+        token,
+    })
 }
 
 /// The seed in an otpauth URI.
@@ -423,12 +484,18 @@ fn seed_of(uri: &str) -> Option<SecretBytes> {
 /// Sets a made-up PIN that need not be changed.
 fn set_pin(instance: &Instance, name: &str) -> Result<SecretBytes, DemoError> {
     for _ in 0..16 {
-        let random =
-            random::array::<PIN_RANDOM_OCTETS>().map_err(|error| wrong("random numbers")(&error))?;
-        let Some(pin) = generate_pin(&random, PIN_DIGITS) else { continue };
+        let random = random::array::<PIN_RANDOM_OCTETS>()
+            .map_err(|error| wrong("random numbers")(&error))?;
+        let Some(pin) = generate_pin(&random, PIN_DIGITS) else {
+            continue;
+        };
         let copy = Some(SecretBytes::copy_of(pin.expose()));
         // Once in a while chance makes one of those that everybody tries first.
-        let reset = Command::PinReset { user: name.to_owned(), pin: copy, keep: true };
+        let reset = Command::PinReset {
+            user: name.to_owned(),
+            pin: copy,
+            keep: true,
+        };
         if order(instance, reset).is_ok() {
             return Ok(pin);
         }
@@ -437,8 +504,19 @@ fn set_pin(instance: &Instance, name: &str) -> Result<SecretBytes, DemoError> {
 }
 
 fn order(instance: &Instance, command: Command) -> Result<Carried, DemoError> {
-    let operator = Operator { uid: 0, name: Arc::from("demo-setup"), role: Role::Admin };
-    let manner = Manner { reason: Some("demo".to_owned()), ..Manner::default() };
-    let engine = instance.engine().ok_or_else(|| DemoError("sealed".to_owned()))?;
-    engine.change(&operator, command, &manner).map_err(|refusal| wrong("setting up")(&refusal))
+    let operator = Operator {
+        uid: 0,
+        name: Arc::from("demo-setup"),
+        role: Role::Admin,
+    };
+    let manner = Manner {
+        reason: Some("demo".to_owned()),
+        ..Manner::default()
+    };
+    let engine = instance
+        .engine()
+        .ok_or_else(|| DemoError("sealed".to_owned()))?;
+    engine
+        .change(&operator, command, &manner)
+        .map_err(|refusal| wrong("setting up")(&refusal))
 }

@@ -8,7 +8,7 @@ use fast_qr::QRCode;
 use fast_qr::qr::QRBuilder;
 
 /// The demo's one gateway.
-pub const GATEWAY: &str = "\
+pub(super) const GATEWAY: &str = "\
 [gateway.demo-vpn]
 addresses = [\"127.0.0.1\"]
 secret_file = \"gateways.d/demo-vpn.secret\"
@@ -18,7 +18,7 @@ passcode = \"pin+otp\"
 
 /// The demo's mfad.toml.
 #[must_use]
-pub fn config(folder: &Path, auth: SocketAddr) -> String {
+pub(super) fn config(folder: &Path, auth: SocketAddr) -> String {
     let folder = folder.display();
     format!(
         "# Made by mfad --demo; goes with it.\n\
@@ -38,7 +38,7 @@ pub fn config(folder: &Path, auth: SocketAddr) -> String {
 
 /// What `. env` gives a second terminal: the socket, `mfactl`, `demo-login`.
 #[must_use]
-pub fn environment(folder: &Path, auth: SocketAddr, secret: &str) -> String {
+pub(super) fn environment(folder: &Path, auth: SocketAddr, secret: &str) -> String {
     let folder = folder.display();
     let beside = std::env::current_exe()
         .ok()
@@ -59,7 +59,7 @@ pub fn environment(folder: &Path, auth: SocketAddr, secret: &str) -> String {
 
 /// The QR code of an otpauth URI with instructions to its right; the seed in groups for typing.
 #[must_use]
-pub fn beside_qr(uri: &str, seed: &str, ascii: bool) -> String {
+pub(super) fn beside_qr(uri: &str, seed: &str, ascii: bool) -> String {
     let groups: Vec<String> = seed
         .as_bytes()
         .chunks(4)
@@ -86,7 +86,11 @@ pub fn beside_qr(uri: &str, seed: &str, ascii: bool) -> String {
     let Ok(qr) = QRBuilder::new(uri.as_bytes()).ecl(fast_qr::ECL::L).build() else {
         return beside.join("\n") + "\n";
     };
-    let lines = if ascii { ascii_lines(&qr) } else { half_block_lines(&qr) };
+    let lines = if ascii {
+        ascii_lines(&qr)
+    } else {
+        half_block_lines(&qr)
+    };
     let mut text = String::new();
     for at in 0..lines.len().max(beside.len()) {
         let left = lines.get(at).map_or("", String::as_str);
@@ -100,8 +104,15 @@ pub fn beside_qr(uri: &str, seed: &str, ascii: bool) -> String {
 
 /// Dark or light at a place; light outside, two modules of quiet zone.
 fn dark(qr: &QRCode, x: usize, y: usize) -> bool {
-    let (Some(x), Some(y)) = (x.checked_sub(QUIET), y.checked_sub(QUIET)) else { return false };
-    x < qr.size && y < qr.size && qr.data.get(y * qr.size + x).is_some_and(|module| module.value())
+    let (Some(x), Some(y)) = (x.checked_sub(QUIET), y.checked_sub(QUIET)) else {
+        return false;
+    };
+    x < qr.size
+        && y < qr.size
+        && qr
+            .data
+            .get(y * qr.size + x)
+            .is_some_and(|module| module.value())
 }
 
 const QUIET: usize = 2;
@@ -115,11 +126,17 @@ fn half_block_lines(qr: &QRCode) -> Vec<String> {
         (true, false) => '▄',
         (true, true) => ' ',
     };
-    (0..side.div_ceil(2)).map(|row| (0..side).map(|x| sign(x, row * 2)).collect()).collect()
+    (0..side.div_ceil(2))
+        .map(|row| (0..side).map(|x| sign(x, row * 2)).collect())
+        .collect()
 }
 
 fn ascii_lines(qr: &QRCode) -> Vec<String> {
     let side = qr.size + 2 * QUIET;
-    let line = |y| (0..side).map(|x| if dark(qr, x, y) { "  " } else { "##" }).collect();
+    let line = |y| {
+        (0..side)
+            .map(|x| if dark(qr, x, y) { "  " } else { "##" })
+            .collect()
+    };
     (0..side).map(line).collect()
 }

@@ -20,18 +20,27 @@ impl Live {
     #[must_use]
     pub fn new(engine: &Arc<Engine>) -> Self {
         let seen = engine.reader().last_seq().unwrap_or(0);
-        Self { engine: Arc::clone(engine), seen }
+        Self {
+            engine: Arc::clone(engine),
+            seen,
+        }
     }
 
     /// Prints what is new.
     #[expect(clippy::print_stdout, reason = "this is what the terminal is for")]
     pub fn print_new(&mut self) {
-        let filter = AuditFilter { after_seq: self.seen, ..AuditFilter::default() };
-        let Ok(records) = self.engine.reader().audit(&filter, LINES_MAX) else { return };
+        let filter = AuditFilter {
+            after_seq: self.seen,
+            ..AuditFilter::default()
+        };
+        let Ok(records) = self.engine.reader().audit(&filter, LINES_MAX) else {
+            return;
+        };
         for stored in records {
             self.seen = self.seen.max(stored.seq);
-            if let Some(line) =
-                AuditRecord::parse(&stored.body).ok().and_then(|record| self.line(&record))
+            if let Some(line) = AuditRecord::parse(&stored.body)
+                .ok()
+                .and_then(|record| self.line(&record))
             {
                 println!("{line}");
             }
@@ -49,7 +58,11 @@ impl Live {
         let what = match record.event.as_str() {
             "auth.accept" => format!(
                 "ACCEPT   {}",
-                record.detail.get("how").and_then(|how| how.as_str()).unwrap_or("")
+                record
+                    .detail
+                    .get("how")
+                    .and_then(|how| how.as_str())
+                    .unwrap_or("")
             ),
             "auth.reject" | "auth.replay" => format!("reject   {}", why(record)),
             "user.locked" => format!("LOCKED   {}", record.reason.as_deref().unwrap_or("")),
@@ -71,7 +84,9 @@ impl Live {
                 format!("{:>8}.{} ms", us / 1000, us % 1000 / 100)
             })
             .unwrap_or_default();
-        Some(format!("{clock}  {user:<10}  {gateway:<9} {what:<28}{spent}"))
+        Some(format!(
+            "{clock}  {user:<10}  {gateway:<9} {what:<28}{spent}"
+        ))
     }
 }
 

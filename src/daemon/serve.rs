@@ -17,8 +17,8 @@ use crate::config::{self, Config, Surroundings};
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::log::{error_always, info_always, warn_always};
 use crate::server::udp::socket::Socket;
-use crate::store::pin_hash::PinHasher;
 use crate::store::StoreError;
+use crate::store::pin_hash::PinHasher;
 use crate::sys::clock::{Clock, Synchronised, synchronised};
 use crate::sys::harden::{self, Reach};
 use crate::sys::listen::{self, Passed, Socket as Handed};
@@ -55,22 +55,39 @@ fn start(
     credentials: Option<PathBuf>,
 ) -> Result<(Arc<Instance>, Arc<Clock>), u8> {
     let began = std::process::id();
-    info_always!("mfad {} starting pid={began} config={}", env!("CARGO_PKG_VERSION"),
-        config_path.display());
+    info_always!(
+        "mfad {} starting pid={began} config={}",
+        env!("CARGO_PKG_VERSION"),
+        config_path.display()
+    );
     // Before any file is opened, so that no number can be taken for a passed socket.
     let passed = listen::passed().map_err(|error| fail(status::SOFTWARE, &error))?;
     let hardening = harden::early();
     let clock = Arc::new(Clock::start());
     let started = clock.now();
-    let surroundings = Surroundings { credentials_dir: credentials, hostname: hostname() };
+    let surroundings = Surroundings {
+        credentials_dir: credentials,
+        hostname: hostname(),
+    };
     let config = load(config_path, &surroundings)?;
     let key = key::load(&config.key, surroundings.credentials_dir.as_deref());
     if let Err(error) = &key {
         error_always!("E020 SEALED: {error}. Control socket up, RADIUS silent.");
     }
-    let Sockets { radius, control, from } = sockets(passed, &config)?;
-    let confined = confine(&config, config_path, surroundings.credentials_dir.as_deref());
-    let hardening = hardening.into_iter().chain([confined]).map(|step| step.to_string());
+    let Sockets {
+        radius,
+        control,
+        from,
+    } = sockets(passed, &config)?;
+    let confined = confine(
+        &config,
+        config_path,
+        surroundings.credentials_dir.as_deref(),
+    );
+    let hardening = hardening
+        .into_iter()
+        .chain([confined])
+        .map(|step| step.to_string());
     let gateways = config.gateways.len();
     let start = Start {
         config,
@@ -83,7 +100,6 @@ fn start(
         clock: Arc::clone(&clock),
         hardening: hardening.collect(),
         hasher: PinHasher::new,
-        watcher: None,
     };
     let instance = Arc::new(Instance::start(start).map_err(|error| not_started(&error))?);
     let addresses: Vec<String> = instance
@@ -93,7 +109,11 @@ fn start(
         .filter_map(|socket| socket.local_addr().ok().map(|address| address.to_string()))
         .collect();
     info_always!("listening udp={} from={from}", addresses.join(","));
-    ready(&instance, gateways, clock.now().mono_us.saturating_sub(started.mono_us));
+    ready(
+        &instance,
+        gateways,
+        clock.now().mono_us.saturating_sub(started.mono_us),
+    );
     Ok((instance, clock))
 }
 
@@ -112,7 +132,8 @@ fn ready(instance: &Instance, gateways: usize, us: u64) {
     match engine.reader().counts() {
         Ok(counts) => info_always!(
             "READY gateways={gateways} users={} locked={} ms={ms}",
-            counts.users, counts.locked
+            counts.users,
+            counts.locked
         ),
         Err(_) => info_always!("READY gateways={gateways} ms={ms}"),
     }
@@ -120,7 +141,9 @@ fn ready(instance: &Instance, gateways: usize, us: u64) {
 }
 
 fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(status::SOFTWARE, &error),
@@ -186,7 +209,10 @@ fn reload(instance: &Arc<Instance>) {
         request: RequestRef::None,
     };
     if let Err(refusal) = instance.answerer().reload(origin) {
-        error_always!("E101 config NOT reloaded, the old one stays in force: {}", refusal.what);
+        error_always!(
+            "E101 config NOT reloaded, the old one stays in force: {}",
+            refusal.what
+        );
     }
     let _ = notify::ready("SERVING");
 }
@@ -214,7 +240,10 @@ fn watchdog(
             std::thread::park_timeout(interval);
         }
     };
-    std::thread::Builder::new().name("watchdog".to_owned()).spawn(feed).ok()
+    std::thread::Builder::new()
+        .name("watchdog".to_owned())
+        .spawn(feed)
+        .ok()
 }
 
 fn load(path: &Path, surroundings: &Surroundings) -> Result<Config, u8> {
@@ -278,7 +307,11 @@ fn sockets(passed: Vec<Passed>, config: &Config) -> Result<Sockets, u8> {
             status::TEMPORARY
         })?,
     };
-    Ok(Sockets { radius, control, from })
+    Ok(Sockets {
+        radius,
+        control,
+        from,
+    })
 }
 
 /// Makes the control socket in a folder of our own: never over somebody else's file, and never over
@@ -294,10 +327,16 @@ pub fn bind_control(path: &Path) -> io::Result<UnixListener> {
     if let Ok(found) = fs::symlink_metadata(path) {
         let own = nix::unistd::geteuid().as_raw();
         if !found.file_type().is_socket() || found.uid() != own {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "not a socket of mfad's"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "not a socket of mfad's",
+            ));
         }
         if UnixStream::connect(path).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another mfad listens there"));
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "another mfad listens there",
+            ));
         }
         fs::remove_file(path)?;
     }
@@ -317,15 +356,22 @@ fn confine(config: &Config, config_path: &Path, credentials: Option<&Path>) -> h
         Some(config::MetricsListen::Unix(path)) => path.parent(),
         _ => None,
     };
-    let read_write: Vec<&Path> =
-        [Some(config.state_dir.as_path()), runtime, metrics].into_iter().flatten().collect();
+    let read_write: Vec<&Path> = [Some(config.state_dir.as_path()), runtime, metrics]
+        .into_iter()
+        .flatten()
+        .collect();
     let key_folder = match &config.key {
         config::KeySource::File(path) => path.parent(),
         config::KeySource::Credential(_) => None,
     };
-    let read_only: Vec<&Path> =
-        [config_path.parent(), key_folder, credentials].into_iter().flatten().collect();
-    harden::confine(Reach { read_write: &read_write, read_only: &read_only })
+    let read_only: Vec<&Path> = [config_path.parent(), key_folder, credentials]
+        .into_iter()
+        .flatten()
+        .collect();
+    harden::confine(Reach {
+        read_write: &read_write,
+        read_only: &read_only,
+    })
 }
 
 fn not_started(error: &StartError) -> u8 {

@@ -59,16 +59,16 @@ pub fn strip_domain<'a>(typed: &'a [u8], domains: &[String]) -> &'a [u8] {
             .any(|d| d.as_bytes().eq_ignore_ascii_case(domain))
     };
     let split = |sign: u8| typed.iter().position(|octet| *octet == sign);
-    if let Some((domain, name)) = split(b'\\').and_then(|at| typed.split_at_checked(at)) {
-        if let (true, Some((_, rest))) = (listed(domain), name.split_first()) {
-            return rest;
-        }
+    if let Some((domain, name)) = split(b'\\').and_then(|at| typed.split_at_checked(at))
+        && let (true, Some((_, rest))) = (listed(domain), name.split_first())
+    {
+        return rest;
     }
     let last_at = typed.iter().rposition(|octet| *octet == b'@');
-    if let Some((name, realm)) = last_at.and_then(|at| typed.split_at_checked(at)) {
-        if realm.split_first().is_some_and(|(_, realm)| listed(realm)) {
-            return name;
-        }
+    if let Some((name, realm)) = last_at.and_then(|at| typed.split_at_checked(at))
+        && realm.split_first().is_some_and(|(_, realm)| listed(realm))
+    {
+        return name;
     }
     typed
 }

@@ -144,9 +144,22 @@ struct Batch {
 
 /// Who is answered once the batch is durable.
 enum Waiting {
-    Verdict { pending: Box<Pending>, verdict: Verdict, change: Option<usize>, tag: Option<Tag> },
-    Command { command: Box<Command>, done: Box<Done>, reply: SyncSender<Reply>, change: usize },
-    Note { reply: Option<SyncSender<Option<u64>>>, change: usize },
+    Verdict {
+        pending: Box<Pending>,
+        verdict: Verdict,
+        change: Option<usize>,
+        tag: Option<Tag>,
+    },
+    Command {
+        command: Box<Command>,
+        done: Box<Done>,
+        reply: SyncSender<Reply>,
+        change: usize,
+    },
+    Note {
+        reply: Option<SyncSender<Option<u64>>>,
+        change: usize,
+    },
 }
 
 struct Tag {
@@ -159,7 +172,14 @@ impl Writer {
     #[must_use]
     pub fn new(engine: Arc<Engine>, store: Box<dyn Commit>, repeat_key: SecretKey) -> Self {
         let (repeats, summing) = (Repeats::default(), Summing::default());
-        Self { engine, store, repeats, repeat_key, summing, broken: None }
+        Self {
+            engine,
+            store,
+            repeats,
+            repeat_key,
+            summing,
+            broken: None,
+        }
     }
 
     /// Judges the jobs in order, commits, answers.
@@ -260,7 +280,11 @@ impl Writer {
             None => FirstFactor::NotAsked,
             Some(check) => match &pending.first {
                 Some(made) if made.ask == finding.ask && made.stored == check.stored => {
-                    if made.right { FirstFactor::Right } else { FirstFactor::Wrong }
+                    if made.right {
+                        FirstFactor::Right
+                    } else {
+                        FirstFactor::Wrong
+                    }
                 }
                 _ if self.engine.pins().remembers(&check, now) => FirstFactor::Right,
                 _ => {
@@ -271,18 +295,27 @@ impl Writer {
         };
         let may_repeat = matches!(
             finding.code,
-            CodeMatch::Wrong { .. } | CodeMatch::NoCode | CodeMatch::Passthrough { .. }
+            CodeMatch::Wrong { .. }
+                | CodeMatch::NoCode
+                | CodeMatch::Passthrough { .. }
                 | CodeMatch::Unenrolled
         );
         let repeated = may_repeat && self.is_repeat(record.id, attempt, now);
-        let evidence = Evidence { finding, first, repeated };
+        let evidence = Evidence {
+            finding,
+            first,
+            repeated,
+        };
         Some(judge(record, attempt, &evidence, &rules.policy, now))
     }
 
     /// Sends an attempt to the PIN pool from here: its record changed while it was on its way.
     fn recheck(&mut self, mut pending: Box<Pending>, record: &UserRecord, now: Now) {
         pending.checks += 1;
-        let ask = pending.finding.as_ref().map_or(Ask::Nothing, |finding| finding.ask.clone());
+        let ask = pending
+            .finding
+            .as_ref()
+            .map_or(Ask::Nothing, |finding| finding.ask.clone());
         let check = check_of(record, &pending.attempt, &ask);
         match check {
             Some(check) if pending.checks <= CHECKS_MAX => {
@@ -301,12 +334,18 @@ impl Writer {
         batch: &mut Batch,
         now: Now,
     ) {
-        let Judgement { verdict, record, events, counted } = judgement;
+        let Judgement {
+            verdict,
+            record,
+            events,
+            counted,
+        } = judgement;
         let attempt = &pending.attempt;
         let tag = match (&record, counted) {
-            (Some(record), true) => {
-                Some(Tag { user: record.id, tag: self.repeat_tag(record.id, attempt) })
-            }
+            (Some(record), true) => Some(Tag {
+                user: record.id,
+                tag: self.repeat_tag(record.id, attempt),
+            }),
             _ => None,
         };
         let origin = Origin {
@@ -316,8 +355,8 @@ impl Writer {
         };
         let change = match record {
             Some(record) => {
-                let profile = before
-                    .is_none_or(|before| !Arc::ptr_eq(&before.profile, &record.profile));
+                let profile =
+                    before.is_none_or(|before| !Arc::ptr_eq(&before.profile, &record.profile));
                 let write = Write {
                     key: Key::User(record.id),
                     expected: Some(record.auth.revision - 1),
@@ -328,15 +367,26 @@ impl Writer {
                 };
                 let name = record.name().to_owned();
                 batch.overlay.insert(name, Some(Arc::new(record)));
-                Some(batch.push(Change { writes: vec![write], origin, events, at: now }))
+                Some(batch.push(Change {
+                    writes: vec![write],
+                    origin,
+                    events,
+                    at: now,
+                }))
             }
             None => self.unchanging(attempt, &verdict, events, origin, batch, now),
         };
         // D17 within a batch: the next one must already know of this one.
         if let Some(Tag { user, tag }) = &tag {
-            self.repeats.remember(*user, &attempt.gateway.name, *tag, now);
+            self.repeats
+                .remember(*user, &attempt.gateway.name, *tag, now);
         }
-        batch.waiting.push(Waiting::Verdict { pending, verdict, change, tag });
+        batch.waiting.push(Waiting::Verdict {
+            pending,
+            verdict,
+            change,
+            tag,
+        });
     }
 
     /// A verdict that changes no record: its audit record is written, or summed up with its like.
@@ -350,9 +400,20 @@ impl Writer {
         now: Now,
     ) -> Option<usize> {
         let user = events.iter().find_map(|event| event.user.clone());
-        let change = Change { writes: Vec::new(), origin, events, at: now };
-        let Verdict::Reject { reason, .. } = verdict else { return Some(batch.push(change)) };
-        let key = SumKey { gateway: Arc::clone(&attempt.gateway.name), reason: *reason, user };
+        let change = Change {
+            writes: Vec::new(),
+            origin,
+            events,
+            at: now,
+        };
+        let Verdict::Reject { reason, .. } = verdict else {
+            return Some(batch.push(change));
+        };
+        let key = SumKey {
+            gateway: Arc::clone(&attempt.gateway.name),
+            reason: *reason,
+            user,
+        };
         match self.summing.offer(key, now) {
             Offer::Write => Some(batch.push(change)),
             Offer::Summed => None,
@@ -360,8 +421,16 @@ impl Writer {
     }
 
     fn command(&mut self, ordered: Ordered, batch: &mut Batch, now: Now) {
-        let Ordered { command, target, mut prepared, operator, reason, if_revision, request, reply } =
-            ordered;
+        let Ordered {
+            command,
+            target,
+            mut prepared,
+            operator,
+            reason,
+            if_revision,
+            request,
+            reply,
+        } = ordered;
         let wants = command::needs(&command);
         if wants.seats || wants.serial.is_some() {
             // What is counted or unique in the whole store is asked of the store itself, so what
@@ -382,8 +451,11 @@ impl Writer {
         };
         let rules = self.engine.rules();
         let next_seq = self.store.next_seq() + batch.events();
-        let asked =
-            command::Asked { operator: &operator, reason: reason.as_deref(), if_revision };
+        let asked = command::Asked {
+            operator: &operator,
+            reason: reason.as_deref(),
+            if_revision,
+        };
         let site = Site {
             policy: &rules.policy,
             gateways: &rules.gateways,
@@ -391,26 +463,42 @@ impl Writer {
             unseal: self.engine.keys(),
             next_seq,
         };
-        let Applied { effects, events, done } =
-            match command::apply(&command, record.as_deref(), prepared, &asked, &site) {
-                Ok(applied) => applied,
-                Err(refusal) => {
-                    if refusal.code == Code::Perm {
-                        self.denied(command.action(), &operator, batch, now);
-                    }
-                    let _ = reply.send(Reply::Refused(Box::new(refusal)));
-                    return;
+        let Applied {
+            effects,
+            events,
+            done,
+        } = match command::apply(&command, record.as_deref(), prepared, &asked, &site) {
+            Ok(applied) => applied,
+            Err(refusal) => {
+                if refusal.code == Code::Perm {
+                    self.denied(command.action(), &operator, batch, now);
                 }
-            };
+                let _ = reply.send(Reply::Refused(Box::new(refusal)));
+                return;
+            }
+        };
         let origin = Origin {
             actor: Actor::Operator(operator),
             source: None,
             request: RequestRef::Command(request),
         };
-        let writes = effects.into_iter().map(|effect| batch.take_effect(&target, effect)).collect();
-        let change = batch.push(Change { writes, origin, events, at: now });
+        let writes = effects
+            .into_iter()
+            .map(|effect| batch.take_effect(&target, effect))
+            .collect();
+        let change = batch.push(Change {
+            writes,
+            origin,
+            events,
+            at: now,
+        });
         let (command, done) = (Box::new(command), Box::new(done));
-        batch.waiting.push(Waiting::Command { command, done, reply, change });
+        batch.waiting.push(Waiting::Command {
+            command,
+            done,
+            reply,
+            change,
+        });
     }
 
     fn denied(&mut self, action: Action, operator: &Operator, batch: &mut Batch, now: Now) {
@@ -418,9 +506,17 @@ impl Writer {
     }
 
     fn note(&mut self, note: Note, batch: &mut Batch, now: Now) {
-        let Note { origin, event, reply } = note;
-        let change =
-            batch.push(Change { writes: Vec::new(), origin, events: vec![event], at: now });
+        let Note {
+            origin,
+            event,
+            reply,
+        } = note;
+        let change = batch.push(Change {
+            writes: Vec::new(),
+            origin,
+            events: vec![event],
+            at: now,
+        });
         batch.waiting.push(Waiting::Note { reply, change });
     }
 
@@ -431,7 +527,11 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Batch, now: Now) {
-        let Batch { changes, overlay, waiting } = batch;
+        let Batch {
+            changes,
+            overlay,
+            waiting,
+        } = batch;
         let outcomes = if changes.is_empty() {
             Ok(Vec::new())
         } else {
@@ -467,7 +567,9 @@ impl Writer {
             self.release(waiting, &outcomes, micros(sync_us), now);
         }
         for (change, outcome) in changes.iter().zip(&outcomes) {
-            let Outcome::Committed { first_seq, .. } = *outcome else { continue };
+            let Outcome::Committed { first_seq, .. } = *outcome else {
+                continue;
+            };
             for (event, seq) in change.events.iter().zip(first_seq..) {
                 if !event.name.starts_with("auth.") {
                     self.engine.answers().recorded(&change.origin, event, seq);
@@ -481,7 +583,12 @@ impl Writer {
     fn release(&mut self, waiting: Waiting, outcomes: &[Outcome], sync_us: u32, now: Now) {
         let outcome = |change: usize| outcomes.get(change).copied().unwrap_or(Outcome::Conflict);
         match waiting {
-            Waiting::Verdict { mut pending, verdict, change, tag } => {
+            Waiting::Verdict {
+                mut pending,
+                verdict,
+                change,
+                tag,
+            } => {
                 let synced = match change.map(outcome) {
                     Some(Outcome::Conflict) => {
                         drop(tag);
@@ -495,14 +602,22 @@ impl Writer {
                 pending.stages.sync_us = synced;
                 self.tell(&pending, &verdict, now);
             }
-            Waiting::Command { command, done, reply, change } => {
+            Waiting::Command {
+                command,
+                done,
+                reply,
+                change,
+            } => {
                 let answer = match outcome(change) {
                     Outcome::Committed { last_seq, .. } => Reply::Done(done, last_seq),
                     Outcome::Conflict => Reply::Again(command),
                 };
                 let _ = reply.send(answer);
             }
-            Waiting::Note { reply: Some(reply), change } => {
+            Waiting::Note {
+                reply: Some(reply),
+                change,
+            } => {
                 let seq = match outcome(change) {
                     Outcome::Committed { last_seq, .. } => Some(last_seq),
                     Outcome::Conflict => None,
@@ -516,9 +631,15 @@ impl Writer {
     fn tell(&mut self, pending: &Pending, verdict: &Verdict, now: Now) {
         let attempt = &pending.attempt;
         let us = now.mono_us.saturating_sub(attempt.received.mono_us);
-        self.engine.counted(attempt, verdict, us + u64::from(pending.stages.sync_us.unwrap_or(0)));
-        let user =
-            attempt.user.clone().unwrap_or_else(|| Arc::from(format!("~{}", attempt.pseudonym)));
+        self.engine.counted(
+            attempt,
+            verdict,
+            us + u64::from(pending.stages.sync_us.unwrap_or(0)),
+        );
+        let user = attempt
+            .user
+            .clone()
+            .unwrap_or_else(|| Arc::from(format!("~{}", attempt.pseudonym)));
         let trace = Trace {
             attempt: attempt.id(),
             digest: attempt.digest,
@@ -526,12 +647,16 @@ impl Writer {
             stages: pending.stages,
         };
         self.engine.traces().keep(trace);
-        self.engine.answers().verdict(pending.ticket, attempt, verdict);
+        self.engine
+            .answers()
+            .verdict(pending.ticket, attempt, verdict);
     }
 
     fn unanswered(&self, pending: &Pending) {
         self.engine.counters().unanswered_store.up();
-        self.engine.answers().nothing(pending.ticket, &pending.attempt);
+        self.engine
+            .answers()
+            .nothing(pending.ticket, &pending.attempt);
     }
 
     fn give_up(&self, waiting: Waiting, error: &StoreError) {
@@ -541,7 +666,9 @@ impl Writer {
                 let refusal = store_refusal(&error.to_string());
                 let _ = reply.send(Reply::Refused(Box::new(refusal)));
             }
-            Waiting::Note { reply: Some(reply), .. } => {
+            Waiting::Note {
+                reply: Some(reply), ..
+            } => {
                 let _ = reply.send(None);
             }
             Waiting::Note { reply: None, .. } => {}
@@ -552,7 +679,9 @@ impl Writer {
         match job {
             Job::Attempt(pending) => self.unanswered(&pending),
             Job::Command(ordered) => {
-                let _ = ordered.reply.send(Reply::Refused(Box::new(store_refusal(why))));
+                let _ = ordered
+                    .reply
+                    .send(Reply::Refused(Box::new(store_refusal(why))));
             }
             Job::Note(note) => {
                 if let Some(reply) = note.reply {
@@ -595,11 +724,15 @@ impl Writer {
 
     fn is_repeat(&self, user: UserId, attempt: &Attempt, now: Now) -> bool {
         let tag = self.repeat_tag(user, attempt);
-        self.repeats.is_repeat(user, &attempt.gateway.name, &tag, now)
+        self.repeats
+            .is_repeat(user, &attempt.gateway.name, &tag, now)
     }
 
     fn repeat_tag(&self, user: UserId, attempt: &Attempt) -> [u8; 16] {
-        tag(&self.repeat_key, &[&user.0, attempt.gateway.name.as_bytes(), attempt.passcode()])
+        tag(
+            &self.repeat_key,
+            &[&user.0, attempt.gateway.name.as_bytes(), attempt.passcode()],
+        )
     }
 }
 
@@ -611,7 +744,10 @@ impl Batch {
 
     /// Audit records the batch will write so far.
     fn events(&self) -> u64 {
-        self.changes.iter().map(|change| change.events.len() as u64).sum()
+        self.changes
+            .iter()
+            .map(|change| change.events.len() as u64)
+            .sum()
     }
 
     /// Takes the effect of a command in: what the next job sees, and what is written.
@@ -632,35 +768,56 @@ impl Batch {
             }
             Effect::Remove { id, expected } => {
                 self.overlay.insert(target.to_owned(), None);
-                Write { key: Key::User(id), expected: Some(expected), body: None }
+                Write {
+                    key: Key::User(id),
+                    expected: Some(expected),
+                    body: None,
+                }
             }
             Effect::PoolPut(token) => Write {
                 key: Key::Hardware(token.serial.clone()),
                 expected: None,
                 body: Some(Body::Hardware(token)),
             },
-            Effect::PoolTake(serial) => {
-                Write { key: Key::Hardware(serial), expected: Some(1), body: None }
-            }
+            Effect::PoolTake(serial) => Write {
+                key: Key::Hardware(serial),
+                expected: Some(1),
+                body: None,
+            },
         }
     }
 }
 
 /// The check that answers what was asked, if something was.
 pub(super) fn check_of(record: &UserRecord, attempt: &Attempt, ask: &Ask) -> Option<Check> {
-    let Proof::Passcode(passcode) = &attempt.proof else { return None };
+    let Proof::Passcode(passcode) = &attempt.proof else {
+        return None;
+    };
     let (what, range, stored) = match ask {
         Ask::Pin(range) => (What::Pin, range, &record.profile.pin.as_ref()?.hash),
-        Ask::Password(range) => (What::Password, range, &record.profile.password.as_ref()?.hash),
+        Ask::Password(range) => (
+            What::Password,
+            range,
+            &record.profile.password.as_ref()?.hash,
+        ),
         Ask::Nothing | Ask::Missing | Ask::Blocked => return None,
     };
     let typed = SecretBytes::copy_of(passcode.expose().get(range.clone())?);
-    Some(Check { user: record.id, what, typed, stored: stored.clone() })
+    Some(Check {
+        user: record.id,
+        what,
+        typed,
+        stored: stored.clone(),
+    })
 }
 
 /// For attempts that are refused without a look at the passcode.
 fn no_finding(record: &UserRecord) -> Finding {
-    Finding { revision: record.auth.revision, code: CodeMatch::NoCode, ask: Ask::Nothing }
+    Finding {
+        revision: record.auth.revision,
+        code: CodeMatch::NoCode,
+        ask: Ask::Nothing,
+    }
 }
 
 fn store_refusal(detail: &str) -> Refusal {
@@ -671,7 +828,12 @@ fn store_refusal(detail: &str) -> Refusal {
 
 fn summed_change(summed: &crate::audit::summing::Summed, now: Now) -> Change {
     let events = vec![summed.event()];
-    Change { writes: Vec::new(), origin: Origin::system(), events, at: now }
+    Change {
+        writes: Vec::new(),
+        origin: Origin::system(),
+        events,
+        at: now,
+    }
 }
 
 fn micros(us: u64) -> u32 {
@@ -679,9 +841,6 @@ fn micros(us: u64) -> u32 {
 }
 
 /// Reads a record for the engine; a trait object would hide that this is the only read of the path.
-pub(super) fn load(
-    store: &dyn Read,
-    name: &str,
-) -> Result<Option<Arc<UserRecord>>, StoreError> {
+pub(super) fn load(store: &dyn Read, name: &str) -> Result<Option<Arc<UserRecord>>, StoreError> {
     Ok(store.user_by_name(name)?.map(Arc::new))
 }
