@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::code::{open, use_up, windows, wrong_code};
 use super::resolve::not_pending;
-use super::token::{open, use_up, windows, wrong_code};
 use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
@@ -105,7 +105,13 @@ pub(super) fn show(
         let what = format!("a QR code cannot go to `{}`", channel.escape_default());
         return Err(Refusal::new(Code::Arg, what).why(format!("known: {}", CHANNELS.join(", "))));
     }
-    let id = pending(&case.record, named)?;
+    let id = pending(&case.record, named).map_err(|refusal| {
+        let arguments = format!("{} --type totp", case.typed);
+        match (refusal.code, named) {
+            (Code::NoToken, None) => case.suggest(refusal, Action::TokenAdd, &arguments),
+            _ => refusal,
+        }
+    })?;
     let Some(token) = case.record.token(id) else {
         return Err(case.stale());
     };
@@ -210,7 +216,7 @@ fn hardware<'p>(
     let owner = prepared
         .serial_owner
         .as_deref()
-        .or(mine.then_some(&*case.user));
+        .or_else(|| mine.then_some(&*case.user));
     if let Some(owner) = owner {
         let what = format!("serial {serial} is in use; nothing changed");
         let refusal = Refusal::new(Code::Exists, what).why(format!("it is a token of {owner}"));
@@ -344,12 +350,12 @@ fn notes(case: &mut Case<'_>, id: TokenId) {
             "this type is not in the person's set: its codes do not count",
         );
     }
-    match case.state() {
-        state @ (UserState::Deactivated | UserState::Revoke) => {
-            let text = format!("{} has not changed: no token signs in", state.title());
-            case.note("state", text);
-        }
-        _ => {}
+    let state = case.state();
+    if matches!(state, UserState::Deactivated | UserState::Revoke) {
+        case.note(
+            "state",
+            format!("stays {}: no token signs in", state.title()),
+        );
     }
     if case.record.auth.lock.is_some() {
         case.note(
