@@ -1,386 +1,34 @@
 //! What every command does in every state, read as the policy reads: who may, what is refused, and
 //! what an operator is told. The seals of this test are no seals at all: the clear octets.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a refusal is built once for a person to read"
+)]
+
+#[path = "domain_commands/site.rs"]
+mod site;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::action::{Action, Role};
 use mfad::domain::command::{
-    Applied, Asked, Command, Effect, NewToken, NewUser, PassthroughEnd, Prepared, Reveal, SeedFor,
-    Site, TokenRef, UserEdit, apply, needs, permit,
+    Command, Effect, NewToken, NewUser, PassthroughEnd, Reveal, SeedFor, TokenRef, UserEdit, needs,
+    permit,
 };
 use mfad::domain::event::{EventResult, Operator};
-use mfad::domain::lockout::{Lock, LockReason};
+use mfad::domain::lockout::LockReason;
 use mfad::domain::passthrough;
-use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
-use mfad::domain::refusal::{Code, Refusal};
-use mfad::domain::sealed::{Field, Sealed, Unseal};
-use mfad::domain::token_record::{
-    Base, HardwareToken, RecoveryHash, Status, Token, TokenKind, effective,
-};
-use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
+use mfad::domain::refusal::Code;
+use mfad::domain::sealed::Sealed;
+use mfad::domain::token_record::{Base, HardwareToken, Status, TokenKind, effective};
+use mfad::domain::user::{UserId, UserRecord, UserState};
 use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
-use mfad::token::recovery::RecoveryCode;
-use mfad::token::{Otp, OtpCode, TokenId, totp};
+use mfad::token::Otp;
 
-const SEED: &[u8] = b"12345678901234567890";
-const ID: UserId = UserId([7; 16]);
-const WALL: Timestamp = Timestamp(1_795_000_000_000);
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-struct Clear;
-
-impl Unseal for Clear {
-    fn open(&self, _: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
-        (sealed.v == 1).then(|| SecretBytes::copy_of(&sealed.data))
-    }
-
-    fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
-        [0; 32]
-    }
-}
-
-fn sealed(octets: &[u8]) -> Sealed {
-    Sealed {
-        v: 1,
-        data: octets.to_vec(),
-    }
-}
-
-fn id(n: u8) -> TokenId {
-    TokenId::from_random([n; 5])
-}
-
-fn token(n: u8, kind: TokenKind) -> Token {
-    let otp = match kind {
-        TokenKind::Hotp => Some(Otp::HOTP),
-        TokenKind::Totp => Some(Otp::TOTP),
-        TokenKind::Recovery => None,
-    };
-    Token {
-        id: id(n),
-        kind,
-        base: Base::Registered,
-        otp,
-        seed: otp.map(|_| sealed(SEED)),
-        recovery: otp.map_or_else(|| vec![RecoveryHash([1; 32]); 10], |_| Vec::new()),
-        description: String::new(),
-        serial: None,
-        weak: false,
-        created: WALL - DAY,
-        created_by: "root".to_owned(),
-        registered_at: Some(WALL - DAY),
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
-        expires: None,
-        last_tested: None,
-        updated: WALL - DAY,
-        extra: serde_json::Map::new(),
-    }
-}
-
-/// alice in Steady State with the totp token 1.
-fn alice() -> UserRecord {
-    let profile = Profile {
-        name: "alice".to_owned(),
-        state: UserState::Steady,
-        tokens: vec![token(1, TokenKind::Totp)],
-        ..Profile::default()
-    };
-    UserRecord {
-        id: ID,
-        profile: Arc::new(profile),
-        auth: AuthState {
-            revision: 88,
-            ..AuthState::default()
-        },
-    }
-}
-
-fn with(change: impl FnOnce(&mut UserRecord)) -> UserRecord {
-    let mut record = alice();
-    change(&mut record);
-    record
-}
-
-fn in_state(state: UserState) -> UserRecord {
-    with(|record| record.profile_mut().state = state)
-}
-
-fn locked(reason: LockReason) -> UserRecord {
-    with(|record| {
-        record.auth.soft = 5;
-        record.auth.token_mut(id(1)).soft = 5;
-        record.auth.token_mut(id(1)).total = 7;
-        if reason == LockReason::PinBlocked {
-            record.auth.pin.failures = 5;
-            record.auth.pin.blocked_since = Some(WALL - DAY);
-        }
-        record.auth.lock = Some(Lock {
-            since: WALL - DAY,
-            reason,
-            by: None,
-            auto_until: None,
-            note: Arc::from("vpn1"),
-            count: 5,
-        });
-    })
-}
-
-fn gateway(name: &str, first_factor: FirstFactorBy, allow_passthrough: bool) -> Arc<GatewayPolicy> {
-    Arc::new(GatewayPolicy {
-        name: Arc::from(name),
-        first_factor,
-        passcode: PasscodeForm::Otp,
-        unknown_user: Otherwise::Reject,
-        unenrolled: Otherwise::Reject,
-        allow_passthrough,
-        allowed_kinds: None,
-        helpful: false,
-        show_accept_message: false,
-        strip_domain: Vec::new(),
-        same_code_grace: Duration::ZERO,
-        reject_delay: Duration::ZERO,
-        reject_on_internal_error: false,
-    })
-}
-
-/// Everything that any command could want.
-fn prepared() -> Prepared {
-    Prepared {
-        user_id: Some(ID),
-        token_id: Some(id(9)),
-        seed: Some(sealed(SEED)),
-        clear_seed: Some(SecretBytes::copy_of(SEED)),
-        hash: Some(sealed(b"hash")),
-        for_user: Some(ID),
-        recovery: vec![RecoveryHash([2; 32]); 10],
-        pool: None,
-        serial_owner: None,
-        seats_used: 4_981,
-        reveal: Some(Reveal::Pin(SecretBytes::copy_of(b"402817"))),
-    }
-}
-
-/// One run of a command.
-struct Run {
-    role: Role,
-    name: &'static str,
-    if_revision: Option<u64>,
-    policy: Policy,
-    now: Now,
-    prepared: Prepared,
-    next_seq: u64,
-}
-
-fn run() -> Run {
-    Run {
-        role: Role::Admin,
-        name: "carol",
-        if_revision: None,
-        policy: Policy::default(),
-        now: Now::at(WALL),
-        prepared: prepared(),
-        next_seq: 31,
-    }
-}
-
-impl Run {
-    fn of(self, record: Option<&UserRecord>, command: &Command) -> Result<Applied, Refusal> {
-        let operator = Operator {
-            uid: 1007,
-            name: Arc::from(self.name),
-            role: self.role,
-        };
-        let asked = Asked {
-            operator: &operator,
-            reason: Some("ticket 4711"),
-            if_revision: self.if_revision,
-        };
-        let gateways = [
-            gateway("vpn1", FirstFactorBy::Gateway, true),
-            gateway("ocserv", FirstFactorBy::Pin, true),
-            gateway("admin-vpn", FirstFactorBy::Gateway, false),
-            gateway("bare", FirstFactorBy::None, true),
-        ];
-        let site = Site {
-            policy: &self.policy,
-            gateways: &gateways,
-            now: self.now,
-            unseal: &Clear,
-            next_seq: self.next_seq,
-        };
-        apply(command, record, self.prepared, &asked, &site)
-    }
-}
-
-fn done(record: &UserRecord, command: &Command) -> (UserRecord, Applied) {
-    let applied = run().of(Some(record), command).unwrap();
-    (put(&applied).clone(), applied)
-}
-
-fn refused(record: &UserRecord, command: &Command) -> Refusal {
-    match run().of(Some(record), command) {
-        Ok(applied) => panic!("{}", applied.done.message),
-        Err(refusal) => refusal,
-    }
-}
-
-fn put(applied: &Applied) -> &UserRecord {
-    let found = applied.effects.iter().find_map(|effect| match effect {
-        Effect::Put { user, .. } => Some(&**user),
-        _ => None,
-    });
-    found.unwrap()
-}
-
-fn names(applied: &Applied) -> Vec<&'static str> {
-    applied.events.iter().map(|event| event.name).collect()
-}
-
-fn user() -> String {
-    "alice".to_owned()
-}
-
-fn t(n: u8) -> TokenRef {
-    TokenRef::Id(id(n))
-}
-
-/// The code of token 1, so many steps from now.
-fn code(steps: i64) -> OtpCode {
-    let now = totp::step_at(WALL, mfad::token::Period::THIRTY);
-    Otp::TOTP.code_at(SEED, now.checked_add_signed(steps).unwrap())
-}
-
-fn new_token() -> NewToken {
-    NewToken {
-        user: user(),
-        kind: TokenKind::Totp,
-        otp: Otp::TOTP,
-        serial: None,
-        seed: None,
-        weak: false,
-        counter: 0,
-        expires: None,
-        description: String::new(),
-        trusted: false,
-        confirm: None,
-    }
-}
-
-fn set_state(state: UserState) -> Command {
-    Command::UserSetState {
-        user: user(),
-        state,
-        force: false,
-    }
-}
-
-fn enable(end: PassthroughEnd, gateways: &[&str]) -> Command {
-    Command::PassthroughEnable {
-        user: user(),
-        from: None,
-        end,
-        gateways: gateways.iter().map(|name| (*name).to_owned()).collect(),
-    }
-}
-
-fn unlock(with_pin: bool) -> Command {
-    Command::UserUnlock {
-        user: user(),
-        with_pin,
-    }
-}
-
-/// Every command once, as an operator would give it about token 1 of alice.
-fn commands() -> Vec<Command> {
-    let token = || t(1);
-    vec![
-        Command::UserAdd(NewUser {
-            user: user(),
-            ..NewUser::default()
-        }),
-        Command::UserEdit {
-            user: user(),
-            edit: Box::new(UserEdit {
-                email: Some("alice@example.org".to_owned()),
-                ..UserEdit::default()
-            }),
-        },
-        Command::UserDelete { user: user() },
-        Command::UserLock {
-            user: user(),
-            until: None,
-        },
-        unlock(false),
-        set_state(UserState::Update),
-        Command::UserReactivate { user: user() },
-        Command::CountersClear { user: user() },
-        Command::TokenAdd(Box::new(new_token())),
-        Command::TokenConfirm {
-            token: token(),
-            code: code(0),
-        },
-        Command::TokenTest {
-            token: token(),
-            code: code(0),
-            anyway: false,
-        },
-        Command::TokenResync {
-            token: token(),
-            first: code(2),
-            second: code(3),
-        },
-        Command::TokenUnlock { token: token() },
-        Command::TokenDisable {
-            token: token(),
-            until: None,
-            force: false,
-        },
-        Command::TokenEnable { token: token() },
-        Command::TokenDelete {
-            token: token(),
-            force: false,
-        },
-        Command::HwUnassign {
-            serial: "FT-1".to_owned(),
-            force: false,
-        },
-        Command::EnrollQr {
-            user: user(),
-            token: None,
-            channel: "terminal".to_owned(),
-        },
-        Command::RecoveryIssue { user: user() },
-        Command::RecoveryRevoke { user: user() },
-        Command::PinUnblock { user: user() },
-        Command::PinReset {
-            user: user(),
-            pin: None,
-            keep: false,
-        },
-        Command::PinClear { user: user() },
-        Command::PasswordSet {
-            user: user(),
-            password: None,
-        },
-        Command::PasswordClear { user: user() },
-        enable(PassthroughEnd::Default, &[]),
-        Command::PassthroughRenew { user: user() },
-        Command::PassthroughDisable { user: user() },
-    ]
-}
-
-/// What became of a command: `ok`, `same` (already so) or the code of the refusal.
-fn outcome(result: &Result<Applied, Refusal>) -> &'static str {
-    match result {
-        Ok(applied) if applied.done.unchanged => "same",
-        Ok(_) => "ok",
-        Err(refusal) => refusal.code.name(),
-    }
-}
+use site::*;
 
 // The columns: new steady update replace revoke reset reset-all renew deactivated.
 const OUTCOMES: &str = "
@@ -1034,10 +682,8 @@ fn the_rest_of_the_named_errors() {
     assert_eq!(refusal.code, Code::Arg);
     assert_eq!(refusal.why.unwrap(), format!("{}, {}", id(1), id(2)));
     let codes_on_paper = with(|record| {
-        record
-            .profile_mut()
-            .tokens
-            .push(token(3, TokenKind::Recovery))
+        let codes = token(3, TokenKind::Recovery);
+        record.profile_mut().tokens.push(codes);
     });
     assert_eq!(codes(Some(&codes_on_paper), &test(t(3))), Some(Code::Type));
     let foreign = with(|record| {
@@ -1075,10 +721,8 @@ fn the_rest_of_the_named_errors() {
 fn recovery_codes_replace_the_set_before() {
     let issue = Command::RecoveryIssue { user: user() };
     let old = with(|record| {
-        record
-            .profile_mut()
-            .tokens
-            .push(token(3, TokenKind::Recovery))
+        let codes = token(3, TokenKind::Recovery);
+        record.profile_mut().tokens.push(codes);
     });
     let (record, applied) = done(&old, &issue);
     assert_eq!(names(&applied), ["token.deleted", "recovery.issued"]);
@@ -1111,5 +755,25 @@ fn suggestions_are_for_the_role_that_asked() {
                 }
             }
         }
+    }
+}
+
+/// A right begins and ends when both clocks say so; a grant from now on counts at once all the same.
+#[test]
+fn a_grant_counts_from_the_next_packet_whatever_the_clocks_say() {
+    let second = Duration::from_secs(1);
+    for (wall, steady) in [(WALL, WALL + second), (WALL + second, WALL)] {
+        let mut apart = run();
+        apart.role = Role::Support;
+        apart.now = Now {
+            wall,
+            steady,
+            mono_us: 0,
+        };
+        let now = apart.now;
+        let week = enable(PassthroughEnd::Default, &["vpn1"]);
+        let applied = apart.of(Some(&alice()), &week).unwrap();
+        let grant = passthrough::current(put(&applied), Some("vpn1"), now).unwrap();
+        assert_eq!(grant.until, now.latest() + DAY * 7);
     }
 }

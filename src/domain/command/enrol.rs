@@ -320,6 +320,14 @@ fn register(case: &mut Case<'_>, id: TokenId) {
     let event = case.event("token.registered").token(id);
     case.push(event.detail("by", case.by()));
     case.enrolled();
+    let state = case.state();
+    if matches!(
+        state,
+        UserState::Update | UserState::Renew | UserState::Reset | UserState::ResetAll
+    ) {
+        let line = case.line(Action::UserSetState, &format!("{} steady", case.typed));
+        case.note("state", format!("stays {}: {line}", state.title()));
+    }
 }
 
 fn uri(case: &Case<'_>, otp: Otp, seed: &SecretBytes, next_counter: u64) -> Reveal {

@@ -29,7 +29,7 @@ pub(super) fn enable(
     let lines = scope(&case, gateways)?;
     let (from, until) = dates(&case, from, end)?;
     let chain = chain(&case, from, until);
-    length(&case, until.since(from))?;
+    length(&case, until.since(from.max(case.now().latest())))?;
     chain_length(&case, until.since(chain.first_from))?;
     make_room(&mut case)?;
     let id = grant_id(case.site.next_seq);
@@ -93,7 +93,7 @@ pub(super) fn renew(mut case: Case<'_>) -> Result<Applied, Refusal> {
     } else {
         grant_id(case.site.next_seq)
     };
-    let from = if live { old.from } else { case.wall() };
+    let from = if live { old.from } else { now.earliest() };
     let (before, reason) = (old.until, case.asked.reason.unwrap_or_default().to_owned());
     let renewed = Grant {
         id,
@@ -249,7 +249,8 @@ fn dates(
     from: Option<Timestamp>,
     end: PassthroughEnd,
 ) -> Result<(Timestamp, Timestamp), Refusal> {
-    let now = case.wall();
+    // A right begins when both clocks say so, and this one begins with the next packet.
+    let now = case.now().earliest();
     let start = from.unwrap_or(now);
     let bad = |what: String| Err(Refusal::new(Code::Arg, what));
     if start < now {
