@@ -57,7 +57,7 @@ pub(super) fn test(
     let windows = windows(&case);
     let (otp, seed) = (opened.otp, opened.seed.expose());
     let Some(factor) = otp.search(seed, code, opened.progress, windows, case.wall()) else {
-        return Err(wrong_code(&case, &opened, code, "was not tested well"));
+        return Err(wrong_code(&case, &opened, code, "nothing changed"));
     };
     use_up(&mut case, &opened, factor);
     let at = case.wall();
@@ -192,7 +192,7 @@ pub(super) fn use_up(case: &mut Case<'_>, opened: &Opened, factor: u64) {
 /// The refusal of a code, with what it looks like.
 pub(super) fn wrong_code(case: &Case<'_>, opened: &Opened, code: &OtpCode, stays: &str) -> Refusal {
     let id = opened.id;
-    let what = format!("that code does not fit {id}, which {stays}; nothing changed");
+    let what = format!("that code does not fit {id}; {stays}");
     let refusal = Refusal::new(Code::Otp, what);
     let state = case.record.auth.token(id);
     let last = state.and_then(|state| state.accepted.as_ref());
@@ -206,21 +206,28 @@ pub(super) fn wrong_code(case: &Case<'_>, opened: &Opened, code: &OtpCode, stays
             .why(format!("it was used already at {at}"))
             .doing("wait for the next code");
     }
-    let refusal = match off_by(case, opened, code) {
-        Some(steps) if steps < 0 => refusal
-            .why(format!(
+    if let Some(steps) = off_by(case, opened, code).filter(|steps| *steps != 0) {
+        let why = if steps < 0 {
+            format!(
                 "it would fit {} steps ago: the device's clock is slow",
                 -steps
-            ))
-            .doing("let the device set its time by itself"),
-        Some(steps) => refusal
-            .why(format!(
-                "it would fit in {steps} steps: the device's clock is fast"
-            ))
-            .doing("let the device set its time by itself"),
-        None => refusal,
+            )
+        } else {
+            format!("it would fit in {steps} steps: the device's clock is fast")
+        };
+        return refusal
+            .why(why)
+            .doing("let the device set its time by itself, then try a new code");
+    }
+    if status(case, id) == Status::Pending {
+        return refusal.doing("ask for the next code of this very token");
+    }
+    let cap = case.site.policy.lockout.hard_cap;
+    let refusal = if state.is_some_and(|state| state.hard_locked(cap)) {
+        refusal
+    } else {
+        case.suggest(refusal, Action::TokenResync, &id.to_string())
     };
-    let refusal = case.suggest(refusal, Action::TokenResync, &id.to_string());
     case.suggest(refusal, Action::TokenDelete, &id.to_string())
 }
 

@@ -55,7 +55,7 @@ pub(super) fn add(
     case.record.profile_mut().tokens.push(token);
     case.record.auth.token_mut(id).next_factor = next_factor;
     if let Some(code) = &new.confirm {
-        prove(&mut case, id, code, "was not added")?;
+        prove(&mut case, id, code, "it was not added")?;
     }
     if new.trusted || new.confirm.is_some() {
         register(&mut case, id);
@@ -83,7 +83,7 @@ pub(super) fn confirm(mut case: Case<'_>, id: TokenId, code: &OtpCode) -> Result
     {
         return Err(not_pending(&case.record, id));
     }
-    prove(&mut case, id, code, "stays pending")?;
+    prove(&mut case, id, code, "it stays pending")?;
     register(&mut case, id);
     case.about(id);
     let message = format!(
@@ -136,8 +136,10 @@ pub(super) fn show(
     let event = case.event("enroll.sent").token(id);
     case.push(event.detail("channel", channel.to_owned()));
     case.about(id);
-    let line = case.line(Action::TokenConfirm, &id.to_string());
-    case.note("then", line);
+    if case.may(Action::TokenConfirm) {
+        let line = case.line(Action::TokenConfirm, &id.to_string());
+        case.note("then", line);
+    }
     let message = format!(
         "{id} of {}: QR code made for {channel}. {}",
         case.user,
