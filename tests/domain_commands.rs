@@ -525,6 +525,10 @@ fn passthrough_keeps_its_limits() {
         "a chain is renewed, not begun anew"
     );
 
+    let later = as_role(Role::Support, &alice(), &next).unwrap();
+    let refusal = as_role(Role::Support, put(&later), &enable(days(7), &[]));
+    assert_eq!(outcome(&refusal), "E_POLICY", "nor from its end");
+
     let refusal = refused(&alice(), &enable(days(1), &["bare", "admin-vpn"]));
     assert_eq!(refusal.code, Code::Policy);
     let refusal = refused(&alice(), &enable(days(1), &["vnp1"]));

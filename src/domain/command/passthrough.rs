@@ -30,7 +30,7 @@ pub(super) fn enable(
     let (from, until) = dates(&case, from, end)?;
     let chain = chain(&case, from, until);
     length(&case, until.since(from.max(case.now().latest())))?;
-    chain_length(&case, until.since(chain.first_from))?;
+    chain_length(&case, chain.last.since(chain.first_from))?;
     make_room(&mut case)?;
     let id = grant_id(case.site.next_seq);
     let grant = Grant {
@@ -342,26 +342,27 @@ fn chain_length(case: &Case<'_>, total: Duration) -> Result<(), Refusal> {
 /// The unbroken chain that a new grant would belong to.
 struct Chain {
     first_from: Timestamp,
+    last: Timestamp,
     renewals: u32,
 }
 
 fn chain(case: &Case<'_>, from: Timestamp, until: Timestamp) -> Chain {
     let mut chain = Chain {
         first_from: from,
+        last: until,
         renewals: 0,
     };
-    let mut last = until;
     let mut apart: Vec<&Grant> = case.record.profile.grants.iter().collect();
     // Each grant that touches the chain may make another one touch it.
     loop {
         let before = apart.len();
         apart.retain(|grant| {
             let (first_from, end) = (grant.first_from, end(grant));
-            let touches = end + CHAIN_GAP > chain.first_from && grant.from < last + CHAIN_GAP;
+            let touches = end + CHAIN_GAP > chain.first_from && grant.from < chain.last + CHAIN_GAP;
             if touches {
                 chain.first_from = chain.first_from.min(first_from);
                 chain.renewals = chain.renewals.max(grant.renewals);
-                last = last.max(end);
+                chain.last = chain.last.max(end);
             }
             !touches
         });
