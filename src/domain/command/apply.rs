@@ -2,11 +2,12 @@
 
 use super::case::Case;
 use super::{
-    Applied, Asked, Command, Prepared, Site, TokenRef, enrol, hardware, lock, passthrough, permit,
-    pin, recovery, resolve, state, token, user, words,
+    Applied, Asked, Command, Prepared, Site, TokenRef, code, enrol, hardware, lock, passthrough,
+    permit, pin, recovery, resolve, state, token, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
+use crate::token::TokenId;
 
 /// Carries `command` out on the newest record of the user it is about: the one it names, or the
 /// owner of the token or serial it names.
@@ -43,45 +44,15 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::CountersClear { .. } => Ok(lock::clear_counters(case)),
 
         Command::TokenAdd(new) => enrol::add(case, new, prepared),
-        Command::TokenConfirm { token, code } => {
+        Command::TokenConfirm { token, .. }
+        | Command::TokenTest { token, .. }
+        | Command::TokenResync { token, .. }
+        | Command::TokenUnlock { token }
+        | Command::TokenDisable { token, .. }
+        | Command::TokenEnable { token }
+        | Command::TokenDelete { token, .. } => {
             let id = resolve(&case.record, token)?;
-            enrol::confirm(case, id, code)
-        }
-        Command::TokenTest {
-            token,
-            code,
-            anyway,
-        } => {
-            let id = resolve(&case.record, token)?;
-            token::test(case, id, code, *anyway)
-        }
-        Command::TokenResync {
-            token,
-            first,
-            second,
-        } => {
-            let id = resolve(&case.record, token)?;
-            token::resync(case, id, [first, second])
-        }
-        Command::TokenUnlock { token } => {
-            let id = resolve(&case.record, token)?;
-            token::unlock(case, id)
-        }
-        Command::TokenDisable {
-            token,
-            until,
-            force,
-        } => {
-            let id = resolve(&case.record, token)?;
-            token::disable(case, id, *until, *force)
-        }
-        Command::TokenEnable { token } => {
-            let id = resolve(&case.record, token)?;
-            token::enable(case, id)
-        }
-        Command::TokenDelete { token, force } => {
-            let id = resolve(&case.record, token)?;
-            token::delete(case, id, *force)
+            on_token(command, case, id)
         }
         Command::HwUnassign { serial, force } => hardware::unassign(case, serial, *force, prepared),
         Command::EnrollQr { token, channel, .. } => {
@@ -106,6 +77,20 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         } => passthrough::enable(case, *from, *end, gateways),
         Command::PassthroughRenew { .. } => passthrough::renew(case),
         Command::PassthroughDisable { .. } => Ok(passthrough::disable(case)),
+    }
+}
+
+/// The commands about one token that exists.
+fn on_token(command: &Command, case: Case<'_>, id: TokenId) -> Result<Applied, Refusal> {
+    match command {
+        Command::TokenConfirm { code, .. } => enrol::confirm(case, id, code),
+        Command::TokenTest { code, anyway, .. } => code::test(case, id, code, *anyway),
+        Command::TokenResync { first, second, .. } => code::resync(case, id, [first, second]),
+        Command::TokenUnlock { .. } => token::unlock(case, id),
+        Command::TokenDisable { until, force, .. } => token::disable(case, id, *until, *force),
+        Command::TokenEnable { .. } => token::enable(case, id),
+        Command::TokenDelete { force, .. } => token::delete(case, id, *force),
+        _ => Err(case.stale()),
     }
 }
 

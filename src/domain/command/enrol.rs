@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::code::{open, use_up, windows, wrong_code};
 use super::resolve::not_pending;
-use super::token::{open, use_up, windows, wrong_code};
 use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
@@ -55,7 +55,7 @@ pub(super) fn add(
     case.record.profile_mut().tokens.push(token);
     case.record.auth.token_mut(id).next_factor = next_factor;
     if let Some(code) = &new.confirm {
-        prove(&mut case, id, code, "was not added")?;
+        prove(&mut case, id, code, "it was not added")?;
     }
     if new.trusted || new.confirm.is_some() {
         register(&mut case, id);
@@ -83,7 +83,7 @@ pub(super) fn confirm(mut case: Case<'_>, id: TokenId, code: &OtpCode) -> Result
     {
         return Err(not_pending(&case.record, id));
     }
-    prove(&mut case, id, code, "stays pending")?;
+    prove(&mut case, id, code, "it stays pending")?;
     register(&mut case, id);
     case.about(id);
     let message = format!(
@@ -105,7 +105,13 @@ pub(super) fn show(
         let what = format!("a QR code cannot go to `{}`", channel.escape_default());
         return Err(Refusal::new(Code::Arg, what).why(format!("known: {}", CHANNELS.join(", "))));
     }
-    let id = pending(&case.record, named)?;
+    let id = pending(&case.record, named).map_err(|refusal| {
+        let arguments = format!("{} --type totp", case.typed);
+        match (refusal.code, named) {
+            (Code::NoToken, None) => case.suggest(refusal, Action::TokenAdd, &arguments),
+            _ => refusal,
+        }
+    })?;
     let Some(token) = case.record.token(id) else {
         return Err(case.stale());
     };
@@ -130,8 +136,10 @@ pub(super) fn show(
     let event = case.event("enroll.sent").token(id);
     case.push(event.detail("channel", channel.to_owned()));
     case.about(id);
-    let line = case.line(Action::TokenConfirm, &id.to_string());
-    case.note("then", line);
+    if case.may(Action::TokenConfirm) {
+        let line = case.line(Action::TokenConfirm, &id.to_string());
+        case.note("then", line);
+    }
     let message = format!(
         "{id} of {}: QR code made for {channel}. {}",
         case.user,
@@ -210,7 +218,7 @@ fn hardware<'p>(
     let owner = prepared
         .serial_owner
         .as_deref()
-        .or(mine.then_some(&*case.user));
+        .or_else(|| mine.then_some(&*case.user));
     if let Some(owner) = owner {
         let what = format!("serial {serial} is in use; nothing changed");
         let refusal = Refusal::new(Code::Exists, what).why(format!("it is a token of {owner}"));
@@ -314,6 +322,14 @@ fn register(case: &mut Case<'_>, id: TokenId) {
     let event = case.event("token.registered").token(id);
     case.push(event.detail("by", case.by()));
     case.enrolled();
+    let state = case.state();
+    if matches!(
+        state,
+        UserState::Update | UserState::Renew | UserState::Reset | UserState::ResetAll
+    ) {
+        let line = case.line(Action::UserSetState, &format!("{} steady", case.typed));
+        case.note("state", format!("stays {}: {line}", state.title()));
+    }
 }
 
 fn uri(case: &Case<'_>, otp: Otp, seed: &SecretBytes, next_counter: u64) -> Reveal {
@@ -344,12 +360,12 @@ fn notes(case: &mut Case<'_>, id: TokenId) {
             "this type is not in the person's set: its codes do not count",
         );
     }
-    match case.state() {
-        state @ (UserState::Deactivated | UserState::Revoke) => {
-            let text = format!("{} has not changed: no token signs in", state.title());
-            case.note("state", text);
-        }
-        _ => {}
+    let state = case.state();
+    if matches!(state, UserState::Deactivated | UserState::Revoke) {
+        case.note(
+            "state",
+            format!("stays {}: no token signs in", state.title()),
+        );
     }
     if case.record.auth.lock.is_some() {
         case.note(

@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use super::case::Case;
+use super::scope::scope;
 use super::{Applied, PassthroughEnd, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::passthrough::{CHAIN_GAP, Grant, Revoked, current};
-use crate::domain::policy::{FirstFactorBy, GatewayPolicy};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserState;
 use crate::time::Timestamp;
@@ -29,8 +29,8 @@ pub(super) fn enable(
     let lines = scope(&case, gateways)?;
     let (from, until) = dates(&case, from, end)?;
     let chain = chain(&case, from, until);
-    length(&case, until.since(from))?;
-    chain_length(&case, until.since(chain.first_from))?;
+    length(&case, until.since(from.max(case.now().latest())))?;
+    chain_length(&case, chain.last.since(chain.first_from))?;
     make_room(&mut case)?;
     let id = grant_id(case.site.next_seq);
     let grant = Grant {
@@ -93,7 +93,7 @@ pub(super) fn renew(mut case: Case<'_>) -> Result<Applied, Refusal> {
     } else {
         grant_id(case.site.next_seq)
     };
-    let from = if live { old.from } else { case.wall() };
+    let from = if live { old.from } else { now.earliest() };
     let (before, reason) = (old.until, case.asked.reason.unwrap_or_default().to_owned());
     let renewed = Grant {
         id,
@@ -244,85 +244,13 @@ fn possible(case: &Case<'_>) -> Result<(), Refusal> {
     })
 }
 
-/// Where it will work and where not, and why; refused if that is nowhere.
-fn scope(case: &Case<'_>, named: &[String]) -> Result<Vec<(&'static str, String)>, Refusal> {
-    let known = case.site.gateways;
-    for name in named {
-        if !known.iter().any(|gateway| *gateway.name == **name) {
-            return Err(no_gateway(case, name));
-        }
-    }
-    let wanted = |gateway: &&GatewayPolicy| {
-        named.is_empty() || named.iter().any(|name| **name == *gateway.name)
-    };
-    let mut lines = Vec::new();
-    let mut refused = Vec::new();
-    for gateway in known.iter().map(|gateway| &**gateway).filter(wanted) {
-        let name = &gateway.name;
-        match works(case, gateway) {
-            Ok(how) => lines.push(("at", format!("{name}: {how}"))),
-            Err(why) => refused.push(format!("{name}: {why}")),
-        }
-    }
-    if lines.is_empty() {
-        let why = if refused.is_empty() {
-            "no gateway is configured".to_owned()
-        } else {
-            refused.join("; ")
-        };
-        let what = format!("{} gets no passthrough: it would work nowhere", case.user);
-        return Err(Refusal::new(Code::Policy, what)
-            .why(why)
-            .try_next("mfactl gateway list"));
-    }
-    lines.extend(refused.into_iter().map(|line| ("not", line)));
-    Ok(lines)
-}
-
-/// How the first factor is checked at a gateway that allows passthrough.
-fn works(case: &Case<'_>, gateway: &GatewayPolicy) -> Result<&'static str, &'static str> {
-    if !gateway.allow_passthrough {
-        return Err("allow_passthrough = false");
-    }
-    let profile = &case.record.profile;
-    match gateway.first_factor {
-        FirstFactorBy::None => Err("first_factor = none: the code is the only check (9.2)"),
-        FirstFactorBy::Gateway => Ok("password still checked by the gateway"),
-        FirstFactorBy::Pin if profile.pin.is_none() => {
-            Ok("first factor is the PIN, and none is set: no sign-in there")
-        }
-        FirstFactorBy::Pin => Ok("first factor is the PIN"),
-        FirstFactorBy::Local if profile.password.is_none() => {
-            Ok("first factor is the local password, and none is set: no sign-in there")
-        }
-        FirstFactorBy::Local => Ok("first factor is the local password"),
-    }
-}
-
-fn no_gateway(case: &Case<'_>, name: &str) -> Refusal {
-    let known = || case.site.gateways.iter().map(|gateway| &*gateway.name);
-    let what = format!("there is no gateway `{}`", name.escape_default());
-    let mut refusal = Refusal::new(Code::Arg, what);
-    let close = words::close(name, known());
-    if !close.is_empty() {
-        refusal = refusal.why(format!("did you mean {}?", close.join(" or ")));
-    }
-    for name in close {
-        let arguments = format!("{} --gateway {}", case.typed, words::shell(name));
-        refusal = case.suggest(refusal, Action::PassthroughEnable, &arguments);
-    }
-    if refusal.tries.is_empty() {
-        refusal = refusal.try_next("mfactl gateway list");
-    }
-    refusal
-}
-
 fn dates(
     case: &Case<'_>,
     from: Option<Timestamp>,
     end: PassthroughEnd,
 ) -> Result<(Timestamp, Timestamp), Refusal> {
-    let now = case.wall();
+    // A right begins when both clocks say so, and this one begins with the next packet.
+    let now = case.now().earliest();
     let start = from.unwrap_or(now);
     let bad = |what: String| Err(Refusal::new(Code::Arg, what));
     if start < now {
@@ -378,62 +306,63 @@ fn length(case: &Case<'_>, wanted: Duration) -> Result<(), Refusal> {
     Err(case.suggest(refusal, Action::PassthroughEnable, &arguments))
 }
 
-/// 9.6: the unbroken chain as a whole, a gap's length of grace for a grant that was corrected.
+/// 9.6: the unbroken chain as a whole, with the gaps of less than a day that do not break it.
 fn chain_length(case: &Case<'_>, total: Duration) -> Result<(), Refusal> {
     let rules = &case.site.policy.passthrough;
-    let four_weeks = rules
-        .max_duration
-        .saturating_mul(rules.max_renewals.saturating_add(1));
-    let (limit, need) = match case.role() {
+    let default = rules.duration.min(rules.max_duration);
+    let (longest, grants, next) = match case.role() {
         Role::Admin => return Ok(()),
-        Role::Operator => (four_weeks, Role::Admin),
-        Role::Support | Role::Viewer => (rules.duration.min(rules.max_duration), Role::Operator),
+        Role::Operator => (
+            rules.max_duration,
+            rules.max_renewals.saturating_add(1),
+            "admin",
+        ),
+        Role::Support | Role::Viewer => (default, 1, "operator"),
     };
-    if total <= limit.saturating_add(CHAIN_GAP) {
+    let limit = longest.saturating_add(CHAIN_GAP).saturating_mul(grants);
+    if total <= limit {
         return Ok(());
     }
-    let need = if total > four_weeks.saturating_add(CHAIN_GAP) {
-        Role::Admin
-    } else {
-        need
-    };
+    let (total, granted) = (
+        words::span(total),
+        words::span(longest.saturating_mul(grants)),
+    );
     let what = format!(
-        "{} has been without a code for too long; nothing changed",
+        "{} would need no code for too long; nothing changed",
         case.user
     );
     let refusal = Refusal::new(Code::Policy, what)
         .why(format!(
-            "it would be {} without a day between, your role grants {} (9.6)",
-            words::span(total),
-            words::span(limit)
+            "{total} without a day between; your role grants {granted} (9.6)"
         ))
-        .need(need.name());
-    Err(case.suggest(refusal, Action::PassthroughRenew, &case.typed))
+        .need(next);
+    Err(refusal)
 }
 
 /// The unbroken chain that a new grant would belong to.
 struct Chain {
     first_from: Timestamp,
+    last: Timestamp,
     renewals: u32,
 }
 
 fn chain(case: &Case<'_>, from: Timestamp, until: Timestamp) -> Chain {
     let mut chain = Chain {
         first_from: from,
+        last: until,
         renewals: 0,
     };
-    let mut last = until;
     let mut apart: Vec<&Grant> = case.record.profile.grants.iter().collect();
     // Each grant that touches the chain may make another one touch it.
     loop {
         let before = apart.len();
         apart.retain(|grant| {
             let (first_from, end) = (grant.first_from, end(grant));
-            let touches = end + CHAIN_GAP > chain.first_from && grant.from < last + CHAIN_GAP;
+            let touches = end + CHAIN_GAP > chain.first_from && grant.from < chain.last + CHAIN_GAP;
             if touches {
                 chain.first_from = chain.first_from.min(first_from);
                 chain.renewals = chain.renewals.max(grant.renewals);
-                last = last.max(end);
+                chain.last = chain.last.max(end);
             }
             !touches
         });
@@ -482,7 +411,7 @@ fn make_room(case: &mut Case<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The number of the audit record that tells of it: unique, and both are found by it.
+/// Unique, since every grant leaves an audit record of its own.
 fn grant_id(next_seq: u64) -> u32 {
     u32::try_from(next_seq & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }

@@ -67,7 +67,12 @@ pub(super) fn reset(
     }
     if matches!(case.state(), UserState::Reset | UserState::ResetAll) {
         let line = case.line(Action::UserSetState, &format!("{} steady", case.typed));
-        case.note("state", format!("stays {}: {line}", case.state().title()));
+        let next = if case.may(Action::UserSetState) {
+            line
+        } else {
+            "an operator sets Steady State".to_owned()
+        };
+        case.note("state", format!("stays {}: {next}", case.state().title()));
     }
     note_lock(&mut case);
     let message = format!("{}: PIN saved. {}", case.user, case.current());

@@ -5,7 +5,7 @@ use super::token::remove;
 use super::{Applied, Prepared};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::token_record::{Base, Token, TokenKind};
+use crate::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
 use crate::domain::user::UserState;
 use crate::token::TokenId;
 
@@ -32,28 +32,7 @@ pub(super) fn issue(mut case: Case<'_>, prepared: Prepared) -> Result<Applied, R
     for set in &old {
         remove(&mut case, *set, "token.deleted");
     }
-    let at = case.wall();
-    let set = Token {
-        id,
-        kind: TokenKind::Recovery,
-        base: Base::Registered,
-        otp: None,
-        seed: None,
-        recovery: prepared.recovery,
-        description: String::new(),
-        serial: None,
-        weak: false,
-        created: at,
-        created_by: case.by(),
-        registered_at: Some(at),
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
-        expires: None,
-        last_tested: None,
-        updated: at,
-        extra: serde_json::Map::new(),
-    };
+    let set = set(&case, id, prepared.recovery);
     case.record.profile_mut().tokens.push(set);
     let event = case.event("recovery.issued").token(id);
     case.push(event.detail("count", count));
@@ -117,4 +96,29 @@ fn sets(case: &Case<'_>) -> Vec<TokenId> {
     let recovery = |token: &&Token| token.kind == TokenKind::Recovery;
     let tokens = case.record.profile.tokens.iter().filter(recovery);
     tokens.map(|token| token.id).collect()
+}
+
+fn set(case: &Case<'_>, id: TokenId, codes: Vec<RecoveryHash>) -> Token {
+    let at = case.wall();
+    Token {
+        id,
+        kind: TokenKind::Recovery,
+        base: Base::Registered,
+        otp: None,
+        seed: None,
+        recovery: codes,
+        description: String::new(),
+        serial: None,
+        weak: false,
+        created: at,
+        created_by: case.by(),
+        registered_at: Some(at),
+        disabled_from: None,
+        disabled_until: None,
+        obsolete_reason: None,
+        expires: None,
+        last_tested: None,
+        updated: at,
+        extra: serde_json::Map::new(),
+    }
 }

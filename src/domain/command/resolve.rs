@@ -35,13 +35,8 @@ pub fn pending(record: &UserRecord, named: Option<&TokenRef>) -> Result<TokenId,
     let waiting = |token: &&Token| token.base == Base::Pending && token.seed.is_some();
     let found: Vec<&Token> = record.profile.tokens.iter().filter(waiting).collect();
     only(&found, record, || {
-        let user = record.name();
-        let command = format!("mfactl token add {} --type totp", words::shell(user));
-        Refusal::new(
-            Code::NoToken,
-            format!("no token of {user} waits for its proof"),
-        )
-        .try_next(command)
+        let what = format!("no token of {} waits for its proof", record.name());
+        Refusal::new(Code::NoToken, what)
     })
 }
 
