@@ -133,11 +133,7 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
     {
         return Admission::Refused(Reason::Locked);
     }
-    match record.profile.state {
-        // These demand a dialogue, which this gateway cannot lead (E9): an operator does the step.
-        UserState::Reset | UserState::ResetAll => Admission::Refused(Reason::Policy),
-        _ => Admission::Open,
-    }
+    Admission::Open
 }
 
 /// Looks what the passcode is: D7, D8, D10.
@@ -148,6 +144,14 @@ pub fn verify(
     unseal: &dyn Unseal,
     now: Now,
 ) -> Finding {
+    let granted = grant(record, &attempt.gateway, now);
+    if granted.is_none() && demands_dialogue(record.profile.state) {
+        return Finding {
+            revision: record.auth.revision,
+            code: CodeMatch::NoToken(Reason::Policy),
+            ask: Ask::Nothing,
+        };
+    }
     let candidates = candidates(record, &attempt.gateway, policy, now);
     let (code, head) = match_code(record, attempt, policy, &candidates, unseal, now);
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
@@ -160,7 +164,7 @@ pub fn verify(
     if fits || graced {
         return finding(code, ask(record, attempt, policy, Some(head), now));
     }
-    if let Some(grant) = grant(record, &attempt.gateway, now) {
+    if let Some(grant) = granted {
         let whole = Some(0..attempt.passcode().len());
         let code = CodeMatch::Passthrough { grant };
         return finding(code, ask(record, attempt, policy, whole, now));
@@ -169,6 +173,13 @@ pub fn verify(
         return without_token(record, attempt, policy, now);
     }
     finding(code, Ask::Nothing)
+}
+
+/// Whether the state asks for a dialogue, which this gateway cannot lead (D9, E9): an operator does
+/// the step. A passthrough comes before it and leaves it pending (D8).
+#[must_use]
+pub const fn demands_dialogue(state: UserState) -> bool {
+    matches!(state, UserState::Reset | UserState::ResetAll)
 }
 
 /// The tokens whose codes count for `record` at `gateway` now (D10), recovery codes not among them.
