@@ -52,7 +52,7 @@ pub fn count(
         Kind::Code { only: Some(token) } => count_token(record, token, policy, now, events),
         Kind::Code { only: None } => {
             record.auth.total = record.auth.total.saturating_add(1);
-            if record.auth.total == policy.lockout.hard_cap {
+            if record.auth.total >= policy.lockout.hard_cap {
                 let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, now)
                     .iter()
                     .map(|t| t.id)
