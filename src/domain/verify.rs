@@ -14,7 +14,7 @@ use super::attempt::{Attempt, Proof, Split, split, split_recovery};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::sealed::{Field, Unseal};
-use super::token_record::{Base, Status, Token, TokenKind, TokenState, effective};
+use super::token_record::{Accepted, Base, Status, Token, TokenKind, TokenState, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
 use crate::time::Now;
@@ -341,15 +341,21 @@ fn match_token(
     if !otp.code_at(seed.expose(), accepted.factor).equals(code) {
         return wrong;
     }
-    let gateway = &attempt.gateway;
-    let grace = !gateway.same_code_grace.is_zero()
-        && !accepted.grace_used
-        && accepted.gateway == gateway.name
-        && now.latest() < accepted.at + gateway.same_code_grace;
+    let grace = graced(accepted, &attempt.gateway, now);
     CodeMatch::Replay {
         token: token.id,
         grace,
     }
+}
+
+/// Whether the last accepted code may be accepted once more (D18). A clock that was ahead when it
+/// was accepted does not prolong this.
+pub(super) fn graced(accepted: &Accepted, gateway: &GatewayPolicy, now: Now) -> bool {
+    !gateway.same_code_grace.is_zero()
+        && !accepted.grace_used
+        && accepted.gateway == gateway.name
+        && now.wall >= accepted.at
+        && now.latest() < accepted.at + gateway.same_code_grace
 }
 
 /// Looks a recovery code up in one set; a used one is found nowhere.
