@@ -207,7 +207,8 @@ impl<'a> Case<'a> {
             factor,
             at: wall,
             gateway,
-            grace_used: false,
+            // Until the attempt is accepted: a code that was only used up grants no repetition (D18).
+            grace_used: true,
         });
         self.changed = true;
         self
@@ -232,12 +233,8 @@ impl<'a> Case<'a> {
         match first {
             Ok(()) => self.accept(how, &evidence.finding.ask),
             // A blocked PIN is not looked at, so nothing is counted either.
-            Err(Reason::PinBlocked) => self.refuse_changed(Reason::PinBlocked),
+            Err(Reason::PinBlocked) => self.refuse(Reason::PinBlocked),
             Err(reason) => {
-                let mut case = self;
-                if matches!(how, How::Token(_) | How::Recovery(_)) {
-                    case.unaccept(how);
-                }
                 let kind = if reason == Reason::BadPin {
                     Kind::Pin
                 } else {
@@ -245,16 +242,8 @@ impl<'a> Case<'a> {
                 };
                 // With a code that was right and is spent, the same passcode is never a mere retry.
                 let repeated = evidence.repeated && how.token().is_none();
-                case.fail(reason, kind, repeated)
+                self.fail(reason, kind, repeated)
             }
-        }
-    }
-
-    /// A code that was used up without an Accept grants no repetition (D18).
-    fn unaccept(&mut self, how: How) {
-        let Some(id) = how.token() else { return };
-        if let Some(accepted) = self.record.auth.token_mut(id).accepted.as_mut() {
-            accepted.grace_used = true;
         }
     }
 
@@ -276,6 +265,9 @@ impl<'a> Case<'a> {
             let state = self.record.auth.token_mut(id);
             state.soft = 0;
             state.total = 0;
+            if let (How::Token(_), Some(accepted)) = (how, state.accepted.as_mut()) {
+                accepted.grace_used = false;
+            }
             let first_use = state.activated_at.is_none();
             state.activated_at.get_or_insert(at);
             state.last_used = Some(Used {
@@ -287,7 +279,7 @@ impl<'a> Case<'a> {
         }
         if let How::Passthrough(grant) = how {
             let state = self.record.auth.grant_mut(grant);
-            state.uses += 1;
+            state.uses = state.uses.saturating_add(1);
             state.last_use = Some(at);
         }
         self.record.auth.last_login = Some(LastLogin {
@@ -431,18 +423,12 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// Refused without a look at the passcode.
+    /// Refused and not counted; a code that was used up stays so.
     fn refuse(mut self, reason: Reason) -> Judgement {
         let event = self.about(rejected(self.attempt, reason));
         self.events.push(event);
         let message = reject_message(self.attempt, reason);
         self.close(Verdict::Reject { reason, message }, false)
-    }
-
-    /// Refused, and the used-up code stays used up.
-    fn refuse_changed(mut self, reason: Reason) -> Judgement {
-        self.changed = true;
-        self.refuse(reason)
     }
 
     /// A wrong passcode: counted, unless it is the same wrong one again (D17).
