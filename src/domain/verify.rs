@@ -164,7 +164,11 @@ pub fn verify(
     if fits || graced {
         return finding(code, ask(record, attempt, policy, Some(head), now));
     }
-    if let Some(grant) = granted {
+    // 8.2.7: what ends in the last accepted code is a double click, not a PIN of that length.
+    let clicked_twice = matches!(code, CodeMatch::Replay { .. })
+        && !head.is_empty()
+        && attempt.gateway.first_factor != FirstFactorBy::Gateway;
+    if let Some(grant) = granted.filter(|_| !clicked_twice) {
         let whole = Some(0..attempt.passcode().len());
         let code = CodeMatch::Passthrough { grant };
         return finding(code, ask(record, attempt, policy, whole, now));
