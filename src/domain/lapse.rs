@@ -15,7 +15,7 @@ use crate::time::Now;
 #[must_use]
 pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) -> bool {
     let before = events.len();
-    unlock(record, policy, now, events);
+    unlock(record, now, events);
     unblock_pin(record, policy, now, events);
     unlock_tokens(record, policy, now, events);
     end_grants(record, now, events);
@@ -23,7 +23,7 @@ pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut V
     events.len() > before || forgotten
 }
 
-fn unlock(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+fn unlock(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
     let over = |until| now.earliest() >= until;
     let Some(lock) = record
         .auth
