@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
+use super::confirm;
 use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
 use super::passthrough;
-use super::policy::Policy;
+use super::policy::{GatewayPolicy, Policy};
 use super::token_record::{Accepted, Used};
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
@@ -68,16 +69,10 @@ pub fn judge(
     if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
         return case.refuse(reason);
     }
-    let code = evidence.finding.code;
-    let first = match (&evidence.finding.ask, evidence.first) {
-        (Ask::Nothing, _) | (_, FirstFactor::Right) => Ok(()),
-        (Ask::Blocked, _) => Err(Reason::PinBlocked),
-        (Ask::Missing, _) if attempt.gateway.first_factor == super::policy::FirstFactorBy::Pin => {
-            Err(Reason::NoPin)
-        }
-        (Ask::Missing | Ask::Password(_), _) => Err(Reason::BadPassword),
-        (Ask::Pin(_), _) => Err(Reason::BadPin),
-    };
+    let finding = &evidence.finding;
+    let code = confirm::code(finding.code, &case.record, &attempt.gateway, policy, now);
+    let asked = (&finding.ask, evidence.first);
+    let first = confirm::first_factor(&case.record, &attempt.gateway, policy, now, asked);
     match (code, first) {
         (CodeMatch::Fits { token, factor }, first) => {
             case.consume(token, factor)
@@ -114,7 +109,7 @@ pub fn judge(
 pub fn judge_stranger(attempt: &Attempt, now: Now) -> Judgement {
     let (verdict, event) = match admit(None, attempt, now) {
         Admission::Refused(reason) => {
-            let message = reject_message(attempt, reason);
+            let message = reject_message(&attempt.gateway, reason);
             (
                 Verdict::Reject { reason, message },
                 rejected(attempt, reason),
@@ -149,8 +144,8 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
 }
 
 /// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
-fn reject_message(attempt: &Attempt, reason: Reason) -> Message {
-    if !attempt.gateway.helpful {
+pub(super) fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
+    if !gateway.helpful {
         return Message::Denied;
     }
     match reason {
@@ -413,7 +408,7 @@ impl<'a> Case<'a> {
             .about(rejected(self.attempt, Reason::Replay))
             .token(token);
         self.events.push(event);
-        let message = reject_message(self.attempt, Reason::Replay);
+        let message = reject_message(&self.attempt.gateway, Reason::Replay);
         self.close(
             Verdict::Reject {
                 reason: Reason::Replay,
@@ -427,7 +422,7 @@ impl<'a> Case<'a> {
     fn refuse(mut self, reason: Reason) -> Judgement {
         let event = self.about(rejected(self.attempt, reason));
         self.events.push(event);
-        let message = reject_message(self.attempt, reason);
+        let message = reject_message(&self.attempt.gateway, reason);
         self.close(Verdict::Reject { reason, message }, false)
     }
 
@@ -454,7 +449,7 @@ impl<'a> Case<'a> {
             );
             self.changed = true;
         }
-        let message = reject_message(self.attempt, reason);
+        let message = reject_message(&self.attempt.gateway, reason);
         self.close(Verdict::Reject { reason, message }, !repeated)
     }
 

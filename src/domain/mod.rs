@@ -28,6 +28,7 @@
 pub mod action;
 pub mod attempt;
 pub mod command;
+mod confirm;
 pub mod event;
 pub mod failure;
 pub mod judge;

@@ -218,7 +218,7 @@ pub fn candidates<'a>(
 }
 
 /// The recovery sets whose codes count for `record` at `gateway` now.
-fn recovery_sets<'a>(
+pub(super) fn recovery_sets<'a>(
     record: &'a UserRecord,
     gateway: &GatewayPolicy,
     policy: &Policy,
@@ -398,28 +398,27 @@ fn wrong_recovery(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: 
 }
 
 /// The grant that counts at this gateway now (D8); never where nobody checks the first factor.
-fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
+pub(super) fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
     if !gateway.allow_passthrough || gateway.first_factor == FirstFactorBy::None {
         return None;
     }
     passthrough::current(record, Some(&gateway.name), now).map(|grant| grant.id)
 }
 
+/// Whether the gateway lets a person in who never had a token: a disabled or lost one must not open
+/// the door.
+pub(super) fn unenrolled(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
+    let tokens = &record.profile.tokens;
+    gateway.unenrolled == Otherwise::Passthrough
+        && gateway.first_factor != FirstFactorBy::None
+        && record.profile.state == UserState::New
+        && tokens.iter().all(|token| token.base == Base::Pending)
+}
+
 /// What a person without a usable token gets.
 fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> Finding {
     let revision = record.auth.revision;
-    // Only who never had a token: a disabled or lost one must not open the door.
-    let never = record.profile.state == UserState::New
-        && record
-            .profile
-            .tokens
-            .iter()
-            .all(|token| token.base == Base::Pending);
-    let gateway = &attempt.gateway;
-    if never
-        && gateway.unenrolled == Otherwise::Passthrough
-        && gateway.first_factor != FirstFactorBy::None
-    {
+    if unenrolled(record, &attempt.gateway) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, now);
         return Finding {
