@@ -382,24 +382,24 @@ proptest! {
 }
 
 fn found() -> impl Strategy<Value = CodeMatch> {
-    let which = || prop::sample::select(vec![id(A), id(B), id(R)]);
+    let which = || prop::sample::select(vec![id(A), id(A), id(A), id(R), id(B)]);
     prop_oneof![
-        (which(), 0..200_u64).prop_map(|(token, factor)| CodeMatch::Fits { token, factor }),
-        (which(), any::<bool>()).prop_map(|(token, grace)| CodeMatch::Replay { token, grace }),
-        (which(), 0..4_u32).prop_map(|(token, index)| CodeMatch::Recovery { token, index }),
-        (0..3_u32).prop_map(|grant| CodeMatch::Passthrough { grant }),
-        Just(CodeMatch::Unenrolled),
-        Just(CodeMatch::NoCode),
-        Just(CodeMatch::Wrong { only: None }),
+        5 => (which(), 90..110_u64).prop_map(|(token, factor)| CodeMatch::Fits { token, factor }),
+        1 => (which(), any::<bool>()).prop_map(|(token, grace)| CodeMatch::Replay { token, grace }),
+        3 => (which(), 0..4_u32).prop_map(|(token, index)| CodeMatch::Recovery { token, index }),
+        1 => (0..3_u32).prop_map(|grant| CodeMatch::Passthrough { grant }),
+        1 => Just(CodeMatch::Unenrolled),
+        1 => Just(CodeMatch::NoCode),
+        1 => Just(CodeMatch::Wrong { only: None }),
     ]
 }
 
 fn asked() -> impl Strategy<Value = Ask> {
     prop_oneof![
-        Just(Ask::Nothing),
-        Just(Ask::Pin(0..6)),
-        Just(Ask::Password(0..6)),
-        Just(Ask::Missing),
-        Just(Ask::Blocked),
+        3 => Just(Ask::Nothing),
+        3 => Just(Ask::Pin(0..6)),
+        3 => Just(Ask::Password(0..6)),
+        1 => Just(Ask::Missing),
+        1 => Just(Ask::Blocked),
     ]
 }

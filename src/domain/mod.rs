@@ -30,6 +30,7 @@ pub mod attempt;
 pub mod command;
 mod confirm;
 pub mod event;
+pub mod explain;
 pub mod failure;
 pub mod judge;
 pub mod lapse;
