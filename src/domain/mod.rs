@@ -45,3 +45,4 @@ pub mod token_record;
 pub mod user;
 pub mod verdict;
 pub mod verify;
+pub mod why;
