@@ -423,3 +423,119 @@ fn offset_of(text: &str) -> i64 {
         _ => 0,
     }
 }
+
+fn world_at(first_factor: FirstFactorBy, form: PasscodeForm, given: &str) -> World {
+    let mut world = World::new(rules::gateway("vpn1", first_factor, form));
+    for word in given.split_whitespace() {
+        prepare(&mut world, word);
+    }
+    world
+}
+
+fn message(given: &str, typed: &str, helpful: bool) -> Option<&'static str> {
+    let mut world = world_at(FirstFactorBy::Gateway, PasscodeForm::Otp, given);
+    world.gateway.helpful = helpful;
+    world.gateway.show_accept_message = helpful;
+    let mut script = Script::default();
+    for step in typed.split(';').map(str::trim) {
+        script.step(&mut world, step);
+    }
+    let last = script.outcomes.last().unwrap();
+    last.message().map(mfad::domain::verdict::Message::id)
+}
+
+/// 3.2, the detail rule, and I9.
+#[test]
+fn only_a_helpful_gateway_says_why() {
+    for (given, typed, id) in [
+        ("lock=Failures", "code", "M02"),
+        ("lock=PinBlocked", "code", "M03"),
+        ("state=deactivated", "code", "M04"),
+        ("state=revoke", "code", "M05"),
+        ("expires=-1s", "code", "M06"),
+        ("state=new no-token", "code", "M07"),
+        ("state=reset", "code", "M07"),
+        ("", "code; code", "M08"),
+        ("", "wrong", "M01"),
+        ("", "chap", "M01"),
+        ("stranger", "code", "M01"),
+    ] {
+        let typed = if given.contains("no-token") {
+            "text:123456"
+        } else {
+            typed
+        };
+        assert_eq!(
+            message(given, typed, false),
+            Some("M01"),
+            "{given}, {typed}"
+        );
+        assert_eq!(message(given, typed, true), Some(id), "{given}, {typed}");
+    }
+    for (given, typed, id) in [
+        ("", "code", None),
+        ("expires=+31d", "code", None),
+        ("expires=+30d", "code", Some("M11")),
+        ("grant=-1h..+25h", "text:x", Some("M09")),
+        ("grant=-1h..+24h", "text:x", Some("M10")),
+    ] {
+        assert_eq!(message(given, typed, true), id, "{given}, {typed}");
+        assert_eq!(message(given, typed, false), None, "{given}, {typed}");
+    }
+}
+
+/// 2.3, 15: what the audit log is told beside the name of the event.
+#[test]
+fn events_tell_the_count_the_way_in_and_the_method() {
+    let told = |given: &str, typed: &[&str]| {
+        let mut world = world_at(FirstFactorBy::Gateway, PasscodeForm::Otp, given);
+        let mut script = Script::default();
+        typed.iter().for_each(|step| script.step(&mut world, step));
+        let events = &script.outcomes.last().unwrap().events;
+        let detail = |event: &mfad::domain::event::Event| {
+            let fields: Vec<String> = event
+                .detail
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            let reason = event.reason.as_deref().unwrap_or("-");
+            format!("{} {reason} {}", event.name, fields.join(" "))
+        };
+        events.iter().map(detail).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(
+        told("C3=4", &["wrong"]),
+        "auth.reject bad_code count=5 of=5; user.locked Failures count=5"
+    );
+    assert_eq!(
+        told("", &["wrong", "same"]),
+        "auth.reject bad_code repeated=true"
+    );
+    assert_eq!(
+        told("grant=-1h..+1h", &["text:x"]),
+        "auth.accept - how=\"passthrough\" grant=1"
+    );
+    assert_eq!(
+        told("", &["chap"]),
+        "auth.reject unsupported_auth method=\"CHAP\""
+    );
+    assert_eq!(
+        told("stranger", &["text:x"]),
+        "auth.reject unknown_user name=\"~0123\""
+    );
+}
+
+/// I11: Unlocked By survives, Locked Date and Lock Reason vanish.
+#[test]
+fn a_lock_that_ran_out_leaves_who_unlocked() {
+    let given = "lock=Failures lock-until=+1h";
+    let mut world = world_at(FirstFactorBy::Gateway, PasscodeForm::Otp, given);
+    world.wait(Duration::from_secs(3600));
+    let typed = code(world.record.as_ref().unwrap(), A, 0, world.now);
+    assert_eq!(world.type_in(typed.as_bytes()).text(), "ACCEPT token");
+    assert_eq!(world.auth().lock, None);
+    let unlocked = world.auth().unlocked.clone().unwrap();
+    assert_eq!((&*unlocked.by, unlocked.at), ("auto", world.now.wall));
+    let login = world.auth().last_login.clone().unwrap();
+    assert_eq!((&*login.gateway, login.token), ("vpn1", Some(id(A))));
+}

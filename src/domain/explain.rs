@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::attempt::{Attempt, Proof};
 use super::event::Source;
-use super::judge::reject_message;
+use super::judge::{reject_message, told_of};
 use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
 use super::token_record::{Token, effective};
 use super::user::{UserRecord, UserState};
@@ -229,7 +229,7 @@ fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
         _ => "user unlock",
     };
     let (since, reason, name) = (lock.since, reason.name(), record.name());
-    let see = would_see(gateway, Reason::Locked);
+    let see = would_see(gateway, told_of(lock));
     let text = format!(
         "locked {since}, {reason}, {end}\n{see}\nlifted by: mfactl {verb} {name} (support)"
     );

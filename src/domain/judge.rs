@@ -12,6 +12,7 @@ use super::confirm;
 use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
+use super::lockout::{Lock, LockReason};
 use super::passthrough;
 use super::policy::{GatewayPolicy, Policy};
 use super::token_record::{Accepted, Used};
@@ -140,6 +141,14 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
     match attempt.proof {
         super::attempt::Proof::Unsupported(method) => event.detail("method", method),
         _ => event,
+    }
+}
+
+/// Which message a lock has: M03 instead of M02 if it came of the PIN (4.2).
+pub(super) fn told_of(lock: &Lock) -> Reason {
+    match lock.reason {
+        LockReason::PinBlocked => Reason::PinBlocked,
+        LockReason::Failures | LockReason::Operator => Reason::Locked,
     }
 }
 
@@ -422,7 +431,11 @@ impl<'a> Case<'a> {
     fn refuse(mut self, reason: Reason) -> Judgement {
         let event = self.about(rejected(self.attempt, reason));
         self.events.push(event);
-        let message = reject_message(&self.attempt.gateway, reason);
+        let shown = match &self.record.auth.lock {
+            Some(lock) if reason == Reason::Locked => told_of(lock),
+            _ => reason,
+        };
+        let message = reject_message(&self.attempt.gateway, shown);
         self.close(Verdict::Reject { reason, message }, false)
     }
 
