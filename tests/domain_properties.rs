@@ -4,7 +4,12 @@
 //! and which limits nobody may pass. Whatever is typed in whatever order, with clocks that jump, it
 //! must never be contradicted.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 #[path = "common/rules.rs"]
 mod rules;
@@ -65,9 +70,9 @@ fn steps() -> impl Strategy<Value = Step> {
     let which = prop_oneof![4 => Just(A), 1 => Just(B)];
     let right = prop::bool::weighted(0.8);
     prop_oneof![
-        10 => (which, -3..=12_i64, right.clone())
+        10 => (which, -3..=12_i64, right)
             .prop_map(|(which, offset, right)| Step::Code { which, offset, right }),
-        2 => (0..4_u8, right.clone()).prop_map(|(index, right)| Step::Recovery { index, right }),
+        2 => (0..4_u8, right).prop_map(|(index, right)| Step::Recovery { index, right }),
         2 => right.prop_map(|right| Step::Alone { right }),
         2 => vec(any::<u8>(), 0..40).prop_map(Step::Octets),
         1 => "[0-9,A-Z-]{0,24}".prop_map(|text| Step::Octets(text.into_bytes())),
@@ -123,7 +128,7 @@ impl Model {
         let shut = [UserState::Deactivated, UserState::Revoke];
         assert!(!shut.contains(&before.profile.state), "I2");
         if let Some(lock) = &before.auth.lock {
-            let end = lock.auto_until.expect("I2: locked until unlocked");
+            let end = lock.auto_until.unwrap();
             assert!(world.now.wall >= end && world.now.steady >= end, "I2");
         }
         let hard = |id| {

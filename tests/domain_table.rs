@@ -4,7 +4,12 @@
 //! Each row is run from a fresh record through the real rules with real seeds. A row names every
 //! fact that its attempts have changed, so a counter that moves unasked fails it too.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 #[path = "common/rules.rs"]
 mod rules;
@@ -66,7 +71,10 @@ fn tail(line: &str) -> [String; 3] {
 
 /// `bad_code*5` is five of them.
 fn repeated(text: &str) -> Vec<String> {
-    let (what, times) = text.trim().split_once('*').unwrap_or((text.trim(), "1"));
+    let (what, times) = text
+        .trim()
+        .split_once('*')
+        .unwrap_or_else(|| (text.trim(), "1"));
     vec![what.to_owned(); times.parse().unwrap()]
 }
 
