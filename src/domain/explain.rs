@@ -290,7 +290,8 @@ fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Ste
         let see = would_see(gateway, Reason::Policy);
         let name = record.name();
         let text = format!(
-            "{title} needs a step by an operator\n{see}\nlifted by: mfactl user set-state {name} steady (operator)"
+            "{title} needs a step by an operator\n{see}\n\
+             lifted by: mfactl user set-state {name} steady (operator)"
         );
         return step("D9", Mark::Stop, text);
     }

@@ -6,6 +6,7 @@ use mfad::domain::command::{Command, Effect, NewToken, Reveal, SeedFor, TokenRef
 use mfad::domain::refusal::Code;
 use mfad::domain::token_record::{Base, HardwareToken, Status, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
+use mfad::secret::SecretBytes;
 use mfad::time::Now;
 use mfad::token::Otp;
 
@@ -120,6 +121,26 @@ fn a_new_token_waits_until_it_is_proven() {
     assert_eq!(record.profile.state, UserState::Steady);
     assert_eq!(record.auth.token(id(9)).unwrap().activated_at, None);
     assert_eq!(refused(&record, &confirm(1)).code, Code::State);
+}
+
+// test of RFC 4226 s4
+#[test]
+fn a_seed_that_is_too_short_is_taken_only_as_weak() {
+    let of = |octets: usize, weak| {
+        let mut run = run();
+        run.prepared.clear_seed = Some(SecretBytes::new(vec![7; octets]));
+        let new = Command::TokenAdd(Box::new(NewToken {
+            serial: Some("FT-2".to_owned()),
+            seed: Some(SecretBytes::new(vec![7; octets])),
+            weak,
+            ..new_token()
+        }));
+        run.of(Some(&alice()), &new)
+            .map(|applied| put(&applied).token(id(9)).unwrap().weak)
+    };
+    assert_eq!(of(15, false).unwrap_err().code, Code::Policy);
+    assert!(of(15, true).unwrap());
+    assert!(!of(16, false).unwrap());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Explanations against the table of a few people.
+
 use super::super::passthrough::Grant;
 use super::super::policy::{Otherwise, PasscodeForm};
 use super::super::token_record::{Base, TokenKind};

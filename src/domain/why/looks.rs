@@ -57,7 +57,8 @@ impl Looks {
             }
             Self::RanOut => "the dialogue ran out before it was answered",
             Self::OnlyGuesses => {
-                "wrong codes only, each another one: a clock that is off, another token, a wrong shared secret, or guesses"
+                "wrong codes only, each another one: a clock that is off, another token, \
+                 a wrong shared secret, or guesses"
             }
             Self::NotEnough => "not enough to tell",
             Self::NoPacket => "no packet from any gateway: the problem is before mfad",

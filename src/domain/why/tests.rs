@@ -1,3 +1,5 @@
+//! The fixed list of verdict lines, each brought about once.
+
 use super::super::explain::tests::{alice, vpn1};
 use super::super::token_record::Base;
 use super::*;
