@@ -212,15 +212,17 @@ impl Instance {
         for receiver in threads.receivers.drain(..) {
             let _ = receiver.join();
         }
+        // Calls under way are answered before what they need ends.
+        if let Some(control) = threads.control.take() {
+            let _ = control.join();
+        }
         if let Some(engine) = &self.engine {
             engine.stop();
         }
-        let others = [
-            threads.writer.take(),
-            threads.holder.take(),
-            threads.control.take(),
-        ];
-        for thread in others.into_iter().flatten() {
+        for thread in [threads.writer.take(), threads.holder.take()]
+            .into_iter()
+            .flatten()
+        {
             let _ = thread.join();
         }
         drop(threads.metrics.take());
