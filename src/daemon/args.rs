@@ -24,6 +24,15 @@ mfad --init    set it up: configuration, master key, empty store
 mfad --check   judge the configuration and say whether mfad would start
 man 8 mfad     everything else";
 
+const USAGE: &str = "\
+mfad [--config PATH] [--log-level LEVEL]
+       mfad --demo [--json] [--gateway ADDRESS [--kind KIND]] [--ascii] [--as-root]
+       mfad --demo-code
+       mfad --check [--strict] [--config PATH]
+       mfad --init [--key-stdin] [--config PATH]
+       mfad --restore PATH [--yes --expect USERS] [--config PATH]
+       mfad --try SERVER[:PORT] --user NAME";
+
 const EXAMPLES: &str = "\
 Examples:
   mfad --demo
@@ -113,7 +122,7 @@ pub enum GatewayKind {
 /// mfad asks for a second factor when people log in to a VPN: the gateway sends an Access-Request,
 /// mfad checks the one-time code and answers. Without a mode it runs as the daemon.
 #[derive(Debug, Parser)]
-#[command(name = "mfad", version, styles = Styles::plain(), after_long_help = EXAMPLES)]
+#[command(name = "mfad", version, styles = Styles::plain(), after_long_help = EXAMPLES, override_usage = USAGE)]
 #[command(group = ArgGroup::new("mode")
     .args(["demo", "demo_code", "check", "init", "restore", "attempt"]))]
 struct Arguments {

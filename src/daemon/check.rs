@@ -113,18 +113,20 @@ fn verdict(strict: bool, screen: Screen<'_, '_>) -> u8 {
         warnings,
         errors,
     } = screen;
-    let counted = |what: usize, noun: &str| match what {
-        0 => String::new(),
-        _ => format!(" {}.", count(u64::try_from(what).unwrap_or(u64::MAX), noun)),
+    let found = [(errors, "error"), (warnings, "warning")];
+    let found = found.into_iter().filter(|(how_many, _)| *how_many > 0);
+    let found: Vec<String> = found
+        .map(|(how_many, noun)| counted(how_many, noun))
+        .collect();
+    let found = match found.is_empty() {
+        true => String::new(),
+        false => format!(" {}.", found.join(", ")),
     };
-    let (errors_text, warnings_text) = (counted(errors, "error"), counted(warnings, "warning"));
     if errors > 0 {
-        world.say(format_args!(
-            "mfad would not start.{errors_text}{warnings_text}"
-        ));
+        world.say(format_args!("mfad would not start.{found}"));
         return status::CONFIG;
     }
-    world.say(format_args!("mfad would start.{warnings_text}"));
+    world.say(format_args!("mfad would start.{found}"));
     if strict && warnings > 0 {
         status::NO
     } else {
