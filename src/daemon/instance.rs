@@ -177,6 +177,7 @@ impl Instance {
             hardening: start.hardening,
             started: clock.now(),
             alarms,
+            facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
         threads.metrics = serve_metrics(&answerer, &config)?;

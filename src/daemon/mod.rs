@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod answers;
+pub mod checkpoints;
 pub mod client;
 pub mod door;
 pub mod front;

@@ -36,6 +36,7 @@ pub use backup::Manifest;
 pub use fence::{Fence, Fenced};
 pub use reader::SqliteReader;
 pub use restore::{Restored, restore};
+pub use schema::SCHEMA;
 pub use writer::SqliteWriter;
 
 use self::error::{shown, system};
