@@ -34,13 +34,19 @@ pub fn keep(engine: &Engine, node: &str, path: &Path, stop: &AtomicBool) {
         Ok(signer) => signer,
         Err(error) => return warn!("no checkpoints of the audit log are signed: {error}"),
     };
-    let covered = last(path).filter(|last| last.node == node).map_or(0, |last| last.seq);
+    let covered = last(path)
+        .filter(|last| last.node == node)
+        .map_or(0, |last| last.seq);
     let mut pace = Pace::new(covered, engine.now());
     loop {
         let stopping = stop.load(Ordering::Relaxed);
         if let Ok(seq) = engine.reader().last_seq() {
             let now = engine.now();
-            let due = if stopping { pace.due_at_stop(seq) } else { pace.due(seq, now) };
+            let due = if stopping {
+                pace.due_at_stop(seq)
+            } else {
+                pace.due(seq, now)
+            };
             if due {
                 match sign(engine, &signer, node, seq, path) {
                     Ok(checkpoint) => info_always!("{checkpoint}"),
@@ -77,9 +83,15 @@ fn sign(
     seq: u64,
     path: &Path,
 ) -> Result<Checkpoint, KeepError> {
-    let filter = AuditFilter { after_seq: seq.saturating_sub(1), ..AuditFilter::default() };
+    let filter = AuditFilter {
+        after_seq: seq.saturating_sub(1),
+        ..AuditFilter::default()
+    };
     let found = engine.reader().audit(&filter, 1)?;
-    let record = found.first().filter(|record| record.seq == seq).ok_or(KeepError::Gone(seq))?;
+    let record = found
+        .first()
+        .filter(|record| record.seq == seq)
+        .ok_or(KeepError::Gone(seq))?;
     let checkpoint = signer.sign(node, seq, record.hash, engine.now().wall)?;
     // Opened anew each time: a line that an error left unfinished is ended on opening.
     CheckpointFile::open(path)?.append(&checkpoint)?;
@@ -92,11 +104,14 @@ pub fn last(path: &Path) -> Option<Checkpoint> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     let tail = u64::try_from(2 * LINE_OCTETS_MAX).unwrap_or(u64::MAX);
-    file.seek(SeekFrom::Start(length.saturating_sub(tail))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(tail)))
+        .ok()?;
     let mut octets = Vec::new();
     file.take(tail).read_to_end(&mut octets).ok()?;
     let text = String::from_utf8_lossy(&octets);
-    text.lines().rev().find_map(|line| Checkpoint::parse(line).ok())
+    text.lines()
+        .rev()
+        .find_map(|line| Checkpoint::parse(line).ok())
 }
 
 #[cfg(test)]

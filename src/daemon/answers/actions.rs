@@ -116,7 +116,11 @@ fn permitted(desk: &Desk<'_>, view: &View<'_>, action: Action, line: String) -> 
 
 fn user_line(action: Action, view: &View<'_>) -> String {
     let (name, user) = (action.spec().name, view.record.name());
-    let reason = if action.spec().reason { format!(" {REASON}") } else { String::new() };
+    let reason = if action.spec().reason {
+        format!(" {REASON}")
+    } else {
+        String::new()
+    };
     match action {
         Action::TokenTest | Action::TokenResync => {
             let mut tokens = view.record.profile.tokens.iter().filter(|token| {
@@ -141,33 +145,39 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
     let off = profile.state == UserState::Deactivated;
     let closed = off || profile.state == UserState::Revoke;
     let live = view.live_grants().next().is_some();
-    let tokens = || profile.tokens.iter().filter(|token| view.status(token) != Status::Obsolete);
+    let tokens = || {
+        profile
+            .tokens
+            .iter()
+            .filter(|token| view.status(token) != Status::Obsolete)
+    };
     let unless = |so: bool, why: &'static str| (!so).then_some(why);
     match action {
         Action::UserUnlock if reason == Some(LockReason::PinBlocked) => {
             Some("the PIN is blocked: pin unblock")
         }
         Action::UserUnlock => unless(reason.is_some(), "not locked"),
-        Action::UserLock => {
-            unless(reason != Some(LockReason::Operator), "already locked by an operator")
-        }
+        Action::UserLock => unless(
+            reason != Some(LockReason::Operator),
+            "already locked by an operator",
+        ),
         Action::PinUnblock => unless(record.auth.pin.blocked_since.is_some(), "no PIN blocked"),
         Action::PinClear => unless(profile.pin.is_some(), "no PIN is set"),
         Action::PasswordClear => unless(profile.password.is_some(), "no password is set"),
         Action::LockClearCounters => unless(record.auth.soft > 0, "nothing counted"),
-        Action::TokenTest => {
-            unless(view.usable_primaries().next().is_some(), "no usable token")
-        }
-        Action::TokenResync => {
-            unless(tokens().any(|token| resync_needed(view, token)), "not needed")
-        }
+        Action::TokenTest => unless(view.usable_primaries().next().is_some(), "no usable token"),
+        Action::TokenResync => unless(
+            tokens().any(|token| resync_needed(view, token)),
+            "not needed",
+        ),
         Action::EnrollQr => {
             let pending = |token: &Token| token.base_at(view.now) == Base::Pending;
             unless(tokens().any(pending), "no token waits to be proven")
         }
-        Action::RecoveryRevoke => {
-            unless(tokens().any(|token| token.kind == TokenKind::Recovery), "no recovery codes")
-        }
+        Action::RecoveryRevoke => unless(
+            tokens().any(|token| token.kind == TokenKind::Recovery),
+            "no recovery codes",
+        ),
         Action::PassthroughEnable => unless(!closed, "not possible in this state"),
         Action::PassthroughRenew => unless(live && !closed, "no passthrough"),
         Action::PassthroughDisable => unless(live, "no passthrough"),
@@ -194,12 +204,11 @@ fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'st
     }
     match action {
         Action::TokenTest => unless(codes && status.usable(), "not usable now"),
-        Action::TokenConfirm | Action::EnrollQr => {
-            unless(base == Base::Pending, "already proven")
-        }
-        Action::TokenResync => {
-            unless(codes && base == Base::Registered, "only a proven token with codes")
-        }
+        Action::TokenConfirm | Action::EnrollQr => unless(base == Base::Pending, "already proven"),
+        Action::TokenResync => unless(
+            codes && base == Base::Registered,
+            "only a proven token with codes",
+        ),
         Action::TokenUnlock if view.record.auth.token(token.id).is_some_and(hard) => {
             Some("ended by too many wrong codes: only a new token helps")
         }

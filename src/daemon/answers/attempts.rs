@@ -33,7 +33,11 @@ impl Desk<'_> {
         let summed = record.detail.contains_key("first");
         let limit = number(record, "of").filter(|_| !summed);
         let gateway = record.gateway().unwrap_or_default();
-        let policy = self.rules.gateways.iter().find(|known| *known.name == *gateway);
+        let policy = self
+            .rules
+            .gateways
+            .iter()
+            .find(|known| *known.name == *gateway);
         let rejected = policy.filter(|_| !accepted);
         let known = reason.and_then(Reason::by_name);
         let mut row = Attempt {
@@ -42,7 +46,10 @@ impl Desk<'_> {
             at: record.wall.into(),
             user: user(record),
             gateway: gateway.to_owned(),
-            station: record.from.as_ref().map_or_else(String::new, |from| from.station.to_string()),
+            station: record
+                .from
+                .as_ref()
+                .map_or_else(String::new, |from| from.station.to_string()),
             result: if accepted { "accept" } else { "reject" }.to_owned(),
             rule: Some(rule(record, known).to_owned()),
             reason: reason.map(str::to_owned),
@@ -81,7 +88,9 @@ impl Desk<'_> {
             before_seq: entry.stored.seq.saturating_add(8),
             ..AuditFilter::default()
         };
-        let Ok(found) = self.reader().audit(&filter, FOLLOWERS_MAX) else { return };
+        let Ok(found) = self.reader().audit(&filter, FOLLOWERS_MAX) else {
+            return;
+        };
         let lock = found.iter().find_map(|stored| {
             let record = AuditRecord::parse(&stored.body).ok()?;
             let same = record.request == entry.record.request;
@@ -96,7 +105,11 @@ impl Desk<'_> {
 
 /// The grant that a record names, as `P-31`.
 pub(super) fn grant_of(record: &AuditRecord) -> Option<String> {
-    record.detail.get("grant").and_then(Value::as_u64).map(|id| format!("P-{id}"))
+    record
+        .detail
+        .get("grant")
+        .and_then(Value::as_u64)
+        .map(|id| format!("P-{id}"))
 }
 
 /// The stages that the engine has measured.
@@ -117,7 +130,11 @@ pub(super) fn stages_of(stages: trace::Stages) -> Stages {
 }
 
 fn text(record: &AuditRecord, key: &str) -> Option<String> {
-    record.detail.get(key).and_then(Value::as_str).map(str::to_owned)
+    record
+        .detail
+        .get(key)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }
 
 fn number(record: &AuditRecord, key: &str) -> Option<u32> {
@@ -128,7 +145,9 @@ fn number(record: &AuditRecord, key: &str) -> Option<u32> {
 /// The name as known, or the pseudonym of one that is not.
 fn user(record: &AuditRecord) -> String {
     let known = record.target.user.clone();
-    known.or_else(|| text(record, "name")).unwrap_or_else(|| "(unknown)".to_owned())
+    known
+        .or_else(|| text(record, "name"))
+        .unwrap_or_else(|| "(unknown)".to_owned())
 }
 
 fn repeated(record: &AuditRecord) -> bool {
@@ -146,10 +165,9 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
         (Some(Reason::UnknownUser), _) | (None, Some("policy_passthrough")) => "D4",
         (Some(Reason::Deactivated | Reason::Revoked), _) => "D5",
         (Some(Reason::Locked), _) => "D6",
-        (
-            Some(Reason::BadPin | Reason::NoPin | Reason::BadPassword | Reason::PinBlocked),
-            _,
-        ) => "D7",
+        (Some(Reason::BadPin | Reason::NoPin | Reason::BadPassword | Reason::PinBlocked), _) => {
+            "D7"
+        }
         (None, Some("passthrough")) => "D8",
         (Some(Reason::Policy), _) => "D9",
         (Some(Reason::NoToken | Reason::ExpiredToken), _) => "D10",

@@ -32,7 +32,12 @@ impl Desk<'_> {
         };
         let row = |entry: &Entry| self.entry(entry);
         if page.extent == Extent::Follow {
-            let wrap = |entries| Reply::AuditPage(AuditPage { entries, cursor: None });
+            let wrap = |entries| {
+                Reply::AuditPage(AuditPage {
+                    entries,
+                    cursor: None,
+                })
+            };
             return pages::follow(self, &wanted, sink, row, wrap);
         }
         pages::answer(
@@ -52,6 +57,9 @@ impl Desk<'_> {
         if !self.sees_halves() {
             redact::record(&mut record);
         }
-        Some(AuditEntry { seq: entry.stored.seq, record })
+        Some(AuditEntry {
+            seq: entry.stored.seq,
+            record,
+        })
     }
 }

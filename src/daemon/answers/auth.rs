@@ -47,7 +47,8 @@ impl Desk<'_> {
         };
         let rejects = filter.result == Some(Outcome::Reject);
         let row = |entry: &Entry| {
-            self.attempt(entry, stages).filter(|row| !rejects || row.result == "reject")
+            self.attempt(entry, stages)
+                .filter(|row| !rejects || row.result == "reject")
         };
         if page.extent == Extent::Follow {
             let wrap = |rows| Reply::AuthPage(AuthPage { rows, cursor: None });
@@ -82,10 +83,15 @@ impl Desk<'_> {
             event: Some("user.deleted".to_owned()),
             ..AuditFilter::default()
         };
-        let wanted = Wanted { filter, until: None };
+        let wanted = Wanted {
+            filter,
+            until: None,
+        };
         let id = |entry: &Entry| {
             let target = &entry.record.target;
-            target.user_id.filter(|_| target.user.as_deref() == Some(name))
+            target
+                .user_id
+                .filter(|_| target.user.as_deref() == Some(name))
         };
         let (found, _) = pages::records(self, &wanted, None, 1, &mut Deaf, id)?;
         found.first().copied().map(Some).ok_or(refusal)
@@ -93,9 +99,12 @@ impl Desk<'_> {
 
     pub(super) fn auth_show(&self, attempt: &str) -> Result<Reply, Refusal> {
         let bad = |_| {
-            Refusal::new(Code::Arg, format!("`{attempt}` is not the id of an attempt"))
-                .why("it looks like a-5KQ2Z")
-                .try_next("mfactl auth log")
+            Refusal::new(
+                Code::Arg,
+                format!("`{attempt}` is not the id of an attempt"),
+            )
+            .why("it looks like a-5KQ2Z")
+            .try_next("mfactl auth log")
         };
         let id: AttemptId = attempt.parse().map_err(bad)?;
         let Some(entry) = self.find_attempt(id)? else {
@@ -114,8 +123,16 @@ impl Desk<'_> {
         };
         let from = entry.record.from.as_ref();
         let reason = entry.record.reason.as_deref().and_then(Reason::by_name);
-        let policy = self.rules.gateways.iter().find(|known| *known.name == *row.gateway);
-        let message = entry.record.detail.get("message").and_then(|text| text.as_str());
+        let policy = self
+            .rules
+            .gateways
+            .iter()
+            .find(|known| *known.name == *row.gateway);
+        let message = entry
+            .record
+            .detail
+            .get("message")
+            .and_then(|text| text.as_str());
         let reply_text = match (policy, reason) {
             (Some(policy), Some(reason)) if row.result == "reject" => {
                 let message = crate::domain::judge::reject_message(policy.helpful, reason);
@@ -138,14 +155,22 @@ impl Desk<'_> {
 
     /// The newest verdict whose datagram has this id.
     fn find_attempt(&self, id: AttemptId) -> Result<Option<Entry>, Refusal> {
-        let mut filter = AuditFilter { newest_first: true, ..AuditFilter::default() };
+        let mut filter = AuditFilter {
+            newest_first: true,
+            ..AuditFilter::default()
+        };
         for _ in 0..SCAN_MAX / SCAN_CHUNK {
-            let found = self.reader().audit(&filter, SCAN_CHUNK).map_err(|e| store(&e))?;
+            let found = self
+                .reader()
+                .audit(&filter, SCAN_CHUNK)
+                .map_err(|e| store(&e))?;
             let last_page = found.len() < SCAN_CHUNK;
             for stored in found {
                 filter.before_seq = stored.seq;
                 if may_be(&stored, id) {
-                    let Ok(record) = AuditRecord::parse(&stored.body) else { continue };
+                    let Ok(record) = AuditRecord::parse(&stored.body) else {
+                        continue;
+                    };
                     let digest = record.datagram();
                     let same = digest.map(|d| crate::domain::attempt::attempt_id(&d)) == Some(id);
                     if same && record.event.starts_with("auth.") {
@@ -169,10 +194,16 @@ impl Desk<'_> {
             ..AuditFilter::default()
         };
         let limit = usize::try_from(2 * SPREAD).unwrap_or(usize::MAX);
-        let found = self.reader().audit(&filter, limit).map_err(|error| store(&error))?;
+        let found = self
+            .reader()
+            .audit(&filter, limit)
+            .map_err(|error| store(&error))?;
         let name = |stored: &StoredAudit| {
             let record = AuditRecord::parse(&stored.body).ok()?;
-            Some(AuditRef { seq: stored.seq, event: record.event })
+            Some(AuditRef {
+                seq: stored.seq,
+                event: record.event,
+            })
         };
         Ok(found.iter().filter_map(name).collect())
     }
@@ -185,14 +216,30 @@ fn may_be(stored: &StoredAudit, id: AttemptId) -> bool {
         return false;
     };
     let begin = at + KEY.len();
-    let digits = stored.body.get(begin..begin + 10).and_then(|d| std::str::from_utf8(d).ok());
-    let first = digits.and_then(unhex).and_then(|octets| <[u8; 5]>::try_from(octets).ok());
+    let digits = stored
+        .body
+        .get(begin..begin + 10)
+        .and_then(|d| std::str::from_utf8(d).ok());
+    let first = digits
+        .and_then(unhex)
+        .and_then(|octets| <[u8; 5]>::try_from(octets).ok());
     first.is_some_and(|octets| AttemptId::from_random(octets) == id)
 }
 
 fn work_us(stages: &Stages) -> u64 {
-    let Stages { decode_us, load_us, otp_us, pin_us, wait_us, sync_us, .. } = stages;
-    [decode_us, load_us, otp_us, pin_us, wait_us, sync_us].into_iter().flatten().sum()
+    let Stages {
+        decode_us,
+        load_us,
+        otp_us,
+        pin_us,
+        wait_us,
+        sync_us,
+        ..
+    } = stages;
+    [decode_us, load_us, otp_us, pin_us, wait_us, sync_us]
+        .into_iter()
+        .flatten()
+        .sum()
 }
 
 /// The rules that an attempt has passed, and the one that decided.
@@ -206,7 +253,11 @@ fn steps(row: &Attempt) -> Vec<Step> {
         ("D6", "not locked"),
     ];
     let rule = row.rule.as_deref().unwrap_or_default();
-    let number = |rule: &str| rule.trim_start_matches('D').parse::<u32>().unwrap_or(u32::MAX);
+    let number = |rule: &str| {
+        rule.trim_start_matches('D')
+            .parse::<u32>()
+            .unwrap_or(u32::MAX)
+    };
     let decided = number(rule);
     let step = |rule: &str, mark: &str, text: &str| Step {
         rule: rule.to_owned(),
@@ -214,14 +265,20 @@ fn steps(row: &Attempt) -> Vec<Step> {
         text: text.to_owned(),
         detail: Vec::new(),
     };
-    let early = passed.into_iter().filter(|(rule, _)| number(rule) < decided);
+    let early = passed
+        .into_iter()
+        .filter(|(rule, _)| number(rule) < decided);
     let mut steps: Vec<Step> = early.map(|(rule, text)| step(rule, "ok", text)).collect();
     let text = if row.reason.as_deref() == Some(redact::WRONG_PASSCODE) {
         redact::WRONG_PASSCODE
     } else {
         &row.text
     };
-    steps.push(step(rule, if row.result == "accept" { "ok" } else { "NO" }, text));
+    steps.push(step(
+        rule,
+        if row.result == "accept" { "ok" } else { "NO" },
+        text,
+    ));
     if let (Some(count), Some(limit)) = (row.count, row.limit) {
         let failure = format!("failure {count} of {limit}");
         let text = match &row.locked {
@@ -255,11 +312,24 @@ mod tests {
         let digest = [7_u8; 32];
         let id = crate::domain::attempt::attempt_id(&digest);
         let hex = crate::domain::sealed::hex(&digest);
-        let stored = |body: String| StoredAudit { seq: 1, body: body.into_bytes(), hash: [0; 32] };
-        assert!(may_be(&stored(format!(r#"{{"seq":1,"request":"{hex}"}}"#)), id));
+        let stored = |body: String| StoredAudit {
+            seq: 1,
+            body: body.into_bytes(),
+            hash: [0; 32],
+        };
+        assert!(may_be(
+            &stored(format!(r#"{{"seq":1,"request":"{hex}"}}"#)),
+            id
+        ));
         let other = crate::domain::sealed::hex(&[8_u8; 32]);
-        assert!(!may_be(&stored(format!(r#"{{"seq":1,"request":"{other}"}}"#)), id));
-        assert!(!may_be(&stored(r#"{"seq":1,"request":"7f3"}"#.to_owned()), id));
+        assert!(!may_be(
+            &stored(format!(r#"{{"seq":1,"request":"{other}"}}"#)),
+            id
+        ));
+        assert!(!may_be(
+            &stored(r#"{"seq":1,"request":"7f3"}"#.to_owned()),
+            id
+        ));
         assert!(!may_be(&stored(r#"{"seq":1}"#.to_owned()), id));
     }
 
@@ -271,8 +341,10 @@ mod tests {
             text: "locked, code not looked at".to_owned(),
             ..Attempt::default()
         };
-        let rules: Vec<String> =
-            steps(&row).into_iter().map(|step| format!("{} {}", step.rule, step.mark)).collect();
+        let rules: Vec<String> = steps(&row)
+            .into_iter()
+            .map(|step| format!("{} {}", step.rule, step.mark))
+            .collect();
         assert_eq!(rules, ["D1 ok", "D3 ok", "D4 ok", "D5 ok", "D6 NO"]);
     }
 

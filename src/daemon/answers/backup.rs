@@ -46,11 +46,18 @@ impl Answerer {
         }
         if manner.dry_run {
             let message = format!("The store would be copied to {shown}.");
-            return Ok(Done { dry_run: true, message, ..Done::default() }.into());
+            return Ok(Done {
+                dry_run: true,
+                message,
+                ..Done::default()
+            }
+            .into());
         }
         let request = RequestRef::Command(request_id(manner.request.clone())?);
         make(&folder)?;
-        let manifest = store.snapshot(&path, desk.now).map_err(|error| failed(&error))?;
+        let manifest = store
+            .snapshot(&path, desk.now)
+            .map_err(|error| failed(&error))?;
         let octets = std::fs::metadata(&path).map_or(0, |about| about.len());
         let mut event = Event::new("store.backup")
             .detail("name", name)
@@ -64,7 +71,10 @@ impl Answerer {
             let what = format!("{shown} was written, but that could not be recorded");
             return Err(Refusal::new(Code::Store, what));
         }
-        let note = |label: &str, text: String| Note { label: label.to_owned(), text };
+        let note = |label: &str, text: String| Note {
+            label: label.to_owned(),
+            text,
+        };
         Ok(Done {
             audit,
             message: format!("The store was copied to {shown}."),
@@ -106,10 +116,14 @@ fn default_name(time: &str) -> String {
 }
 
 fn make(folder: &Path) -> Result<(), Refusal> {
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(|error| {
-        let what = format!("{} cannot be made; nothing was copied", folder.display());
-        Refusal::new(Code::Store, what).why(error.to_string())
-    })
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(folder)
+        .map_err(|error| {
+            let what = format!("{} cannot be made; nothing was copied", folder.display());
+            Refusal::new(Code::Store, what).why(error.to_string())
+        })
 }
 
 fn failed(error: &StoreError) -> Refusal {
@@ -126,7 +140,18 @@ mod tests {
             assert_eq!(checked_name(good).unwrap(), good);
         }
         let long = "x".repeat(NAME_OCTETS_MAX + 1);
-        for bad in ["", ".", "..", ".hidden", "-f", "a/b", "a b", "ä", "a\0b", long.as_str()] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".hidden",
+            "-f",
+            "a/b",
+            "a b",
+            "ä",
+            "a\0b",
+            long.as_str(),
+        ] {
             assert_eq!(checked_name(bad).unwrap_err().code, Code::Arg, "{bad}");
         }
     }

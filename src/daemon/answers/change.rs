@@ -51,8 +51,13 @@ impl Answerer {
 
     /// Adds who has the role, where the rules could name the role only.
     fn with_need(&self, operator: &Operator, mut refusal: Refusal) -> Refusal {
-        let named = refusal.need.as_deref().map(|need| need.trim_start_matches("role "));
-        let role = Role::ALL.into_iter().find(|role| Some(role.name()) == named);
+        let named = refusal
+            .need
+            .as_deref()
+            .map(|need| need.trim_start_matches("role "));
+        let role = Role::ALL
+            .into_iter()
+            .find(|role| Some(role.name()) == named);
         if let (Code::Perm, Some(role)) = (refusal.code, role) {
             refusal.need = Some(self.need(operator, role));
         }
@@ -63,8 +68,11 @@ impl Answerer {
     pub(super) fn need(&self, operator: &Operator, least: Role) -> String {
         let config = self.config.load();
         let members = config.roles.of(least);
-        let groups: Vec<(String, Vec<String>)> =
-            members.groups.iter().map(|group| (group.clone(), group_members(group))).collect();
+        let groups: Vec<(String, Vec<String>)> = members
+            .groups
+            .iter()
+            .map(|group| (group.clone(), group_members(group)))
+            .collect();
         need_text(&operator.name, least, members, &groups)
     }
 
@@ -77,7 +85,12 @@ impl Answerer {
             who.push("root".to_owned());
         }
         who.extend(members.users.iter().cloned());
-        who.extend(members.groups.iter().map(|group| group_text(group, &group_members(group))));
+        who.extend(
+            members
+                .groups
+                .iter()
+                .map(|group| group_text(group, &group_members(group))),
+        );
         who
     }
 }
@@ -88,7 +101,10 @@ pub(super) fn request_id(given: Option<String>) -> Result<String, Refusal> {
         return Ok(id);
     }
     let octets: [u8; REQUEST_OCTETS] = crate::sys::random::array().map_err(|_| {
-        Refusal::new(Code::Busy, "the system gives no random numbers; nothing changed")
+        Refusal::new(
+            Code::Busy,
+            "the system gives no random numbers; nothing changed",
+        )
     })?;
     Ok(hex(&octets))
 }
@@ -122,7 +138,11 @@ fn need_text(
         here.push("root".to_owned());
     }
     here.extend(members.users.iter().take(WHO_MAX).cloned());
-    here.extend(groups.iter().map(|(group, members)| group_text(group, members)));
+    here.extend(
+        groups
+            .iter()
+            .map(|(group, members)| group_text(group, members)),
+    );
     let mut text = match here.as_slice() {
         [] => format!("{least}. No user or group of this host has that role"),
         here => format!("{least}. Here: {}", here.join(" and ")),
@@ -134,7 +154,9 @@ fn need_text(
                 "root can add you: usermod -aG {group} {operator}, then log in again"
             ));
         }
-        None => text.push_str(&format!("root can name a group for it: `roles.{least}.groups` in mfad.toml")),
+        None => text.push_str(&format!(
+            "root can name a group for it: `roles.{least}.groups` in mfad.toml"
+        )),
     }
     text
 }
@@ -145,8 +167,14 @@ mod tests {
 
     #[test]
     fn says_who_has_the_role_and_how_to_get_it() {
-        let members = Members { users: Vec::new(), groups: vec!["mfad-admin".to_owned()] };
-        let groups = [("mfad-admin".to_owned(), vec!["carol".to_owned(), "dan".to_owned()])];
+        let members = Members {
+            users: Vec::new(),
+            groups: vec!["mfad-admin".to_owned()],
+        };
+        let groups = [(
+            "mfad-admin".to_owned(),
+            vec!["carol".to_owned(), "dan".to_owned()],
+        )];
         assert_eq!(
             need_text("bob", Role::Admin, &members, &groups),
             "admin. Here: root and group mfad-admin (carol, dan)\n\
@@ -165,8 +193,14 @@ mod tests {
 
     #[test]
     fn keeps_the_id_of_the_caller() {
-        assert_eq!(request_id(Some("7f3a-1a07".to_owned())).unwrap(), "7f3a-1a07");
+        assert_eq!(
+            request_id(Some("7f3a-1a07".to_owned())).unwrap(),
+            "7f3a-1a07"
+        );
         assert_eq!(request_id(None).unwrap().len(), 2 * REQUEST_OCTETS);
-        assert_ne!(request_id(None).unwrap(), request_id(Some(String::new())).unwrap());
+        assert_ne!(
+            request_id(None).unwrap(),
+            request_id(Some(String::new())).unwrap()
+        );
     }
 }

@@ -11,11 +11,11 @@ use crate::domain::token_record::{Status, Token};
 use crate::domain::user::{UserRecord, UserState};
 use crate::store::{AuditFilter, Find};
 
+use super::Answerer;
 use super::auth::Deaf;
 use super::desk::{Desk, store};
 use super::pages::{self, Wanted};
 use super::view::View;
-use super::Answerer;
 
 /// Rows answered at most.
 const ROWS_MAX: usize = 50;
@@ -36,22 +36,35 @@ impl Answerer {
         let mut rows = match kind {
             CandidateKind::User => desk.names(prefix, &Find::default())?,
             CandidateKind::LockedUser => {
-                let locked = Find { locked: true, ..Find::default() };
+                let locked = Find {
+                    locked: true,
+                    ..Find::default()
+                };
                 let mut rows = desk.names_of(prefix, &locked)?;
                 let others = desk.names(prefix, &Find::default())?;
-                rows.extend(others.into_iter().filter(|row| row.text != "Account Lockout"));
+                rows.extend(
+                    others
+                        .into_iter()
+                        .filter(|row| row.text != "Account Lockout"),
+                );
                 rows
             }
-            CandidateKind::Grant => {
-                desk.names_of(prefix, &Find { passthrough: true, ..Find::default() })?
-            }
+            CandidateKind::Grant => desk.names_of(
+                prefix,
+                &Find {
+                    passthrough: true,
+                    ..Find::default()
+                },
+            )?,
             CandidateKind::Token => desk.tokens(prefix, user)?,
             CandidateKind::Gateway => {
                 let first_factor = |g: &crate::config::Gateway| {
                     format!("first factor {}", g.policy.first_factor.name())
                 };
                 let gateways = config.gateways.iter();
-                gateways.map(|g| row(&*g.policy.name, first_factor(g))).collect()
+                gateways
+                    .map(|g| row(&*g.policy.name, first_factor(g)))
+                    .collect()
             }
             CandidateKind::Set => desk
                 .policy()
@@ -68,11 +81,15 @@ impl Answerer {
             CandidateKind::HardwareSerial => {
                 let found = desk.reader().hardware_list("", PEOPLE_MAX);
                 let found = found.map_err(|error| store(&error))?;
-                found.into_iter().map(|token| row(&token.serial, token.kind.name())).collect()
+                found
+                    .into_iter()
+                    .map(|token| row(&token.serial, token.kind.name()))
+                    .collect()
             }
-            CandidateKind::ConfigKey => {
-                config.below("").map(|(key, value)| row(key, value)).collect()
-            }
+            CandidateKind::ConfigKey => config
+                .below("")
+                .map(|(key, value)| row(key, value))
+                .collect(),
         };
         rows.retain(|row| row.value.starts_with(prefix));
         rows.truncate(ROWS_MAX);
@@ -93,9 +110,19 @@ impl Desk<'_> {
     fn names_of(&self, prefix: &str, find: &Find) -> Result<Vec<Candidate>, Refusal> {
         let row_of = |record: &UserRecord| row(record.name(), record.current_state());
         // The store gives names after the cursor, so the one that is the prefix comes by itself.
-        let whole = Find { text: Some(prefix.to_owned()), exact: true, ..find.clone() };
-        let found = self.reader().find(&whole, "", 1).map_err(|error| store(&error))?;
-        let rest = self.reader().find(find, prefix, ROWS_MAX).map_err(|error| store(&error))?;
+        let whole = Find {
+            text: Some(prefix.to_owned()),
+            exact: true,
+            ..find.clone()
+        };
+        let found = self
+            .reader()
+            .find(&whole, "", 1)
+            .map_err(|error| store(&error))?;
+        let rest = self
+            .reader()
+            .find(find, prefix, ROWS_MAX)
+            .map_err(|error| store(&error))?;
         let all = found.into_iter().chain(rest);
         let all = all.take_while(|record| record.name().starts_with(prefix));
         Ok(all.map(|record| row_of(&self.settled(record))).collect())
@@ -104,7 +131,9 @@ impl Desk<'_> {
     /// Tokens of the person typed before, or of the one that the prefix names (`alice/`).
     fn tokens(&self, prefix: &str, user: Option<&str>) -> Result<Vec<Candidate>, Refusal> {
         let owner = user.or_else(|| prefix.split_once('/').map(|(owner, _)| owner));
-        let Some(owner) = owner else { return self.names(prefix, &Find::default()) };
+        let Some(owner) = owner else {
+            return self.names(prefix, &Find::default());
+        };
         let Some(record) = self.engine.load(owner).map_err(|error| store(&error))? else {
             return Ok(Vec::new());
         };
@@ -126,12 +155,21 @@ impl Desk<'_> {
     }
 
     fn attempts(&self) -> Result<Vec<Candidate>, Refusal> {
-        let filter = AuditFilter { event: Some("auth".to_owned()), ..AuditFilter::default() };
-        let wanted = Wanted { filter, until: None };
+        let filter = AuditFilter {
+            event: Some("auth".to_owned()),
+            ..AuditFilter::default()
+        };
+        let wanted = Wanted {
+            filter,
+            until: None,
+        };
         let (rows, _) = pages::records(self, &wanted, None, ROWS_MAX, &mut Deaf, |entry| {
             let id = attempt_id(&entry.record.datagram()?).to_string();
             let shown = self.attempt(entry, false)?;
-            Some(row(&id, format!("{} {} {}", shown.user, shown.result, shown.text)))
+            Some(row(
+                &id,
+                format!("{} {} {}", shown.user, shown.result, shown.text),
+            ))
         })?;
         Ok(rows)
     }
@@ -150,7 +188,9 @@ impl Desk<'_> {
         let admin = self.operator.role >= Role::Admin;
         let states = UserState::ALL.into_iter();
         let legal = states.filter(|state| Some(*state) != present && (admin || !admins(*state)));
-        Ok(legal.map(|state| row(state.name(), state.title())).collect())
+        Ok(legal
+            .map(|state| row(state.name(), state.title()))
+            .collect())
     }
 
     fn serials(&self, prefix: &str) -> Result<Vec<Candidate>, Refusal> {
@@ -163,7 +203,11 @@ impl Desk<'_> {
             last.name().clone_into(&mut cursor);
             looked += found.len();
             for record in &found {
-                let serials = record.profile.tokens.iter().filter_map(|t| t.serial.as_ref());
+                let serials = record
+                    .profile
+                    .tokens
+                    .iter()
+                    .filter_map(|t| t.serial.as_ref());
                 let fitting = serials.filter(|serial| serial.starts_with(prefix));
                 rows.extend(fitting.map(|serial| row(serial, record.name())));
             }
@@ -173,5 +217,8 @@ impl Desk<'_> {
 }
 
 fn row(value: &str, text: impl Into<String>) -> Candidate {
-    Candidate { value: value.to_owned(), text: text.into() }
+    Candidate {
+        value: value.to_owned(),
+        text: text.into(),
+    }
 }

@@ -16,9 +16,9 @@ use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::refusal::{Code, Refusal};
 use crate::log::{info_always, warn_always};
 
+use super::Answerer;
 use super::change::request_id;
 use super::desk::Desk;
-use super::Answerer;
 
 /// Why the configuration on disk was not put into force.
 #[derive(Debug, thiserror::Error)]
@@ -59,14 +59,21 @@ impl Answerer {
             errors: count(problems.errors()),
             warnings: count(problems.warnings()),
             problems: problems.list().iter().map(problem).collect(),
-            text: if problems.is_empty() { String::new() } else { problems.to_string() },
+            text: if problems.is_empty() {
+                String::new()
+            } else {
+                problems.to_string()
+            },
         }
     }
 
     pub(super) fn config_diff(&self) -> Result<Reply, Refusal> {
         let loaded = crate::config::load(&self.config_path, &self.surroundings);
         let loaded = loaded.map_err(|problems| {
-            invalid("the configuration on disk has errors; there is nothing to compare", &problems)
+            invalid(
+                "the configuration on disk has errors; there is nothing to compare",
+                &problems,
+            )
         })?;
         let diff = Diff::between(&self.config.load(), &loaded.config);
         Ok(Reply::ConfigDiff(ConfigDiff {
@@ -87,22 +94,30 @@ impl Answerer {
             });
         };
         let stated = config.stated(key);
-        Ok(Reply::ConfigValue(ConfigValue { key: key.to_owned(), value: value.to_owned(), stated }))
+        Ok(Reply::ConfigValue(ConfigValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            stated,
+        }))
     }
 
-    pub(super) fn config_reload(
-        &self,
-        desk: &Desk<'_>,
-        manner: &Manner,
-    ) -> Result<Reply, Refusal> {
+    pub(super) fn config_reload(&self, desk: &Desk<'_>, manner: &Manner) -> Result<Reply, Refusal> {
         if manner.dry_run {
             let (_, diff) = self.on_disk().map_err(refusal)?;
-            return Ok(Done { dry_run: true, ..done(&diff) }.into());
+            return Ok(Done {
+                dry_run: true,
+                ..done(&diff)
+            }
+            .into());
         }
         let request = RequestRef::Command(request_id(manner.request.clone())?);
         let reloaded = self.reload(&desk.origin(request), manner.reason.as_deref());
         let reloaded = reloaded.map_err(refusal)?;
-        Ok(Done { audit: Some(reloaded.audit), ..done(&reloaded.diff) }.into())
+        Ok(Done {
+            audit: Some(reloaded.audit),
+            ..done(&reloaded.diff)
+        }
+        .into())
     }
 
     /// Puts the configuration on disk into force, for the control socket and for SIGHUP.
@@ -124,7 +139,9 @@ impl Answerer {
                      first=\"{first}\" do=\"mfactl config check\""
                 );
                 if let (Ok(engine), false) = (&self.engine, matches!(error, ReloadError::Store)) {
-                    let event = Event::new("config.rejected").refused().detail("first", first);
+                    let event = Event::new("config.rejected")
+                        .refused()
+                        .detail("first", first);
                     engine.note_later(origin.clone(), event);
                 }
             }
@@ -148,7 +165,9 @@ impl Answerer {
         if let Some(reason) = reason {
             event = event.reason(reason.to_owned());
         }
-        let audit = engine.note(origin.clone(), event).ok_or(ReloadError::Store)?;
+        let audit = engine
+            .note(origin.clone(), event)
+            .ok_or(ReloadError::Store)?;
         self.front.access().replace_gateways(table);
         engine.replace_rules(instance::rules(&config));
         self.config.store(Arc::new(config));
@@ -194,9 +213,9 @@ fn refusal(error: ReloadError) -> Refusal {
     let what = "the configuration was not reloaded; the old one stays in force";
     match error {
         ReloadError::Invalid(problems) => invalid(what, &problems),
-        ReloadError::Gateways(why) => {
-            Refusal::new(Code::Arg, what).why(why).try_next("mfactl config check")
-        }
+        ReloadError::Gateways(why) => Refusal::new(Code::Arg, what)
+            .why(why)
+            .try_next("mfactl config check"),
         ReloadError::Sealed => Refusal::new(Code::Sealed, what).why("mfad is sealed"),
         ReloadError::Store => Refusal::new(Code::Store, what)
             .why("the store does not write, so the reload could not be recorded"),
@@ -204,7 +223,9 @@ fn refusal(error: ReloadError) -> Refusal {
 }
 
 fn invalid(what: &str, problems: &Problems) -> Refusal {
-    Refusal::new(Code::Arg, what).why(problems.to_string()).try_next("mfactl config check")
+    Refusal::new(Code::Arg, what)
+        .why(problems.to_string())
+        .try_next("mfactl config check")
 }
 
 fn problem(problem: &Problem) -> ConfigProblem {
@@ -241,9 +262,21 @@ fn change(change: &Change) -> ConfigChange {
     let key = change.key.clone();
     if change.restart {
         let text = "needs a restart: not applied by reload".to_owned();
-        return ConfigChange { mark: "!".to_owned(), key, from, to, text };
+        return ConfigChange {
+            mark: "!".to_owned(),
+            key,
+            from,
+            to,
+            text,
+        };
     }
-    ConfigChange { mark: mark.to_owned(), key, from, to, text }
+    ConfigChange {
+        mark: mark.to_owned(),
+        key,
+        from,
+        to,
+        text,
+    }
 }
 
 #[cfg(test)]
@@ -252,19 +285,36 @@ mod tests {
 
     #[test]
     fn what_needs_a_restart_is_marked() {
-        let kind = ChangeKind::Changed { from: "a".to_owned(), to: "b".to_owned() };
-        let mut one = Change { key: "radius.listen".to_owned(), kind, restart: true };
+        let kind = ChangeKind::Changed {
+            from: "a".to_owned(),
+            to: "b".to_owned(),
+        };
+        let mut one = Change {
+            key: "radius.listen".to_owned(),
+            kind,
+            restart: true,
+        };
         assert_eq!(change(&one).mark, "!");
         one.restart = false;
-        assert_eq!((change(&one).mark.as_str(), change(&one).to.as_deref()), ("~", Some("b")));
+        assert_eq!(
+            (change(&one).mark.as_str(), change(&one).to.as_deref()),
+            ("~", Some("b"))
+        );
     }
 
     #[test]
     fn an_invalid_file_is_told_in_full() {
-        let problems =
-            Problems::of_file("mfad.toml".to_owned(), "cannot be read".to_owned(), Vec::new());
+        let problems = Problems::of_file(
+            "mfad.toml".to_owned(),
+            "cannot be read".to_owned(),
+            Vec::new(),
+        );
         let told = refusal(ReloadError::Invalid(problems));
         assert_eq!(told.code, Code::Arg);
-        assert!(told.why.unwrap().contains("mfad.toml: error: cannot be read"));
+        assert!(
+            told.why
+                .unwrap()
+                .contains("mfad.toml: error: cannot be read")
+        );
     }
 }

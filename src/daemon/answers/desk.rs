@@ -89,10 +89,13 @@ impl<'a> Desk<'a> {
     /// The gateway of this name.
     pub(super) fn gateway(&self, name: &str) -> Result<&Arc<GatewayPolicy>, Refusal> {
         let known = self.rules.gateways.iter();
-        known.clone().find(|gateway| *gateway.name == *name).ok_or_else(|| {
-            let close = crate::config::nearest(name, known.map(|gateway| &*gateway.name));
-            no_gateway(name, close)
-        })
+        known
+            .clone()
+            .find(|gateway| *gateway.name == *name)
+            .ok_or_else(|| {
+                let close = crate::config::nearest(name, known.map(|gateway| &*gateway.name));
+                no_gateway(name, close)
+            })
     }
 
     /// The token that is meant, and its owner.
@@ -103,8 +106,13 @@ impl<'a> Desk<'a> {
                 let fits = |token: &&Token| {
                     token.kind == *kind && token.base_at(self.now) != Base::Obsolete
                 };
-                let found: Vec<TokenId> =
-                    record.profile.tokens.iter().filter(fits).map(|token| token.id).collect();
+                let found: Vec<TokenId> = record
+                    .profile
+                    .tokens
+                    .iter()
+                    .filter(fits)
+                    .map(|token| token.id)
+                    .collect();
                 return match found.as_slice() {
                     [id] => Ok((record, *id)),
                     [] => {
@@ -128,7 +136,10 @@ impl<'a> Desk<'a> {
             Refusal::new(Code::NoToken, format!("there is no token `{text}`"))
                 .try_next("mfactl token find")
         };
-        let owner = self.reader().user_by_token(&text).map_err(|error| store(&error))?;
+        let owner = self
+            .reader()
+            .user_by_token(&text)
+            .map_err(|error| store(&error))?;
         let record = self.settled(owner.ok_or_else(missing)?);
         let mut tokens = record.profile.tokens.iter();
         let found = tokens.find(|token| match wanted {
@@ -144,14 +155,20 @@ impl<'a> Desk<'a> {
         if !self.policy().audit_reads || self.operator.is(record.name()) {
             return;
         }
-        let event = Event::new("read").user(record.id, record.name()).detail("command", command);
+        let event = Event::new("read")
+            .user(record.id, record.name())
+            .detail("command", command);
         self.engine.note_later(self.origin(RequestRef::None), event);
     }
 
     /// The operator as the cause of an event.
     pub(super) fn origin(&self, request: RequestRef) -> Origin {
         let actor = Actor::Operator(self.operator.clone());
-        Origin { actor, source: None, request }
+        Origin {
+            actor,
+            source: None,
+            request,
+        }
     }
 }
 

@@ -79,8 +79,16 @@ impl Desk<'_> {
         let due = matches!(state, UserState::Reset | UserState::ResetAll);
         let none = candidates.is_empty() && grant.is_none();
         vec![
-            step("D4", "ok", format!("{}, revision {}", record.name(), record.auth.revision)),
-            step("D5", if closed { "STOP" } else { "ok" }, state.title().to_owned()),
+            step(
+                "D4",
+                "ok",
+                format!("{}, revision {}", record.name(), record.auth.revision),
+            ),
+            step(
+                "D5",
+                if closed { "STOP" } else { "ok" },
+                state.title().to_owned(),
+            ),
             match lock {
                 None => step("D6", "ok", "not locked".to_owned()),
                 Some(lock) => {
@@ -94,16 +102,28 @@ impl Desk<'_> {
                 Some(grant) => step("D8", "ok", format!("P-{} until {}", grant.id, grant.until)),
             },
             match due {
-                true => step("D9", "STOP", format!("{}: an operator must act", state.title())),
+                true => step(
+                    "D9",
+                    "STOP",
+                    format!("{}: an operator must act", state.title()),
+                ),
                 false => step("D9", "ok", "no workflow stands in the way".to_owned()),
             },
             match none {
-                true => step("D10", "STOP", "no token that could verify anything".to_owned()),
+                true => step(
+                    "D10",
+                    "STOP",
+                    "no token that could verify anything".to_owned(),
+                ),
                 false => step("D10", &candidates.len().to_string(), names.join(", ")),
             },
             match grant {
                 Some(_) => step("D11", "-", "no code needed".to_owned()),
-                None => step("D11", "?", "needs a code that was never accepted".to_owned()),
+                None => step(
+                    "D11",
+                    "?",
+                    "needs a code that was never accepted".to_owned(),
+                ),
             },
         ]
     }
@@ -125,5 +145,10 @@ fn first_factor(view: &View<'_>, gateway: &GatewayPolicy) -> (&'static str, Stri
 }
 
 fn step(rule: &str, mark: &str, text: String) -> Step {
-    Step { rule: rule.to_owned(), mark: mark.to_owned(), text, detail: Vec::new() }
+    Step {
+        rule: rule.to_owned(),
+        mark: mark.to_owned(),
+        text,
+        detail: Vec::new(),
+    }
 }

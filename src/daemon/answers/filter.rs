@@ -29,22 +29,41 @@ pub(super) fn coarse(filter: &UserFilter) -> Find {
 pub(super) fn fits(filter: &UserFilter, view: &View<'_>) -> bool {
     let (record, auth) = (view.record, &view.record.auth);
     let last_login = auth.last_login.as_ref().map(|login| login.at);
-    let set = record.profile.set.as_deref().unwrap_or(&view.policy.default_set);
+    let set = record
+        .profile
+        .set
+        .as_deref()
+        .unwrap_or(&view.policy.default_set);
     let asked = |asked: bool, so: bool| !asked || so;
     let lock = auth.lock.as_ref();
     asked(filter.locked, lock.is_some())
-        && filter.lock_reason.is_none_or(|reason| lock.is_some_and(|lock| lock.reason == reason))
+        && filter
+            .lock_reason
+            .is_none_or(|reason| lock.is_some_and(|lock| lock.reason == reason))
         && asked(filter.pin_blocked, view.pin_blocked())
         && (filter.states.is_empty() || filter.states.contains(&record.profile.state))
-        && asked(filter.passthrough, passthrough::current(record, None, view.now).is_some())
+        && asked(
+            filter.passthrough,
+            passthrough::current(record, None, view.now).is_some(),
+        )
         && asked(filter.no_token, view.usable_primaries().next().is_none())
         && filter.set.as_ref().is_none_or(|wanted| wanted == set)
-        && filter.role_label.as_ref().is_none_or(|label| *label == record.profile.role_label)
-        && filter.last_login_before.is_none_or(|end| last_login.is_none_or(|at| at < end))
-        && filter.last_login_after.is_none_or(|from| last_login.is_some_and(|at| at >= from))
+        && filter
+            .role_label
+            .as_ref()
+            .is_none_or(|label| *label == record.profile.role_label)
+        && filter
+            .last_login_before
+            .is_none_or(|end| last_login.is_none_or(|at| at < end))
+        && filter
+            .last_login_after
+            .is_none_or(|from| last_login.is_some_and(|at| at >= from))
         && asked(filter.never_logged_in, last_login.is_none())
         && fits_tokens(filter, view)
-        && filter.text.as_ref().is_none_or(|text| fits_text(text, filter.matching, view))
+        && filter
+            .text
+            .as_ref()
+            .is_none_or(|text| fits_text(text, filter.matching, view))
 }
 
 /// One token has to fit all that is asked of tokens.
@@ -56,7 +75,12 @@ fn fits_tokens(filter: &UserFilter, view: &View<'_>) -> bool {
         expiring_s: filter.expiring_s,
     };
     wanted == TokenFilter::default()
-        || view.record.profile.tokens.iter().any(|token| fits_token(&wanted, view, token))
+        || view
+            .record
+            .profile
+            .tokens
+            .iter()
+            .any(|token| fits_token(&wanted, view, token))
 }
 
 /// Whether a token fits; obsolete ones only if they are asked for.
@@ -65,34 +89,49 @@ pub(super) fn fits_token(filter: &TokenFilter, view: &View<'_>, token: &Token) -
     let now = view.now.wall;
     let soon = |within_s: u64| {
         let end = now + Duration::from_secs(within_s);
-        token.expires.is_some_and(|expires| expires > now && expires <= end)
+        token
+            .expires
+            .is_some_and(|expires| expires > now && expires <= end)
     };
     filter.kind.is_none_or(|kind| token.kind == kind)
-        && filter.status.map_or(status != Status::Obsolete, |wanted| status == wanted)
+        && filter
+            .status
+            .map_or(status != Status::Obsolete, |wanted| status == wanted)
         && filter.expiring_s.is_none_or(soon)
         && filter.serial.as_ref().is_none_or(|wanted| {
-            token.serial.as_ref().is_some_and(|serial| serial.starts_with(wanted.as_str()))
+            token
+                .serial
+                .as_ref()
+                .is_some_and(|serial| serial.starts_with(wanted.as_str()))
         })
 }
 
 fn fits_text(text: &str, matching: Matching, view: &View<'_>) -> bool {
     let profile = &view.record.profile;
-    let addresses = profile.emails.iter().chain(&profile.phones).map(|c| c.address.as_str());
+    let addresses = profile
+        .emails
+        .iter()
+        .chain(&profile.phones)
+        .map(|c| c.address.as_str());
     let text = text.to_lowercase();
-    [profile.name.as_str(), profile.display_name.as_str()].into_iter().chain(addresses).any(
-        |field| {
+    [profile.name.as_str(), profile.display_name.as_str()]
+        .into_iter()
+        .chain(addresses)
+        .any(|field| {
             let field = field.to_lowercase();
             match matching {
                 Matching::Part => field.contains(&text),
                 Matching::Exact => field == text,
                 Matching::Glob => glob(&text, &field),
             }
-        },
-    )
+        })
 }
 
 fn longest_literal(pattern: &str) -> &str {
-    pattern.split(['*', '?']).max_by_key(|part| part.len()).unwrap_or_default()
+    pattern
+        .split(['*', '?'])
+        .max_by_key(|part| part.len())
+        .unwrap_or_default()
 }
 
 /// `*` is any run of signs, `?` any one sign. Never slower than the product of the two lengths.
@@ -112,14 +151,20 @@ fn glob(pattern: &str, text: &str) -> bool {
                 pos += 1;
             }
             _ => {
-                let Some((star_at, star_pos)) = star else { return false };
+                let Some((star_at, star_pos)) = star else {
+                    return false;
+                };
                 star = Some((star_at, star_pos + 1));
                 at = star_at + 1;
                 pos = star_pos + 1;
             }
         }
     }
-    pattern.get(at..).unwrap_or_default().iter().all(|sign| *sign == '*')
+    pattern
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .all(|sign| *sign == '*')
 }
 
 /// Whether an instant lies within so many seconds from now.
@@ -141,20 +186,38 @@ mod tests {
         let profile = Profile {
             name: "alice".to_owned(),
             display_name: "Alice Example".to_owned(),
-            phones: vec![Contact { address: "+491701234567".to_owned(), verified: true }],
+            phones: vec![Contact {
+                address: "+491701234567".to_owned(),
+                verified: true,
+            }],
             state: UserState::Steady,
             ..Profile::default()
         };
-        UserRecord { id: UserId([1; 16]), profile: Arc::new(profile), auth: AuthState::default() }
+        UserRecord {
+            id: UserId([1; 16]),
+            profile: Arc::new(profile),
+            auth: AuthState::default(),
+        }
     }
 
     fn fit(record: &UserRecord, filter: UserFilter) -> bool {
         let policy = Policy::default();
-        fits(&filter, &View { record, policy: &policy, now: Now::at(Timestamp(1_000)) })
+        fits(
+            &filter,
+            &View {
+                record,
+                policy: &policy,
+                now: Now::at(Timestamp(1_000)),
+            },
+        )
     }
 
     fn text(text: &str, matching: Matching) -> UserFilter {
-        UserFilter { text: Some(text.to_owned()), matching, ..UserFilter::default() }
+        UserFilter {
+            text: Some(text.to_owned()),
+            matching,
+            ..UserFilter::default()
+        }
     }
 
     #[test]
@@ -179,8 +242,17 @@ mod tests {
     #[test]
     fn every_stated_filter_must_fit() {
         let mut alice = alice();
-        assert!(fit(&alice, UserFilter { never_logged_in: true, ..UserFilter::default() }));
-        let locked = UserFilter { locked: true, ..UserFilter::default() };
+        assert!(fit(
+            &alice,
+            UserFilter {
+                never_logged_in: true,
+                ..UserFilter::default()
+            }
+        ));
+        let locked = UserFilter {
+            locked: true,
+            ..UserFilter::default()
+        };
         assert!(!fit(&alice, locked.clone()));
         alice.auth.lock = Some(Lock {
             since: Timestamp(1),
@@ -192,10 +264,28 @@ mod tests {
         });
         assert!(fit(&alice, locked.clone()));
         let reason = Some(LockReason::Failures);
-        assert!(!fit(&alice, UserFilter { lock_reason: reason, ..locked }));
-        assert!(fit(&alice, UserFilter { no_token: true, ..UserFilter::default() }));
+        assert!(!fit(
+            &alice,
+            UserFilter {
+                lock_reason: reason,
+                ..locked
+            }
+        ));
+        assert!(fit(
+            &alice,
+            UserFilter {
+                no_token: true,
+                ..UserFilter::default()
+            }
+        ));
         let other = Some("other".to_owned());
-        assert!(!fit(&alice, UserFilter { set: other, ..UserFilter::default() }));
+        assert!(!fit(
+            &alice,
+            UserFilter {
+                set: other,
+                ..UserFilter::default()
+            }
+        ));
     }
 
     #[test]

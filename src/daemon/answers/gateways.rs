@@ -28,13 +28,20 @@ impl Answerer {
     /// One line for each gateway, in the order of the configuration.
     pub(super) fn gateway_rows(&self, statistics: &Statistics, now: Now) -> Vec<GatewayRow> {
         let config = self.config.load();
-        config.gateways.iter().map(|gateway| row(gateway, statistics, now)).collect()
+        config
+            .gateways
+            .iter()
+            .map(|gateway| row(gateway, statistics, now))
+            .collect()
     }
 
     /// What is wrong with gateways.
     pub(super) fn gateway_warnings(&self, statistics: &Statistics) -> Vec<Warning> {
         let config = self.config.load();
-        let all = config.gateways.iter().flat_map(|gateway| warnings_of(gateway, statistics));
+        let all = config
+            .gateways
+            .iter()
+            .flat_map(|gateway| warnings_of(gateway, statistics));
         all.collect()
     }
 
@@ -46,7 +53,11 @@ impl Answerer {
             return Err(no_gateway(name, crate::config::nearest(name, names)));
         };
         let (statistics, now) = (self.front.access().statistics(), self.clock.now());
-        Ok(Reply::GatewayShow(Box::new(show(gateway, &statistics, now))))
+        Ok(Reply::GatewayShow(Box::new(show(
+            gateway,
+            &statistics,
+            now,
+        ))))
     }
 }
 
@@ -57,7 +68,11 @@ pub(super) fn strangers(statistics: &Statistics, now: Now) -> Option<Strangers> 
         return None;
     }
     let others = &statistics.strangers.others;
-    let last = rows.values().chain(std::iter::once(others)).filter_map(|row| row.last).max();
+    let last = rows
+        .values()
+        .chain(std::iter::once(others))
+        .filter_map(|row| row.last)
+        .max();
     Some(Strangers {
         addresses: u64::try_from(rows.len()).unwrap_or(u64::MAX),
         last: last.map(Into::into),
@@ -71,7 +86,8 @@ fn counts<'a>(
     statistics: &'a Statistics,
 ) -> Option<&'a crate::access::GatewayStatistics> {
     let mut all = statistics.gateways.iter();
-    all.find(|(name, _)| *name == gateway.policy.name).map(|(_, counts)| counts)
+    all.find(|(name, _)| *name == gateway.policy.name)
+        .map(|(_, counts)| counts)
 }
 
 fn warnings_of(gateway: &Gateway, statistics: &Statistics) -> Vec<Warning> {
@@ -81,7 +97,9 @@ fn warnings_of(gateway: &Gateway, statistics: &Statistics) -> Vec<Warning> {
 fn row(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayRow {
     let known = counts(gateway, statistics);
     let window = known.map(|known| known.window.sum(now)).unwrap_or_default();
-    let numbers = warnings_of(gateway, statistics).into_iter().map(|warning| warning.number);
+    let numbers = warnings_of(gateway, statistics)
+        .into_iter()
+        .map(|warning| warning.number);
     GatewayRow {
         name: gateway.policy.name.to_string(),
         addresses: gateway.addresses.iter().map(ToString::to_string).collect(),
@@ -102,7 +120,10 @@ fn show(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayShow {
         Otherwise::Reject => "reject".to_owned(),
         Otherwise::Passthrough => "passthrough".to_owned(),
     };
-    let count = |name: &str, count| NamedCount { name: name.to_owned(), count };
+    let count = |name: &str, count| NamedCount {
+        name: name.to_owned(),
+        count,
+    };
     let kinds = policy.allowed_kinds.iter().flatten();
     GatewayShow {
         row: row(gateway, statistics, now),
@@ -123,8 +144,16 @@ fn show(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayShow {
         signed: known.signed,
         unsigned: known.unsigned,
         last_signed: known.last_signed.map(Into::into),
-        dropped: known.drops.iter().map(|(reason, n)| count(reason.name(), n)).collect(),
-        refused: if known.rejects > 0 { vec![count("all", known.rejects)] } else { Vec::new() },
+        dropped: known
+            .drops
+            .iter()
+            .map(|(reason, n)| count(reason.name(), n))
+            .collect(),
+        refused: if known.rejects > 0 {
+            vec![count("all", known.rejects)]
+        } else {
+            Vec::new()
+        },
         secret_octets: u64::try_from(gateway.secret.expose().len()).unwrap_or(u64::MAX),
         warnings: warnings_of(gateway, statistics),
     }

@@ -138,15 +138,21 @@ impl Answerer {
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
         match query {
-            Query::Why { user, gateway, attempts } => {
-                desk.why(&user, gateway.as_deref(), attempts)
-            }
-            Query::Explain { user, gateway, token } => {
-                desk.explain(&user, &gateway, token.as_ref())
-            }
-            Query::AuthLog { filter, stages, page } => {
-                desk.auth_log(&filter, stages, &page, sink)
-            }
+            Query::Why {
+                user,
+                gateway,
+                attempts,
+            } => desk.why(&user, gateway.as_deref(), attempts),
+            Query::Explain {
+                user,
+                gateway,
+                token,
+            } => desk.explain(&user, &gateway, token.as_ref()),
+            Query::AuthLog {
+                filter,
+                stages,
+                page,
+            } => desk.auth_log(&filter, stages, &page, sink),
             Query::AuthShow { attempt } => desk.auth_show(&attempt),
             Query::LockShow { user } => desk.lock_show(&user),
             Query::GatewayList => Ok(Reply::GatewayList(self.gateway_list())),
@@ -154,9 +160,11 @@ impl Answerer {
             Query::UserShow { user } => desk.user_show(&user),
             Query::UserFind { filter, page } => desk.user_find(&filter, &page, sink),
             Query::Seats => desk.seats(),
-            Query::TokenList { user, all, authenticators } => {
-                desk.token_list(&user, all, authenticators)
-            }
+            Query::TokenList {
+                user,
+                all,
+                authenticators,
+            } => desk.token_list(&user, all, authenticators),
             Query::TokenFind { filter, page } => desk.token_find(&filter, &page, sink),
             Query::TokenShow { token } => desk.token_show(&token),
             Query::HwList { serial, page } => desk.hw_list(serial.as_deref(), &page, sink),
@@ -173,9 +181,10 @@ impl Answerer {
             Query::Complete { kind, prefix, user } => {
                 self.complete(desk, kind, &prefix, user.as_deref())
             }
-            Query::Status | Query::Whoami { .. } | Query::ConfigCheck => {
-                Err(Refusal::new(Code::Arg, "this question is answered elsewhere"))
-            }
+            Query::Status | Query::Whoami { .. } | Query::ConfigCheck => Err(Refusal::new(
+                Code::Arg,
+                "this question is answered elsewhere",
+            )),
         }
     }
 }

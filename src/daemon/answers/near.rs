@@ -35,7 +35,9 @@ pub(super) fn users(reader: &dyn Read, typed: &str) -> Vec<Close> {
     let mut best: Vec<(usize, Close)> = Vec::new();
     let mut cursor = String::new();
     for _ in 0..SCAN_MAX / CHUNK {
-        let Ok(page) = reader.find(&Find::default(), &cursor, CHUNK) else { break };
+        let Ok(page) = reader.find(&Find::default(), &cursor, CHUNK) else {
+            break;
+        };
         best.extend(page.iter().filter_map(|record| {
             let rank = rank(typed, record.name(), &record.profile.display_name)?;
             Some((rank, close(record)))

@@ -105,19 +105,27 @@ pub(super) fn records<T>(
     sink: &mut dyn Sink,
     mut keep: impl FnMut(&Entry) -> Option<T>,
 ) -> Result<Rows<T>, Refusal> {
-    let mut filter = AuditFilter { newest_first: true, ..wanted.filter.clone() };
+    let mut filter = AuditFilter {
+        newest_first: true,
+        ..wanted.filter.clone()
+    };
     if let Some(cursor) = cursor {
         filter.before_seq = number(cursor)?;
     }
     let mut rows = Vec::new();
     loop {
         let ask = limit.saturating_mul(2).clamp(1, RECORDS_CHUNK);
-        let found = desk.reader().audit(&filter, ask).map_err(|error| store(&error))?;
+        let found = desk
+            .reader()
+            .audit(&filter, ask)
+            .map_err(|error| store(&error))?;
         let last_page = found.len() < ask;
         for stored in found {
             filter.before_seq = stored.seq;
             // A record of a newer mfad is passed over here; `audit log` shows it as it is.
-            let Ok(record) = AuditRecord::parse(&stored.body) else { continue };
+            let Ok(record) = AuditRecord::parse(&stored.body) else {
+                continue;
+            };
             if !wanted.fits(&record) {
                 continue;
             }
@@ -166,7 +174,9 @@ pub(super) fn follow<T>(
             };
             let mut rows = Vec::new();
             for stored in found {
-                let Ok(record) = AuditRecord::parse(&stored.body) else { continue };
+                let Ok(record) = AuditRecord::parse(&stored.body) else {
+                    continue;
+                };
                 if wanted.fits(&record) {
                     rows.extend(keep(&Entry { stored, record }));
                 }

@@ -31,14 +31,20 @@ impl Desk<'_> {
         expiring_s: Option<u64>,
         sink: &mut dyn Sink,
     ) -> Result<Vec<Live>, Refusal> {
-        let coarse = Find { passthrough: true, ..Find::default() };
+        let coarse = Find {
+            passthrough: true,
+            ..Find::default()
+        };
         let soon = |live: &Live| {
             expiring_s.is_none_or(|s| filter::within(self.now.latest(), live.grant.until.0, s))
         };
         let (mut rows, _) = pages::people(self, &coarse, None, GRANTS_MAX, sink, |record| {
             let view = View::of(self, record);
             let has_token = view.usable_primaries().next().is_some();
-            let live = |grant| Live { grant: view.grant(grant), has_token };
+            let live = |grant| Live {
+                grant: view.grant(grant),
+                has_token,
+            };
             view.live_grants().map(live).filter(soon).collect()
         })?;
         rows.sort_by(|a, b| key(&a.grant).cmp(&key(&b.grant)));
@@ -52,7 +58,11 @@ impl Desk<'_> {
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
         let all = self.grants(expiring_s, sink)?;
-        let notes = if page.cursor.is_none() { notes(&all) } else { Vec::new() };
+        let notes = if page.cursor.is_none() {
+            notes(&all)
+        } else {
+            Vec::new()
+        };
         pages::answer(
             page,
             sink,
@@ -60,11 +70,21 @@ impl Desk<'_> {
                 let from = cursor.map_or(Ok(0), pages::number)?;
                 let from = usize::try_from(from).unwrap_or(usize::MAX);
                 let rest = all.get(from..).unwrap_or_default();
-                let rows = rest.iter().take(page.limit).map(|live| live.grant.clone()).collect();
+                let rows = rest
+                    .iter()
+                    .take(page.limit)
+                    .map(|live| live.grant.clone())
+                    .collect();
                 let next = (rest.len() > page.limit).then(|| (from + page.limit).to_string());
                 Ok((rows, next))
             },
-            |rows, cursor| Reply::GrantPage(GrantPage { rows, cursor, notes: notes.clone() }),
+            |rows, cursor| {
+                Reply::GrantPage(GrantPage {
+                    rows,
+                    cursor,
+                    notes: notes.clone(),
+                })
+            },
         )
     }
 
@@ -80,13 +100,20 @@ impl Desk<'_> {
             event: Some("auth.accept".to_owned()),
             ..AuditFilter::default()
         };
-        let wanted = Wanted { filter, until: None };
+        let wanted = Wanted {
+            filter,
+            until: None,
+        };
         pages::answer(
             page,
             sink,
             |cursor, sink| pages::records(self, &wanted, cursor, page.limit, sink, grant_use),
             |rows, cursor| {
-                Reply::GrantUses(GrantUses { user: record.name().to_owned(), rows, cursor })
+                Reply::GrantUses(GrantUses {
+                    user: record.name().to_owned(),
+                    rows,
+                    cursor,
+                })
             },
         )
     }
@@ -102,7 +129,10 @@ fn grant_use(entry: &Entry) -> Option<GrantUse> {
         at: record.wall.into(),
         grant: attempts::grant_of(record)?,
         gateway: record.gateway().unwrap_or_default().to_owned(),
-        station: record.from.as_ref().map_or_else(String::new, |from| from.station.to_string()),
+        station: record
+            .from
+            .as_ref()
+            .map_or_else(String::new, |from| from.station.to_string()),
     })
 }
 
@@ -113,16 +143,22 @@ fn key(grant: &Grant) -> (i64, &str) {
 /// What a list of grants leaves to be said.
 fn notes(all: &[Live]) -> Vec<String> {
     let note = |live: &Live| {
-        let Grant { user, until, renewals, renewals_max, .. } = &live.grant;
+        let Grant {
+            user,
+            until,
+            renewals,
+            renewals_max,
+            ..
+        } = &live.grant;
         let spent = renewals >= renewals_max;
         match (spent, live.has_token) {
             (true, false) => Some(format!(
                 "{user} cannot be renewed again without an admin, has no other token, and cannot \
                  log in from {until} on."
             )),
-            (false, false) => {
-                Some(format!("{user} has no other token and cannot log in from {until} on."))
-            }
+            (false, false) => Some(format!(
+                "{user} has no other token and cannot log in from {until} on."
+            )),
             (true, true) => Some(format!("{user} cannot be renewed again without an admin.")),
             (false, true) => None,
         }

@@ -67,7 +67,9 @@ mod tests {
     use super::*;
 
     fn shown(value: Value) -> Value {
-        let Value::Object(mut map) = value else { panic!("not a record") };
+        let Value::Object(mut map) = value else {
+            panic!("not a record")
+        };
         record(&mut map);
         Value::Object(map)
     }
@@ -115,7 +117,10 @@ mod tests {
             attempt(&mut row);
             row
         };
-        assert_eq!(of("bad_code", "D11", Some("T-8F3K2")), of("bad_pin", "D7", None));
+        assert_eq!(
+            of("bad_code", "D11", Some("T-8F3K2")),
+            of("bad_pin", "D7", None)
+        );
         assert_eq!(of("locked", "D6", None).reason.as_deref(), Some("locked"));
     }
 }

@@ -33,9 +33,15 @@ impl Answerer {
         let now = self.clock.now();
         let statistics = self.front.access().statistics();
         let asker = nobody();
-        let desk = self.engine.as_ref().ok().map(|engine| Desk::new(engine, &asker));
+        let desk = self
+            .engine
+            .as_ref()
+            .ok()
+            .map(|engine| Desk::new(engine, &asker));
         let counts = desk.as_ref().and_then(|desk| desk.reader().counts().ok());
-        let grants = desk.as_ref().and_then(|desk| desk.grants(None, &mut Deaf).ok());
+        let grants = desk
+            .as_ref()
+            .and_then(|desk| desk.grants(None, &mut Deaf).ok());
         let grants = grants.unwrap_or_default();
         let warnings = self.warnings(&statistics, &grants, now);
         let (state, verdict) = self.verdict(warnings.len(), now);
@@ -89,7 +95,11 @@ impl Answerer {
             Err(why) => list.push(warnings::sealed(why)),
             Ok(engine) => {
                 let path = self.config.load().state_dir.display().to_string();
-                list.extend(engine.store_error().map(|error| warnings::store_fails(&error, &path)));
+                list.extend(
+                    engine
+                        .store_error()
+                        .map(|error| warnings::store_fails(&error, &path)),
+                );
                 let ahead_ms = self.clock.wall_ahead_ms();
                 if ahead_ms.unsigned_abs() > JUMP_US_MIN / 1000 {
                     list.push(warnings::clock_jump(ahead_ms, self.clock.last_jump()));
@@ -122,7 +132,11 @@ impl Answerer {
             queue("verify", verify, limits.verify_queue),
             queue("pin", pin, limits.pin_queue),
             queue("rejects", count(self.front.held()), limits.reject_wheel),
-            queue("duplicates", count(cache.entries), limits.duplicate_cache_entries),
+            queue(
+                "duplicates",
+                count(cache.entries),
+                limits.duplicate_cache_entries,
+            ),
         ]
     }
 
@@ -134,7 +148,9 @@ impl Answerer {
             schema: u64::from(crate::store::sqlite::SCHEMA),
             octets: counts.map_or(0, |counts| counts.octets),
             free_octets: crate::sys::files::free_octets(&config.state_dir).ok(),
-            last_commit: engine.and_then(|engine| last_record(engine)).map(|r| r.wall.into()),
+            last_commit: engine
+                .and_then(|engine| last_record(engine))
+                .map(|r| r.wall.into()),
             fsync_us: engine.and_then(|engine| engine.counters().sync.quantile_us(0.5)),
             error: engine.and_then(|engine| engine.store_error()),
             failing_since: None,
@@ -142,7 +158,11 @@ impl Answerer {
     }
 
     fn audit_status(&self) -> AuditStatus {
-        let last_seq = self.engine.as_ref().ok().and_then(|e| e.reader().last_seq().ok());
+        let last_seq = self
+            .engine
+            .as_ref()
+            .ok()
+            .and_then(|e| e.reader().last_seq().ok());
         let checked = self.facts.known().checked;
         let path = checkpoints::path(&self.config.load().state_dir);
         AuditStatus {
@@ -189,7 +209,11 @@ impl Answerer {
             (Err(why), _) => format!("SEALED: {why}"),
             (Ok(_), None) => String::new(),
         };
-        KeyStatus { source, version, text }
+        KeyStatus {
+            source,
+            version,
+            text,
+        }
     }
 
     fn config_status(&self) -> ConfigStatus {
@@ -210,7 +234,10 @@ impl Answerer {
 }
 
 fn users(counts: Option<&Counts>, grants: &[Live], desk: Option<&Desk<'_>>) -> UserCounts {
-    let new = UserState::ALL.iter().position(|state| *state == UserState::New).unwrap_or(0);
+    let new = UserState::ALL
+        .iter()
+        .position(|state| *state == UserState::New)
+        .unwrap_or(0);
     let valid = grants.iter().filter(|live| live.grant.status == "valid");
     let mut people: Vec<&str> = valid.map(|live| live.grant.user.as_str()).collect();
     people.sort_unstable();
@@ -220,25 +247,32 @@ fn users(counts: Option<&Counts>, grants: &[Live], desk: Option<&Desk<'_>>) -> U
         limit: desk.map_or(0, |desk| desk.policy().seats_limit),
         locked: counts.map_or(0, |counts| counts.locked),
         pin_blocked: counts.map_or(0, |counts| counts.pin_blocked),
-        new: counts.and_then(|counts| counts.by_state.get(new).copied()).unwrap_or(0),
+        new: counts
+            .and_then(|counts| counts.by_state.get(new).copied())
+            .unwrap_or(0),
         passthrough: count(people.len()),
     }
 }
 
 fn ending(grants: &[Live], warn_before: Duration) -> Option<Warning> {
-    let soon = |live: &&Live| {
-        live.grant.status == "valid" && live.grant.left_s <= warn_before.as_secs()
-    };
+    let soon =
+        |live: &&Live| live.grant.status == "valid" && live.grant.left_s <= warn_before.as_secs();
     let ending: Vec<Live> = grants
         .iter()
         .filter(soon)
-        .map(|live| Live { grant: live.grant.clone(), has_token: live.has_token })
+        .map(|live| Live {
+            grant: live.grant.clone(),
+            has_token: live.has_token,
+        })
         .collect();
     warnings::ending_grants(&ending, warn_before.as_secs())
 }
 
 fn last_record(engine: &Engine) -> Option<AuditRecord> {
-    let filter = AuditFilter { newest_first: true, ..AuditFilter::default() };
+    let filter = AuditFilter {
+        newest_first: true,
+        ..AuditFilter::default()
+    };
     let found = engine.reader().audit(&filter, 1).ok()?;
     AuditRecord::parse(&found.first()?.body).ok()
 }
@@ -260,7 +294,11 @@ fn span(up: Duration) -> String {
 
 /// Stands for the asker where the answer is the same for everybody.
 fn nobody() -> Operator {
-    Operator { uid: crate::server::control::UID_NOBODY, name: "".into(), role: Role::Viewer }
+    Operator {
+        uid: crate::server::control::UID_NOBODY,
+        name: "".into(),
+        role: Role::Viewer,
+    }
 }
 
 #[cfg(test)]
@@ -272,6 +310,9 @@ mod tests {
         assert_eq!(span(Duration::from_secs(31)), "31 s");
         assert_eq!(span(Duration::from_secs(7 * 60)), "7 min");
         assert_eq!(span(Duration::from_secs(4 * 3600 + 61)), "4 h 1 min");
-        assert_eq!(span(Duration::from_secs(12 * 86_400 + 4 * 3600)), "12 d 4 h");
+        assert_eq!(
+            span(Duration::from_secs(12 * 86_400 + 4 * 3600)),
+            "12 d 4 h"
+        );
     }
 }

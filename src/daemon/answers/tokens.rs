@@ -32,7 +32,11 @@ impl Desk<'_> {
             user: record.name().to_owned(),
             state: record.current_state().to_owned(),
             tokens: shown.map(|token| view.token(token)).collect(),
-            authenticators: if authenticators { self.authenticators(&view) } else { Vec::new() },
+            authenticators: if authenticators {
+                self.authenticators(&view)
+            } else {
+                Vec::new()
+            },
         }))
     }
 
@@ -41,8 +45,12 @@ impl Desk<'_> {
         let (profile, auth) = (&view.record.profile, &view.record.auth);
         let password = profile.password.as_ref().map(|password| Authenticator {
             kind: "password".to_owned(),
-            status: if auth.password.activated_at.is_some() { "active" } else { "registered" }
-                .to_owned(),
+            status: if auth.password.activated_at.is_some() {
+                "active"
+            } else {
+                "registered"
+            }
+            .to_owned(),
             registered_at: Some(password.registered_at.into()),
             last_success: auth.password.last_used.map(Into::into),
             ..Authenticator::default()

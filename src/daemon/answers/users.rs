@@ -32,7 +32,10 @@ impl Desk<'_> {
         let view = View::of(self, record);
         let (profile, auth) = (&record.profile, &record.auth);
         let set = profile.set.as_deref().unwrap_or(&self.policy().default_set);
-        let shown = profile.tokens.iter().filter(|token| view.status(token) != Status::Obsolete);
+        let shown = profile
+            .tokens
+            .iter()
+            .filter(|token| view.status(token) != Status::Obsolete);
         let clear = self.sees_contacts();
         UserShow {
             now: self.now.wall.into(),
@@ -53,7 +56,12 @@ impl Desk<'_> {
             language: profile.language.clone(),
             set: set.to_owned(),
             set_stated: profile.set.is_some(),
-            set_kinds: self.policy().set(Some(set)).iter().map(|k| k.name().to_owned()).collect(),
+            set_kinds: self
+                .policy()
+                .set(Some(set))
+                .iter()
+                .map(|k| k.name().to_owned())
+                .collect(),
             role_label: profile.role_label.clone(),
             notes: profile.notes.clone(),
             protected: profile.protected,
@@ -63,7 +71,11 @@ impl Desk<'_> {
             last_login: view.last_login(),
             last_failed: view.last_failed(),
             last_access: profile.last_access.map(Into::into),
-            counters: view.counters().into_iter().filter(|counter| counter.count > 0).collect(),
+            counters: view
+                .counters()
+                .into_iter()
+                .filter(|counter| counter.count > 0)
+                .collect(),
             tokens: shown.map(|token| view.token(token)).collect(),
             actions: actions::of_user(self, &view),
             created: profile.created.into(),
@@ -73,7 +85,10 @@ impl Desk<'_> {
     }
 
     fn asked_for(&self, by: FirstFactorBy) -> bool {
-        self.rules.gateways.iter().any(|gateway| gateway.first_factor == by)
+        self.rules
+            .gateways
+            .iter()
+            .any(|gateway| gateway.first_factor == by)
     }
 
     fn pin_of(&self, view: &View<'_>) -> Pin {
@@ -90,7 +105,9 @@ impl Desk<'_> {
             failures: state.failures,
             limit: rules.max_failures,
             blocked_since: since.map(Into::into),
-            blocked_until: since.filter(|_| ends).map(|at| (at + rules.block_duration).into()),
+            blocked_until: since
+                .filter(|_| ends)
+                .map(|at| (at + rules.block_duration).into()),
         }
     }
 
@@ -139,7 +156,10 @@ impl Desk<'_> {
             |cursor, sink| {
                 pages::people(self, &coarse, cursor, page.limit, sink, |record| {
                     let view = View::of(self, record);
-                    filter::fits(wanted, &view).then(|| self.row(&view)).into_iter().collect()
+                    filter::fits(wanted, &view)
+                        .then(|| self.row(&view))
+                        .into_iter()
+                        .collect()
                 })
             },
             |rows, cursor| {
@@ -149,13 +169,23 @@ impl Desk<'_> {
                 Reply::UserPage(UserPage {
                     matched,
                     of,
-                    close: wanted.text.as_deref().filter(|_| nothing).map_or_else(Vec::new, |text| {
-                        near::users(self.reader(), &text.to_lowercase())
-                            .into_iter()
-                            .map(|close| Candidate { value: close.name, text: close.display_name })
-                            .collect()
-                    }),
-                    notes: if wanted.locked { notes(&rows) } else { Vec::new() },
+                    close: wanted.text.as_deref().filter(|_| nothing).map_or_else(
+                        Vec::new,
+                        |text| {
+                            near::users(self.reader(), &text.to_lowercase())
+                                .into_iter()
+                                .map(|close| Candidate {
+                                    value: close.name,
+                                    text: close.display_name,
+                                })
+                                .collect()
+                        },
+                    ),
+                    notes: if wanted.locked {
+                        notes(&rows)
+                    } else {
+                        Vec::new()
+                    },
                     rows,
                     cursor,
                 })
@@ -195,7 +225,10 @@ impl Desk<'_> {
             last_login: record.auth.last_login.as_ref().map(|login| login.at.into()),
             email,
             phone,
-            set: profile.set.clone().unwrap_or_else(|| self.policy().default_set.clone()),
+            set: profile
+                .set
+                .clone()
+                .unwrap_or_else(|| self.policy().default_set.clone()),
             role_label: profile.role_label.clone(),
             protected: profile.protected,
             revision: record.auth.revision,

@@ -37,7 +37,12 @@ impl Answerer {
             Refusal::new(Code::Store, "the audit log was not checked").why(error.to_string())
         })?;
         let keys: [PublicKey; 1] = [signer.public_key()];
-        let plan = Plan { node: &config.node, start, checkpoints: &loaded.checkpoints, keys: &keys };
+        let plan = Plan {
+            node: &config.node,
+            start,
+            checkpoints: &loaded.checkpoints,
+            keys: &keys,
+        };
         let report = feed(desk, &plan, last)?;
         let whole = report.whole() && loaded.unreadable == 0;
         if start == Start::CHAIN {
@@ -46,7 +51,11 @@ impl Answerer {
         let took_us = self.clock.now().mono_us.saturating_sub(began_us);
         let mut reply = reply(&report, loaded.checkpoints.len());
         if !whole && report.whole() {
-            reply.checks.push(check("checkpoints", "warning", unreadable(loaded.unreadable)));
+            reply.checks.push(check(
+                "checkpoints",
+                "warning",
+                unreadable(loaded.unreadable),
+            ));
         }
         reply.took_ms = took_us / 1000;
         Ok(Reply::AuditVerify(Box::new(reply)))
@@ -55,13 +64,25 @@ impl Answerer {
 
 /// The position before the first record to check.
 fn start(desk: &Desk<'_>, from: Option<u64>, last: u64) -> Result<Start, Refusal> {
-    let Some(before) = from.and_then(|from| from.checked_sub(1)).filter(|seq| *seq > 0) else {
+    let Some(before) = from
+        .and_then(|from| from.checked_sub(1))
+        .filter(|seq| *seq > 0)
+    else {
         return Ok(Start::CHAIN);
     };
-    let filter = AuditFilter { after_seq: before - 1, ..AuditFilter::default() };
-    let found = desk.reader().audit(&filter, 1).map_err(|error| store(&error))?;
+    let filter = AuditFilter {
+        after_seq: before - 1,
+        ..AuditFilter::default()
+    };
+    let found = desk
+        .reader()
+        .audit(&filter, 1)
+        .map_err(|error| store(&error))?;
     match found.first().filter(|record| record.seq == before) {
-        Some(record) => Ok(Start { seq: before, hash: record.hash }),
+        Some(record) => Ok(Start {
+            seq: before,
+            hash: record.hash,
+        }),
         None => {
             let what = format!("there is no record {before} to begin after");
             Err(Refusal::new(Code::Arg, what).why(format!("the last one is {last}")))
@@ -71,10 +92,16 @@ fn start(desk: &Desk<'_>, from: Option<u64>, last: u64) -> Result<Start, Refusal
 
 fn feed(desk: &Desk<'_>, plan: &Plan<'_>, last: u64) -> Result<Report, Refusal> {
     let mut verifier = Verifier::new(plan);
-    let mut filter = AuditFilter { after_seq: plan.start.seq, ..AuditFilter::default() };
+    let mut filter = AuditFilter {
+        after_seq: plan.start.seq,
+        ..AuditFilter::default()
+    };
     loop {
         filter.before_seq = last.saturating_add(1);
-        let page = desk.reader().audit(&filter, CHUNK).map_err(|error| store(&error))?;
+        let page = desk
+            .reader()
+            .audit(&filter, CHUNK)
+            .map_err(|error| store(&error))?;
         for record in &page {
             verifier.feed(record);
             filter.after_seq = filter.after_seq.max(record.seq);
@@ -86,7 +113,11 @@ fn feed(desk: &Desk<'_>, plan: &Plan<'_>, last: u64) -> Result<Report, Refusal> 
 }
 
 fn check(name: &str, mark: &str, text: String) -> VerifyCheck {
-    VerifyCheck { name: name.to_owned(), mark: mark.to_owned(), text }
+    VerifyCheck {
+        name: name.to_owned(),
+        mark: mark.to_owned(),
+        text,
+    }
 }
 
 fn unreadable(lines: u64) -> String {
@@ -95,7 +126,10 @@ fn unreadable(lines: u64) -> String {
 
 fn reply(report: &Report, checkpoints: usize) -> AuditVerify {
     let (first, last) = (report.first, report.last);
-    let (first_seq, last_seq) = (first.map_or(0, |met| met.seq), last.map_or(0, |met| met.seq));
+    let (first_seq, last_seq) = (
+        first.map_or(0, |met| met.seq),
+        last.map_or(0, |met| met.seq),
+    );
     AuditVerify {
         result: if report.whole() { "whole" } else { "damaged" }.to_owned(),
         first_seq,
@@ -105,7 +139,10 @@ fn reply(report: &Report, checkpoints: usize) -> AuditVerify {
         checks: checks(report, checkpoints, first_seq, last_seq),
         proven: report.proven,
         chained: report.unanchored,
-        damage: report.damage.as_ref().map(|damage| damage_of(damage, report)),
+        damage: report
+            .damage
+            .as_ref()
+            .map(|damage| damage_of(damage, report)),
         last_hash: hex(&report.head),
         took_ms: 0,
     }
@@ -133,7 +170,11 @@ fn checks(report: &Report, checkpoints: usize, first: u64, last: u64) -> Vec<Ver
     let follows = "every record follows from the one before".to_owned();
     let mut list = vec![
         told(kind.is_some() && !numbers && !signed, "chain", follows),
-        told(numbers, "numbers", format!("{first} to {last}, none missing, none twice")),
+        told(
+            numbers,
+            "numbers",
+            format!("{first} to {last}, none missing, none twice"),
+        ),
     ];
     list.push(if signed || report.checkpoints_ok > 0 {
         let keys: Vec<String> = report.keys.iter().map(|(key, _)| key.to_string()).collect();
@@ -144,7 +185,11 @@ fn checks(report: &Report, checkpoints: usize, first: u64, last: u64) -> Vec<Ver
         );
         told(signed, "checkpoints", good)
     } else {
-        check("checkpoints", "warning", "there are none yet: nothing is proven".to_owned())
+        check(
+            "checkpoints",
+            "warning",
+            "there are none yet: nothing is proven".to_owned(),
+        )
     });
     if report.unanchored > 0 && report.checkpoints_ok > 0 {
         let text = format!(
@@ -197,13 +242,22 @@ mod tests {
         let now = Now::at(Timestamp(1_700_000_000_000));
         let record = |_| {
             let record = chain.append(&Event::new("read"), &Origin::system(), now);
-            StoredAudit { seq: record.seq, body: record.body, hash: record.hash }
+            StoredAudit {
+                seq: record.seq,
+                body: record.body,
+                hash: record.hash,
+            }
         };
         (0..records).map(record).collect()
     }
 
     fn verified(log: &[StoredAudit]) -> AuditVerify {
-        let plan = Plan { node: "n", start: Start::CHAIN, checkpoints: &[], keys: &[] };
+        let plan = Plan {
+            node: "n",
+            start: Start::CHAIN,
+            checkpoints: &[],
+            keys: &[],
+        };
         let mut verifier = Verifier::new(&plan);
         log.iter().for_each(|record| verifier.feed(record));
         reply(&verifier.finish(), 0)
@@ -212,9 +266,16 @@ mod tests {
     #[test]
     fn a_whole_log_without_checkpoints_is_whole_and_not_proven() {
         let reply = verified(&log(5));
-        assert_eq!((reply.result.as_str(), reply.first_seq, reply.last_seq), ("whole", 1, 5));
+        assert_eq!(
+            (reply.result.as_str(), reply.first_seq, reply.last_seq),
+            ("whole", 1, 5)
+        );
         assert_eq!((reply.proven, reply.chained), (0, 5));
-        let marks: Vec<&str> = reply.checks.iter().map(|check| check.mark.as_str()).collect();
+        let marks: Vec<&str> = reply
+            .checks
+            .iter()
+            .map(|check| check.mark.as_str())
+            .collect();
         assert_eq!(marks, ["ok", "ok", "warning"]);
     }
 
@@ -224,11 +285,17 @@ mod tests {
         changed[2].body.push(b' ');
         let reply = verified(&changed);
         assert_eq!(reply.result, "damaged");
-        assert_eq!((reply.checks[0].mark.as_str(), reply.checks[1].mark.as_str()), ("bad", "ok"));
+        assert_eq!(
+            (reply.checks[0].mark.as_str(), reply.checks[1].mark.as_str()),
+            ("bad", "ok")
+        );
         assert_eq!(reply.damage.unwrap().seq, 3);
         let mut missing = log(5);
         missing.remove(2);
         let reply = verified(&missing);
-        assert_eq!((reply.checks[0].mark.as_str(), reply.checks[1].mark.as_str()), ("ok", "bad"));
+        assert_eq!(
+            (reply.checks[0].mark.as_str(), reply.checks[1].mark.as_str()),
+            ("ok", "bad")
+        );
     }
 }

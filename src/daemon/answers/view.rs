@@ -21,7 +21,11 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn of(desk: &'a Desk<'_>, record: &'a UserRecord) -> Self {
-        Self { record, policy: desk.policy(), now: desk.now }
+        Self {
+            record,
+            policy: desk.policy(),
+            now: desk.now,
+        }
     }
 
     pub(super) fn status(&self, token: &Token) -> Status {
@@ -41,7 +45,10 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn pin_blocked(&self) -> bool {
-        self.record.auth.pin.blocked(self.policy.pin.block_duration, self.now)
+        self.record
+            .auth
+            .pin
+            .blocked(self.policy.pin.block_duration, self.now)
     }
 
     /// `full`, `partial` or `none`.
@@ -59,9 +66,7 @@ impl<'a> View<'a> {
     pub(super) fn lock(&self) -> Option<reply::Lock> {
         let lock = self.record.auth.lock.as_ref()?;
         let (count, limit) = match lock.reason {
-            LockReason::PinBlocked => {
-                (self.record.auth.pin.failures, self.policy.pin.max_failures)
-            }
+            LockReason::PinBlocked => (self.record.auth.pin.failures, self.policy.pin.max_failures),
             LockReason::Failures | LockReason::Operator => {
                 (lock.count, self.policy.lockout.user_max_failures)
             }
@@ -79,7 +84,10 @@ impl<'a> View<'a> {
 
     pub(super) fn unlocked(&self) -> Option<Unlocked> {
         let unlocked = self.record.auth.unlocked.as_ref()?;
-        Some(Unlocked { by: unlocked.by.to_string(), at: unlocked.at.into() })
+        Some(Unlocked {
+            by: unlocked.by.to_string(),
+            at: unlocked.at.into(),
+        })
     }
 
     pub(super) fn last_login(&self) -> Option<Login> {
@@ -117,13 +125,18 @@ impl<'a> View<'a> {
             kind: token.kind.name().to_owned(),
             label: kind_label(token.kind).to_owned(),
             status: status.name().to_owned(),
-            base: base.ok().and_then(|base| Some(base.as_str()?.to_owned())).unwrap_or_default(),
+            base: base
+                .ok()
+                .and_then(|base| Some(base.as_str()?.to_owned()))
+                .unwrap_or_default(),
             usable: self.usable(token),
             primary: token.primary(),
             description: token.description.clone(),
             serial: token.serial.clone(),
             algorithm: token.otp.map(|otp| otp.algorithm.to_string()),
-            digits: token.otp.and_then(|otp| u32::try_from(otp.digits.count()).ok()),
+            digits: token
+                .otp
+                .and_then(|otp| u32::try_from(otp.digits.count()).ok()),
             period_s: token.otp.and_then(|otp| period_s(otp.factor)),
             counter: hotp.then_some(state.next_factor),
             drift_steps: (token.kind == TokenKind::Totp).then_some(state.drift_steps),
@@ -148,7 +161,11 @@ impl<'a> View<'a> {
             total: state.total,
             hard_cap: self.policy.lockout.hard_cap,
             locked_at: state.locked_at.filter(|_| locked).map(Into::into),
-            locked_until: state.locked_until.filter(|_| locked).filter(ends).map(Into::into),
+            locked_until: state
+                .locked_until
+                .filter(|_| locked)
+                .filter(ends)
+                .map(Into::into),
             codes_left: (token.kind == TokenKind::Recovery)
                 .then(|| token.codes_left(self.record.auth.token(token.id))),
             resync_required: state.resync_required,
@@ -160,20 +177,64 @@ impl<'a> View<'a> {
     pub(super) fn counters(&self) -> Vec<Counter> {
         let (auth, rules) = (&self.record.auth, &self.policy.lockout);
         let last_failed = auth.last_failed.as_ref().map(|failed| failed.at);
-        let row = |name: &str, of: String, words: [&str; 3], count, limit, since: Option<Timestamp>| {
-            let [text, effect, cleared_by] = words.map(str::to_owned);
-            let since = since.filter(|_| count > 0).map(Instant);
-            Counter { name: name.to_owned(), of, text, count, limit, effect, cleared_by, since }
-        };
-        let pin = ["wrong PINs", "blocks the PIN", "right PIN, pin unblock, pin reset"];
-        let soft = ["failures", "locks the user", "sign-in, user unlock, lock clear-counters"];
-        let total = ["wrong codes of no single token", "ends all tokens", "sign-in with a token"];
-        let token_soft = ["wrong codes", "locks the token", "sign-in, token unlock, token resync"];
-        let token_total = ["wrong codes since the last success", "ends the token", "sign-in with it"];
+        let row =
+            |name: &str, of: String, words: [&str; 3], count, limit, since: Option<Timestamp>| {
+                let [text, effect, cleared_by] = words.map(str::to_owned);
+                let since = since.filter(|_| count > 0).map(Instant);
+                Counter {
+                    name: name.to_owned(),
+                    of,
+                    text,
+                    count,
+                    limit,
+                    effect,
+                    cleared_by,
+                    since,
+                }
+            };
+        let pin = [
+            "wrong PINs",
+            "blocks the PIN",
+            "right PIN, pin unblock, pin reset",
+        ];
+        let soft = [
+            "failures",
+            "locks the user",
+            "sign-in, user unlock, lock clear-counters",
+        ];
+        let total = [
+            "wrong codes of no single token",
+            "ends all tokens",
+            "sign-in with a token",
+        ];
+        let token_soft = [
+            "wrong codes",
+            "locks the token",
+            "sign-in, token unlock, token resync",
+        ];
+        let token_total = [
+            "wrong codes since the last success",
+            "ends the token",
+            "sign-in with it",
+        ];
         let (pin_limit, user) = (self.policy.pin.max_failures, || "user".to_owned());
         let mut counters = vec![
-            row("C1", "pin".to_owned(), pin, auth.pin.failures, pin_limit, None),
-            row("C3", user(), soft, auth.soft, rules.user_max_failures, last_failed),
+            row(
+                "C1",
+                "pin".to_owned(),
+                pin,
+                auth.pin.failures,
+                pin_limit,
+                None,
+            ),
+            row(
+                "C3",
+                user(),
+                soft,
+                auth.soft,
+                rules.user_max_failures,
+                last_failed,
+            ),
             row("C4", user(), total, auth.total, rules.hard_cap, None),
         ];
         for token in &self.record.profile.tokens {
@@ -228,7 +289,11 @@ impl<'a> View<'a> {
     pub(super) fn live_grants(&self) -> impl Iterator<Item = &'a passthrough::Grant> + use<'a, '_> {
         let now = self.now.latest();
         self.record.profile.grants.iter().filter(move |grant| {
-            let ended = self.record.auth.grant(grant.id).is_some_and(|state| state.ended);
+            let ended = self
+                .record
+                .auth
+                .grant(grant.id)
+                .is_some_and(|state| state.ended);
             grant.revoked.is_none() && !ended && now < grant.until
         })
     }
@@ -272,20 +337,26 @@ pub(super) fn contacts(
     masked: fn(&str) -> String,
 ) -> Vec<reply::Contact> {
     let shown = contacts.iter().map(|contact| reply::Contact {
-        address: if clear { contact.address.clone() } else { masked(&contact.address) },
+        address: if clear {
+            contact.address.clone()
+        } else {
+            masked(&contact.address)
+        },
         verified: contact.verified,
     });
     shown.collect()
 }
 
 /// The main e-mail address and phone number, as the role may see them.
-pub(super) fn main_contacts(
-    record: &UserRecord,
-    clear: bool,
-) -> (Option<String>, Option<String>) {
+pub(super) fn main_contacts(record: &UserRecord, clear: bool) -> (Option<String>, Option<String>) {
     let main = |all: &[Contact], masked: fn(&str) -> String| {
-        contacts(all.get(..1).unwrap_or_default(), clear, masked).pop().map(|c| c.address)
+        contacts(all.get(..1).unwrap_or_default(), clear, masked)
+            .pop()
+            .map(|c| c.address)
     };
     let profile = &record.profile;
-    (main(&profile.emails, mask::email), main(&profile.phones, mask::phone))
+    (
+        main(&profile.emails, mask::email),
+        main(&profile.phones, mask::phone),
+    )
 }

@@ -26,7 +26,9 @@ pub(super) fn of_gateway(gateway: &Gateway, counts: Option<&GatewayStatistics>) 
     if !gateway.require_message_authenticator {
         warnings.push(unsigned(&gateway.policy.name, counts));
     }
-    let chars = String::from_utf8_lossy(gateway.secret.expose()).chars().count();
+    let chars = String::from_utf8_lossy(gateway.secret.expose())
+        .chars()
+        .count();
     if chars < SECRET_CHARS_ADVISED {
         warnings.push(short_secret(&gateway.policy.name, chars));
     }
@@ -63,7 +65,10 @@ fn unreadable(name: &str, counts: &GatewayStatistics) -> Option<Warning> {
     let run = counts.unreadable;
     (run.in_row >= WRONG_MIN).then(|| Warning {
         number: "W018".to_owned(),
-        text: format!("{name}: the last {} passwords come out unreadable.", run.in_row),
+        text: format!(
+            "{name}: the last {} passwords come out unreadable.",
+            run.in_row
+        ),
         detail: vec![
             "Probably the wrong shared secret; no Message-Authenticator was sent, so the packet \
              itself looked fine."
@@ -79,7 +84,10 @@ fn unsigned(name: &str, counts: Option<&GatewayStatistics>) -> Warning {
     let (signed, unsigned) = counts.map_or((0, 0), |counts| (counts.signed, counts.unsigned));
     let (detail, doing) = if unsigned == 0 && signed > 0 {
         let all = format!("It has sent one in all {signed} requests since the start.");
-        (all, format!("set gateway.{name}.require_message_authenticator = true"))
+        (
+            all,
+            format!("set gateway.{name}.require_message_authenticator = true"),
+        )
     } else {
         let some = format!(
             "It has sent one in {signed} of {} requests since the start; CVE-2024-3596 applies.",
@@ -132,20 +140,33 @@ pub(super) fn ending_grants(ending: &[Live], within_s: u64) -> Option<Warning> {
     if ending.is_empty() {
         return None;
     }
-    let mut names: Vec<&str> =
-        ending.iter().take(NAMES_MAX).map(|live| live.grant.user.as_str()).collect();
+    let mut names: Vec<&str> = ending
+        .iter()
+        .take(NAMES_MAX)
+        .map(|live| live.grant.user.as_str())
+        .collect();
     if ending.len() > NAMES_MAX {
         names.push("..");
     }
     let hours = within_s / 3600;
-    let end = if ending.len() == 1 { "1 grant of passthrough ends" } else { "" };
+    let end = if ending.len() == 1 {
+        "1 grant of passthrough ends"
+    } else {
+        ""
+    };
     let count = ending.len();
-    let what = if end.is_empty() { format!("{count} grants of passthrough end") } else { end.into() };
+    let what = if end.is_empty() {
+        format!("{count} grants of passthrough end")
+    } else {
+        end.into()
+    };
     let stranded = ending.iter().filter(|live| !live.has_token);
-    let stranded: Vec<&str> =
-        stranded.take(NAMES_MAX).map(|live| live.grant.user.as_str()).collect();
-    let detail = (!stranded.is_empty())
-        .then(|| format!("Without another token: {}.", stranded.join(", ")));
+    let stranded: Vec<&str> = stranded
+        .take(NAMES_MAX)
+        .map(|live| live.grant.user.as_str())
+        .collect();
+    let detail =
+        (!stranded.is_empty()).then(|| format!("Without another token: {}.", stranded.join(", ")));
     Some(Warning {
         number: "W024".to_owned(),
         text: format!("{what} within {hours} h ({}).", names.join(", ")),
@@ -160,7 +181,10 @@ pub(super) fn mass_lock(count: usize) -> Warning {
         number: "W040".to_owned(),
         text: format!("Mass lock: {count} users were locked within a minute."),
         detail: vec!["Somebody may be trying names and passwords.".to_owned()],
-        tries: vec!["mfactl user find --locked".to_owned(), "mfactl gateway list".to_owned()],
+        tries: vec![
+            "mfactl user find --locked".to_owned(),
+            "mfactl gateway list".to_owned(),
+        ],
         ..Warning::default()
     }
 }

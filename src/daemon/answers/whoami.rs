@@ -10,7 +10,10 @@ impl Answerer {
     pub(super) fn whoami(&self, operator: &Operator, can: Option<Action>) -> Whoami {
         let commands = |wanted: &dyn Fn(Role) -> bool| -> Vec<String> {
             let specs = Action::ALL.iter().map(|action| action.spec());
-            specs.filter(|spec| wanted(spec.least)).map(|spec| spec.name.to_owned()).collect()
+            specs
+                .filter(|spec| wanted(spec.least))
+                .map(|spec| spec.name.to_owned())
+                .collect()
         };
         let others = Role::ALL.into_iter().filter(|role| *role > operator.role);
         let least = can.map(|action| action.spec().least);
