@@ -118,7 +118,8 @@ pub enum GatewayKind {
     Strongswan,
     /// OpenVPN.
     Openvpn,
-    /// OPNsense and pfSense.
+    /// These two firewalls.
+    #[value(help = "OPNsense and pfSense")]
     Opnsense,
     /// FortiGate.
     Fortigate,
@@ -126,7 +127,8 @@ pub enum GatewayKind {
     Asa,
     /// Palo Alto GlobalProtect.
     Paloalto,
-    /// MikroTik.
+    /// `RouterOS`.
+    #[value(help = "MikroTik")]
     Mikrotik,
     /// Any other.
     Other,
@@ -239,12 +241,7 @@ struct Arguments {
     expect: Option<u64>,
 
     /// With --try: login name
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "attempt",
-        help_heading = "Options of modes"
-    )]
+    #[arg(long, value_name = "NAME", help_heading = "Options of modes")]
     user: Option<String>,
 
     /// Everything below this folder
