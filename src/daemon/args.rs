@@ -139,7 +139,8 @@ pub enum GatewayKind {
 /// mfad asks for a second factor when people log in to a VPN: the gateway sends an Access-Request,
 /// mfad checks the one-time code and answers. Without a mode it runs as the daemon.
 #[derive(Debug, Parser)]
-#[command(name = "mfad", version, styles = Styles::plain(), after_long_help = EXAMPLES, override_usage = USAGE)]
+#[command(name = "mfad", version, styles = Styles::plain())]
+#[command(override_usage = USAGE, after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("mode")
     .args(["demo", "demo_code", "check", "init", "restore", "attempt"]))]
 struct Arguments {

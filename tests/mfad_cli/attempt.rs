@@ -54,10 +54,8 @@ fn builder<'b>(request: &Packet<'_>, code: u8, octets: &'b mut Vec<u8>) -> Reply
 
 fn answering(code: u8, message: &'static str) -> Done {
     let (address, thread) = server(move |request| {
-        let credentials = Credentials::of(request);
-        let hidden = match credentials {
-            Credentials::Pap(hidden) => hidden,
-            _ => unreachable!("no PAP"),
+        let Credentials::Pap(hidden) = Credentials::of(request) else {
+            unreachable!("no PAP");
         };
         let typed = reveal(hidden, SECRET.as_bytes(), request.authenticator()).unwrap();
         assert!(typed.equals(PASSCODE.as_bytes()));
