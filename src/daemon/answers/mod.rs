@@ -36,7 +36,43 @@ pub struct Answerer {
     /// What needs a person.
     pub alarms: Arc<Alarms>,
 }
-
 impl crate::server::control::Backend for Answerer {
-    fn change(&self, _: &crate::domain::event::Operator, _: crate::domain::command::Command, _: crate::control::query::Manner) -> Result<crate::control::reply::Done, crate::domain::refusal::Refusal> { Err(crate::domain::refusal::Refusal::new(crate::domain::refusal::Code::Busy, "")) }
+    fn change(
+        &self,
+        _: &crate::domain::event::Operator,
+        _: crate::domain::command::Command,
+        _: crate::control::query::Manner,
+    ) -> Result<crate::control::reply::Done, crate::domain::refusal::Refusal> {
+        Err(crate::domain::refusal::Refusal::new(
+            crate::domain::refusal::Code::Busy,
+            "",
+        ))
+    }
+    fn query(
+        &self,
+        _: &crate::domain::event::Operator,
+        _: crate::control::query::Query,
+        _: &mut dyn crate::server::control::Sink,
+    ) -> Result<crate::control::reply::Reply, crate::domain::refusal::Refusal> {
+        Err(crate::domain::refusal::Refusal::new(
+            crate::domain::refusal::Code::Busy,
+            "",
+        ))
+    }
+    fn denied(
+        &self,
+        _: &crate::domain::event::Operator,
+        _: crate::domain::action::Action,
+        _: crate::domain::action::Role,
+    ) -> crate::domain::refusal::Refusal {
+        crate::domain::refusal::Refusal::new(crate::domain::refusal::Code::Busy, "")
+    }
+}
+impl Answerer {
+    pub fn reload(
+        &self,
+        _: crate::domain::event::Origin,
+    ) -> Result<(), crate::domain::refusal::Refusal> {
+        Ok(())
+    }
 }
