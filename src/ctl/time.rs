@@ -258,6 +258,7 @@ fn read_point(text: &str, edge: Edge, times: &Times) -> Option<Timestamp> {
     }
     if let Ok(time) = text.parse::<Time>()
         && text.contains(':')
+        && !text.contains(['-', 'T'])
     {
         return next_or_last(time, edge, times);
     }
