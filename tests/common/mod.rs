@@ -19,6 +19,7 @@
 pub(crate) mod chance;
 pub(crate) mod daemon;
 pub(crate) mod gateway;
+pub(crate) mod ledger;
 pub(crate) mod operator;
 pub(crate) mod people;
 pub(crate) mod tools;
