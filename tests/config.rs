@@ -18,8 +18,7 @@ use mfad::secret::SecretBytes;
 /// Must be in no message.
 const CANARY: &str = "hunter2hunter2hunter2";
 
-#[path = "../src/control/numbers.rs"]
-mod numbers;
+use mfad::control::numbers;
 
 struct TestSecrets;
 

@@ -212,7 +212,7 @@ mod tests {
             ("::ffff:192.0.2.17", Some("one")),
             ("192.0.2.18", Some("rack")),
             ("192.0.2.32", Some("office")),
-            ("198.51.100.1", Some("all")),
+            ("192.168.1.1", Some("all")),
             ("2001:db8:1::5", Some("one")),
             ("2001:db8:1::6", Some("rack")),
             ("2001:db8:2::6", Some("office")),
@@ -229,7 +229,7 @@ mod tests {
         let error = |gateways| GatewayTable::new(gateways).unwrap_err().to_string();
         let two = |first, second| vec![gateway("vpn1", &[first]), gateway("vpn2", &[second])];
         assert_eq!(
-            error(two("192.0.2.1", "::ffff:192.0.2.1")),
+            error(two("192.0.2.1", "192.0.2.1/32")),
             "192.0.2.1 belongs to gateway vpn1 and to gateway vpn2"
         );
         assert!(GatewayTable::new(two("192.0.2.0/24", "192.0.2.0/25")).is_ok());

@@ -23,8 +23,7 @@ use crate::access::{self, Access, GatewayTable, PrimedVerdict};
 use crate::audit::record::AuditRecord;
 use crate::config::{Config, Gateway};
 use crate::daemon::answers::Answerer;
-use crate::domain::judge::reject_message;
-use crate::domain::verdict::Reason;
+use crate::domain::verdict::Message;
 use crate::engine::pins::PinLimits;
 use crate::engine::{Engine, Limits, Parts, Rules, World};
 use crate::log::{info_always, warn_always};
@@ -213,15 +212,17 @@ impl Instance {
         for receiver in threads.receivers.drain(..) {
             let _ = receiver.join();
         }
+        // Calls under way are answered before what they need ends.
+        if let Some(control) = threads.control.take() {
+            let _ = control.join();
+        }
         if let Some(engine) = &self.engine {
             engine.stop();
         }
-        let others = [
-            threads.writer.take(),
-            threads.holder.take(),
-            threads.control.take(),
-        ];
-        for thread in others.into_iter().flatten() {
+        for thread in [threads.writer.take(), threads.holder.take()]
+            .into_iter()
+            .flatten()
+        {
             let _ = thread.join();
         }
         drop(threads.metrics.take());
@@ -441,16 +442,14 @@ fn primed(body: &[u8], rules: &Rules) -> Option<PrimedVerdict> {
         .iter()
         .find(|known| *known.name == *gateway)?;
     let accepted = record.event == "auth.accept";
+    let said = record
+        .detail
+        .get("message")
+        .and_then(|text| text.as_str().map(Box::from));
     let message = if accepted {
-        record
-            .detail
-            .get("message")
-            .and_then(|text| text.as_str().map(Box::from))
+        said
     } else {
-        let reason = Reason::by_name(record.reason.as_deref()?)?;
-        Some(Box::from(
-            reject_message(policy.helpful, reason).to_string(),
-        ))
+        Some(said.unwrap_or_else(|| Box::from(Message::Denied.to_string())))
     };
     Some(PrimedVerdict {
         digest: record.datagram()?,

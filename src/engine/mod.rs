@@ -353,11 +353,11 @@ impl Engine {
     #[must_use]
     pub fn note(&self, origin: Origin, event: Event) -> Option<u64> {
         let (reply, answer) = sync_channel(1);
-        self.order(Job::Note(Note {
+        self.order(Job::Note(Box::new(Note {
             origin,
             event,
             reply: Some(reply),
-        }))
+        })))
         .ok()?;
         answer.recv().ok().flatten()
     }
@@ -367,11 +367,11 @@ impl Engine {
         self.counters.verify_queue.up();
         if self
             .queue
-            .try_send(Job::Note(Note {
+            .try_send(Job::Note(Box::new(Note {
                 origin,
                 event,
                 reply: None,
-            }))
+            })))
             .is_err()
         {
             self.counters.verify_queue.down();

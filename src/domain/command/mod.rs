@@ -11,11 +11,6 @@
 //! before it: permit, existence, `--if-revision`, what has run out; `Case` does what comes after:
 //! the revision, the events, the answer. A [`Refusal`](super::refusal::Refusal) changes nothing.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "a refusal is built once for a person to read, never on the way of a sign-in"
-)]
-
 mod apply;
 mod case;
 mod code;
