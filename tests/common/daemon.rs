@@ -275,7 +275,7 @@ impl Daemon {
 
 /// The shared secret of a gateway.
 fn secret(name: &str) -> String {
-    format!("{name}: 4Tz9-mw2c-xkP1")
+    format!("{name}-4Tz9-mw2c-xkP1-Qe7d")
 }
 
 /// A file that only its owner may read.

@@ -107,6 +107,41 @@ impl Port {
         self.ask_for(request, TRIES, AGAIN_AFTER).expect("an answer")
     }
 
+    /// Waits for the reply to a request that was sent; asks again if none comes.
+    pub(crate) fn await_or_ask(&self, request: &[u8]) -> Reply {
+        self.hear(request, AGAIN_AFTER).unwrap_or_else(|| self.ask(request))
+    }
+
+    /// Collects the replies to many requests that were sent, each with an identifier of its own;
+    /// sends those again that are not answered.
+    pub(crate) fn collect(
+        &self,
+        requests: &[Vec<u8>],
+        answered: &mut [bool],
+        mut each: impl FnMut(usize, &Reply),
+    ) {
+        let mut octets = [0; 4096];
+        self.socket.set_read_timeout(Some(AGAIN_AFTER)).unwrap();
+        let mut tries = 0;
+        while answered.contains(&false) && tries < TRIES {
+            let Ok(length) = self.socket.recv(&mut octets) else {
+                tries += 1;
+                let missing = requests.iter().zip(&*answered).filter(|(_, answered)| !**answered);
+                for (request, _) in missing {
+                    let _ = self.socket.send(request);
+                }
+                continue;
+            };
+            let Some(at) = requests.iter().position(|request| request[1] == octets[1]) else {
+                continue;
+            };
+            if !answered[at] {
+                answered[at] = true;
+                each(at, &verified(&requests[at], &octets[..length], &self.secret));
+            }
+        }
+    }
+
     /// The same with a bound; none: no answer.
     pub(crate) fn ask_for(&self, request: &[u8], tries: usize, each: Duration) -> Option<Reply> {
         for _ in 0..tries {
