@@ -50,17 +50,27 @@ impl Ledger {
         })
     }
 
-    /// How many there are.
+    /// How many there are; Rejects that change nothing are summed up in records of their own.
     pub(crate) fn count(&self, event: &str, user: &str) -> usize {
-        self.of_user(event, user).count()
+        self.of_user(event, user).map(times).sum()
     }
 
     /// Rejects of a person for one reason.
     pub(crate) fn rejects(&self, user: &str, reason: &str) -> usize {
         self.of_user("auth.reject", user)
             .filter(|record| record.reason.as_deref() == Some(reason))
-            .count()
+            .map(times)
+            .sum()
     }
+}
+
+/// How many events a record stands for: a sum says when the first of them was.
+fn times(record: &AuditRecord) -> usize {
+    if !record.detail.contains_key("first") {
+        return 1;
+    }
+    let count = record.detail.get("count").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    usize::try_from(count).unwrap()
 }
 
 fn all(reader: &dyn Read) -> Vec<StoredAudit> {
