@@ -10,13 +10,28 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::styling::Styles;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgGroup, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgGroup, ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use super::report::{Exit, Failure, status};
 use super::{attempt, check, init, restore};
 
 /// Where the configuration is if nothing else is said.
 pub const CONFIG_PATH: &str = "/etc/mfad/mfad.toml";
+
+/// Which option goes with which mode. clap's own `requires` lets an option of one mode stand beside
+/// another mode, because modes exclude each other.
+const OPTION_OF: [(&str, &str); 9] = [
+    ("json", "demo"),
+    ("gateway", "demo"),
+    ("ascii", "demo"),
+    ("as_root", "demo"),
+    ("strict", "check"),
+    ("key_stdin", "init"),
+    ("yes", "restore"),
+    ("expect", "restore"),
+    ("user", "attempt"),
+];
 
 const NOTHING_TO_DO: &str = "\
 mfad --demo    try it now: throw-away, on loopback, no root
@@ -103,7 +118,8 @@ pub enum GatewayKind {
     Strongswan,
     /// OpenVPN.
     Openvpn,
-    /// OPNsense and pfSense.
+    /// These two firewalls.
+    #[value(help = "OPNsense and pfSense")]
     Opnsense,
     /// FortiGate.
     Fortigate,
@@ -111,7 +127,8 @@ pub enum GatewayKind {
     Asa,
     /// Palo Alto GlobalProtect.
     Paloalto,
-    /// MikroTik.
+    /// `RouterOS`.
+    #[value(help = "MikroTik")]
     Mikrotik,
     /// Any other.
     Other,
@@ -122,7 +139,8 @@ pub enum GatewayKind {
 /// mfad asks for a second factor when people log in to a VPN: the gateway sends an Access-Request,
 /// mfad checks the one-time code and answers. Without a mode it runs as the daemon.
 #[derive(Debug, Parser)]
-#[command(name = "mfad", version, styles = Styles::plain(), after_long_help = EXAMPLES, override_usage = USAGE)]
+#[command(name = "mfad", version, styles = Styles::plain())]
+#[command(override_usage = USAGE, after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("mode")
     .args(["demo", "demo_code", "check", "init", "restore", "attempt"]))]
 struct Arguments {
@@ -177,16 +195,11 @@ struct Arguments {
     attempt: Option<String>,
 
     /// With --demo: facts as JSON instead of a screen
-    #[arg(long, requires = "demo", help_heading = "Options of modes")]
+    #[arg(long, help_heading = "Options of modes")]
     json: bool,
 
     /// With --demo: answer this real gateway
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        requires = "demo",
-        help_heading = "Options of modes"
-    )]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Options of modes")]
     gateway: Option<IpAddr>,
 
     /// With --demo --gateway: what it is, so that the screen says what to enter there
@@ -200,28 +213,23 @@ struct Arguments {
     kind: Option<GatewayKind>,
 
     /// With --demo: no signs beyond ASCII
-    #[arg(long, requires = "demo", help_heading = "Options of modes")]
+    #[arg(long, help_heading = "Options of modes")]
     ascii: bool,
 
     /// With --demo: run although this is root
-    #[arg(long, requires = "demo", help_heading = "Options of modes")]
+    #[arg(long, help_heading = "Options of modes")]
     as_root: bool,
 
     /// With --check: exit 1 for a warning
-    #[arg(long, requires = "check", help_heading = "Options of modes")]
+    #[arg(long, help_heading = "Options of modes")]
     strict: bool,
 
     /// With --init: take the key that was written down instead of making one
-    #[arg(long, requires = "init", help_heading = "Options of modes")]
+    #[arg(long, help_heading = "Options of modes")]
     key_stdin: bool,
 
     /// With --restore: do not ask; needs --expect
-    #[arg(
-        long,
-        requires = "restore",
-        requires = "expect",
-        help_heading = "Options of modes"
-    )]
+    #[arg(long, requires = "expect", help_heading = "Options of modes")]
     yes: bool,
 
     /// With --restore --yes: number of users that the backup must hold
@@ -234,12 +242,7 @@ struct Arguments {
     expect: Option<u64>,
 
     /// With --try: login name
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "attempt",
-        help_heading = "Options of modes"
-    )]
+    #[arg(long, value_name = "NAME", help_heading = "Options of modes")]
     user: Option<String>,
 
     /// Everything below this folder
@@ -273,9 +276,23 @@ fn parse_where(args: impl IntoIterator<Item = OsString>, config: &Path) -> Resul
     let mut matches = command()
         .try_get_matches_from(args)
         .map_err(|error| refused(&error))?;
+    in_place(&matches).map_err(|error| refused(&error))?;
     let arguments =
         Arguments::from_arg_matches_mut(&mut matches).map_err(|error| refused(&error))?;
     Ok(mode(arguments))
+}
+
+/// Refuses an option without its mode.
+fn in_place(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let stated = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let stray = OPTION_OF
+        .iter()
+        .find(|(option, mode)| stated(option) && !stated(mode));
+    stray.map_or(Ok(()), |(option, mode)| {
+        let long = |id: &str| id.replace("attempt", "try").replace('_', "-");
+        let what = format!("'--{}' goes with '--{}' only", long(option), long(mode));
+        Err(command().error(ErrorKind::ArgumentConflict, what))
+    })
 }
 
 fn mode(arguments: Arguments) -> Mode {
@@ -416,6 +433,8 @@ mod tests {
             "mfad --demo --demo-code",
             "mfad --strict",
             "mfad --check --key-stdin",
+            "mfad --init --user u",
+            "mfad --expect 3",
             "mfad --demo --kind asa",
             "mfad --restore b --yes",
             "mfad --restore b --expect 3",

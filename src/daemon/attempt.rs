@@ -13,8 +13,7 @@ use super::report::{Failure, Sign, World, count, status};
 use crate::radius::{Code, MessageAuthenticatorCheck, Packet, ReplyCheck};
 use crate::secret::SecretBytes;
 
-/// The port of RADIUS authentication.
-// RFC 2865 s3: the officially assigned port number for RADIUS is 1812.
+/// The port of RADIUS authentication, assigned in RFC 2865.
 const PORT: u16 = 1812;
 
 /// What `mfad --try` is called with.

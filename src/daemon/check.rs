@@ -4,10 +4,12 @@
 //! clock, sockets, groups and the arithmetic of this machine. It changes nothing: the store is only
 //! read, and not at all while a daemon holds it. Every line is printed, also after a bad one.
 
-use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod machine;
+
+use self::machine::Sockets;
 use super::instance::STORE_FILE;
 use super::key::KeyError;
 use super::places;
@@ -16,16 +18,19 @@ use super::self_test::self_test;
 use crate::audit::checkpoint::{Checkpoint, Signer};
 use crate::audit::checkpoint_file;
 use crate::audit::verify::{self, DamageKind, Plan, Start};
-use crate::config::{Config, KeySource, Loaded, Members, Problem, Problems, Severity};
-use crate::domain::action::Role;
+use crate::config::{Config, KeySource, Loaded, Problem, Problems, Severity};
 use crate::store::seal::{KEY_VERSION, Keys};
 use crate::store::sqlite::{self, Inspected};
 use crate::store::{AuditFilter, Read, StoreError, StoredAudit};
-use crate::sys::clock::{Synchronised, synchronised};
-use crate::sys::peer;
 
 /// Audit records at the end of the log that are verified.
 const TAIL_RECORDS_MAX: u64 = 1_000;
+
+/// Below this many free octets beside the store there is a warning.
+const FREE_OCTETS_MIN: u64 = 256 << 20;
+
+/// Column of the number of a warning, counted from the text.
+const NUMBER_COLUMN: usize = 58;
 
 /// The number of the warning about a short secret.
 const WEAK_SECRET: &str = "W032";
@@ -87,15 +92,15 @@ pub fn run(options: &Options, world: &mut World<'_>) -> Result<u8, Failure> {
     told_before(&warnings, &mut screen);
     screen.item(Sign::Good, "config", summary(&config));
     let key = places::master_key(&config.key, &options.root, &screen.world.around);
-    let sockets = sockets(&config);
+    let sockets = Sockets::look(&config);
     if config.state_dir.is_dir() {
         places::become_owner(&config.state_dir)?;
     }
     let store = key_and_store(&config, key, &mut screen);
-    clock(&mut screen);
-    screen.items("sockets", judged(sockets, matches!(store, Store::Running)));
+    screen.items("clock", vec![machine::clock()]);
+    screen.items("sockets", sockets.judge(matches!(store, Store::Running)));
     secrets(&warnings, &config, &mut screen);
-    screen.items("roles", roles(&config));
+    screen.items("roles", machine::roles(&config));
     match self_test() {
         Ok(took) => {
             let ms = took.as_secs_f64() * 1000.0;
@@ -150,6 +155,11 @@ fn is_weak_secret(problem: &Problem) -> bool {
     problem.number == Some(WEAK_SECRET)
 }
 
+/// A warning and the number that `mfactl explain` knows it by.
+fn numbered(text: &str, number: &str) -> String {
+    format!("{text:NUMBER_COLUMN$} {number}")
+}
+
 fn summary(config: &Config) -> String {
     let main = config
         .files
@@ -187,22 +197,19 @@ fn key_and_store(
         KeySource::Credential(name) => format!("systemd credential {name}"),
         KeySource::File(path) => format!("file {}", path.display()),
     };
-    let keys = match key
-        .map_err(|error| error.to_string())
-        .and_then(|key| Keys::derive(&key).map_err(|error| error.to_string()))
-    {
-        Ok(keys) => keys,
-        Err(why) => {
-            screen.item(
-                Sign::Bad,
-                "key",
-                format!("{why}; mfad --init makes or takes one"),
-            );
-            screen.item(
-                Sign::Warning,
-                "store",
-                "not looked at: there is no key to open it with",
-            );
+    let keys = match key.map(|key| Keys::derive(&key)) {
+        Ok(Ok(keys)) => keys,
+        bad => {
+            let why = match bad {
+                Err(KeyError::Missing(path)) => {
+                    format!("no master key at {}: mfad --init", path.display())
+                }
+                Err(error) => error.to_string(),
+                Ok(_) => "no keys can be derived from the master key".to_owned(),
+            };
+            screen.item(Sign::Bad, "key", why);
+            let text = "not looked at: there is no key to open it with";
+            screen.item(Sign::Warning, "store", text);
             return Store::Still;
         }
     };
@@ -279,9 +286,6 @@ fn look(config: &Config, path: &Path, store: &Inspected, screen: &mut Screen<'_,
         screen.item(Sign::Warning, "store", text);
     }
 }
-
-/// Below this many free octets beside the store there is a warning.
-const FREE_OCTETS_MIN: u64 = 256 << 20;
 
 fn audit(config: &Config, keys: &Keys, store: &Inspected, screen: &mut Screen<'_, '_>) {
     let verified = tail(config, keys, store);
@@ -363,104 +367,6 @@ fn tail(
     Ok((report, checkpoints))
 }
 
-fn clock(screen: &mut Screen<'_, '_>) {
-    match synchronised() {
-        Synchronised::Yes => screen.item(Sign::Good, "clock", "synchronised"),
-        Synchronised::No => {
-            let text = "nobody keeps it right: phones' codes fail when it is a minute off     W021";
-            screen.item(Sign::Warning, "clock", text);
-        }
-        Synchronised::Unknown => {
-            let text = "whether it is synchronised cannot be asked here: timedatectl";
-            screen.item(Sign::Warning, "clock", text);
-        }
-    }
-}
-
-/// Which addresses are free, and what the system said of the others.
-struct Sockets {
-    free: Vec<SocketAddr>,
-    taken: Vec<SocketAddr>,
-    refused: Vec<(SocketAddr, String)>,
-    control: PathBuf,
-    control_there: bool,
-}
-
-fn sockets(config: &Config) -> Sockets {
-    let mut found = Sockets {
-        free: Vec::new(),
-        taken: Vec::new(),
-        refused: Vec::new(),
-        control: config.control_socket.clone(),
-        control_there: config.control_socket.exists(),
-    };
-    for address in &config.listen {
-        match UdpSocket::bind(address) {
-            Ok(_) => found.free.push(*address),
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                found.taken.push(*address)
-            }
-            Err(error) => found.refused.push((*address, error.to_string())),
-        }
-    }
-    found
-}
-
-fn judged(found: Sockets, running: bool) -> Vec<(Sign, String)> {
-    let control = found.control.display();
-    let control = match (found.control_there, running) {
-        (true, true) => format!("{control} by the running mfad"),
-        (true, false) => format!("{control} by systemd"),
-        (false, _) => format!("{control} is made at start"),
-    };
-    let mut lines = Vec::new();
-    match (found.taken.is_empty(), found.free.is_empty()) {
-        (true, _) => lines.push((
-            Sign::Good,
-            format!("{} free, {control}", joined(&found.free)),
-        )),
-        // systemd's socket unit holds the port whether the daemon runs or not.
-        (false, _) if running || found.control_there => {
-            let holder = if running {
-                "by the running mfad"
-            } else {
-                "by systemd"
-            };
-            let text = format!("{} {holder}, {control}", joined(&found.taken));
-            lines.push((Sign::Good, text));
-        }
-        (false, _) => {
-            let text = format!(
-                "{} in use: by mfad-radius.socket, or by another program (ss -ulpn)",
-                joined(&found.taken)
-            );
-            lines.push((Sign::Warning, text));
-        }
-    }
-    for (address, why) in found.refused {
-        lines.push((Sign::Bad, format!("{address}/udp cannot be used: {why}")));
-    }
-    lines
-}
-
-/// `1812/udp on 0.0.0.0 and [::]`
-fn joined(addresses: &[SocketAddr]) -> String {
-    let mut ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
-    ports.dedup();
-    let of_port = |port: &u16| {
-        let hosts = addresses.iter().filter(|address| address.port() == *port);
-        let hosts: Vec<String> = hosts
-            .map(|address| match address {
-                SocketAddr::V4(four) => four.ip().to_string(),
-                SocketAddr::V6(six) => format!("[{}]", six.ip()),
-            })
-            .collect();
-        format!("{port}/udp on {}", hosts.join(" and "))
-    };
-    let ports: Vec<String> = ports.iter().map(of_port).collect();
-    ports.join(", ")
-}
-
 fn secrets(warnings: &Problems, config: &Config, screen: &mut Screen<'_, '_>) {
     let weak: Vec<&Problem> = warnings
         .list()
@@ -486,47 +392,6 @@ fn secrets(warnings: &Problems, config: &Config, screen: &mut Screen<'_, '_>) {
             .as_ref()
             .map_or_else(String::new, |label| format!("; {label}"));
         let text = format!("{}{label}", problem.text);
-        screen.item(Sign::Warning, "secrets", format!("{text:58} {WEAK_SECRET}"));
+        screen.item(Sign::Warning, "secrets", numbered(&text, WEAK_SECRET));
     }
-}
-
-/// Who carries which role; a group that is not there is told.
-fn roles(config: &Config) -> Vec<(Sign, String)> {
-    let mut carried = Vec::new();
-    let mut lines = Vec::new();
-    for role in Role::ALL.into_iter().rev() {
-        let Members { users, groups } = config.roles.of(role);
-        let mut members: Vec<String> = Vec::new();
-        for user in users {
-            if user.parse::<u32>().is_err() && peer::user_id(user).is_none() {
-                lines.push((
-                    Sign::Warning,
-                    format!("there is no user {user} to be {}", role.name()),
-                ));
-            } else {
-                members.push(user.clone());
-            }
-        }
-        for group in groups {
-            match group.parse().ok().or_else(|| peer::group_id(group)) {
-                Some(gid) => {
-                    members.push(format!(
-                        "group {group} ({})",
-                        peer::group_members(gid).len()
-                    ));
-                }
-                None => {
-                    let text = format!("there is no group {group} to be {}", role.name());
-                    lines.push((Sign::Warning, text));
-                }
-            }
-        }
-        if !members.is_empty() {
-            carried.push(format!("{}: {}", role.name(), members.join(", ")));
-        }
-    }
-    if !carried.is_empty() {
-        lines.insert(0, (Sign::Good, carried.join("; ")));
-    }
-    lines
 }

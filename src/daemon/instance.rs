@@ -9,6 +9,7 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::alarm::Alarms;
+use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
 use crate::access::{self, Access, GatewayTable, PrimedVerdict};
@@ -95,6 +97,7 @@ pub struct Instance {
     answerer: Arc<Answerer>,
     threads: Mutex<Threads>,
     stop: watch::Sender<bool>,
+    last_records: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -104,6 +107,7 @@ struct Threads {
     writer: Option<JoinHandle<()>>,
     control: Option<JoinHandle<()>>,
     metrics: Option<JoinHandle<()>>,
+    checkpoints: Option<JoinHandle<()>>,
 }
 
 /// Clock and randomness of this machine.
@@ -148,6 +152,7 @@ impl Instance {
             Arc::clone(&alarms),
         );
         let mut threads = Threads::default();
+        let last_records = Arc::new(AtomicBool::new(false));
         let (engine, reader) = match opened {
             Ok((keys, opened)) => {
                 let reader = Arc::clone(&opened.reader);
@@ -169,10 +174,12 @@ impl Instance {
             hardening: start.hardening,
             started: clock.now(),
             alarms,
+            facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
         threads.metrics = serve_metrics(&answerer, &config)?;
         if let Ok(engine) = &engine {
+            threads.checkpoints = Some(sign_checkpoints(&config, engine, &last_records)?);
             answer_radius(&front, engine, &mut threads)?;
         }
         let engine = engine.ok();
@@ -182,6 +189,7 @@ impl Instance {
             answerer,
             threads: Mutex::new(threads),
             stop,
+            last_records,
         })
     }
 
@@ -225,6 +233,12 @@ impl Instance {
         {
             let _ = thread.join();
         }
+        // The last checkpoint covers the last record.
+        self.last_records.store(true, Ordering::Relaxed);
+        if let Some(checkpoints) = threads.checkpoints.take() {
+            checkpoints.thread().unpark();
+            let _ = checkpoints.join();
+        }
         drop(threads.metrics.take());
     }
 }
@@ -247,6 +261,29 @@ fn unseal(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Starts the thread that signs checkpoints of the audit log.
+fn sign_checkpoints(
+    config: &Config,
+    engine: &Arc<Engine>,
+    stop: &Arc<AtomicBool>,
+) -> Result<JoinHandle<()>, StartError> {
+    let path = checkpoints::path(&config.state_dir);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| StartError::System {
+            doing: "making the audit folder",
+            source,
+        })?;
+    }
+    let (engine, stop, node) = (
+        Arc::clone(engine),
+        Arc::clone(stop),
+        Arc::clone(&config.node),
+    );
+    spawn("checkpoints".to_owned(), move || {
+        checkpoints::keep(&engine, &node, &path, &stop)
+    })
 }
 
 /// Starts the threads that answer gateways.

@@ -98,7 +98,7 @@ pub fn daemon_page() -> io::Result<String> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    let mut page = String::from_utf8(page).map_err(io::Error::other)?;
+    let mut page = tidied(&String::from_utf8(page).map_err(io::Error::other)?);
     section(&mut page, "SIGNALS", &SIGNALS);
     section(&mut page, "EXIT STATUS", &STATUS);
     section(&mut page, "FILES", &FILES);
@@ -156,6 +156,23 @@ pub fn config_page() -> String {
     page.push_str(EXAMPLE);
     page.push_str(".SH SEE ALSO\n.BR mfactl (1),\n.BR mfad (8)\n");
     page
+}
+
+/// Without what the writer of the options says again before every section, and without empty
+/// lines, which are no paragraphs to a formatter.
+fn tidied(page: &str) -> String {
+    let mut tidied = String::with_capacity(page.len());
+    let mut lines = page.lines().enumerate().peekable();
+    while let Some((at, line)) = lines.next() {
+        let again = at > 1 && (line.starts_with(".ie \\n(.g") || line.starts_with(".el .ds Aq"));
+        let before_break = line.is_empty() && lines.peek().is_some_and(|(_, next)| *next == ".br");
+        if again || before_break || (line == ".br" && tidied.ends_with(".br\n")) {
+            continue;
+        }
+        tidied.push_str(if line.is_empty() { ".sp" } else { line });
+        tidied.push('\n');
+    }
+    tidied
 }
 
 const EXAMPLE: &str = "\
@@ -262,7 +279,7 @@ mod tests {
             let long = escaped(argument.get_long().unwrap());
             assert!(page.contains(&format!("\\-\\-{long}")), "{long}");
         }
-        assert!(!page.contains("root\\fR"));
+        assert!(!page.contains("\\-\\-root\\fR"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod answers;
 pub mod args;
 pub mod attempt;
 pub mod check;
+pub mod checkpoints;
 pub mod client;
 pub mod demo;
 mod demo_screen;

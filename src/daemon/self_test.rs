@@ -12,12 +12,10 @@ use crate::time::Timestamp;
 use crate::token::totp::step_at;
 use crate::token::{Algorithm, Digits, Factor, Otp, Period};
 
-/// Codes of the counters 0, 1 and 9.
-// RFC 4226 appendix D
+/// Codes of the counters 0, 1 and 9, from appendix D of RFC 4226.
 const HOTP: [(u64, &str); 3] = [(0, "755224"), (1, "287082"), (9, "520489")];
 
-/// Codes of one second for each hash.
-// RFC 6238 appendix B
+/// Codes of one second for each hash, from appendix B of RFC 6238.
 const TOTP: [(Algorithm, &str); 3] = [
     (Algorithm::Sha1, "07081804"),
     (Algorithm::Sha256, "68084774"),
@@ -25,8 +23,7 @@ const TOTP: [(Algorithm, &str); 3] = [
 ];
 const TOTP_SECOND: i64 = 1_111_111_109;
 
-/// An Access-Request for `nemo`, and the Response Authenticator of its Accept.
-// RFC 2865 s7.1
+/// An Access-Request for `nemo`, and its Accept, from RFC 2865, section 7.1.
 const REQUEST: &[u8] = b"\x01\x00\x00\x38\x0f\x40\x3f\x94\x73\x97\x80\x57\xbd\x83\xd5\xcb\
     \x98\xf4\x22\x7a\x01\x06nemo\x02\x12\x0d\xbe\x70\x8d\x93\xd4\x13\xce\x31\x96\xe4\x3f\x78\
     \x2a\x0a\xee\x04\x06\xc0\xa8\x01\x10\x05\x06\x00\x00\x00\x03";

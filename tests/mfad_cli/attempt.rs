@@ -55,7 +55,7 @@ fn builder<'b>(request: &Packet<'_>, code: u8, octets: &'b mut Vec<u8>) -> Reply
 fn answering(code: u8, message: &'static str) -> Done {
     let (address, thread) = server(move |request| {
         let Credentials::Pap(hidden) = Credentials::of(request) else {
-            panic!("no PAP")
+            unreachable!("no PAP");
         };
         let typed = reveal(hidden, SECRET.as_bytes(), request.authenticator()).unwrap();
         assert!(typed.equals(PASSCODE.as_bytes()));

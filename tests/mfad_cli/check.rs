@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::net::UdpSocket;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::process::Command;
 
 use super::world::System;
 
@@ -176,4 +177,51 @@ fn a_changed_record_is_found() {
         "{}",
         done.screen
     );
+}
+
+const CHILD: &str = "MFAD_TEST_CHECK_CHILD";
+const OWNER: u32 = 54_321;
+
+/// Does nothing unless the test below started it as root on a system of somebody else's.
+#[test]
+fn child_checks_as_root() {
+    if let Some(root) = std::env::var_os(CHILD) {
+        let done = System::at(root.into()).check(false);
+        assert_eq!(done.result, Ok(0), "{}", done.screen);
+        assert_eq!(nix::unistd::geteuid().as_raw(), OWNER, "still root");
+    }
+}
+
+#[test]
+fn root_leaves_nothing_of_its_own_in_the_store() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let system = ready();
+    fs::set_permissions(system.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = system.path("var/lib/mfad");
+    chown(&folder, Some(OWNER), Some(OWNER)).unwrap();
+    for entry in fs::read_dir(&folder).unwrap() {
+        chown(entry.unwrap().path(), Some(OWNER), Some(OWNER)).unwrap();
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "check::child_checks_as_root"])
+        .env(CHILD, system.root())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    for entry in fs::read_dir(&folder).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().uid(),
+            OWNER,
+            "{:?}",
+            entry.file_name()
+        );
+    }
 }

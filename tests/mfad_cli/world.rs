@@ -112,13 +112,24 @@ pub(crate) fn run(
 
 /// A system of its own.
 pub(crate) struct System {
-    folder: tempfile::TempDir,
+    root: PathBuf,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl System {
     pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            root: folder.path().to_owned(),
+            _folder: Some(folder),
+        }
+    }
+
+    /// One that somebody else has made, and removes.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        Self {
+            root,
+            _folder: None,
         }
     }
 
@@ -130,7 +141,7 @@ impl System {
     }
 
     pub(crate) fn root(&self) -> &Path {
-        self.folder.path()
+        &self.root
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {

@@ -38,6 +38,7 @@ pub use fence::{Fence, Fenced};
 pub use inspect::{Inspected, Outline, inspect, outline};
 pub use reader::SqliteReader;
 pub use restore::{Restored, restore};
+pub use schema::SCHEMA;
 pub use writer::SqliteWriter;
 
 use self::error::{shown, system};
