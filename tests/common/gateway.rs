@@ -187,19 +187,12 @@ impl Port {
 
 /// Checks a reply by both of its signatures.
 #[track_caller]
-fn verified(request: &[u8], reply: &[u8], secret: &[u8]) -> Reply {
+pub(crate) fn verified(request: &[u8], reply: &[u8], secret: &[u8]) -> Reply {
     assert!(reply.len() >= HEADER, "a whole header");
     let length = usize::from(u16::from_be_bytes([reply[2], reply[3]]));
     assert_eq!(length, reply.len(), "the length of the reply");
     assert_eq!(reply[1], request[1], "the identifier");
-    // RFC 2865 s3: Response Authenticator.
-    let expected = Md5::new()
-        .chain_update(&reply[..4])
-        .chain_update(&request[4..HEADER])
-        .chain_update(&reply[HEADER..])
-        .chain_update(secret)
-        .finalize();
-    assert_eq!(expected[..], reply[4..HEADER], "the Response Authenticator");
+    assert!(answers(reply, request, secret), "the Response Authenticator");
     // RFC 3579 s3.2: Message-Authenticator, and first against CVE-2024-3596.
     assert_eq!(reply.get(HEADER..HEADER + 2), Some(&[SIGNATURE, 18][..]), "signed, and first");
     let mut unsigned = reply.to_vec();
@@ -207,6 +200,21 @@ fn verified(request: &[u8], reply: &[u8], secret: &[u8]) -> Reply {
     unsigned[HEADER + 2..HEADER + 18].fill(0);
     assert_eq!(signature(&unsigned, secret)[..], reply[HEADER + 2..HEADER + 18], "signed rightly");
     Reply { code: reply[0], octets: reply.to_vec() }
+}
+
+/// Whether a reply was made for this request, by its Response Authenticator.
+// RFC 2865 s3.
+pub(crate) fn answers(reply: &[u8], request: &[u8], secret: &[u8]) -> bool {
+    if reply.len() < HEADER || request.len() < HEADER {
+        return false;
+    }
+    let expected = Md5::new()
+        .chain_update(&reply[..4])
+        .chain_update(&request[4..HEADER])
+        .chain_update(&reply[HEADER..])
+        .chain_update(secret)
+        .finalize();
+    expected[..] == reply[4..HEADER]
 }
 
 /// HMAC-MD5 over a packet whose Message-Authenticator is zero.

@@ -64,6 +64,7 @@ fn a_passthrough_asks_for_the_first_factor_alone() {
     let operator = daemon.operator();
     let [pin, local, gateway, none] =
         ["gw-pin", "gw-local", "gw-gateway", "gw-none"].map(|name| daemon.gateway(name));
+    pin.lets_in("alice", &format!("{PIN}{}", alice.code()));
     pin.keeps_out("alice", PIN);
     operator.change("Passthrough.Enable", "alice", &json!({}));
     pin.lets_in("alice", PIN);
@@ -81,5 +82,32 @@ fn a_passthrough_asks_for_the_first_factor_alone() {
     gateway.lets_in("alice", "x");
     operator.change("Passthrough.Disable", "alice", &json!({}));
     pin.keeps_out("alice", PIN);
+    gateway.keeps_out("alice", "x");
+}
+
+#[test]
+fn the_first_sign_in_with_a_new_token_ends_the_passthrough() {
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let pin = daemon.gateway("gw-pin");
+    daemon.operator().change("Passthrough.Enable", "alice", &json!({}));
+    pin.lets_in("alice", PIN);
+    pin.lets_in("alice", &format!("{PIN}{}", alice.code()));
+    pin.keeps_out("alice", PIN);
+}
+
+#[test]
+fn a_passthrough_ends_by_itself() {
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let gateway = daemon.gateway("gw-gateway");
+    let until = mfad::time::Timestamp(mfad::sys::clock::Clock::start().now().wall.0 + 2_000);
+    let end = json!({"until": until.to_string()});
+    daemon.operator().change("Passthrough.Enable", "alice", &end);
+    gateway.lets_in("alice", "x");
+    let late = std::time::Instant::now() + std::time::Duration::from_millis(2_000);
+    while std::time::Instant::now() < late {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     gateway.keeps_out("alice", "x");
 }
