@@ -15,6 +15,8 @@ mod attempt;
 mod check;
 #[path = "mfad_cli/init.rs"]
 mod init;
+#[path = "mfad_cli/program.rs"]
+mod program;
 #[path = "mfad_cli/restore.rs"]
 mod restore;
 #[path = "mfad_cli/world.rs"]

@@ -27,7 +27,7 @@ use crate::config::{Config, Gateway};
 use crate::daemon::answers::Answerer;
 use crate::domain::verdict::Message;
 use crate::engine::pins::PinLimits;
-use crate::engine::{Engine, Limits, Parts, Rules, World};
+use crate::engine::{Answers as _, Engine, Limits, Parts, Rules, World};
 use crate::log::{info_always, warn_always};
 use crate::secret::SecretKey;
 use crate::server::udp::socket::Socket;
@@ -40,6 +40,10 @@ use crate::time::Now;
 
 /// Name of the database file in the state folder.
 pub const STORE_FILE: &str = "mfad.db";
+
+/// Threads of the PIN pool unless the configuration says more: each holds 19 MiB, and the unit
+/// bounds memory and tasks.
+const PIN_THREADS_MAX: usize = 8;
 
 /// Verdicts this old are still answered the same to a retransmitted datagram.
 const PRIME_FOR: Duration = Duration::from_secs(30);
@@ -216,7 +220,7 @@ impl Instance {
     pub fn stop(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.stop.send(true);
-        self.front.end();
+        self.front.end_receiving();
         for receiver in threads.receivers.drain(..) {
             let _ = receiver.join();
         }
@@ -227,11 +231,13 @@ impl Instance {
         if let Some(engine) = &self.engine {
             engine.stop();
         }
-        for thread in [threads.writer.take(), threads.holder.take()]
-            .into_iter()
-            .flatten()
-        {
-            let _ = thread.join();
+        if let Some(writer) = threads.writer.take() {
+            let _ = writer.join();
+        }
+        self.front.flush();
+        self.front.end_holding();
+        if let Some(holder) = threads.holder.take() {
+            let _ = holder.join();
         }
         // The last checkpoint covers the last record.
         self.last_records.store(true, Ordering::Relaxed);
@@ -370,7 +376,7 @@ fn judge(
                 threads: config
                     .limits
                     .pin_threads
-                    .unwrap_or_else(|| cores.saturating_sub(1).max(1)),
+                    .unwrap_or_else(|| cores.saturating_sub(1).clamp(1, PIN_THREADS_MAX)),
                 queue: config.limits.pin_queue,
                 memory_entries: config.limits.pin_memory_entries,
                 memory_us: u64::try_from(ttl).unwrap_or(u64::MAX),
@@ -450,7 +456,10 @@ fn access_keys(opened: &Result<(Arc<Keys>, Opened), String>) -> Result<access::K
 /// Verdicts of the last seconds before the start, so that a retransmitted datagram gets its answer.
 fn prime(front: &Front, engine: &Engine) {
     let (now, rules) = (engine.now(), engine.rules());
+    // The newest ones: they are what is being asked again.
+    let last = engine.reader().last_seq().unwrap_or(0);
     let filter = AuditFilter {
+        after_seq: last.saturating_sub(access::PRIMED_MAX as u64),
         event: Some("auth".to_owned()),
         since: Some(now.wall - PRIME_FOR),
         ..AuditFilter::default()
