@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking"
 )]
 
@@ -12,6 +13,8 @@
 mod contract;
 #[path = "store_contract/cost.rs"]
 mod cost;
+#[path = "store_contract/faults.rs"]
+mod faults;
 #[path = "store_contract/samples.rs"]
 mod samples;
 #[path = "store_contract/sqlite.rs"]

@@ -20,8 +20,8 @@ mod rules;
 mod source;
 
 use rules::{
-    FILE_LINES_MAX, LAYERS, LINE_COLUMNS_MAX, citations, foreign, form, layers, options, purity,
-    reachable,
+    FILE_LINES_MAX, LAYERS, LINE_COLUMNS_MAX, citations, foreign, form, layers, options, proofs,
+    purity, reachable,
 };
 use source::Source;
 
@@ -104,6 +104,17 @@ fn every_option_is_in_the_manual() {
         (Some(manual), Some(default)) => assert_none(&options(&sources(), &manual, &default)),
         _ => println!("skipped: man/mfad.toml.5 or conf/mfad.toml is not written yet"),
     }
+}
+
+#[test]
+fn promises_name_tests_that_exist() {
+    let sources = sources();
+    let mut complaints = Vec::new();
+    for path in ["docs/SPECIFICATION.md", "docs/known-attacks.md"] {
+        let document = Source::new(path, &fs::read_to_string(path).expect("the document"));
+        complaints.extend(proofs(&document, &sources));
+    }
+    assert_none(&complaints);
 }
 
 #[test]
@@ -193,6 +204,13 @@ fn a_breach_of_form_is_seen() {
     assert_eq!(reachable(&tree).len(), 0);
     tree.extend(one("src/a/c.rs", "//! C.\n"));
     assert_eq!(reachable(&tree), ["src/a/c.rs: no mod line leads here"]);
+
+    let table = "| P1 | a | `x::is_there`; `gone`, `e::later` (planned), `is_there` (planned) |";
+    let found = proofs(
+        &Source::new("d.md", table),
+        &one("src/a.rs", "fn is_there() {}"),
+    );
+    assert_eq!(found.len(), 2, "{found:?}");
 
     let duty = "//! R.\n// RFC 2865 s5: of length zero\n// MUST NOT be sent.\nfn f() {}\n";
     assert_eq!(

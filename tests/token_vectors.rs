@@ -23,7 +23,7 @@ fn rfc_4226_appendix_d() {
         let [count, mac, truncated, decimal, code] = row[..] else {
             panic!("{row:?}")
         };
-        let (count, number) = (count.parse().unwrap(), decimal.parse().unwrap());
+        let (count, number) = (count.parse().unwrap(), decimal.parse::<u32>().unwrap());
         assert_eq!(truncation::truncate(&octets(mac)), number);
         assert_eq!(u32::from_str_radix(truncated, 16).unwrap(), number);
         assert_eq!(Otp::HOTP.code_at(seed, count).text().expose(), code);

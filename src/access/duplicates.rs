@@ -22,7 +22,7 @@ use super::key::{HashKeys, Key};
 use super::queue::{Links, Queue};
 
 /// How long an answer is kept after it left.
-// RFC 5080 s2.2.2: not under 5 and not over 30 seconds; the longest, as a code is spent by its first use.
+// RFC 5080 s2.2.2: not under 5 and not over 30 seconds; a code is spent by its first use.
 pub const ANSWER_KEPT: Duration = Duration::from_secs(30);
 
 /// Bounds of the cache.
@@ -66,7 +66,10 @@ impl Ticket {
 
     /// The ticket that [`Self::parts`] stood for; a made-up one is void.
     pub fn from_parts([slot, serial]: [u64; 2]) -> Self {
-        Self { slot: usize::try_from(slot).unwrap_or(usize::MAX), serial }
+        Self {
+            slot: usize::try_from(slot).unwrap_or(usize::MAX),
+            serial,
+        }
     }
 }
 

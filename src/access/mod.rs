@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 
 pub use drop_reason::DropReason;
 pub use duplicates::{ANSWER_KEPT, CacheUse, Limits, Ticket};
-pub use gateway::{Gateway, GatewayTable, GatewayTableError, Network, NetworkError};
+pub use gateway::{Gateway, GatewayTable, GatewayTableError};
 pub use primed::{PRIMED_MAX, PrimedVerdict};
 pub use read::TEXT_CHARS_MAX;
 pub use stats::{

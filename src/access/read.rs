@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::gateway::Gateway;
 use crate::domain::attempt::{Attempt, Proof};
 use crate::domain::event::Source;
-use crate::domain::name::{canonical, strip_domain};
+use crate::domain::name::login;
 use crate::radius::{AttributeType, Credentials, Packet, reveal};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Now;
@@ -55,8 +55,7 @@ impl Reader {
         let typed = packet.first(AttributeType::USER_NAME);
         let credentials = Credentials::of(packet);
         let (proof, readable) = proof(packet, credentials, typed.is_some(), gateway);
-        let user = typed
-            .and_then(|typed| canonical(strip_domain(typed, &gateway.policy.strip_domain)).ok());
+        let user = typed.and_then(|typed| login(typed, &gateway.policy.strip_domain).ok());
         let attempt = Attempt {
             gateway: Arc::clone(&gateway.policy),
             user: user.map(Arc::from),

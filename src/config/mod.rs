@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 mod checked;
 mod diff;
+mod gateway_secret;
 mod gateways;
 mod get;
 mod hiding;

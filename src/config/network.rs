@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// An address, or all addresses that share its first bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,15 @@ impl Network {
         }
     }
 
+    /// The network of this length that `address` lies in.
+    #[must_use]
+    pub fn around(address: IpAddr, prefix_bits: u8) -> Self {
+        Self {
+            address: masked(address, prefix_bits),
+            prefix_bits,
+        }
+    }
+
     /// Whether `address` is one of them.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
@@ -98,6 +108,14 @@ impl Network {
     #[must_use]
     pub const fn is_single(self) -> bool {
         self.prefix_bits == width_bits(self.address)
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        Self::parse(text)
     }
 }
 

@@ -67,8 +67,15 @@ pub(super) fn read(sources: &[Source], problems: &mut Collector<'_>) -> Raw {
     let mut raw = Raw::default();
     for (file, source) in sources.iter().enumerate() {
         let (document, errors) = DeTable::parse_recoverable(&source.text);
+        let mut told_line = None;
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
+            // What follows in the same line is mostly an echo.
+            if told_line.replace(source.line(span.start).number)
+                == Some(source.line(span.start).number)
+            {
+                continue;
+            }
             problems.hide(hiding::behind_key(source, file, span.start));
             let text = format!("this is not TOML: {}", error.message());
             problems.add(Found::error(Place::new(file, span), text));
@@ -134,9 +141,11 @@ impl Walk<'_, '_> {
         let Some(table) = found.get_ref().as_table() else {
             self.hide_leaves(found);
             let text = format!("`{}` is a table, not a value", path.join("."));
-            let known = keys::children(path).join(", ");
-            self.problems
-                .add(Found::error(place, text).label(format!("with {known}")));
+            let label = match path.first() {
+                Some(first) if first == "gateway" => "like [gateway.vpn1]".to_owned(),
+                _ => format!("with {}", keys::children(path).join(", ")),
+            };
+            self.problems.add(Found::error(place, text).label(label));
             return;
         };
         if let [first, name] = path.as_slice()
@@ -217,6 +226,11 @@ impl Walk<'_, '_> {
             format!("unknown key `{}`", path.join(".")),
         );
         if let Some(meant) = nearest(last, siblings.iter().copied().filter(|word| *word != NAME)) {
+            let meant = if meant == "secret" {
+                "secret_file"
+            } else {
+                meant
+            };
             problem = problem.label(format!("did you mean `{meant}`?"));
         } else if let Some(key) = keys::all().find(|key| ends_in(key, last)) {
             problem = problem.label(format!("did you mean `{}`?", key.path));

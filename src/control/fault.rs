@@ -23,7 +23,7 @@ pub struct Fault {
     /// Full name, such as `org.mfad.NotLocked`.
     pub error: String,
     /// What comes with it.
-    pub parameters: FaultParameters,
+    pub parameters: Box<FaultParameters>,
 }
 
 /// The parameters of every error; what is absent is left out on the wire.
@@ -140,11 +140,11 @@ impl Fault {
     fn named(prefix: &str, name: &str, code: Code, what: impl Into<String>) -> Self {
         Self {
             error: format!("{prefix}{name}"),
-            parameters: FaultParameters {
+            parameters: Box::new(FaultParameters {
                 code: code.name().to_owned(),
                 what: what.into(),
                 ..FaultParameters::default()
-            },
+            }),
         }
     }
 

@@ -236,3 +236,61 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Object(members))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn feed(reader: &mut FrameReader, octets: &[u8]) {
+        reader.spare()[..octets.len()].copy_from_slice(octets);
+        reader.filled(octets.len());
+    }
+
+    #[test]
+    fn finds_frames_wherever_the_octets_are_cut() {
+        let octets = b"{\"a\":1}\0{\"b\":[true,null,\"\\u00fc\"]}\0{";
+        for cut in 0..=octets.len() {
+            let mut reader = FrameReader::default();
+            let mut found = Vec::new();
+            for part in [&octets[..cut], &octets[cut..]] {
+                feed(&mut reader, part);
+                while let Some(members) = reader.take().unwrap() {
+                    found.push(Value::Object(members));
+                }
+            }
+            assert_eq!(found, [json!({"a": 1}), json!({"b": [true, null, "ü"]})]);
+            assert!(!reader.is_empty());
+        }
+    }
+
+    #[test]
+    fn leaves_nothing_of_a_frame_in_the_buffer() {
+        let mut reader = FrameReader::default();
+        feed(&mut reader, b"{\"pin\":\"402817\"}\0");
+        assert!(reader.take().unwrap().is_some());
+        assert!(reader.buffer.iter().all(|octet| *octet == 0));
+        feed(&mut reader, b"\"402817\"\0");
+        assert_eq!(reader.take(), Err(FrameError::NotObject));
+        assert!(reader.buffer.iter().all(|octet| *octet == 0));
+    }
+
+    #[test]
+    fn refuses_one_octet_too_many() {
+        let mut reader = FrameReader::default();
+        feed(&mut reader, &vec![b' '; FRAME_OCTETS_MAX]);
+        assert_eq!(reader.take(), Ok(None));
+        feed(&mut reader, b" ");
+        assert_eq!(reader.take(), Err(FrameError::TooLong));
+        assert!(reader.spare().is_empty());
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        let long = json!({"text": "ü\n".repeat(5000), "n": -1, "f": 0.5});
+        let frame = write(&long).unwrap();
+        let (end, text) = frame.split_last().unwrap();
+        assert_eq!(*end, 0);
+        assert_eq!(parse(text).map(Value::Object), Ok(long));
+    }
+}

@@ -72,9 +72,8 @@ impl Call {
         if let Some(name) = frame.names().find(|name| !known.contains(name)) {
             return Err(Fault::bad_frame(format!("a call has no member `{name}`")));
         }
-        let method = match frame.take("method") {
-            Some(Value::String(method)) => method,
-            _ => return Err(Fault::bad_frame("a call needs the text `method`")),
+        let Some(Value::String(method)) = frame.take("method") else {
+            return Err(Fault::bad_frame("a call needs the text `method`"));
         };
         let parameters = match frame.take("parameters") {
             Some(Value::Object(values)) => Parameters::new(values),
@@ -171,7 +170,7 @@ pub fn answer<P: serde::de::DeserializeOwned>(
         #[derive(Deserialize)]
         struct Detail {
             #[serde(default)]
-            parameters: FaultParameters,
+            parameters: Box<FaultParameters>,
         }
         let parameters = serde_json::from_slice::<Detail>(frame)?.parameters;
         return Ok(Err(Fault { error, parameters }));
@@ -181,4 +180,48 @@ pub fn answer<P: serde::de::DeserializeOwned>(
         parameters: body.parameters,
         continues: head.continues,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::frame;
+    use crate::control::reply::{DoneReply, Seats};
+
+    fn read<P: serde::de::DeserializeOwned>(text: &str) -> Result<Answer<P>, Fault> {
+        answer(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_client_reads_replies_and_errors() {
+        let seats = read::<Seats>(r#"{"parameters":{"counted":7,"newer":1},"continues":true}"#);
+        let seats = seats.ok().unwrap();
+        assert_eq!((seats.parameters.counted, seats.continues), (7, true));
+        let fault = Fault::argument("no").request(Some("r1".to_owned()));
+        let frame = frame::write(&ReplyFrame::<()>::Error(&fault)).unwrap();
+        let text = std::str::from_utf8(&frame[..frame.len() - 1]).unwrap();
+        assert_eq!(read::<Seats>(text).err(), Some(fault));
+    }
+
+    #[test]
+    fn a_revealed_secret_arrives() {
+        let text = r#"{"parameters":{"done":{"reveal":{"kind":"otpauth_uri","text":"a\"b"}}}}"#;
+        let done = read::<DoneReply>(text).ok().unwrap().parameters.done;
+        assert_eq!(done.reveal.unwrap().text.expose(), "a\"b");
+    }
+
+    #[test]
+    fn a_call_is_written_as_it_is_read() {
+        let call = CallFrame {
+            method: "org.mfad.Users.Find",
+            parameters: &serde_json::json!({"locked": true}),
+            more: true,
+        };
+        let octets = frame::write(&call).unwrap();
+        let members = frame::parse(&octets[..octets.len() - 1]).unwrap();
+        let read = Call::parse(members).ok().unwrap();
+        assert_eq!(read.method, call.method);
+        assert!(read.more && !read.oneway);
+        assert_eq!(read.parameters.names().collect::<Vec<_>>(), ["locked"]);
+    }
 }

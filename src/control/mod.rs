@@ -18,6 +18,7 @@ pub mod frame;
 pub mod idl;
 pub mod message;
 pub mod method;
+pub mod numbers;
 pub mod query;
 pub mod reply;
 pub mod service;

@@ -1,6 +1,7 @@
 //! Words of the wire that are more than text: instants, names of tokens, codes.
 
 use crate::domain::command::TokenRef;
+use crate::domain::name;
 use crate::domain::token_record::{Status, TokenKind};
 use crate::secret::SecretBytes;
 use crate::time::Timestamp;
@@ -20,11 +21,8 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 
 /// Brings a login name into the form in which the store knows it.
 pub fn user_name(text: &str) -> Result<String, Fault> {
-    let name = text.trim().to_lowercase();
-    if name.is_empty() {
-        return Err(Fault::argument("a login name cannot be empty"));
-    }
-    Ok(name)
+    name::canonical(text.as_bytes())
+        .map_err(|error| Fault::argument(format!("a login name {error}")))
 }
 
 /// Reads which token is meant: `T-8F3K2`, `alice/totp`, else a serial.
@@ -88,4 +86,31 @@ pub fn otp_code(digits: &[u8]) -> Result<OtpCode, Fault> {
     OtpCode::parse(digits).ok_or_else(|| {
         Fault::argument("that is not a code").why("a code has 6, 7 or 8 digits and nothing else")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_token_in_three_ways() {
+        let id = "T-8F3K2".parse().unwrap();
+        assert_eq!(token_ref("t-8f3k2"), Ok(TokenRef::Id(id)));
+        let of_user = TokenRef::OfUser("alice".to_owned(), TokenKind::Totp);
+        assert_eq!(token_ref("Alice/totp"), Ok(of_user));
+        let serial = TokenRef::Serial("FT-2204417".to_owned());
+        assert_eq!(token_ref("FT-2204417"), Ok(serial));
+        for wrong in ["", "/totp", "alice/", "alice/push"] {
+            assert!(token_ref(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reads_instants_in_any_zone() {
+        let at = instant("2026-11-28T18:00:00+01:00");
+        assert_eq!(at, instant("2026-11-28T17:00:00.000Z"));
+        assert_eq!(at.unwrap().to_string(), "2026-11-28T17:00:00.000Z");
+        assert_eq!(instant("2026-11-28"), None);
+        assert_eq!(instant("2026-11-28T17:00:00"), None);
+    }
 }

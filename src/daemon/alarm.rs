@@ -26,7 +26,10 @@ impl Alarms {
     /// Raises the mass-lock alarm above so many locks a minute; 0: never.
     #[must_use]
     pub fn new(locks_per_minute: u32) -> Self {
-        Self { locks_per_minute, state: Mutex::default() }
+        Self {
+            locks_per_minute,
+            state: Mutex::default(),
+        }
     }
 
     /// Takes in one durable event.
@@ -70,7 +73,9 @@ impl Alarms {
             state.last.pop_front();
         }
         let many = self.locks_per_minute > 0 && state.within(now) >= keep;
-        let quiet = state.raised_us.is_none_or(|at| now.mono_us.saturating_sub(at) > MINUTE_US);
+        let quiet = state
+            .raised_us
+            .is_none_or(|at| now.mono_us.saturating_sub(at) > MINUTE_US);
         if many && quiet {
             state.raised_us = Some(now.mono_us);
             warn_always!(
@@ -84,7 +89,10 @@ impl Alarms {
 
 impl Locks {
     fn within(&self, now: Now) -> usize {
-        self.last.iter().filter(|at| now.mono_us.saturating_sub(**at) <= MINUTE_US).count()
+        self.last
+            .iter()
+            .filter(|at| now.mono_us.saturating_sub(**at) <= MINUTE_US)
+            .count()
     }
 }
 
@@ -103,6 +111,9 @@ mod tests {
         assert_eq!(alarms.mass_lock(start), None);
         alarms.locked("vpn1", start);
         assert_eq!(alarms.mass_lock(start), Some(4));
-        assert_eq!(alarms.mass_lock(start.after(std::time::Duration::from_secs(61))), None);
+        assert_eq!(
+            alarms.mass_lock(start.after(std::time::Duration::from_secs(61))),
+            None
+        );
     }
 }

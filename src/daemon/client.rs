@@ -67,7 +67,12 @@ impl Client {
         };
         let socket = UdpSocket::bind(any)?;
         socket.connect(server)?;
-        Ok(Self { socket, secret, identifier: 0, patience: Duration::from_secs(8) })
+        Ok(Self {
+            socket,
+            secret,
+            identifier: 0,
+            patience: Duration::from_secs(8),
+        })
     }
 
     /// Writes an Access-Request for this user and passcode.
@@ -84,7 +89,7 @@ impl Client {
         request.attribute(AttributeType::USER_NAME, user.as_bytes())?;
         request.user_password(passcode, self.secret.expose())?;
         request.attribute(AttributeType::NAS_IDENTIFIER, b"mfad-client")?;
-        request.finish(self.secret.expose());
+        let _ = request.finish(self.secret.expose());
         Ok(octets)
     }
 
@@ -92,7 +97,10 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    #[expect(clippy::disallowed_methods, reason = "a client measures what a person waits")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a client measures what a person waits"
+    )]
     pub fn exchange(&self, request: &[u8]) -> Result<Reply, ClientError> {
         let sent = Instant::now();
         let mut octets = [0; 4096];
@@ -102,9 +110,13 @@ impl Client {
             let left = self.patience.saturating_sub(sent.elapsed());
             if left.is_zero() {
                 let server = self.socket.peer_addr()?;
-                return Err(ClientError::Silent { server, seconds: self.patience.as_secs() });
+                return Err(ClientError::Silent {
+                    server,
+                    seconds: self.patience.as_secs(),
+                });
             }
-            self.socket.set_read_timeout(Some(left.min(self.patience / 2)))?;
+            self.socket
+                .set_read_timeout(Some(left.min(self.patience / 2)))?;
             match self.socket.recv(&mut octets) {
                 Ok(length) => {
                     let received = octets.get(..length).unwrap_or_default();

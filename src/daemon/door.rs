@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::config::Members;
 use crate::control::fault::Fault;
+use crate::daemon::answers::Answerer;
 use crate::domain::action::Role;
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
-use crate::daemon::answers::Answerer;
 use crate::server::control::{Identify, Identity};
 use crate::sys::peer::{self, Peer};
 
@@ -47,12 +47,24 @@ impl Identify for Door {
         let Some((role, through)) = found else {
             return Err(Fault::from(
                 Refusal::new(Code::Perm, "you may not talk to mfad")
-                    .why(format!("you are {name} (uid {}), and no role is yours", peer.uid))
-                    .need("a group that carries a role: root can add you, see `roles` in mfad.toml"),
+                    .why(format!(
+                        "you are {name} (uid {}), and no role is yours",
+                        peer.uid
+                    ))
+                    .need(
+                        "a group that carries a role: root can add you, see `roles` in mfad.toml",
+                    ),
             ));
         };
-        let operator = Operator { uid: peer.uid, name: Arc::from(name), role };
-        Ok(Identity { operator, through: Arc::from(through) })
+        let operator = Operator {
+            uid: peer.uid,
+            name: Arc::from(name),
+            role,
+        };
+        Ok(Identity {
+            operator,
+            through: Arc::from(through),
+        })
     }
 }
 
@@ -64,18 +76,18 @@ fn own(peer: &Peer) -> Option<(Role, String)> {
 
 /// By what `members` names the peer.
 fn through(members: &Members, peer: &Peer) -> Option<String> {
-    let number = |name: &str, look_up: fn(&str) -> Option<u32>| {
-        name.parse().ok().or_else(|| look_up(name))
-    };
+    let number =
+        |name: &str, look_up: fn(&str) -> Option<u32>| name.parse().ok().or_else(|| look_up(name));
     let user = members
         .users
         .iter()
         .find(|name| number(name, peer::user_id) == Some(peer.uid))
         .map(|name| format!("user {name}"));
     user.or_else(|| {
-        let group = members.groups.iter().find(|name| {
-            number(name, peer::group_id).is_some_and(|gid| peer.is_in(gid))
-        });
+        let group = members
+            .groups
+            .iter()
+            .find(|name| number(name, peer::group_id).is_some_and(|gid| peer.is_in(gid)));
         group.map(|name| format!("group {name}"))
     })
 }

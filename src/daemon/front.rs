@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::alarm::Alarms;
 use crate::access::{self, Access, Action, Answer};
 use crate::domain::attempt::Attempt;
 use crate::domain::event::{Event, Origin};
@@ -38,8 +39,7 @@ pub struct Front {
     clock: Arc<Clock>,
     engine: OnceLock<Arc<Engine>>,
     ending: AtomicBool,
-    /// Told of every audited event but the verdicts.
-    watcher: Box<dyn Fn(&Origin, &Event, u64) + Send + Sync>,
+    alarms: Arc<Alarms>,
     /// Rejects that found the wheel full.
     pub wheel_full: Count,
 }
@@ -58,10 +58,15 @@ impl Front {
         sockets: Vec<Socket>,
         clock: Arc<Clock>,
         rejects_max: usize,
-        watcher: Box<dyn Fn(&Origin, &Event, u64) + Send + Sync>,
+        alarms: Arc<Alarms>,
     ) -> Arc<Self> {
         // The first paths are the sockets without a known local address.
-        let paths = (0..sockets.len()).map(|socket| Path { socket, local: None }).collect();
+        let paths = (0..sockets.len())
+            .map(|socket| Path {
+                socket,
+                local: None,
+            })
+            .collect();
         Arc::new(Self {
             access: Mutex::new(access),
             sockets,
@@ -72,7 +77,7 @@ impl Front {
             clock,
             engine: OnceLock::new(),
             ending: AtomicBool::new(false),
-            watcher,
+            alarms,
             wheel_full: Count::default(),
         })
     }
@@ -94,12 +99,17 @@ impl Front {
 
     /// Rejects waiting for their time.
     pub fn held(&self) -> usize {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Receives at one socket until [`Front::end`].
     pub fn receive(&self, socket: usize) {
-        let Some(own) = self.sockets.get(socket) else { return };
+        let Some(own) = self.sockets.get(socket) else {
+            return;
+        };
         let mut batch = ReceiveBatch::new();
         let mut scratch = Vec::with_capacity(crate::radius::PACKET_OCTETS_MAX);
         let mut attempts = Vec::new();
@@ -117,7 +127,10 @@ impl Front {
             {
                 let mut access = self.access();
                 for datagram in batch.iter() {
-                    let path = self.path(Path { socket, local: datagram.local });
+                    let path = self.path(Path {
+                        socket,
+                        local: datagram.local,
+                    });
                     let action =
                         access.receive(datagram.octets, datagram.peer, path, now, &mut scratch);
                     let octets: &[u8] = match &action {
@@ -130,11 +143,17 @@ impl Front {
                         }
                     };
                     let (peer, local) = (datagram.peer, datagram.local);
-                    own.send(&[Outgoing { octets, peer, local }]);
+                    own.send(&[Outgoing {
+                        octets,
+                        peer,
+                        local,
+                    }]);
                 }
             }
             batch.wipe();
-            let Some(engine) = self.engine.get() else { continue };
+            let Some(engine) = self.engine.get() else {
+                continue;
+            };
             for action in attempts.drain(..) {
                 if let Action::Attempt { attempt, ticket } = action {
                     engine.submit(*attempt, Ticket(ticket.parts()));
@@ -158,7 +177,10 @@ impl Front {
                     let wait = held.next_us().map_or(LOOK_AROUND, |next| {
                         Duration::from_micros(next.saturating_sub(now_us)).min(LOOK_AROUND)
                     });
-                    drop(self.woken.wait_timeout(held, wait.max(Duration::from_micros(200))));
+                    drop(
+                        self.woken
+                            .wait_timeout(held, wait.max(Duration::from_micros(200))),
+                    );
                     continue;
                 }
             }
@@ -188,7 +210,11 @@ impl Front {
     }
 
     fn send(&self, answers: &[Answer]) {
-        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let paths = self
+            .paths
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         for (number, socket) in self.sockets.iter().enumerate() {
             let batch: Vec<Outgoing<'_>> = answers
                 .iter()
@@ -209,7 +235,10 @@ impl Front {
 
     fn dispatch(&self, answer: Answer) {
         if answer.leave_us <= self.clock.now().mono_us {
-            self.outgoing.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+            self.outgoing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(answer);
             return;
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -225,7 +254,11 @@ impl Front {
 impl Answers for Front {
     fn verdict(&self, ticket: Ticket, attempt: &Attempt, verdict: &Verdict) {
         let now = self.clock.now();
-        tell(attempt, verdict, now.mono_us.saturating_sub(attempt.received.mono_us));
+        tell(
+            attempt,
+            verdict,
+            now.mono_us.saturating_sub(attempt.received.mono_us),
+        );
         let ticket = access::Ticket::from_parts(ticket.0);
         let answer = self.access().answer(ticket, verdict, now);
         if let Some(answer) = answer {
@@ -239,7 +272,10 @@ impl Answers for Front {
             self.access().abandon(ticket);
             return;
         }
-        let verdict = Verdict::Reject { reason: Reason::Internal, message: Message::Denied };
+        let verdict = Verdict::Reject {
+            reason: Reason::Internal,
+            message: Message::Denied,
+        };
         let answer = self.access().answer(ticket, &verdict, self.clock.now());
         if let Some(answer) = answer {
             self.dispatch(answer);
@@ -247,7 +283,7 @@ impl Answers for Front {
     }
 
     fn recorded(&self, origin: &Origin, event: &Event, seq: u64) {
-        (self.watcher)(origin, event, seq);
+        self.alarms.event(origin, event, seq, self.clock.now());
     }
 
     fn flush(&self) {
@@ -265,7 +301,15 @@ fn tell(attempt: &Attempt, verdict: &Verdict, us: u64) {
     let gateway = &*attempt.gateway.name;
     let unknown;
     let user: &str = match &attempt.user {
-        Some(user) if !matches!(verdict, Verdict::Reject { reason: Reason::UnknownUser, .. }) => {
+        Some(user)
+            if !matches!(
+                verdict,
+                Verdict::Reject {
+                    reason: Reason::UnknownUser,
+                    ..
+                }
+            ) =>
+        {
             user
         }
         _ => {

@@ -22,14 +22,12 @@ use super::front::Front;
 use crate::access::{self, Access, GatewayTable, PrimedVerdict};
 use crate::audit::record::AuditRecord;
 use crate::config::{Config, Gateway};
-use crate::domain::event::{Event, Origin};
-use crate::domain::judge::reject_message;
-use crate::domain::verdict::Reason;
+use crate::daemon::answers::Answerer;
+use crate::domain::verdict::Message;
 use crate::engine::pins::PinLimits;
 use crate::engine::{Engine, Limits, Parts, Rules, World};
 use crate::log::{info_always, warn_always};
 use crate::secret::SecretKey;
-use crate::daemon::answers::Answerer;
 use crate::server::udp::socket::Socket;
 use crate::store::pin_hash::PinHasher;
 use crate::store::seal::Keys;
@@ -66,8 +64,6 @@ pub struct Start {
     pub hardening: Vec<String>,
     /// Makes a hasher for each thread of the PIN pool.
     pub hasher: fn() -> PinHasher,
-    /// Told of every audited event but the verdicts, besides the log.
-    pub watcher: Option<Box<dyn Fn(&Origin, &Event, u64) + Send + Sync>>,
 }
 
 /// Why an instance did not start.
@@ -129,37 +125,33 @@ impl Instance {
     /// # Errors
     /// [`StartError`].
     pub fn start(start: Start) -> Result<Self, StartError> {
-        let Start { config, key, sockets, control, create, clock, watcher, .. } = start;
+        let Start {
+            config,
+            key,
+            sockets,
+            control,
+            create,
+            clock,
+            ..
+        } = start;
         let config = Arc::new(config);
-        let opened = match key {
-            Ok(key) => match open(&config, &key, create, &clock) {
-                Ok(opened) => Ok(opened),
-                Err(StartError::Store(StoreError::Sealed)) => {
-                    Err("this key does not open this store".to_owned())
-                }
-                Err(error) => return Err(error),
-            },
-            Err(why) => Err(why),
-        };
+        let opened = unseal(&config, key, create, &clock)?;
         let table = gateways(&config)?;
         let alarms = Arc::new(Alarms::new(config.alert_locks_per_minute));
-        let told = Arc::clone(&alarms);
-        let clock_of_alarms = Arc::clone(&clock);
-        let watcher = Box::new(move |origin: &Origin, event: &Event, seq: u64| {
-            told.event(origin, event, seq, clock_of_alarms.now());
-            if let Some(watcher) = &watcher {
-                watcher(origin, event, seq);
-            }
-        });
         let access = Access::new(table, cache_limits(&config), access_keys(&opened)?);
         let wheel = config.limits.reject_wheel;
-        let front = Front::new(access, sockets, Arc::clone(&clock), wheel, watcher);
+        let front = Front::new(
+            access,
+            sockets,
+            Arc::clone(&clock),
+            wheel,
+            Arc::clone(&alarms),
+        );
         let mut threads = Threads::default();
         let (engine, reader) = match opened {
             Ok((keys, opened)) => {
                 let reader = Arc::clone(&opened.reader);
-                let (engine, writer) =
-                    judge(&config, keys, opened, &front, &clock, start.hasher)?;
+                let (engine, writer) = judge(&config, keys, opened, &front, &clock, start.hasher)?;
                 threads.writer = Some(writer);
                 (Ok(engine), Some(reader))
             }
@@ -182,18 +174,16 @@ impl Instance {
         threads.control = Some(serve_control(&answerer, control, stopping)?);
         threads.metrics = serve_metrics(&answerer, &config)?;
         if let Ok(engine) = &engine {
-            prime(&front, engine);
-            front.connect(Arc::clone(engine));
-            for socket in 0..front.sockets().len() {
-                let front = Arc::clone(&front);
-                let run = move || front.receive(socket);
-                threads.receivers.push(spawn(format!("radius-{socket}"), run)?);
-            }
-            let holder = Arc::clone(&front);
-            threads.holder = Some(spawn("rejects".to_owned(), move || holder.hold())?);
+            answer_radius(&front, engine, &mut threads)?;
         }
         let engine = engine.ok();
-        Ok(Self { front, engine, answerer, threads: Mutex::new(threads), stop })
+        Ok(Self {
+            front,
+            engine,
+            answerer,
+            threads: Mutex::new(threads),
+            stop,
+        })
     }
 
     /// The engine; none while sealed.
@@ -223,16 +213,61 @@ impl Instance {
         for receiver in threads.receivers.drain(..) {
             let _ = receiver.join();
         }
+        // Calls under way are answered before what they need ends.
+        if let Some(control) = threads.control.take() {
+            let _ = control.join();
+        }
         if let Some(engine) = &self.engine {
             engine.stop();
         }
-        for thread in [threads.writer.take(), threads.holder.take(), threads.control.take()] {
-            if let Some(thread) = thread {
-                let _ = thread.join();
-            }
+        for thread in [threads.writer.take(), threads.holder.take()]
+            .into_iter()
+            .flatten()
+        {
+            let _ = thread.join();
         }
         drop(threads.metrics.take());
     }
+}
+
+/// The open store, or why the instance is sealed.
+fn unseal(
+    config: &Config,
+    key: Result<SecretKey, String>,
+    create: bool,
+    clock: &Clock,
+) -> Result<Result<(Arc<Keys>, Opened), String>, StartError> {
+    let key = match key {
+        Ok(key) => key,
+        Err(why) => return Ok(Err(why)),
+    };
+    match open(config, &key, create, clock) {
+        Ok(opened) => Ok(Ok(opened)),
+        Err(StartError::Store(StoreError::Sealed)) => {
+            Ok(Err("this key does not open this store".to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Starts the threads that answer gateways.
+fn answer_radius(
+    front: &Arc<Front>,
+    engine: &Arc<Engine>,
+    threads: &mut Threads,
+) -> Result<(), StartError> {
+    prime(front, engine);
+    front.connect(Arc::clone(engine));
+    for socket in 0..front.sockets().len() {
+        let front = Arc::clone(front);
+        let run = move || front.receive(socket);
+        threads
+            .receivers
+            .push(spawn(format!("radius-{socket}"), run)?);
+    }
+    let holder = Arc::clone(front);
+    threads.holder = Some(spawn("rejects".to_owned(), move || holder.hold())?);
+    Ok(())
 }
 
 fn open(
@@ -296,7 +331,10 @@ fn judge(
             queue: config.limits.verify_queue,
             cache_entries: config.limits.user_cache_entries,
             pins: PinLimits {
-                threads: config.limits.pin_threads.unwrap_or_else(|| cores.saturating_sub(1).max(1)),
+                threads: config
+                    .limits
+                    .pin_threads
+                    .unwrap_or_else(|| cores.saturating_sub(1).max(1)),
                 queue: config.limits.pin_queue,
                 memory_entries: config.limits.pin_memory_entries,
                 memory_us: u64::try_from(ttl).unwrap_or(u64::MAX),
@@ -316,8 +354,15 @@ fn judge(
 /// The rules that a configuration states.
 #[must_use]
 pub fn rules(config: &Config) -> Rules {
-    let gateways = config.gateways.iter().map(|gateway| Arc::clone(&gateway.policy)).collect();
-    Rules { policy: (*config.policy).clone(), gateways }
+    let gateways = config
+        .gateways
+        .iter()
+        .map(|gateway| Arc::clone(&gateway.policy))
+        .collect();
+    Rules {
+        policy: (*config.policy).clone(),
+        gateways,
+    }
 }
 
 /// The gateways of a configuration, as the front end looks them up.
@@ -334,17 +379,17 @@ pub fn gateways(config: &Config) -> Result<GatewayTable, StartError> {
         });
         Ok(access::Gateway {
             policy: Arc::clone(&gateway.policy),
-            networks: gateway
-                .addresses
-                .iter()
-                .filter_map(|network| network.to_string().parse().ok())
-                .collect(),
+            networks: gateway.addresses.clone(),
             secret: Arc::clone(&gateway.secret),
             require_message_authenticator: gateway.require_message_authenticator,
             attributes: attributes.collect::<Result<_, _>>()?,
         })
     };
-    let gateways = config.gateways.iter().map(gateway).collect::<Result<Vec<_>, _>>()?;
+    let gateways = config
+        .gateways
+        .iter()
+        .map(gateway)
+        .collect::<Result<Vec<_>, _>>()?;
     GatewayTable::new(gateways).map_err(|error| StartError::Gateways(error.to_string()))
 }
 
@@ -374,11 +419,18 @@ fn prime(front: &Front, engine: &Engine) {
         since: Some(now.wall - PRIME_FOR),
         ..AuditFilter::default()
     };
-    let Ok(records) = engine.reader().audit(&filter, access::PRIMED_MAX) else { return };
-    let primed: Vec<PrimedVerdict> =
-        records.iter().filter_map(|stored| primed(&stored.body, &rules)).collect();
+    let Ok(records) = engine.reader().audit(&filter, access::PRIMED_MAX) else {
+        return;
+    };
+    let primed: Vec<PrimedVerdict> = records
+        .iter()
+        .filter_map(|stored| primed(&stored.body, &rules))
+        .collect();
     if !primed.is_empty() {
-        info_always!("verdicts remembered for retransmitted requests: {}", primed.len());
+        info_always!(
+            "verdicts remembered for retransmitted requests: {}",
+            primed.len()
+        );
     }
     front.access().prime(primed, now);
 }
@@ -386,13 +438,19 @@ fn prime(front: &Front, engine: &Engine) {
 fn primed(body: &[u8], rules: &Rules) -> Option<PrimedVerdict> {
     let record = AuditRecord::parse(body).ok()?;
     let gateway = record.gateway()?;
-    let policy = rules.gateways.iter().find(|known| *known.name == *gateway)?;
+    let policy = rules
+        .gateways
+        .iter()
+        .find(|known| *known.name == *gateway)?;
     let accepted = record.event == "auth.accept";
+    let said = record
+        .detail
+        .get("message")
+        .and_then(|text| text.as_str().map(Box::from));
     let message = if accepted {
-        record.detail.get("message").and_then(|text| text.as_str().map(Box::from))
+        said
     } else {
-        let reason = Reason::by_name(record.reason.as_deref()?)?;
-        Some(Box::from(reject_message(policy.helpful, reason).to_string()))
+        Some(said.unwrap_or_else(|| Box::from(Message::Denied.to_string())))
     };
     Some(PrimedVerdict {
         digest: record.datagram()?,
@@ -415,7 +473,11 @@ fn serve_control(
     };
     let backend = Arc::clone(answerer) as Arc<dyn control::Backend>;
     let identify = Arc::new(Door::new(Arc::clone(answerer)));
-    let front = ControlFront { identify, backend, limits };
+    let front = ControlFront {
+        identify,
+        backend,
+        limits,
+    };
     spawn("control".to_owned(), move || {
         if let Err(error) = control::run(listener, front, stop) {
             warn_always!("the control socket has ended: {error}");
@@ -427,9 +489,14 @@ fn serve_metrics(
     answerer: &Arc<Answerer>,
     config: &Config,
 ) -> Result<Option<JoinHandle<()>>, StartError> {
-    let Some(listen) = &config.metrics else { return Ok(None) };
-    let listener = crate::server::metrics::Listener::bind(listen)
-        .map_err(|source| StartError::System { doing: "binding metrics.listen", source })?;
+    let Some(listen) = &config.metrics else {
+        return Ok(None);
+    };
+    let listener =
+        crate::server::metrics::Listener::bind(listen).map_err(|source| StartError::System {
+            doing: "binding metrics.listen",
+            source,
+        })?;
     let answerer = Arc::clone(answerer);
     let page = move || super::metrics::page(&answerer);
     spawn("metrics".to_owned(), move || listener.serve(&page)).map(Some)
@@ -441,14 +508,14 @@ fn boot_id() -> Result<Arc<str>, StartError> {
     Ok(Arc::from(crate::domain::sealed::hex(&octets)))
 }
 
-fn spawn(
-    name: String,
-    run: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, StartError> {
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
     std::thread::Builder::new()
         .name(name)
         .spawn(run)
-        .map_err(|source| StartError::System { doing: "starting a thread", source })
+        .map_err(|source| StartError::System {
+            doing: "starting a thread",
+            source,
+        })
 }
 
 /// Where the store of a state folder is.

@@ -92,7 +92,12 @@ pub fn text(key: &SecretKey) -> Secret<String> {
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<SecretKey> {
     let is_sign = |octet: &&u8| octet.is_ascii_alphanumeric();
-    let signs = SecretBytes::new(text.iter().filter(is_sign).map(u8::to_ascii_uppercase).collect());
+    let signs = SecretBytes::new(
+        text.iter()
+            .filter(is_sign)
+            .map(u8::to_ascii_uppercase)
+            .collect(),
+    );
     let (key, check) = signs.expose().split_at_checked(GROUPS * GROUP)?;
     let octets = base32::decode(key)?;
     let mut key: [u8; 32] = octets.expose().as_slice().try_into().ok()?;
@@ -103,7 +108,9 @@ pub fn parse(text: &[u8]) -> Option<SecretKey> {
 }
 
 fn check_group(key: &[u8; 32]) -> String {
-    let digest = Sha256::new_with_prefix(b"mfad master key check").chain_update(key).finalize();
+    let digest = Sha256::new_with_prefix(b"mfad master key check")
+        .chain_update(key)
+        .finalize();
     let signs = base32::encode(&digest);
     signs.expose().chars().take(GROUP).collect()
 }
@@ -130,7 +137,10 @@ mod tests {
             let mut wrong = written.clone().into_bytes();
             wrong[at] = if wrong[at] == b'A' { b'B' } else { b'A' };
             let read = parse(&wrong);
-            assert!(read.is_none_or(|read| read.equals(key.expose())), "sign {at}");
+            assert!(
+                read.is_none_or(|read| read.equals(key.expose())),
+                "sign {at}"
+            );
         }
         assert!(parse(b"").is_none());
         assert!(parse(&written.as_bytes()[..60]).is_none());

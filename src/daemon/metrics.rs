@@ -2,19 +2,28 @@
 
 use std::fmt::Write as _;
 
+use crate::daemon::answers::Answerer;
 use crate::domain::verdict::Reason;
 use crate::engine::Engine;
 use crate::engine::count::{HOWS, Histogram, LATENCY_BOUNDS_US};
-use crate::daemon::answers::Answerer;
 
 /// The page as it is now.
 #[must_use]
 pub fn page(answerer: &Answerer) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
-    page.gauge("mfad_up", "1 while the store writes and a key is there.", &[(
-        "",
-        u64::from(answerer.engine.as_ref().is_ok_and(|engine| engine.store_error().is_none())),
-    )]);
+    page.gauge(
+        "mfad_up",
+        "1 while the store writes and a key is there.",
+        &[(
+            "",
+            u64::from(
+                answerer
+                    .engine
+                    .as_ref()
+                    .is_ok_and(|engine| engine.store_error().is_none()),
+            ),
+        )],
+    );
     if let Ok(engine) = &answerer.engine {
         decisions(&mut page, engine);
         stages(&mut page, engine);
@@ -29,64 +38,123 @@ pub fn page(answerer: &Answerer) -> String {
 fn decisions(page: &mut Page, engine: &Engine) {
     let counters = engine.counters();
     let accepts = counters.accepts.iter().zip(HOWS).map(|(count, how)| {
-        (format!("{{verdict=\"accept\",reason=\"\",how=\"{how}\"}}"), count.value())
+        (
+            format!("{{verdict=\"accept\",reason=\"\",how=\"{how}\"}}"),
+            count.value(),
+        )
     });
-    let rejects = counters.rejects.iter().zip(Reason::ALL).map(|(count, reason)| {
-        (format!("{{verdict=\"reject\",reason=\"{}\",how=\"\"}}", reason.name()), count.value())
-    });
+    let rejects = counters
+        .rejects
+        .iter()
+        .zip(Reason::ALL)
+        .map(|(count, reason)| {
+            (
+                format!(
+                    "{{verdict=\"reject\",reason=\"{}\",how=\"\"}}",
+                    reason.name()
+                ),
+                count.value(),
+            )
+        });
     let rows: Vec<_> = accepts.chain(rejects).collect();
-    page.counter("mfad_verdicts", "Answers by verdict, reason and means.", &rows);
-    page.counter("mfad_unanswered", "Attempts that got no answer, by cause.", &[
-        ("{cause=\"verify_queue\"}", counters.shed_verify.value()),
-        ("{cause=\"pin_queue\"}", counters.shed_pin.value()),
-        ("{cause=\"store\"}", counters.unanswered_store.value()),
-    ]);
-    page.counter("mfad_commands", "Operators' commands by outcome.", &[
-        ("{outcome=\"done\"}", counters.commands.value()),
-        ("{outcome=\"refused\"}", counters.refusals.value()),
-    ]);
-    page.counter("mfad_first_factor_checks", "First factors checked by mfad, by means.", &[
-        ("{by=\"memory\"}", counters.pin_memory_hits.value()),
-        ("{by=\"argon2\"}", counters.pin_checks.value()),
-    ]);
-    page.counter("mfad_commits", "Commits by outcome.", &[
-        ("{outcome=\"ok\"}", counters.commits.value()),
-        ("{outcome=\"failed\"}", counters.commit_failures.value()),
-    ]);
-    page.counter("mfad_committed_changes", "Changes made durable.", &[
-        ("", counters.committed_changes.value()),
-    ]);
+    page.counter(
+        "mfad_verdicts",
+        "Answers by verdict, reason and means.",
+        &rows,
+    );
+    page.counter(
+        "mfad_unanswered",
+        "Attempts that got no answer, by cause.",
+        &[
+            ("{cause=\"verify_queue\"}", counters.shed_verify.value()),
+            ("{cause=\"pin_queue\"}", counters.shed_pin.value()),
+            ("{cause=\"store\"}", counters.unanswered_store.value()),
+        ],
+    );
+    page.counter(
+        "mfad_commands",
+        "Operators' commands by outcome.",
+        &[
+            ("{outcome=\"done\"}", counters.commands.value()),
+            ("{outcome=\"refused\"}", counters.refusals.value()),
+        ],
+    );
+    page.counter(
+        "mfad_first_factor_checks",
+        "First factors checked by mfad, by means.",
+        &[
+            ("{by=\"memory\"}", counters.pin_memory_hits.value()),
+            ("{by=\"argon2\"}", counters.pin_checks.value()),
+        ],
+    );
+    page.counter(
+        "mfad_commits",
+        "Commits by outcome.",
+        &[
+            ("{outcome=\"ok\"}", counters.commits.value()),
+            ("{outcome=\"failed\"}", counters.commit_failures.value()),
+        ],
+    );
+    page.counter(
+        "mfad_committed_changes",
+        "Changes made durable.",
+        &[("", counters.committed_changes.value())],
+    );
 }
 
 fn stages(page: &mut Page, engine: &Engine) {
     let counters = engine.counters();
-    page.histogram("mfad_answer_seconds", "From receipt to a verdict.", &counters.answer);
-    page.histogram("mfad_commit_seconds", "Commit with its sync.", &counters.sync);
+    page.histogram(
+        "mfad_answer_seconds",
+        "From receipt to a verdict.",
+        &counters.answer,
+    );
+    page.histogram(
+        "mfad_commit_seconds",
+        "Commit with its sync.",
+        &counters.sync,
+    );
 }
 
 fn queues(page: &mut Page, answerer: &Answerer, engine: &Engine) {
     let counters = engine.counters();
     let cache = answerer.front.access().cache_use();
-    page.gauge("mfad_queue_depth", "What waits, by queue.", &[
-        ("{queue=\"verify\"}", counters.verify_queue.value()),
-        ("{queue=\"pin\"}", counters.pin_queue.value()),
-        ("{queue=\"rejects\"}", answerer.front.held() as u64),
-        ("{queue=\"duplicates\"}", cache.entries as u64),
-    ]);
-    page.gauge("mfad_user_cache_entries", "User records in memory.", &[
-        ("", engine.cached() as u64),
-    ]);
-    page.counter("mfad_rejects_dropped", "Rejects that found the wheel full.", &[
-        ("", answerer.front.wheel_full.value()),
-    ]);
+    page.gauge(
+        "mfad_queue_depth",
+        "What waits, by queue.",
+        &[
+            ("{queue=\"verify\"}", counters.verify_queue.value()),
+            ("{queue=\"pin\"}", counters.pin_queue.value()),
+            ("{queue=\"rejects\"}", answerer.front.held() as u64),
+            ("{queue=\"duplicates\"}", cache.entries as u64),
+        ],
+    );
+    page.gauge(
+        "mfad_user_cache_entries",
+        "User records in memory.",
+        &[("", engine.cached() as u64)],
+    );
+    page.counter(
+        "mfad_rejects_dropped",
+        "Rejects that found the wheel full.",
+        &[("", answerer.front.wheel_full.value())],
+    );
     if let Ok(counts) = engine.reader().counts() {
-        page.gauge("mfad_users", "People, by what is so of them.", &[
-            ("{of=\"all\"}", counts.users),
-            ("{of=\"seats\"}", counts.seats),
-            ("{of=\"locked\"}", counts.locked),
-            ("{of=\"pin_blocked\"}", counts.pin_blocked),
-        ]);
-        page.gauge("mfad_store_octets", "Size of the store's files.", &[("", counts.octets)]);
+        page.gauge(
+            "mfad_users",
+            "People, by what is so of them.",
+            &[
+                ("{of=\"all\"}", counts.users),
+                ("{of=\"seats\"}", counts.seats),
+                ("{of=\"locked\"}", counts.locked),
+                ("{of=\"pin_blocked\"}", counts.pin_blocked),
+            ],
+        );
+        page.gauge(
+            "mfad_store_octets",
+            "Size of the store's files.",
+            &[("", counts.octets)],
+        );
     }
     if let Ok(seq) = engine.reader().last_seq() {
         page.counter("mfad_audit_records", "Audit records written.", &[("", seq)]);
@@ -105,28 +173,55 @@ fn gateways(page: &mut Page, answerer: &Answerer) {
         }
     }
     page.counter("mfad_packets", "Datagrams from gateways.", &packets);
-    page.counter("mfad_drops", "Datagrams dropped, by gateway and reason.", &drops);
+    page.counter(
+        "mfad_drops",
+        "Datagrams dropped, by gateway and reason.",
+        &drops,
+    );
     let kernel: u64 = answerer
         .front
         .sockets()
         .iter()
         .map(|socket| u64::from(socket.counts().dropped_by_kernel))
         .sum();
-    page.counter("mfad_kernel_drops", "Datagrams the kernel had no room for.", &[("", kernel)]);
+    page.counter(
+        "mfad_kernel_drops",
+        "Datagrams the kernel had no room for.",
+        &[("", kernel)],
+    );
 }
 
 fn limits(page: &mut Page, answerer: &Answerer) {
     let limits = &answerer.config.load().limits;
-    page.gauge("mfad_limit", "Bounds in force, by name.", &[
-        ("{limit=\"verify_queue\"}", limits.verify_queue as u64),
-        ("{limit=\"pin_queue\"}", limits.pin_queue as u64),
-        ("{limit=\"reject_wheel\"}", limits.reject_wheel as u64),
-        ("{limit=\"duplicate_cache_entries\"}", limits.duplicate_cache_entries as u64),
-        ("{limit=\"duplicate_cache_per_gateway\"}", limits.duplicate_cache_per_gateway as u64),
-        ("{limit=\"user_cache_entries\"}", limits.user_cache_entries as u64),
-        ("{limit=\"pin_memory_entries\"}", limits.pin_memory_entries as u64),
-        ("{limit=\"control_connections\"}", limits.control_connections as u64),
-    ]);
+    page.gauge(
+        "mfad_limit",
+        "Bounds in force, by name.",
+        &[
+            ("{limit=\"verify_queue\"}", limits.verify_queue as u64),
+            ("{limit=\"pin_queue\"}", limits.pin_queue as u64),
+            ("{limit=\"reject_wheel\"}", limits.reject_wheel as u64),
+            (
+                "{limit=\"duplicate_cache_entries\"}",
+                limits.duplicate_cache_entries as u64,
+            ),
+            (
+                "{limit=\"duplicate_cache_per_gateway\"}",
+                limits.duplicate_cache_per_gateway as u64,
+            ),
+            (
+                "{limit=\"user_cache_entries\"}",
+                limits.user_cache_entries as u64,
+            ),
+            (
+                "{limit=\"pin_memory_entries\"}",
+                limits.pin_memory_entries as u64,
+            ),
+            (
+                "{limit=\"control_connections\"}",
+                limits.control_connections as u64,
+            ),
+        ],
+    );
 }
 
 /// A page being written.
@@ -169,6 +264,11 @@ impl Page {
         }
         let us = histogram.sum_us();
         let _ = writeln!(self.0, "{name}_count {sum}");
-        let _ = writeln!(self.0, "{name}_sum {}.{:06}", us / 1_000_000, us % 1_000_000);
+        let _ = writeln!(
+            self.0,
+            "{name}_sum {}.{:06}",
+            us / 1_000_000,
+            us % 1_000_000
+        );
     }
 }

@@ -29,7 +29,10 @@ pub enum Kind {
 }
 
 /// Counts one failure and draws the consequences, in the order of the manual: PIN block before
-/// token lock before user lock before hard cap.
+/// token lock before user lock.
+///
+/// Ends of locks are counted from the steady clock: from a wall clock that is wrong for a moment a
+/// lock would end with the correction, or a year later.
 pub fn count(
     record: &mut UserRecord,
     kind: Kind,
@@ -52,7 +55,7 @@ pub fn count(
         Kind::Code { only: Some(token) } => count_token(record, token, policy, now, events),
         Kind::Code { only: None } => {
             record.auth.total = record.auth.total.saturating_add(1);
-            if record.auth.total == policy.lockout.hard_cap {
+            if record.auth.total >= policy.lockout.hard_cap {
                 let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, now)
                     .iter()
                     .map(|t| t.id)
@@ -67,7 +70,7 @@ pub fn count(
     let limit = policy.lockout.user_max_failures;
     if limit > 0 && record.auth.soft >= limit && record.auth.lock.is_none() {
         let duration = policy.lockout.user_duration;
-        let until = (!duration.is_zero()).then(|| at + duration);
+        let until = (!duration.is_zero()).then(|| now.steady + duration);
         lock(record, LockReason::Failures, until, attempt, now, events);
     }
 }
@@ -85,7 +88,7 @@ fn count_pin(
     if pin.failures < policy.pin.max_failures || pin.blocked_since.is_some() {
         return;
     }
-    pin.blocked_since = Some(now.wall);
+    pin.blocked_since = Some(now.steady);
     let failures = pin.failures;
     events.push(
         Event::new("pin.blocked")
@@ -94,7 +97,7 @@ fn count_pin(
     );
     if policy.pin.block_locks_account && record.auth.lock.is_none() {
         let duration = policy.pin.block_duration;
-        let until = (!duration.is_zero()).then(|| now.wall + duration);
+        let until = (!duration.is_zero()).then(|| now.steady + duration);
         lock(record, LockReason::PinBlocked, until, attempt, now, events);
     }
 }
@@ -118,7 +121,7 @@ fn count_token(
     } else if soft >= rules.token_max_failures && state.locked_until.is_none() {
         let ends = !rules.token_duration.is_zero();
         let until = if ends {
-            now.wall + rules.token_duration
+            now.steady + rules.token_duration
         } else {
             Timestamp::NEVER
         };

@@ -8,11 +8,13 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
+use super::confirm;
 use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
+use super::lockout::{Lock, LockReason};
 use super::passthrough;
-use super::policy::Policy;
+use super::policy::{GatewayPolicy, Policy};
 use super::token_record::{Accepted, Used};
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
@@ -68,16 +70,10 @@ pub fn judge(
     if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
         return case.refuse(reason);
     }
-    let code = evidence.finding.code;
-    let first = match (&evidence.finding.ask, evidence.first) {
-        (Ask::Nothing, _) | (_, FirstFactor::Right) => Ok(()),
-        (Ask::Blocked, _) => Err(Reason::PinBlocked),
-        (Ask::Missing, _) if attempt.gateway.first_factor == super::policy::FirstFactorBy::Pin => {
-            Err(Reason::NoPin)
-        }
-        (Ask::Missing | Ask::Password(_), _) => Err(Reason::BadPassword),
-        (Ask::Pin(_), _) => Err(Reason::BadPin),
-    };
+    let finding = &evidence.finding;
+    let code = confirm::code(finding.code, &case.record, &attempt.gateway, policy, now);
+    let asked = (&finding.ask, evidence.first);
+    let first = confirm::first_factor(&case.record, &attempt.gateway, policy, now, asked);
     match (code, first) {
         (CodeMatch::Fits { token, factor }, first) => {
             case.consume(token, factor)
@@ -114,7 +110,7 @@ pub fn judge(
 pub fn judge_stranger(attempt: &Attempt, now: Now) -> Judgement {
     let (verdict, event) = match admit(None, attempt, now) {
         Admission::Refused(reason) => {
-            let message = reject_message(attempt.gateway.helpful, reason);
+            let message = reject_message(&attempt.gateway, reason);
             (
                 Verdict::Reject { reason, message },
                 rejected(attempt, reason),
@@ -148,10 +144,17 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
     }
 }
 
+/// Which message a lock has: M03 instead of M02 if it came of the PIN (4.2).
+pub(super) fn told_of(lock: &Lock) -> Reason {
+    match lock.reason {
+        LockReason::PinBlocked => Reason::PinBlocked,
+        LockReason::Failures | LockReason::Operator => Reason::Locked,
+    }
+}
+
 /// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
-#[must_use]
-pub fn reject_message(helpful: bool, reason: Reason) -> Message {
-    if !helpful {
+pub(super) fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
+    if !gateway.helpful {
         return Message::Denied;
     }
     match reason {
@@ -208,7 +211,8 @@ impl<'a> Case<'a> {
             factor,
             at: wall,
             gateway,
-            grace_used: false,
+            // Until the attempt is accepted: a code that was only used up grants no repetition (D18).
+            grace_used: true,
         });
         self.changed = true;
         self
@@ -233,12 +237,8 @@ impl<'a> Case<'a> {
         match first {
             Ok(()) => self.accept(how, &evidence.finding.ask),
             // A blocked PIN is not looked at, so nothing is counted either.
-            Err(Reason::PinBlocked) => self.refuse_changed(Reason::PinBlocked),
+            Err(Reason::PinBlocked) => self.refuse(Reason::PinBlocked),
             Err(reason) => {
-                let mut case = self;
-                if matches!(how, How::Token(_) | How::Recovery(_)) {
-                    case.unaccept(how);
-                }
                 let kind = if reason == Reason::BadPin {
                     Kind::Pin
                 } else {
@@ -246,16 +246,8 @@ impl<'a> Case<'a> {
                 };
                 // With a code that was right and is spent, the same passcode is never a mere retry.
                 let repeated = evidence.repeated && how.token().is_none();
-                case.fail(reason, kind, repeated)
+                self.fail(reason, kind, repeated)
             }
-        }
-    }
-
-    /// A code that was used up without an Accept grants no repetition (D18).
-    fn unaccept(&mut self, how: How) {
-        let Some(id) = how.token() else { return };
-        if let Some(accepted) = self.record.auth.token_mut(id).accepted.as_mut() {
-            accepted.grace_used = true;
         }
     }
 
@@ -277,6 +269,9 @@ impl<'a> Case<'a> {
             let state = self.record.auth.token_mut(id);
             state.soft = 0;
             state.total = 0;
+            if let (How::Token(_), Some(accepted)) = (how, state.accepted.as_mut()) {
+                accepted.grace_used = false;
+            }
             let first_use = state.activated_at.is_none();
             state.activated_at.get_or_insert(at);
             state.last_used = Some(Used {
@@ -288,7 +283,7 @@ impl<'a> Case<'a> {
         }
         if let How::Passthrough(grant) = how {
             let state = self.record.auth.grant_mut(grant);
-            state.uses += 1;
+            state.uses = state.uses.saturating_add(1);
             state.last_use = Some(at);
         }
         self.record.auth.last_login = Some(LastLogin {
@@ -425,7 +420,7 @@ impl<'a> Case<'a> {
             .about(rejected(self.attempt, Reason::Replay))
             .token(token);
         self.events.push(event);
-        let message = reject_message(self.attempt.gateway.helpful, Reason::Replay);
+        let message = reject_message(&self.attempt.gateway, Reason::Replay);
         self.close(
             Verdict::Reject {
                 reason: Reason::Replay,
@@ -435,18 +430,16 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// Refused without a look at the passcode.
+    /// Refused and not counted; a code that was used up stays so.
     fn refuse(mut self, reason: Reason) -> Judgement {
         let event = self.about(rejected(self.attempt, reason));
         self.events.push(event);
-        let message = reject_message(self.attempt.gateway.helpful, reason);
+        let shown = match &self.record.auth.lock {
+            Some(lock) if reason == Reason::Locked => told_of(lock),
+            _ => reason,
+        };
+        let message = reject_message(&self.attempt.gateway, shown);
         self.close(Verdict::Reject { reason, message }, false)
-    }
-
-    /// Refused, and the used-up code stays used up.
-    fn refuse_changed(mut self, reason: Reason) -> Judgement {
-        self.changed = true;
-        self.refuse(reason)
     }
 
     /// A wrong passcode: counted, unless it is the same wrong one again (D17).
@@ -472,7 +465,7 @@ impl<'a> Case<'a> {
             );
             self.changed = true;
         }
-        let message = reject_message(self.attempt.gateway.helpful, reason);
+        let message = reject_message(&self.attempt.gateway, reason);
         self.close(Verdict::Reject { reason, message }, !repeated)
     }
 
@@ -485,6 +478,16 @@ impl<'a> Case<'a> {
     }
 
     fn close(mut self, verdict: Verdict, counted: bool) -> Judgement {
+        if let Verdict::Reject { message, .. } = verdict
+            && message != Message::Denied
+            && let Some(event) = self
+                .events
+                .iter_mut()
+                .find(|event| event.name.starts_with("auth."))
+        {
+            // A retransmitted request is to get the same octets after a restart, too.
+            event.detail.push(("message", message.to_string().into()));
+        }
         if self.changed {
             self.record.auth.revision += 1;
         }

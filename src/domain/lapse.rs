@@ -15,7 +15,7 @@ use crate::time::Now;
 #[must_use]
 pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) -> bool {
     let before = events.len();
-    unlock(record, policy, now, events);
+    unlock(record, now, events);
     unblock_pin(record, policy, now, events);
     unlock_tokens(record, policy, now, events);
     end_grants(record, now, events);
@@ -23,7 +23,7 @@ pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut V
     events.len() > before || forgotten
 }
 
-fn unlock(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+fn unlock(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
     let over = |until| now.earliest() >= until;
     let Some(lock) = record
         .auth
@@ -34,7 +34,11 @@ fn unlock(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<E
     };
     let by: Arc<str> = Arc::from("auto");
     record.auth.unlocked = Some(Unlocked { by, at: now.wall });
-    clear_soft(record, policy);
+    // A token that is locked for its own failures stays so until its own time or an operator.
+    record.auth.soft = 0;
+    for token in &mut record.auth.tokens {
+        token.soft = 0;
+    }
     if lock.reason == LockReason::PinBlocked {
         record.auth.pin = super::pin::PinState::default();
     }
@@ -46,7 +50,8 @@ fn unlock(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<E
     );
 }
 
-/// Sets the soft counters of a user and of all tokens to zero; the totals stay (I10).
+/// What an operator's unlock does besides ending the lock: sets the soft counters of the user and of
+/// all tokens to zero and ends token locks; the totals stay (I10).
 pub fn clear_soft(record: &mut UserRecord, policy: &Policy) {
     record.auth.soft = 0;
     for token in &mut record.auth.tokens {

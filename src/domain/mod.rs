@@ -28,7 +28,9 @@
 pub mod action;
 pub mod attempt;
 pub mod command;
+mod confirm;
 pub mod event;
+pub mod explain;
 pub mod failure;
 pub mod judge;
 pub mod lapse;
@@ -43,3 +45,4 @@ pub mod token_record;
 pub mod user;
 pub mod verdict;
 pub mod verify;
+pub mod why;

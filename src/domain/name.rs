@@ -50,6 +50,25 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
     }
 }
 
+/// The canonical name of what was typed at a gateway that cuts off `domains` (D4).
+///
+/// A full-width `@` or `\` becomes a plain one only in the canonical form, so what was not cut before
+/// is looked at again after: else a wide spelling would be a name of its own, and a stranger's.
+///
+/// # Errors
+/// Those of [`canonical`].
+pub fn login(typed: &[u8], domains: &[String]) -> Result<String, NameError> {
+    let cut = strip_domain(typed, domains);
+    let name = canonical(cut)?;
+    if cut.len() < typed.len() {
+        return Ok(name);
+    }
+    match strip_domain(name.as_bytes(), domains) {
+        again if again.len() < name.len() => canonical(again),
+        _ => Ok(name),
+    }
+}
+
 /// Cuts `DOMAIN\name` and `name@realm` to `name` if `domains` lists that domain, whatever its case.
 #[must_use]
 pub fn strip_domain<'a>(typed: &'a [u8], domains: &[String]) -> &'a [u8] {
@@ -59,16 +78,16 @@ pub fn strip_domain<'a>(typed: &'a [u8], domains: &[String]) -> &'a [u8] {
             .any(|d| d.as_bytes().eq_ignore_ascii_case(domain))
     };
     let split = |sign: u8| typed.iter().position(|octet| *octet == sign);
-    if let Some((domain, name)) = split(b'\\').and_then(|at| typed.split_at_checked(at)) {
-        if let (true, Some((_, rest))) = (listed(domain), name.split_first()) {
-            return rest;
-        }
+    if let Some((domain, name)) = split(b'\\').and_then(|at| typed.split_at_checked(at))
+        && let (true, Some((_, rest))) = (listed(domain), name.split_first())
+    {
+        return rest;
     }
     let last_at = typed.iter().rposition(|octet| *octet == b'@');
-    if let Some((name, realm)) = last_at.and_then(|at| typed.split_at_checked(at)) {
-        if realm.split_first().is_some_and(|(_, realm)| listed(realm)) {
-            return name;
-        }
+    if let Some((name, realm)) = last_at.and_then(|at| typed.split_at_checked(at))
+        && realm.split_first().is_some_and(|(_, realm)| listed(realm))
+    {
+        return name;
     }
     typed
 }
@@ -122,5 +141,25 @@ mod tests {
         ] {
             assert_eq!(strip_domain(typed.as_bytes(), &domains), name.as_bytes());
         }
+    }
+
+    #[test]
+    fn no_spelling_of_a_domain_makes_a_second_person() {
+        let domains = vec!["CORP".to_owned()];
+        for typed in [
+            "alice",
+            "ALICE",
+            "corp\\Alice",
+            "alice@corp",
+            "Ａlice",
+            "ＣＯＲＰ＼alice",
+            "alice＠Corp",
+            "corp＼ａｌｉｃｅ",
+        ] {
+            let name = login(typed.as_bytes(), &domains);
+            assert_eq!(name.as_deref(), Ok("alice"), "{typed}");
+        }
+        assert!(login(b"corp\\", &domains).is_err());
+        assert_eq!(login(b"corp\\x@corp", &domains).as_deref(), Ok("x@corp"));
     }
 }

@@ -190,7 +190,7 @@ fn is_run(secret: &[u8]) -> bool {
     let uniform = |wanted: i16| steps.iter().all(|step| *step == wanted);
     let (front, back) = secret.split_at(secret.len() / 2);
     // 1212, 123123: the shortest pattern repeated.
-    let repeated = secret.len() % 2 == 0 && front == back;
+    let repeated = secret.len().is_multiple_of(2) && front == back;
     uniform(0) || uniform(1) || uniform(-1) || repeated || secret == b"1234567890"
 }
 

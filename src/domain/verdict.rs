@@ -228,7 +228,10 @@ impl fmt::Display for Message {
                     "Temporary access ends in {hours} hours. Please set up your token."
                 )
             }
-            Self::TokenExpiresOn(end) => write!(f, "Your token expires on {end:.10}."),
+            Self::TokenExpiresOn(end) => {
+                let day: String = end.to_string().chars().take(10).collect();
+                write!(f, "Your token expires on {day}.")
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use super::attempt::{Attempt, Proof, Split, split, split_recovery};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::sealed::{Field, Unseal};
-use super::token_record::{Base, Status, Token, TokenKind, TokenState, effective};
+use super::token_record::{Accepted, Base, Status, Token, TokenKind, TokenState, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
 use crate::time::Now;
@@ -133,11 +133,7 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
     {
         return Admission::Refused(Reason::Locked);
     }
-    match record.profile.state {
-        // These demand a dialogue, which this gateway cannot lead (E9): an operator does the step.
-        UserState::Reset | UserState::ResetAll => Admission::Refused(Reason::Policy),
-        _ => Admission::Open,
-    }
+    Admission::Open
 }
 
 /// Looks what the passcode is: D7, D8, D10.
@@ -148,6 +144,14 @@ pub fn verify(
     unseal: &dyn Unseal,
     now: Now,
 ) -> Finding {
+    let granted = grant(record, &attempt.gateway, now);
+    if granted.is_none() && demands_dialogue(record.profile.state) {
+        return Finding {
+            revision: record.auth.revision,
+            code: CodeMatch::NoToken(Reason::Policy),
+            ask: Ask::Nothing,
+        };
+    }
     let candidates = candidates(record, &attempt.gateway, policy, now);
     let (code, head) = match_code(record, attempt, policy, &candidates, unseal, now);
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
@@ -160,7 +164,11 @@ pub fn verify(
     if fits || graced {
         return finding(code, ask(record, attempt, policy, Some(head), now));
     }
-    if let Some(grant) = grant(record, &attempt.gateway, now) {
+    // 8.2.7: what ends in the last accepted code is a double click, not a PIN of that length.
+    let clicked_twice = matches!(code, CodeMatch::Replay { .. })
+        && !head.is_empty()
+        && attempt.gateway.first_factor != FirstFactorBy::Gateway;
+    if let Some(grant) = granted.filter(|_| !clicked_twice) {
         let whole = Some(0..attempt.passcode().len());
         let code = CodeMatch::Passthrough { grant };
         return finding(code, ask(record, attempt, policy, whole, now));
@@ -169,6 +177,13 @@ pub fn verify(
         return without_token(record, attempt, policy, now);
     }
     finding(code, Ask::Nothing)
+}
+
+/// Whether the state asks for a dialogue, which this gateway cannot lead (D9, E9): an operator does
+/// the step. A passthrough comes before it and leaves it pending (D8).
+#[must_use]
+pub const fn demands_dialogue(state: UserState) -> bool {
+    matches!(state, UserState::Reset | UserState::ResetAll)
 }
 
 /// The tokens whose codes count for `record` at `gateway` now (D10), recovery codes not among them.
@@ -203,7 +218,7 @@ pub fn candidates<'a>(
 }
 
 /// The recovery sets whose codes count for `record` at `gateway` now.
-fn recovery_sets<'a>(
+pub(super) fn recovery_sets<'a>(
     record: &'a UserRecord,
     gateway: &GatewayPolicy,
     policy: &Policy,
@@ -330,15 +345,21 @@ fn match_token(
     if !otp.code_at(seed.expose(), accepted.factor).equals(code) {
         return wrong;
     }
-    let gateway = &attempt.gateway;
-    let grace = !gateway.same_code_grace.is_zero()
-        && !accepted.grace_used
-        && accepted.gateway == gateway.name
-        && now.latest() < accepted.at + gateway.same_code_grace;
+    let grace = graced(accepted, &attempt.gateway, now);
     CodeMatch::Replay {
         token: token.id,
         grace,
     }
+}
+
+/// Whether the last accepted code may be accepted once more (D18). A clock that was ahead when it
+/// was accepted does not prolong this.
+pub(super) fn graced(accepted: &Accepted, gateway: &GatewayPolicy, now: Now) -> bool {
+    !gateway.same_code_grace.is_zero()
+        && !accepted.grace_used
+        && accepted.gateway == gateway.name
+        && now.wall >= accepted.at
+        && now.latest() < accepted.at + gateway.same_code_grace
 }
 
 /// Looks a recovery code up in one set; a used one is found nowhere.
@@ -377,28 +398,27 @@ fn wrong_recovery(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: 
 }
 
 /// The grant that counts at this gateway now (D8); never where nobody checks the first factor.
-fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
+pub(super) fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
     if !gateway.allow_passthrough || gateway.first_factor == FirstFactorBy::None {
         return None;
     }
     passthrough::current(record, Some(&gateway.name), now).map(|grant| grant.id)
 }
 
+/// Whether the gateway lets a person in who never had a token: a disabled or lost one must not open
+/// the door.
+pub(super) fn unenrolled(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
+    let tokens = &record.profile.tokens;
+    gateway.unenrolled == Otherwise::Passthrough
+        && gateway.first_factor != FirstFactorBy::None
+        && record.profile.state == UserState::New
+        && tokens.iter().all(|token| token.base == Base::Pending)
+}
+
 /// What a person without a usable token gets.
 fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> Finding {
     let revision = record.auth.revision;
-    // Only who never had a token: a disabled or lost one must not open the door.
-    let never = record.profile.state == UserState::New
-        && record
-            .profile
-            .tokens
-            .iter()
-            .all(|token| token.base == Base::Pending);
-    let gateway = &attempt.gateway;
-    if never
-        && gateway.unenrolled == Otherwise::Passthrough
-        && gateway.first_factor != FirstFactorBy::None
-    {
+    if unenrolled(record, &attempt.gateway) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, now);
         return Finding {

@@ -37,7 +37,11 @@ impl Cache {
     #[must_use]
     pub fn new(entries_max: usize) -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
-        Self { shards, hasher: RandomState::new(), entries_max: entries_max.div_ceil(SHARDS) }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+            entries_max: entries_max.div_ceil(SHARDS),
+        }
     }
 
     /// The record of this name, or the moment to give with the loaded one.
@@ -45,13 +49,23 @@ impl Cache {
     /// # Errors
     /// The moment, if the record is not here.
     pub fn find(&self, name: &str) -> Result<Arc<UserRecord>, Moment> {
-        let shard = self.shard(name).read().unwrap_or_else(PoisonError::into_inner);
-        shard.records.get(name).map(Arc::clone).ok_or(Moment(shard.publications))
+        let shard = self
+            .shard(name)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard
+            .records
+            .get(name)
+            .map(Arc::clone)
+            .ok_or(Moment(shard.publications))
     }
 
     /// Puts a loaded record in, unless something was published since `moment`.
     pub fn loaded(&self, record: Arc<UserRecord>, moment: Moment) {
-        let mut shard = self.shard(record.name()).write().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .shard(record.name())
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if shard.publications == moment.0 {
             shard.put(record, self.entries_max);
         }
@@ -59,7 +73,10 @@ impl Cache {
 
     /// Puts a committed record in, or takes a deleted one out. The writer's.
     pub fn publish(&self, name: &str, record: Option<Arc<UserRecord>>) {
-        let mut shard = self.shard(name).write().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .shard(name)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         shard.publications += 1;
         match record {
             Some(record) => shard.put(record, self.entries_max),
@@ -82,7 +99,11 @@ impl Cache {
     #[must_use]
     pub fn len(&self) -> usize {
         let held = |shard: &RwLock<Shard>| {
-            shard.read().unwrap_or_else(PoisonError::into_inner).records.len()
+            shard
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .records
+                .len()
         };
         self.shards.iter().map(held).sum()
     }
@@ -93,7 +114,10 @@ impl Cache {
         self.len() == 0
     }
 
-    #[expect(clippy::indexing_slicing, reason = "the remainder is below the number of shards")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the remainder is below the number of shards"
+    )]
     fn shard(&self, name: &str) -> &RwLock<Shard> {
         let hash = self.hasher.hash_one(name);
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]

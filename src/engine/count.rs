@@ -12,8 +12,15 @@ pub const LATENCY_BOUNDS_US: [u64; 14] = [
 ];
 
 /// By what an Accept was reached, for metrics.
-pub const HOWS: [&str; 7] =
-    ["hotp", "totp", "recovery", "grace", "passthrough", "policy_passthrough", "other"];
+pub const HOWS: [&str; 7] = [
+    "hotp",
+    "totp",
+    "recovery",
+    "grace",
+    "passthrough",
+    "policy_passthrough",
+    "other",
+];
 
 /// A number that only grows, or a level.
 #[derive(Default)]
@@ -148,7 +155,10 @@ impl Counters {
             (How::Token(_), None) => "other",
             (how, _) => how.name(),
         };
-        let at = HOWS.iter().position(|known| *known == name).unwrap_or(HOWS.len() - 1);
+        let at = HOWS
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(HOWS.len() - 1);
         if let Some(count) = self.accepts.get(at) {
             count.up();
         }

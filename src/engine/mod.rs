@@ -17,7 +17,7 @@ pub mod repeat;
 pub mod trace;
 pub mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,6 +44,9 @@ use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Write
 
 /// How long the writer waits for work before it does the store's own.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// A writer that has not come round for so long is stuck.
+const WRITER_STUCK_US: u64 = 5_000_000;
 
 /// What the engine needs of the world outside.
 pub trait World: Send + Sync {
@@ -121,6 +124,7 @@ pub struct Engine {
     queue: SyncSender<Job>,
     store_down: AtomicBool,
     store_error: Mutex<Option<String>>,
+    turned_us: AtomicU64,
 }
 
 /// The system gave no random octets.
@@ -134,15 +138,28 @@ impl Engine {
     /// # Errors
     /// [`NoRandom`].
     pub fn new(parts: Parts) -> Result<(Arc<Self>, Receiver<Job>), NoRandom> {
-        let Parts { reader, keys, rules, limits, world, answers, hasher } = parts;
+        let Parts {
+            reader,
+            keys,
+            rules,
+            limits,
+            world,
+            answers,
+            hasher,
+        } = parts;
         let counters = Arc::new(Counters::default());
         let mut tag_key = [0; 32];
         if !world.fill(&mut tag_key) {
             return Err(NoRandom);
         }
         let tag_key = crate::secret::SecretKey::new(tag_key);
-        let pins =
-            Pins::start(Arc::clone(&keys), limits.pins, tag_key, Arc::clone(&counters), hasher);
+        let pins = Pins::start(
+            Arc::clone(&keys),
+            limits.pins,
+            tag_key,
+            Arc::clone(&counters),
+            hasher,
+        );
         let (queue, jobs) = sync_channel(limits.queue);
         let engine = Self {
             reader,
@@ -158,6 +175,7 @@ impl Engine {
             queue,
             store_down: AtomicBool::new(false),
             store_error: Mutex::default(),
+            turned_us: AtomicU64::new(0),
         };
         Ok((Arc::new(engine), jobs))
     }
@@ -171,12 +189,17 @@ impl Engine {
         if !self.world.fill(&mut key) {
             return Err(NoRandom);
         }
-        Ok(Writer::new(Arc::clone(self), store, crate::secret::SecretKey::new(key)))
+        Ok(Writer::new(
+            Arc::clone(self),
+            store,
+            crate::secret::SecretKey::new(key),
+        ))
     }
 
     /// The writer's thread: takes what waits, in batches, until told to stop.
     pub fn run(self: &Arc<Self>, mut writer: Writer, jobs: &Receiver<Job>) {
         loop {
+            self.turned_us.store(self.now().mono_us, Ordering::Relaxed);
             let first = match jobs.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
@@ -229,7 +252,9 @@ impl Engine {
             stages,
             queued_us: loaded_us,
         });
-        let Some(record) = record else { return self.queue_attempt(pending) };
+        let Some(record) = record else {
+            return self.queue_attempt(pending);
+        };
         let now = pending.attempt.received;
         if admit(Some(&record), &pending.attempt, now) != Admission::Open {
             return self.queue_attempt(pending);
@@ -264,7 +289,10 @@ impl Engine {
         let parked = Arc::new(Mutex::new(Some(pending)));
         let for_pool = Arc::clone(&parked);
         let then = move |right: Option<bool>| {
-            let taken = for_pool.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let taken = for_pool
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             let Some(mut pending) = taken else { return };
             let pin_us = span(began_us, engine.now().mono_us);
             pending.stages.pin_us = Some(pin_us.saturating_add(pending.stages.pin_us.unwrap_or(0)));
@@ -325,14 +353,27 @@ impl Engine {
     #[must_use]
     pub fn note(&self, origin: Origin, event: Event) -> Option<u64> {
         let (reply, answer) = sync_channel(1);
-        self.order(Job::Note(Note { origin, event, reply: Some(reply) })).ok()?;
+        self.order(Job::Note(Box::new(Note {
+            origin,
+            event,
+            reply: Some(reply),
+        })))
+        .ok()?;
         answer.recv().ok().flatten()
     }
 
     /// As [`Engine::note`], without waiting; dropped if the queue is full.
     pub fn note_later(&self, origin: Origin, event: Event) {
         self.counters.verify_queue.up();
-        if self.queue.try_send(Job::Note(Note { origin, event, reply: None })).is_err() {
+        if self
+            .queue
+            .try_send(Job::Note(Box::new(Note {
+                origin,
+                event,
+                reply: None,
+            })))
+            .is_err()
+        {
             self.counters.verify_queue.down();
         }
     }
@@ -398,10 +439,23 @@ impl Engine {
         &self.traces
     }
 
+    /// Whether the writer has come round lately: what the watchdog asks.
+    #[must_use]
+    pub fn writer_alive(&self) -> bool {
+        let idle_us = self
+            .now()
+            .mono_us
+            .saturating_sub(self.turned_us.load(Ordering::Relaxed));
+        idle_us < WRITER_STUCK_US
+    }
+
     /// Why the store does not work, if so.
     #[must_use]
     pub fn store_error(&self) -> Option<String> {
-        self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.store_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Records held in memory.
@@ -432,14 +486,22 @@ impl Engine {
 
     pub(crate) fn store_is(&self, error: Option<String>) {
         self.store_down.store(error.is_some(), Ordering::Relaxed);
-        *self.store_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        *self
+            .store_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     pub(crate) fn counted(&self, attempt: &Attempt, verdict: &Verdict, us: u64) {
         match verdict {
             Verdict::Accept { how, .. } => {
-                let record = attempt.user.as_deref().and_then(|name| self.cache.find(name).ok());
-                let kind = how.token().and_then(|id| record?.token(id).map(|token| token.kind));
+                let record = attempt
+                    .user
+                    .as_deref()
+                    .and_then(|name| self.cache.find(name).ok());
+                let kind = how
+                    .token()
+                    .and_then(|id| record?.token(id).map(|token| token.kind));
                 self.counters.accepted(how, kind);
             }
             Verdict::Reject { reason, .. } => self.counters.rejected(*reason),
@@ -449,13 +511,20 @@ impl Engine {
 }
 
 fn denied_change(action: Action, operator: &Operator, now: Now) -> Change {
-    let event = Event::new("role.denied").refused().detail("command", action.spec().name);
+    let event = Event::new("role.denied")
+        .refused()
+        .detail("command", action.spec().name);
     let origin = Origin {
         actor: Actor::Operator(operator.clone()),
         source: None,
         request: RequestRef::None,
     };
-    Change { writes: Vec::new(), origin, events: vec![event], at: now }
+    Change {
+        writes: Vec::new(),
+        origin,
+        events: vec![event],
+        at: now,
+    }
 }
 
 fn span(from_us: u64, to_us: u64) -> u32 {

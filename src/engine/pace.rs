@@ -21,9 +21,13 @@ impl Pace {
     /// Counts a try; false if it is one too many.
     pub fn try_one(&mut self, user: &str, now: Now) -> bool {
         if self.tries.len() >= USERS_MAX {
-            self.tries.retain(|_, (since, _)| now.mono_us.saturating_sub(*since) < WINDOW_US);
+            self.tries
+                .retain(|_, (since, _)| now.mono_us.saturating_sub(*since) < WINDOW_US);
         }
-        let (since, count) = self.tries.entry(user.to_owned()).or_insert((now.mono_us, 0));
+        let (since, count) = self
+            .tries
+            .entry(user.to_owned())
+            .or_insert((now.mono_us, 0));
         if now.mono_us.saturating_sub(*since) >= WINDOW_US {
             (*since, *count) = (now.mono_us, 0);
         }

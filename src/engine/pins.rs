@@ -105,13 +105,19 @@ impl Pins {
             let receiver = Arc::clone(&receiver);
             let counters = Arc::clone(&counters);
             let run = move || work(&receiver, &counters, hasher());
-            std::thread::Builder::new().name(format!("pin-{n}")).spawn(run).ok()
+            std::thread::Builder::new()
+                .name(format!("pin-{n}"))
+                .spawn(run)
+                .ok()
         };
         let workers = (0..limits.threads.max(1)).filter_map(worker).collect();
         Self {
             keys,
             queue: Mutex::new(Some(sender)),
-            memory: Mutex::new(Memory { tags: HashMap::new(), limits }),
+            memory: Mutex::new(Memory {
+                tags: HashMap::new(),
+                limits,
+            }),
             tag_key,
             counters,
             workers: Mutex::new(workers),
@@ -178,9 +184,16 @@ impl Pins {
 
     /// Lets the threads finish what they have and ends them.
     pub fn stop(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let workers: Vec<_> =
-            self.workers.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let workers: Vec<_> = self
+            .workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect();
         for worker in workers {
             let _ = worker.join();
         }
@@ -188,7 +201,9 @@ impl Pins {
 
     fn enqueue(&self, job: Job) -> Result<(), Full> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = queue.as_ref() else { return Err(Full) };
+        let Some(queue) = queue.as_ref() else {
+            return Err(Full);
+        };
         match queue.try_send(job) {
             Ok(()) => {
                 self.counters.pin_queue.up();
@@ -199,7 +214,9 @@ impl Pins {
     }
 
     fn run(&self, check: &Check, hasher: &mut PinHasher) -> Option<bool> {
-        let stored = self.keys.open(check.what.field(check.user), &check.stored)?;
+        let stored = self
+            .keys
+            .open(check.what.field(check.user), &check.stored)?;
         let digest = self.keys.pin_digest(check.user, check.typed.expose());
         hasher.verify(&digest, stored.expose()).ok()
     }
@@ -207,9 +224,15 @@ impl Pins {
     fn remember(&self, check: &Check, now: Now) {
         let tag = self.tag(check);
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let PinLimits { memory_entries, memory_us, .. } = memory.limits;
+        let PinLimits {
+            memory_entries,
+            memory_us,
+            ..
+        } = memory.limits;
         if memory.tags.len() >= memory_entries {
-            memory.tags.retain(|_, at| now.mono_us.saturating_sub(*at) < memory_us / 2);
+            memory
+                .tags
+                .retain(|_, at| now.mono_us.saturating_sub(*at) < memory_us / 2);
             if memory.tags.len() >= memory_entries {
                 memory.tags.clear();
             }
@@ -220,7 +243,10 @@ impl Pins {
     }
 
     fn tag(&self, check: &Check) -> [u8; 16] {
-        tag(&self.tag_key, &[&check.user.0, &check.stored.data, check.typed.expose()])
+        tag(
+            &self.tag_key,
+            &[&check.user.0, &check.stored.data, check.typed.expose()],
+        )
     }
 }
 
@@ -242,7 +268,10 @@ pub fn tag(key: &SecretKey, parts: &[&[u8]]) -> [u8; 16] {
 
 fn work(receiver: &Mutex<Receiver<Job>>, counters: &Counters, mut hasher: PinHasher) {
     loop {
-        let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let job = receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
         let Ok(job) = job else { return };
         // The level counts what waits and what runs: abandoned work keeps its place.
         job(&mut hasher);

@@ -106,17 +106,24 @@ impl Engine {
                 reply,
             };
             let stopped = |_| Refusal::new(Code::Busy, "mfad is stopping; nothing changed");
-            self.order(Job::Command(Box::new(ordered))).map_err(stopped)?;
+            self.order(Job::Command(Box::new(ordered)))
+                .map_err(stopped)?;
             match answer.recv() {
                 Ok(Reply::Done(done, seq)) => {
-                    return Ok(Carried { done: *done, audit: Some(seq) });
+                    return Ok(Carried {
+                        done: *done,
+                        audit: Some(seq),
+                    });
                 }
                 Ok(Reply::Refused(refusal)) => return Err(*refusal),
                 Ok(Reply::Again(again)) => command = *again,
                 Err(_) => return Err(Refusal::new(Code::Busy, "mfad is stopping")),
             }
         }
-        Err(Refusal::new(Code::Busy, "the record is being changed all the time; nothing changed"))
+        Err(Refusal::new(
+            Code::Busy,
+            "the record is being changed all the time; nothing changed",
+        ))
     }
 
     fn judge_only(
@@ -129,7 +136,11 @@ impl Engine {
     ) -> Result<Carried, Refusal> {
         let rules = self.rules();
         let reason = manner.reason.as_deref();
-        let asked = Asked { operator, reason, if_revision: manner.if_revision };
+        let asked = Asked {
+            operator,
+            reason,
+            if_revision: manner.if_revision,
+        };
         let site = Site {
             policy: &rules.policy,
             gateways: &rules.gateways,
@@ -162,8 +173,10 @@ impl Engine {
                 }
                 _ => "it".to_owned(),
             };
-            return Err(Refusal::new(Code::NoToken, format!("there is no token `{what}`"))
-                .try_next("mfactl token find"));
+            return Err(
+                Refusal::new(Code::NoToken, format!("there is no token `{what}`"))
+                    .try_next("mfactl token find"),
+            );
         };
         let name = record.name().to_owned();
         let newest = self.load(&name).map_err(|e| store(&e))?;
@@ -181,19 +194,21 @@ impl Engine {
             return Ok(());
         }
         let why = format!("{} tries in a minute are the most", pace::TRIES_MAX);
-        Err(Refusal::new(Code::Busy, format!("too many codes were tried for {target}"))
-            .why(why)
-            .doing("wait a minute"))
+        Err(Refusal::new(
+            Code::Busy,
+            format!("too many codes were tried for {target}"),
+        )
+        .why(why)
+        .doing("wait a minute"))
     }
 
-    fn prepare(
-        &self,
-        command: &Command,
-        record: Option<&UserRecord>,
-    ) -> Result<Prepared, Refusal> {
+    fn prepare(&self, command: &Command, record: Option<&UserRecord>) -> Result<Prepared, Refusal> {
         let wants = needs(command);
-        let mut prepared = Prepared::default();
-        prepared.for_user = record.map(|record| record.id);
+        let for_user = record.map(|record| record.id);
+        let mut prepared = Prepared {
+            for_user,
+            ..Prepared::default()
+        };
         if wants.user_id {
             prepared.user_id = Some(UserId(self.random()?));
         }
@@ -201,19 +216,21 @@ impl Engine {
             prepared.token_id = Some(self.new_token_id()?);
         }
         self.look_up(&wants, &mut prepared)?;
-        let Some(record) = record else { return Ok(prepared) };
+        let Some(record) = record else {
+            return Ok(prepared);
+        };
         match wants.seed {
             SeedFor::Nothing => {}
             SeedFor::NewToken => self.new_seed(command, record, &mut prepared)?,
             SeedFor::Pool => self.reseal_for_pool(&wants, record, &mut prepared)?,
         }
-        if let Some(reference) = wants.clear_seed_of {
-            if let Ok(token) = command::pending(record, reference) {
-                prepared.token_id = Some(token.id);
-                let field = Field::Seed(record.id, token.id);
-                prepared.clear_seed =
-                    token.seed.as_ref().and_then(|sealed| self.keys().open(field, sealed));
-            }
+        if wants.clear_seed
+            && let Ok(id) = command::pending(record, command.token())
+        {
+            prepared.token_id = Some(id);
+            let sealed = record.token(id).and_then(|token| token.seed.as_ref());
+            let field = Field::Seed(record.id, id);
+            prepared.clear_seed = sealed.and_then(|sealed| self.keys().open(field, sealed));
         }
         if wants.pin_hash || wants.password_hash {
             self.new_hash(command, record, &mut prepared)?;
@@ -244,12 +261,18 @@ impl Engine {
     fn new_token_id(&self) -> Result<TokenId, Refusal> {
         for _ in 0..TRIES_MAX {
             let id = TokenId::from_random(self.random()?);
-            let taken = self.reader().user_by_token(&id.to_string()).map_err(|e| store(&e))?;
+            let taken = self
+                .reader()
+                .user_by_token(&id.to_string())
+                .map_err(|e| store(&e))?;
             if taken.is_none() {
                 return Ok(id);
             }
         }
-        Err(Refusal::new(Code::Busy, "no free token id was found; nothing changed"))
+        Err(Refusal::new(
+            Code::Busy,
+            "no free token id was found; nothing changed",
+        ))
     }
 
     fn new_seed(
@@ -286,10 +309,15 @@ impl Engine {
         prepared: &mut Prepared,
     ) -> Result<(), Refusal> {
         let owned = |serial| {
-            record.profile.tokens.iter().find(move |t| t.serial.as_deref() == Some(serial))
+            record
+                .profile
+                .tokens
+                .iter()
+                .find(move |t| t.serial.as_deref() == Some(serial))
         };
-        let Some((token, serial)) =
-            wants.serial.and_then(|serial| owned(serial).map(|token| (token, serial)))
+        let Some((token, serial)) = wants
+            .serial
+            .and_then(|serial| owned(serial).map(|token| (token, serial)))
         else {
             return Ok(());
         };
@@ -325,9 +353,11 @@ impl Engine {
                 prepared.reveal = Some(Reveal::Pin(copy(&pin)));
                 (Field::Pin(record.id), pin)
             }
-            Command::PasswordSet { password: Some(password), .. } => {
-                if crate::domain::pin::check_password(&record.profile, password.expose()).is_err()
-                {
+            Command::PasswordSet {
+                password: Some(password),
+                ..
+            } => {
+                if crate::domain::pin::check_password(&record.profile, password.expose()).is_err() {
                     return Ok(());
                 }
                 (Field::Password(record.id), copy(password))
@@ -340,9 +370,15 @@ impl Engine {
             }
             _ => return Ok(()),
         };
-        let hash = self.pins().hash(record.id, secret, self.random()?).map_err(|_| {
-            Refusal::new(Code::Busy, "too many PINs are being checked; nothing changed")
-        })?;
+        let hash = self
+            .pins()
+            .hash(record.id, secret, self.random()?)
+            .map_err(|_| {
+                Refusal::new(
+                    Code::Busy,
+                    "too many PINs are being checked; nothing changed",
+                )
+            })?;
         prepared.hash = Some(self.seal(field, hash.expose())?);
         Ok(())
     }
@@ -352,29 +388,29 @@ impl Engine {
         let rules = self.rules();
         for _ in 0..64 {
             let random = Zeroizing::new(self.random::<PIN_RANDOM_OCTETS>()?);
-            let Some(pin) = generate_pin(&*random, rules.policy.pin.min_length) else { continue };
-            let good = crate::domain::pin::check_pin(
-                &rules.policy.pin,
-                &record.profile,
-                pin.expose(),
-            );
+            let Some(pin) = generate_pin(&*random, rules.policy.pin.min_length) else {
+                continue;
+            };
+            let good =
+                crate::domain::pin::check_pin(&rules.policy.pin, &record.profile, pin.expose());
             if good.is_ok() {
                 return Ok(pin);
             }
         }
-        Err(Refusal::new(Code::Busy, "no PIN that the rules allow was found; nothing changed"))
+        Err(Refusal::new(
+            Code::Busy,
+            "no PIN that the rules allow was found; nothing changed",
+        ))
     }
 
-    fn recovery_codes(
-        &self,
-        record: &UserRecord,
-        prepared: &mut Prepared,
-    ) -> Result<(), Refusal> {
+    fn recovery_codes(&self, record: &UserRecord, prepared: &mut Prepared) -> Result<(), Refusal> {
         let mut shown = Vec::new();
         for _ in 0..self.rules().policy.recovery_count {
             let random = Zeroizing::new(self.random::<RECOVERY_CODE_OCTETS>()?);
             let code = RecoveryCode::from_random(&random);
-            prepared.recovery.push(RecoveryHash(self.keys().recovery_hash(record.id, &code)));
+            prepared
+                .recovery
+                .push(RecoveryHash(self.keys().recovery_hash(record.id, &code)));
             shown.extend_from_slice(code.text().expose().as_bytes());
             shown.push(b'\n');
         }
@@ -384,7 +420,9 @@ impl Engine {
 
     fn seal(&self, field: Field<'_>, clear: &[u8]) -> Result<Sealed, Refusal> {
         let nonce = self.random()?;
-        self.keys().seal(field, clear, nonce).map_err(|_| unreadable())
+        self.keys()
+            .seal(field, clear, nonce)
+            .map_err(|_| unreadable())
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Refusal> {
@@ -397,7 +435,10 @@ impl Engine {
         if self.world().fill(octets) {
             return Ok(());
         }
-        Err(Refusal::new(Code::Busy, "the system gives no random numbers; nothing changed"))
+        Err(Refusal::new(
+            Code::Busy,
+            "the system gives no random numbers; nothing changed",
+        ))
     }
 }
 
@@ -406,5 +447,8 @@ fn store(error: &StoreError) -> Refusal {
 }
 
 fn unreadable() -> Refusal {
-    Refusal::new(Code::Sealed, "a stored secret does not open with this master key; nothing changed")
+    Refusal::new(
+        Code::Sealed,
+        "a stored secret does not open with this master key; nothing changed",
+    )
 }

@@ -29,21 +29,27 @@ impl Repeats {
     pub fn is_repeat(&self, user: UserId, gateway: &Arc<str>, tag: &[u8; 16], now: Now) -> bool {
         let key = (user, Arc::clone(gateway));
         self.last.get(&key).is_some_and(|(at, last)| {
-            now.mono_us.saturating_sub(*at) < micros(REPEAT_FOR)
-                && crate::secret::equal(last, tag)
+            now.mono_us.saturating_sub(*at) < micros(REPEAT_FOR) && crate::secret::equal(last, tag)
         })
+    }
+
+    /// Forgets a failure whose count met a conflict and is not in the store.
+    pub fn forget(&mut self, user: UserId, gateway: &Arc<str>) {
+        self.last.remove(&(user, Arc::clone(gateway)));
     }
 
     /// Remembers a counted failure.
     pub fn remember(&mut self, user: UserId, gateway: &Arc<str>, tag: [u8; 16], now: Now) {
         if self.last.len() >= REPEATS_MAX {
             let limit = micros(REPEAT_FOR) / 2;
-            self.last.retain(|_, (at, _)| now.mono_us.saturating_sub(*at) < limit);
+            self.last
+                .retain(|_, (at, _)| now.mono_us.saturating_sub(*at) < limit);
             if self.last.len() >= REPEATS_MAX {
                 self.last.clear();
             }
         }
-        self.last.insert((user, Arc::clone(gateway)), (now.mono_us, tag));
+        self.last
+            .insert((user, Arc::clone(gateway)), (now.mono_us, tag));
     }
 }
 

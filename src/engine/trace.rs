@@ -59,6 +59,9 @@ impl Traces {
     #[must_use]
     pub fn stages(&self, digest: &[u8; 32]) -> Option<Stages> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.iter().rev().find(|trace| trace.digest == *digest).map(|trace| trace.stages)
+        ring.iter()
+            .rev()
+            .find(|trace| trace.digest == *digest)
+            .map(|trace| trace.stages)
     }
 }

@@ -234,6 +234,7 @@ mod tests {
         assert!(reply.check_reply(SECRET, &AUTHENTICATOR).is_authentic());
     }
 
+    // test of RFC 2865 s5
     #[test]
     fn refuses_values_that_no_attribute_holds() {
         let mut buffer = Vec::new();

@@ -16,7 +16,7 @@ use crate::domain::lockout::{Lock, LockReason};
 use crate::domain::passthrough::GrantState;
 use crate::domain::pin::{PasswordState, PinState};
 use crate::domain::token_record::{Accepted, TokenState, Used};
-use crate::domain::user::{AuthState, LastFailed, LastLogin, Unlocked};
+use crate::domain::user::{AuthState, LastFailed, LastLogin, Unlocked, UserId};
 use crate::time::Timestamp;
 use crate::token::id::{ID_SIGNS, TokenId};
 
@@ -38,8 +38,8 @@ const GRANT: u8 = 9;
 const LAST_LOGIN: u8 = 10;
 const LAST_FAILED: u8 = 11;
 
-/// Appends the row of `auth` to `out`.
-pub fn encode(auth: &AuthState, out: &mut Vec<u8>) {
+/// Appends the row of `auth`, the state of `owner`, to `out`.
+pub fn encode(owner: UserId, auth: &AuthState, out: &mut Vec<u8>) {
     let start = out.len();
     out.push(MAJOR);
     put_counter(out, REVISION, auth.revision);
@@ -90,20 +90,21 @@ pub fn encode(auth: &AuthState, out: &mut Vec<u8>) {
         });
     }
     out.extend_from_slice(&auth.unknown);
-    let sum = checksum(out.get(start..).unwrap_or_default());
+    let sum = checksum(&owner.0, out.get(start..).unwrap_or_default());
     out.extend_from_slice(&sum.to_le_bytes());
 }
 
-/// Reads a row.
+/// Reads a row of `owner`.
 ///
 /// # Errors
-/// [`Damage`]: it was not written by [`encode`] of this major version, or has changed since.
-pub fn decode(row: &[u8]) -> Result<AuthState, Damage> {
+/// [`Damage`]: it was not written by [`encode`] for this owner in this major version, or has
+/// changed since.
+pub fn decode(owner: UserId, row: &[u8]) -> Result<AuthState, Damage> {
     if row.len() > ROW_OCTETS_MAX {
         return Err(Damage::Length);
     }
     let (content, sum) = row.split_last_chunk::<SUM_OCTETS>().ok_or(Damage::Length)?;
-    if checksum(content) != u32::from_le_bytes(*sum) {
+    if checksum(&owner.0, content) != u32::from_le_bytes(*sum) {
         return Err(Damage::Checksum);
     }
     let mut taker = Taker(content);

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const ADA: UserId = UserId([1; 16]);
+
 fn time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         any::<i64>().prop_map(Timestamp),
@@ -144,14 +146,22 @@ fn auth() -> impl Strategy<Value = AuthState> {
     )
 }
 
+fn fields(
+    tags: std::ops::RangeInclusive<u8>,
+    octets_max: usize,
+) -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
+    let value = proptest::collection::vec(any::<u8>(), 0..octets_max);
+    proptest::collection::vec((tags, value), 1..6)
+}
+
 fn row(auth: &AuthState) -> Vec<u8> {
     let mut row = Vec::new();
-    encode(auth, &mut row);
+    encode(ADA, auth, &mut row);
     row
 }
 
 fn summed(mut content: Vec<u8>) -> Vec<u8> {
-    let sum = checksum(&content);
+    let sum = checksum(&ADA.0, &content);
     content.extend_from_slice(&sum.to_le_bytes());
     content
 }
@@ -159,13 +169,13 @@ fn summed(mut content: Vec<u8>) -> Vec<u8> {
 proptest! {
     #[test]
     fn comes_back_as_it_was(auth in auth()) {
-        prop_assert_eq!(decode(&row(&auth)), Ok(auth));
+        prop_assert_eq!(decode(ADA, &row(&auth)), Ok(auth));
     }
 
     #[test]
     fn keeps_what_a_newer_daemon_wrote(
         auth in auth(),
-        foreign in proptest::collection::vec((12..=255_u8, proptest::collection::vec(any::<u8>(), 0..200)), 1..4),
+        foreign in fields(12..=255, 200),
     ) {
         let mut content = vec![MAJOR];
         let mut fields = Vec::new();
@@ -175,28 +185,28 @@ proptest! {
         content.extend_from_slice(&fields);
         let plain = row(&auth);
         content.extend_from_slice(&plain[1..plain.len() - SUM_OCTETS]);
-        let read = decode(&summed(content)).unwrap();
+        let read = decode(ADA, &summed(content)).unwrap();
         prop_assert_eq!(&read.unknown, &fields);
-        prop_assert_eq!(decode(&row(&read)), Ok(read));
+        prop_assert_eq!(decode(ADA, &row(&read)), Ok(read));
     }
 
     #[test]
     fn never_panics(content in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = decode(&content);
+        let _ = decode(ADA, &content);
         let mut content = content;
         content.insert(0, MAJOR);
-        let _ = decode(&summed(content));
+        let _ = decode(ADA, &summed(content));
     }
 
     #[test]
     fn never_panics_on_known_tags(
-        fields in proptest::collection::vec((0..13_u8, proptest::collection::vec(any::<u8>(), 0..40)), 0..6),
+        fields in fields(0..=12, 40),
     ) {
         let mut content = vec![MAJOR];
         for (tag, value) in &fields {
             content.put_field(*tag, |out| out.extend_from_slice(value));
         }
-        let _ = decode(&summed(content));
+        let _ = decode(ADA, &summed(content));
     }
 
     #[test]
@@ -204,17 +214,23 @@ proptest! {
         let mut row = row(&auth);
         let at = at.index(row.len());
         row[at] ^= 1_u8 << bit;
-        prop_assert!(decode(&row).is_err());
+        prop_assert!(decode(ADA, &row).is_err());
     }
 }
 
 #[test]
 fn refuses_a_higher_version() {
-    let damage = decode(&summed(vec![MAJOR + 1])).unwrap_err();
+    let damage = decode(ADA, &summed(vec![MAJOR + 1])).unwrap_err();
     assert_eq!(damage, Damage::Newer { found: 2, known: 1 });
 }
 
 #[test]
 fn an_untouched_state_is_five_octets() {
     assert_eq!(row(&AuthState::default()).len(), 1 + SUM_OCTETS);
+}
+
+#[test]
+fn is_nobody_elses() {
+    let row = row(&AuthState::default());
+    assert_eq!(decode(UserId([2; 16]), &row), Err(Damage::Checksum));
 }

@@ -32,10 +32,12 @@ pub enum Damage {
 /// Octets of the checksum at the end of a row.
 pub(super) const SUM_OCTETS: usize = 4;
 
-/// A 32-bit sum that any single changed bit changes (FNV-1a, folded).
-pub(super) fn checksum(octets: &[u8]) -> u32 {
-    let sum = octets
+/// A 32-bit sum that hardly any accident leaves as it was (FNV-1a, folded). The owner is part of
+/// it, so that a row under another number than its own is found out as well.
+pub(super) fn checksum(owner: &[u8], octets: &[u8]) -> u32 {
+    let sum = owner
         .iter()
+        .chain(octets)
         .fold(0xcbf2_9ce4_8422_2325, |sum: u64, octet| {
             (sum ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
         });

@@ -27,7 +27,6 @@ pub const KEY_VERSION: u16 = 1;
 /// Octets of a nonce.
 pub const NONCE_OCTETS: usize = 12;
 
-
 /// What the canary says when it is opened.
 const CANARY: &[u8] = b"mfad canary";
 

@@ -105,7 +105,7 @@ fn cost_of_a_sign_in() {
     for _ in 0..100 {
         for user in &users {
             row.clear();
-            mfad::store::auth_row::encode(&user.auth, &mut row);
+            mfad::store::auth_row::encode(user.id, &user.auth, &mut row);
         }
     }
     spent("encoding a row", 1_000_000, before);

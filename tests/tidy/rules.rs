@@ -6,6 +6,9 @@ use crate::source::{Source, holds_word};
 
 /// Lines of code before the tests of a file; comments and blank lines are free.
 pub(crate) const FILE_LINES_MAX: usize = 450;
+
+/// Most lines of code in a file of tests: a table of cases is read from top to bottom.
+const TEST_LINES_MAX: usize = 700;
 /// Characters of a line. rustfmt keeps code to 100; the prose of a comment may hang over a little.
 pub(crate) const LINE_COLUMNS_MAX: usize = 104;
 /// Files that may be longer, each with its reason.
@@ -153,9 +156,14 @@ pub(crate) fn form(sources: &[Source]) -> Vec<String> {
             source.code_lines_before_tests(),
             LONG_FILES.iter().any(|f| f.0 == path),
         );
-        if lines > FILE_LINES_MAX && !excused {
+        let lines_max = if path.starts_with("tests/") {
+            TEST_LINES_MAX
+        } else {
+            FILE_LINES_MAX
+        };
+        if lines > lines_max && !excused {
             complaints.push(format!(
-                "{path}: {lines} lines of code before the tests, at most {FILE_LINES_MAX}"
+                "{path}: {lines} lines of code before the tests, at most {lines_max}"
             ));
         }
         for (i, line) in source.text.lines().enumerate() {
@@ -304,6 +312,32 @@ pub(crate) fn options(sources: &[Source], manual: &str, default: &str) -> Vec<St
                     source.path
                 ));
             }
+        }
+    }
+    complaints
+}
+
+/// Tests that the last column of a table names exist; those marked `(planned)` do not yet.
+pub(crate) fn proofs(document: &Source, sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (i, line) in document.text.lines().enumerate() {
+        let Some(cell) = line
+            .strip_prefix("| ")
+            .and_then(|row| row.rsplit(" | ").next())
+        else {
+            continue;
+        };
+        let parts: Vec<&str> = cell.split('`').collect();
+        for named in parts.windows(2).skip(1).step_by(2) {
+            let name = named[0].rsplit("::").next().unwrap_or_default();
+            let test = format!("fn {name}(");
+            let exists = sources.iter().any(|s| s.code.contains(&test));
+            let complaint = match (exists, named[1].starts_with(" (planned)")) {
+                (false, false) => "no such test",
+                (true, true) => "is not planned any more, it is there",
+                _ => continue,
+            };
+            complaints.push(format!("{}:{}: {name}: {complaint}", document.path, i + 1));
         }
     }
     complaints

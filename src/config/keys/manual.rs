@@ -25,7 +25,7 @@ const GATEWAY_HEAD: &str = "
 pub fn type_text(key: &Key) -> String {
     match key.kind {
         Kind::Flag if key.later.is_empty() => "true or false".to_owned(),
-        Kind::Flag => "false".to_owned(),
+        Kind::Flag => "false only".to_owned(),
         Kind::Count { min, max } => format!("a whole number from {min} to {max}"),
         Kind::Span { min, max } => {
             format!(
@@ -34,7 +34,7 @@ pub fn type_text(key: &Key) -> String {
                 span::show(max)
             )
         }
-        Kind::Word([word]) => format!("\"{word}\""),
+        Kind::Word([word]) => format!("\"{word}\" only"),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
         Kind::Text => "a text".to_owned(),
         Kind::List => "a list of texts".to_owned(),

@@ -6,7 +6,7 @@ use crate::control::reply::{Attempt, AuditRef, AuthPage, AuthShow, Reply, Stages
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::unhex;
 use crate::domain::user::UserId;
-use crate::domain::verdict::Reason;
+use crate::domain::verdict::Message;
 use crate::server::control::Sink;
 use crate::store::{AuditFilter, StoredAudit};
 use crate::token::AttemptId;
@@ -113,33 +113,19 @@ impl Desk<'_> {
                 .why("what sums up many attempts is kept without their ids")
                 .try_next("mfactl auth log"));
         };
-        if let Some(id) = entry.record.target.user_id {
-            if let Ok(Some(owner)) = self.reader().user(id) {
-                self.note_read(&owner, "auth show");
-            }
+        if let Some(id) = entry.record.target.user_id
+            && let Ok(Some(owner)) = self.reader().user(id)
+        {
+            self.note_read(&owner, "auth show");
         }
         let Some(row) = self.attempt(&entry, true) else {
             return Err(Refusal::new(Code::Arg, format!("`{id}` is no attempt")));
         };
         let from = entry.record.from.as_ref();
-        let reason = entry.record.reason.as_deref().and_then(Reason::by_name);
-        let policy = self
-            .rules
-            .gateways
-            .iter()
-            .find(|known| *known.name == *row.gateway);
-        let message = entry
-            .record
-            .detail
-            .get("message")
-            .and_then(|text| text.as_str());
-        let reply_text = match (policy, reason) {
-            (Some(policy), Some(reason)) if row.result == "reject" => {
-                let message = crate::domain::judge::reject_message(policy.helpful, reason);
-                Some(message.to_string())
-            }
-            _ => message.map(str::to_owned),
-        };
+        let said = entry.record.detail.get("message");
+        let said = said.and_then(|text| text.as_str().map(str::to_owned));
+        let denied = (row.result == "reject").then(|| Message::Denied.to_string());
+        let reply_text = said.or(denied);
         Ok(Reply::AuthShow(Box::new(AuthShow {
             address: from.map_or_else(String::new, |from| from.address.to_string()),
             packet_id: None,

@@ -68,12 +68,9 @@ impl Answerer {
 
     /// One word, and the first line after the host.
     fn verdict(&self, warnings: usize, now: Now) -> (&'static str, String) {
-        let engine = match &self.engine {
-            Ok(engine) => engine,
-            Err(_) => {
-                let line = "is SEALED: no master key, no login is answered (E020)";
-                return ("sealed", line.to_owned());
-            }
+        let Ok(engine) = &self.engine else {
+            let line = "is SEALED: no master key, no login is answered (E020)";
+            return ("sealed", line.to_owned());
         };
         if let Some(error) = engine.store_error() {
             let line = format!("is NOT ANSWERING: the store refuses writes (E011): {error}");

@@ -1,15 +1,40 @@
 //! Every change an operator can ask for, parsed: the whole write side of the control interface.
 //!
 //! A [`Command`] is complete and well-formed when it exists; whether it may be carried out is
-//! decided by [`apply`](self) on the newest record, inside the writer. What must be random, hashed
-//! or sealed for it is made outside and comes in as [`Prepared`].
+//! decided by [`apply`] on the newest record, inside the writer. What must be random, hashed or
+//! sealed for it is made outside, as [`needs`] says, and comes in as [`Prepared`].
+//!
+//! ```text
+//! Command --needs--> Needs --(random, hash, seal)--> Prepared --apply--> Applied or Refusal
+//! ```
+//! Each command is one small function in the file of its noun. [`apply`] does what is common to all
+//! before it: permit, existence, `--if-revision`, what has run out; `Case` does what comes after:
+//! the revision, the events, the answer. A [`Refusal`](super::refusal::Refusal) changes nothing.
+
+mod apply;
+mod case;
+mod code;
+mod enrol;
+mod hardware;
+mod lock;
+mod needs;
+mod passthrough;
+mod permit;
+mod pin;
+mod recovery;
+mod resolve;
+mod scope;
+mod state;
+mod subject;
+mod token;
+mod user;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::action::Action;
 use super::event::{Event, Operator};
 use super::policy::{GatewayPolicy, Policy};
 use super::sealed::{Sealed, Unseal};
@@ -18,6 +43,11 @@ use super::user::{UserId, UserRecord, UserState};
 use crate::secret::SecretBytes;
 use crate::time::{Now, Timestamp};
 use crate::token::{Otp, OtpCode, TokenId};
+
+pub use apply::apply;
+pub use needs::{Needs, SeedFor, needs};
+pub use permit::permit;
+pub use resolve::{pending, resolve};
 
 /// Which token a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,12 +322,18 @@ pub struct NewToken {
     pub confirm: Option<OtpCode>,
 }
 
-/// What is random, hashed or sealed for a command, made before it is judged.
+/// What is random, hashed or sealed for a command, made before it is judged; [`needs`] says which
+/// fields a command wants.
+///
+/// Everything sealed or hashed belongs to one user id ([`Prepared::for_user`]) and, where it was
+/// made from a token's seed, to that token ([`Prepared::token_id`]): if either is another one when
+/// the command is judged, it is refused with `E_CONFLICT`. `pool`, `serial_owner` and `seats_used`
+/// are looked up by the writer, at the moment of judging.
 #[derive(Default)]
 pub struct Prepared {
     /// Id for a new user.
     pub user_id: Option<UserId>,
-    /// Id for a new token.
+    /// Id for a new token; for `hw unassign` and `enroll qr` the token that the seed belongs to.
     pub token_id: Option<TokenId>,
     /// The sealed seed of a new token, or that of a hardware token resealed for its new place.
     pub seed: Option<Sealed>,
@@ -305,17 +341,17 @@ pub struct Prepared {
     pub clear_seed: Option<SecretBytes>,
     /// The sealed hash of a new PIN or password, made for [`Prepared::for_user`].
     pub hash: Option<Sealed>,
-    /// The user whose id is part of that seal.
+    /// The user whose id is part of the seal or the hashes.
     pub for_user: Option<UserId>,
     /// Keyed hashes of new recovery codes.
     pub recovery: Vec<RecoveryHash>,
     /// The hardware token of that serial in the pool.
     pub pool: Option<HardwareToken>,
-    /// x
+    /// Login name of who has a token of that serial.
     pub serial_owner: Option<Arc<str>>,
     /// Counted users (all but Deactivated).
     pub seats_used: u64,
-    /// What is shown once: PIN, password, recovery codes, otpauth URI.
+    /// What is shown once: a PIN, password or recovery codes that mfad made.
     pub reveal: Option<Reveal>,
 }
 
@@ -353,43 +389,6 @@ pub struct Done {
     pub data: Vec<(&'static str, Value)>,
     /// What is shown once.
     pub reveal: Option<Reveal>,
-}
-
-impl Command {
-    /// The row of the role table it stands in.
-    #[must_use]
-    pub const fn action(&self) -> Action {
-        match self {
-            Self::UserAdd(_) => Action::UserAdd,
-            Self::UserEdit { .. } => Action::UserEdit,
-            Self::UserDelete { .. } => Action::UserDelete,
-            Self::UserLock { .. } => Action::UserLock,
-            Self::UserUnlock { .. } => Action::UserUnlock,
-            Self::UserSetState { .. } => Action::UserSetState,
-            Self::UserReactivate { .. } => Action::UserReactivate,
-            Self::CountersClear { .. } => Action::LockClearCounters,
-            Self::TokenAdd(_) => Action::TokenAdd,
-            Self::TokenConfirm { .. } => Action::TokenConfirm,
-            Self::TokenTest { .. } => Action::TokenTest,
-            Self::TokenResync { .. } => Action::TokenResync,
-            Self::TokenUnlock { .. } => Action::TokenUnlock,
-            Self::TokenDisable { .. } => Action::TokenDisable,
-            Self::TokenEnable { .. } => Action::TokenEnable,
-            Self::TokenDelete { .. } => Action::TokenDelete,
-            Self::HwUnassign { .. } => Action::HwUnassign,
-            Self::EnrollQr { .. } => Action::EnrollQr,
-            Self::RecoveryIssue { .. } => Action::RecoveryIssue,
-            Self::RecoveryRevoke { .. } => Action::RecoveryRevoke,
-            Self::PinUnblock { .. } => Action::PinUnblock,
-            Self::PinReset { .. } => Action::PinReset,
-            Self::PinClear { .. } => Action::PinClear,
-            Self::PasswordSet { .. } => Action::PasswordSet,
-            Self::PasswordClear { .. } => Action::PasswordClear,
-            Self::PassthroughEnable { .. } => Action::PassthroughEnable,
-            Self::PassthroughRenew { .. } => Action::PassthroughRenew,
-            Self::PassthroughDisable { .. } => Action::PassthroughDisable,
-        }
-    }
 }
 
 /// How a command was asked for.
@@ -450,10 +449,3 @@ pub enum Effect {
     /// A hardware token leaves the pool.
     PoolTake(String),
 }
-#[derive(Default)] pub enum SeedFor { #[default] Nothing, NewToken, Pool }
-#[derive(Default)] pub struct Needs<'a> { pub user_id: bool, pub token_id: bool, pub seed: SeedFor, pub pin_hash: bool, pub password_hash: bool, pub recovery_codes: bool, pub serial: Option<&'a str>, pub clear_seed_of: Option<Option<&'a TokenRef>>, pub seats: bool }
-pub fn needs(_c: &Command) -> Needs<'_> { Needs::default() }
-pub fn permit(_a: Action, _o: &Operator, _t: Option<&UserRecord>, _r: Option<&str>) -> Result<(), super::refusal::Refusal> { Ok(()) }
-pub fn pending<'a>(_r: &'a UserRecord, _t: Option<&TokenRef>) -> Result<&'a super::token_record::Token, super::refusal::Refusal> { Err(super::refusal::Refusal::new(super::refusal::Code::Arg, "")) }
-pub fn apply(_c: &Command, _r: Option<&UserRecord>, _p: Prepared, _a: &Asked<'_>, _s: &Site<'_>) -> Result<Applied, super::refusal::Refusal> { Err(super::refusal::Refusal::new(super::refusal::Code::Arg, "")) }
-impl Command { pub fn user(&self) -> Option<&str> { None } pub fn token(&self) -> Option<&TokenRef> { None } }

@@ -40,6 +40,8 @@ fn wraps_vendor_values() {
     assert_eq!(octets("0:25:hex", "00fF"), Ok((25, vec![0, 0xff])));
 }
 
+// test of RFC 2869 s5.16
+// test of RFC 3162 s2.3
 #[test]
 fn refuses_what_cannot_be_sent() {
     assert_eq!(octets("Class", ""), Err(E::Empty));

@@ -65,9 +65,11 @@ fn obey(
 ) -> Result<Reply, Fault> {
     let method = find(&call.method)?;
     let operator = &caller.operator;
-    let may = |least| match operator.role >= least {
-        true => Ok(()),
-        false => Err(backend.denied(operator, method.action, least)),
+    let may = |least| -> Result<(), Fault> {
+        if operator.role < least {
+            return Err(backend.denied(operator, method.action, least).into());
+        }
+        Ok(())
     };
     may(method.action.spec().least)?;
     match method::parse(method, call.parameters, call.more)? {

@@ -35,8 +35,8 @@ impl Listener {
     pub fn bind(listen: &MetricsListen) -> io::Result<Self> {
         match listen {
             MetricsListen::Unix(path) => {
-                let stale = fs::symlink_metadata(path)
-                    .is_ok_and(|found| found.file_type().is_socket());
+                let stale =
+                    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
                 if stale {
                     fs::remove_file(path)?;
                 }
@@ -79,7 +79,10 @@ fn answer(stream: &mut (impl Read + Write), page: &dyn Fn() -> String) -> io::Re
             0 => break,
             n => read += n,
         }
-        if request.get(..read).is_some_and(|head| head.windows(4).any(|end| end == b"\r\n\r\n")) {
+        if request
+            .get(..read)
+            .is_some_and(|head| head.windows(4).any(|end| end == b"\r\n\r\n"))
+        {
             break;
         }
     }
@@ -108,7 +111,9 @@ mod tests {
             let listener = Listener::bind(&MetricsListen::Unix(path.clone())).unwrap();
             std::thread::spawn(move || listener.serve(&|| "mfad_up 1\n# EOF\n".to_owned()));
             let mut stream = UnixStream::connect(&path).unwrap();
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                .unwrap();
             let mut text = String::new();
             stream.read_to_string(&mut text).unwrap();
             assert!(text.starts_with("HTTP/1.1 200 OK\r\n"));

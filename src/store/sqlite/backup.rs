@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
 use super::error::{failed, shown, system};
@@ -80,7 +80,8 @@ impl SqliteReader {
         let shown = shown(path);
         let io = |error: rusqlite::Error| failed("backing up to", &shown, &error);
         let source = connect::reader(&self.path)?;
-        let mut copy = Connection::open(path).map_err(io)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut copy = Connection::open_with_flags(path, flags).map_err(io)?;
         let backup = Backup::new(&source, &mut copy).map_err(io)?;
         let mut tries = 0;
         loop {

@@ -14,6 +14,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use super::error::{damaged, failed, is_taken};
 use super::rows::state_column;
 use super::rows::{grant_column, locked_column, record_columns, search_column, serial_column};
+use super::schema::PAGE_OCTETS;
 use crate::audit::chain::Chain;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId};
@@ -24,6 +25,13 @@ pub(super) const ROWIDS_MAX: usize = 1 << 16;
 
 /// The revision of every hardware token.
 const HARDWARE_REVISION: u64 = 1;
+
+/// Octets of a page in the log.
+const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
+/// Octets of an audit row beside its body.
+const AUDIT_COLUMNS_OCTETS: u64 = 64;
+/// Pages that a new profile changes in tables and indexes.
+const PROFILE_PAGES: u64 = 8;
 
 const UPDATE_AUTH: &str = "UPDATE auth SET revision = ?3, locked = ?4, last_login = ?5, body = ?6
      WHERE id = ?1 AND revision = ?2";
@@ -46,8 +54,8 @@ pub(super) struct Batch<'a> {
     row: &'a mut Vec<u8>,
     update_auth: CachedStatement<'a>,
     insert_audit: CachedStatement<'a>,
-    /// Pages that it has changed, at most.
-    pub(super) pages: u64,
+    /// What it adds to the log, about: the same page is counted for each change of it.
+    pub(super) log_octets: u64,
 }
 
 impl<'a> Batch<'a> {
@@ -70,7 +78,7 @@ impl<'a> Batch<'a> {
             chain,
             rowids,
             row,
-            pages: 0,
+            log_octets: 0,
         })
     }
 
@@ -93,11 +101,12 @@ impl<'a> Batch<'a> {
             let record = self.chain.append(event, &change.origin, change.at);
             let at = change.at.wall.0;
             let seq = record.seq.cast_signed();
+            self.log_octets += u64::try_from(record.body.len()).unwrap_or(0) + AUDIT_COLUMNS_OCTETS;
             self.insert_audit
                 .execute(params![seq, at, user, record.hash, record.body])
                 .map_err(|error| self.failed(&error))?;
         }
-        self.pages += 1;
+        self.log_octets += LOG_PAGE_OCTETS;
         Ok(Outcome::Committed {
             first_seq,
             last_seq: self.chain.seq(),
@@ -130,7 +139,7 @@ impl<'a> Batch<'a> {
         self.execute("SAVEPOINT change", [])?;
         let mut written = Written::Done;
         for write in writes {
-            self.pages += 8;
+            self.log_octets += PROFILE_PAGES * LOG_PAGE_OCTETS;
             written = self.write(write)?;
             if written == Written::Conflict {
                 break;
@@ -183,7 +192,7 @@ impl<'a> Batch<'a> {
     ) -> Result<Written, StoreError> {
         // The same person may have been deleted in this batch, under another number.
         self.rowids.remove(&id);
-        let (sum, body) = record_columns(profile, &profile.name)?;
+        let (sum, body) = record_columns(&id.0, profile, &profile.name)?;
         let written = self.rows(
             "INSERT INTO users (uid, name, state, grant_until, search, sum, profile)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -243,7 +252,7 @@ impl<'a> Batch<'a> {
         let Some(profile) = profile else {
             return Ok(Written::Done);
         };
-        let (sum, body) = record_columns(profile, &profile.name)?;
+        let (sum, body) = record_columns(&id.0, profile, &profile.name)?;
         let written = self.rows(
             "UPDATE users SET name = ?2, state = ?3, grant_until = ?4, search = ?5, sum = ?6,
              profile = ?7 WHERE id = ?1",
@@ -306,7 +315,7 @@ impl<'a> Batch<'a> {
         if token.serial != serial {
             return Err(damaged("a write", Damage::Value("serial")));
         }
-        let (sum, body) = record_columns(token, serial)?;
+        let (sum, body) = record_columns(serial.as_bytes(), token, serial)?;
         match expected {
             None => self.rows(
                 "INSERT INTO hardware (serial, sum, body) VALUES (?1, ?2, ?3)",
@@ -350,7 +359,7 @@ impl<'a> Batch<'a> {
     /// Fills the row buffer.
     fn encode(&mut self, id: UserId, auth: &AuthState) -> Result<(), StoreError> {
         self.row.clear();
-        auth_row::encode(auth, self.row);
+        auth_row::encode(id, auth, self.row);
         if self.row.len() > auth_row::ROW_OCTETS_MAX {
             return Err(damaged(format!("user {id}"), Damage::Length));
         }

@@ -177,7 +177,7 @@ fn fence_slice(
         }
         user.auth.revision += 1;
         body.clear();
-        auth_row::encode(&user.auth, &mut body);
+        auth_row::encode(user.id, &user.auth, &mut body);
         if body.len() > auth_row::ROW_OCTETS_MAX {
             return Err(damaged(format!("user {}", user.id), Damage::Length));
         }
@@ -200,7 +200,9 @@ fn fence_hardware(
 ) -> Result<(), StoreError> {
     let io = |error: rusqlite::Error| failed("fencing", path, &error);
     let mut tokens = Vec::new();
-    let mut read = conn.prepare("SELECT sum, body FROM hardware").map_err(io)?;
+    let mut read = conn
+        .prepare("SELECT serial, sum, body FROM hardware")
+        .map_err(io)?;
     let mut rows = read.query([]).map_err(io)?;
     while let Some(row) = rows.next().map_err(io)? {
         tokens.push(hardware_of(row, path)?);
@@ -210,7 +212,7 @@ fn fence_hardware(
             continue;
         };
         token.next_factor = token.next_factor.max(first);
-        let (sum, body) = record_columns(&token, &token.serial)?;
+        let (sum, body) = record_columns(token.serial.as_bytes(), &token, &token.serial)?;
         conn.execute(
             "UPDATE hardware SET sum = ?2, body = ?3 WHERE serial = ?1",
             params![token.serial, sum, body],

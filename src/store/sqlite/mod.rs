@@ -126,11 +126,9 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
         Mode::Existing => return Err(system("opening", &shown, "there is no such store")),
     }
     let mut conn = connect::writer(site.path)?;
-    if schema::version(&conn, &shown)? == 0 {
-        return Err(system("opening", &shown, "it is not a finished store"));
-    }
-    schema::migrate(&mut conn, &shown)?;
+    schema::check(&conn, &shown)?;
     meta::check_canary(&conn, &shown, site.keys)?;
+    schema::migrate(&mut conn, &shown)?;
     let unclean = !clean;
     let large = octets(site.path) > CHECK_OCTETS_MAX;
     if unclean && !large {

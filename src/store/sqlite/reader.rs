@@ -86,7 +86,7 @@ impl SqliteReader {
         condition: &str,
         params: impl Params,
     ) -> Result<Vec<HardwareToken>, StoreError> {
-        let sql = format!("SELECT sum, body FROM hardware WHERE {condition}");
+        let sql = format!("SELECT serial, sum, body FROM hardware WHERE {condition}");
         let conn = self.conn()?;
         let mut read = conn.prepare_cached(&sql).map_err(|e| self.failed(&e))?;
         let mut rows = read.query(params).map_err(|error| self.failed(&error))?;
@@ -95,6 +95,21 @@ impl SqliteReader {
             tokens.push(hardware_of(row, &self.shown)?);
         }
         Ok(tokens)
+    }
+
+    /// Refuses somebody else than was asked for: what a damaged index leads to.
+    fn expected(
+        &self,
+        found: Option<UserRecord>,
+        is_meant: impl Fn(&UserRecord) -> bool,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        if found.as_ref().is_none_or(is_meant) {
+            return Ok(found);
+        }
+        Err(StoreError::Corrupt {
+            what: self.shown.clone(),
+            detail: "an index leads to another user".to_owned(),
+        })
     }
 
     /// Pairs of a small number and a count.
@@ -112,11 +127,13 @@ impl SqliteReader {
 
 impl Read for SqliteReader {
     fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        Ok(self.users("u.name = ?1", [name])?.pop())
+        let found = self.users("u.name = ?1", [name])?.pop();
+        self.expected(found, |user| user.name() == name)
     }
 
     fn user(&self, id: UserId) -> Result<Option<UserRecord>, StoreError> {
-        Ok(self.users("u.uid = ?1", [id.0])?.pop())
+        let found = self.users("u.uid = ?1", [id.0])?.pop();
+        self.expected(found, |user| user.id == id)
     }
 
     fn user_by_token(&self, id_or_serial: &str) -> Result<Option<UserRecord>, StoreError> {

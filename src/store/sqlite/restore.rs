@@ -64,9 +64,7 @@ fn prepare(site: &Site<'_>, fresh: &Path) -> Result<(Manifest, Fenced, Checkpoin
     let shown = shown(fresh);
     let mut conn = connect::lone_writer(fresh)?;
     connect::quick_check(&conn, &shown)?;
-    if schema::version(&conn, &shown)? == 0 {
-        return Err(system("restoring", &shown, "it is not a backup of a store"));
-    }
+    schema::check(&conn, &shown)?;
     let manifest = manifest(&conn, &shown)?;
     meta::check_canary(&conn, &shown, site.keys)?;
     schema::migrate(&mut conn, &shown)?;

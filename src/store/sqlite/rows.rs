@@ -23,8 +23,9 @@ pub(super) fn user_of(row: &Row<'_>, path: &str) -> Result<UserRecord, StoreErro
     let revision: i64 = row.get(3).map_err(io)?;
     let body = row.get_ref(4).map_err(io)?;
     let bad = |damage| damaged(format!("user {id}"), damage);
-    let profile: Profile = record_of(profile.as_bytes().unwrap_or_default(), sum).map_err(bad)?;
-    let auth = auth_row::decode(body.as_bytes().unwrap_or_default()).map_err(bad)?;
+    let profile: Profile =
+        record_of(&id.0, profile.as_bytes().unwrap_or_default(), sum).map_err(bad)?;
+    let auth = auth_row::decode(id, body.as_bytes().unwrap_or_default()).map_err(bad)?;
     if auth.revision != revision.cast_unsigned() {
         return Err(bad(Damage::Value("revision")));
     }
@@ -35,29 +36,31 @@ pub(super) fn user_of(row: &Row<'_>, path: &str) -> Result<UserRecord, StoreErro
     })
 }
 
-/// Reads a hardware token from the columns `sum, body`.
+/// Reads a hardware token from the columns `serial, sum, body`.
 pub(super) fn hardware_of(row: &Row<'_>, path: &str) -> Result<HardwareToken, StoreError> {
     let io = |error: rusqlite::Error| failed("reading a hardware token of", path, &error);
-    let sum: u32 = row.get(0).map_err(io)?;
-    let body = row.get_ref(1).map_err(io)?;
-    record_of(body.as_bytes().unwrap_or_default(), sum)
-        .map_err(|damage| damaged("hardware token", damage))
+    let serial: String = row.get(0).map_err(io)?;
+    let sum: u32 = row.get(1).map_err(io)?;
+    let body = row.get_ref(2).map_err(io)?;
+    record_of(serial.as_bytes(), body.as_bytes().unwrap_or_default(), sum)
+        .map_err(|damage| damaged(format!("hardware token {serial}"), damage))
 }
 
-fn record_of<T: profile_row::Extra>(row: &[u8], sum: u32) -> Result<T, Damage> {
-    if checksum(row) != sum {
+fn record_of<T: profile_row::Extra>(owner: &[u8], row: &[u8], sum: u32) -> Result<T, Damage> {
+    if checksum(owner, row) != sum {
         return Err(Damage::Checksum);
     }
     profile_row::decode(row)
 }
 
-/// A record as the columns `sum` and `profile` or `body`.
+/// A record of `owner` (a uid or a serial) as the columns `sum` and `profile` or `body`.
 pub(super) fn record_columns<T: profile_row::Extra>(
+    owner: &[u8],
     record: &T,
     what: &str,
 ) -> Result<(u32, Vec<u8>), StoreError> {
     let row = profile_row::encode(record).map_err(|damage| damaged(what, damage))?;
-    Ok((checksum(&row), row))
+    Ok((checksum(owner, &row), row))
 }
 
 /// The column `state`.

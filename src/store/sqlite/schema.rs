@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::error::failed;
+use super::error::{failed, system};
 use crate::store::StoreError;
 
 /// Octets of a page: larger ones make each sign-in write more, smaller ones make trees deeper.
@@ -85,15 +85,21 @@ pub(super) fn version(conn: &Connection, path: &str) -> Result<u32, StoreError> 
         .map_err(|error| failed("reading the schema of", path, &error))
 }
 
+/// Refuses what is no store, and a store of a newer program.
+pub(super) fn check(conn: &Connection, path: &str) -> Result<(), StoreError> {
+    match version(conn, path)? {
+        0 => Err(system("opening", path, "it is not a store of mfad")),
+        1..=SCHEMA => Ok(()),
+        found => Err(StoreError::Newer {
+            found,
+            known: SCHEMA,
+        }),
+    }
+}
+
 /// Brings an open database up to [`SCHEMA`].
 pub(super) fn migrate(conn: &mut Connection, path: &str) -> Result<(), StoreError> {
     let found = version(conn, path)?;
-    if found > SCHEMA {
-        return Err(StoreError::Newer {
-            found,
-            known: SCHEMA,
-        });
-    }
     let io = |error: rusqlite::Error| failed("migrating", path, &error);
     for (done, migration) in (1_u32..).zip(MIGRATIONS) {
         if done <= found {

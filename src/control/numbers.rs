@@ -1,0 +1,224 @@
+//! What the numbers of warnings and errors mean: half a page each, for `mfactl explain W017`.
+//!
+//! A number stands on everything a person must act on, in the journal, on screens and in the
+//! messages about configuration. `mfactl` carries this catalogue itself, so that it can explain
+//! while the daemon is away. Numbers are never used for something else and never removed.
+
+/// A number and its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// Such as `W017`.
+    pub code: &'static str,
+    /// What has happened, in one line.
+    pub title: &'static str,
+    /// What it means for the people who sign in.
+    pub meaning: &'static str,
+    /// Where it usually comes from.
+    pub cause: &'static str,
+    /// What to do.
+    pub cure: &'static str,
+}
+
+/// The page of a number, in capitals or not.
+#[must_use]
+pub fn by_code(code: &str) -> Option<&'static Number> {
+    ALL.iter()
+        .find(|number| number.code.eq_ignore_ascii_case(code))
+}
+
+/// All numbers: warnings, then errors.
+pub const ALL: &[Number] = &[
+    Number {
+        code: "W012",
+        title: "packets from addresses that are no gateway",
+        meaning: "Somebody sends RADIUS requests from an address that no gateway in the \
+            configuration has. They are dropped without an answer. If it is a gateway of yours, \
+            nobody can sign in through it.",
+        cause: "A gateway that sends from another of its interfaces, that stands behind address \
+            translation, or that was moved; a scan of the network.",
+        cure: "`mfactl gateway watch ADDRESS` shows what comes. Is the address yours? Then add it \
+            to `addresses` of the gateway and reload. If not, close the port to it in the firewall.",
+    },
+    Number {
+        code: "W017",
+        title: "no packet of a gateway passes the secret check",
+        meaning: "At least 5 packets came from the gateway and the Message-Authenticator of none \
+            of them verifies. They are dropped; nobody can sign in through this gateway. The \
+            warning ends with the first good packet.",
+        cause: "The shared secrets at both ends differ: a blank or line end too many, a secret cut \
+            off by the gateway, one end changed and not the other, or another machine that now has \
+            the gateway's address.",
+        cure: "Enter the same secret at both ends; `mfactl gateway watch NAME` tells within a \
+            second whether it fits. If it was changed here, reload: mfactl config reload.",
+    },
+    Number {
+        code: "W018",
+        title: "passwords of a gateway come out unreadable",
+        meaning: "The gateway sends no Message-Authenticator, so the packets themselves look fine, \
+            but no password in them is readable text. Every sign-in is refused.",
+        cause: "Nearly always different shared secrets at both ends.",
+        cure: "Enter the same secret at both ends. Then let the gateway send Message-Authenticator \
+            and remove `require_message_authenticator = false`: a wrong secret then shows as W017, \
+            and W031 is gone too.",
+    },
+    Number {
+        code: "W021",
+        title: "the clock jumped, or is not synchronised",
+        meaning: "The clock of this host moved by more than two seconds against its monotonic \
+            clock. Nothing is refused and no code can be accepted twice, but the codes of phones \
+            fail until the clock is right. Passthroughs do not last longer, locks not shorter.",
+        cause: "No time service, a virtual machine that was paused or restored, a clock set by hand.",
+        cure: "`chronyc tracking` or `timedatectl` shows the state of the time service. Start it, \
+            and let the host follow it. The warning ends by itself.",
+    },
+    Number {
+        code: "W024",
+        title: "a passthrough ends soon and the person has no other token",
+        meaning: "When it ends, the person cannot sign in any more.",
+        cause: "A lost phone was bridged with a passthrough, and no new token was added.",
+        cure: "Add a token (`mfactl token add USER --type totp`), or renew the passthrough \
+            (`mfactl passthrough renew USER`). `mfactl passthrough list --expiring 24h` lists all.",
+    },
+    Number {
+        code: "W031",
+        title: "a gateway may omit Message-Authenticator",
+        meaning: "An attacker between the gateway and mfad can turn a Reject into an Accept \
+            (Blast-RADIUS, CVE-2024-3596) and needs neither password nor code for it.",
+        cause: "`require_message_authenticator = false` in the block of the gateway.",
+        cure: "`mfactl gateway show NAME` counts the packets that had one. If all had, remove the \
+            line and reload. If not, update the gateway or switch the attribute on there; until \
+            then keep both ends on one host, in a tunnel or on a network of their own.",
+    },
+    Number {
+        code: "W032",
+        title: "the shared secret of a gateway is short or easy to guess",
+        meaning: "Whoever captures one exchange can try secrets offline, billions a second. With \
+            the secret he reads passwords and forges answers.",
+        cause: "Fewer than 24 characters, or a weak one taken because of `allow_weak_secret`.",
+        cure: "Make one with `openssl rand -base64 24`, enter it at both ends, remove \
+            `allow_weak_secret`, reload.",
+    },
+    Number {
+        code: "W033",
+        title: "passthroughs count at a gateway that checks the password itself",
+        meaning: "With `first_factor = \"gateway\"` mfad believes that the gateway has checked the \
+            password. A person with a passthrough is then accepted with any code.",
+        cause: "`allow_passthrough` is true there, which is its default.",
+        cure: "Make sure that the gateway checks the password before it asks mfad and refuses \
+            without asking when it is wrong: sign in with a wrong password and see that `mfactl \
+            gateway watch NAME` shows no packet. If it does show one, write `first_factor = \
+            \"none\"`, or `allow_passthrough = false`.",
+    },
+    Number {
+        code: "W034",
+        title: "locks end by themselves so soon that a stranger reaches the hard cap in a day",
+        meaning: "Each time a lock ends the next guesses count towards `lockout.hard_cap`, which \
+            no unlock resets. A stranger who knows a name can end that person's tokens in under a \
+            day; the person then has to enrol again.",
+        cause: "`lockout.user.duration` is short against `lockout.user.max_failures`: failures x \
+            day / duration is not below the hard cap.",
+        cure: "Make the duration longer, the number of failures smaller, or set the duration to 0, \
+            so that somebody looks before unlocking. Best: let the gateway check the password first.",
+    },
+    Number {
+        code: "W035",
+        title: "two gateways share a secret",
+        meaning: "Whoever breaks into one of them can speak for the other one and read its traffic.",
+        cause: "One secret entered everywhere, or two names for the same file.",
+        cure: "Give each gateway its own: `openssl rand -base64 24`. One gateway with several \
+            addresses is one block with several `addresses`.",
+    },
+    Number {
+        code: "W040",
+        title: "mass lock: many users were locked within a minute",
+        meaning: "More than `alert.locks_per_minute` people were locked. They stay locked until \
+            they are unlocked or the lock ends. mfad mutes no gateway by itself.",
+        cause: "Somebody guesses with a list of names, or a gateway is misconfigured and sends the \
+            wrong thing for everybody (the password instead of the code, say).",
+        cure: "`mfactl user find --locked` and `mfactl gateway show NAME` show who and through \
+            what. Block the source in front of the gateway first, then unlock.",
+    },
+    Number {
+        code: "E011",
+        title: "the store cannot commit",
+        meaning: "Nothing can be made durable, so no login is answered and gateways turn to their \
+            next server. Nothing was accepted meanwhile, nothing that was promised is lost.",
+        cause: "The disk is full, read-only or broken, or the folder of the store is gone.",
+        cure: "Free space or repair the disk; the system's own words are in the message. mfad \
+            tries again every second and goes on by itself.",
+    },
+    Number {
+        code: "E020",
+        title: "sealed: the key does not open the store",
+        meaning: "The control socket is up, RADIUS is silent: seeds and PINs in the store cannot \
+            be opened with this master key. Nothing is changed.",
+        cause: "The credential mfad.key is missing, belongs to another host, or was made anew; a \
+            backup of the store was put beside another key.",
+        cure: "Restore the right key (the credential, or the written copy by `mfad --init \
+            --key-stdin`) and restart. Never start with a new key: every user would enrol again.",
+    },
+    Number {
+        code: "E101",
+        title: "the configuration was not reloaded",
+        meaning: "The files on disk have errors. The configuration in force stays in force, all \
+            of it; nothing was applied in part. A restart would fail, though.",
+        cause: "An error in mfad.toml, in a file of gateways.d, or with a secret file.",
+        cure: "`mfactl config check` tells all errors with line and caret. Repair them, then \
+            `mfactl config reload`.",
+    },
+    Number {
+        code: "E102",
+        title: "the shared secret of a gateway is refused",
+        meaning: "mfad does not start, or reload, with it. A secret that can be guessed from one \
+            captured packet protects nothing.",
+        cause: "The secret stands in the configuration itself; its file or credential is not \
+            there, is empty or can be read by everybody; it has fewer than 16 characters, is made \
+            of common words, or repeats itself.",
+        cure: "umask 027; openssl rand -base64 24 > /etc/mfad/gateways.d/NAME.secret, give the file \
+            to the group of mfad (mode 0640), state `secret_file`, and enter the same secret on the \
+            gateway. If the gateway can take no better one: `allow_weak_secret = true`, and W032.",
+    },
+    Number {
+        code: "E103",
+        title: "a setting is not in this version",
+        meaning: "The key or value is part of the plan of mfad but not built. It is refused and \
+            not ignored, so that nobody relies on a protection that is not there.",
+        cause: "A configuration written for a later version, or from the plan.",
+        cure: "Remove the line, or use one of the values that the message names.",
+    },
+    Number {
+        code: "E104",
+        title: "a gateway does not state what must be stated",
+        meaning: "Who checks the password, and what people type, decides whether a code is a \
+            second factor or the only one. mfad never guesses it, and has no default.",
+        cause: "`first_factor`, `passcode`, `addresses` or the secret is missing in the block.",
+        cure: "first_factor = \"gateway\" if the gateway checks the password before it asks mfad; \
+            \"pin\" or \"local\" if mfad checks it; \"none\" if nobody does. Then the passcode that \
+            fits (E105), the addresses, and `secret_file` or `secret_credential`.",
+    },
+    Number {
+        code: "E105",
+        title: "the passcode does not fit the first factor",
+        meaning: "What people type must carry what mfad has to check, and nothing else.",
+        cause: "gateway and none go with \"otp\" (the code alone), pin with \"pin+otp\", local with \
+            \"password+otp\" or \"password,otp\".",
+        cure: "Change the one of the two that is wrong. If people are to type a PIN before the \
+            code, first_factor is \"pin\"; if the gateway has checked the password, passcode is \
+            \"otp\".",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_in_order() {
+        let codes: Vec<&str> = ALL.iter().map(|number| number.code).collect();
+        let warnings = codes.iter().filter(|code| code.starts_with('W')).count();
+        assert!(codes[..warnings].is_sorted_by(|a, b| a < b), "{codes:?}");
+        assert!(codes[warnings..].is_sorted_by(|a, b| a < b), "{codes:?}");
+        assert_eq!(by_code("w017").unwrap().code, "W017");
+        assert!(by_code("W999").is_none());
+    }
+}

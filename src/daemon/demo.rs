@@ -1,0 +1,522 @@
+//! `mfad --demo`: a throw-away instance on loopback that proves itself and waits to be tried.
+//!
+//! Everything lies in one temporary folder that goes at the end: configuration, key, store, control
+//! socket. The instance is the real one ([`Instance`]); only its users are made up. mfad logs in
+//! once as a user of its own, so that the first code of the user shown is unused.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tracing::level_filters::LevelFilter;
+
+use super::client::{Client, Reply};
+use super::instance::{Instance, Start};
+use super::key;
+use super::live::Live;
+use super::serve::{bind_control, hostname};
+use crate::config::{self, Surroundings};
+use crate::domain::action::Role;
+use crate::domain::command::{Command, NewToken, NewUser, Reveal};
+use crate::domain::event::Operator;
+use crate::domain::token_record::TokenKind;
+use crate::engine::prepare::{Carried, Manner};
+use crate::radius::Code;
+use crate::secret::{Secret, SecretBytes, SecretKey};
+use crate::server::udp::socket::Socket;
+use crate::store::AuditFilter;
+use crate::store::pin_hash::PinHasher;
+use crate::sys::clock::Clock;
+use crate::sys::random;
+use crate::sys::signals::Signals;
+use crate::time::Now;
+use crate::token::generate::{PIN_RANDOM_OCTETS, generate_pin};
+use crate::token::totp::step_at;
+use crate::token::{Otp, Period, base32, crockford};
+
+/// The port people see in the manual; another one if it is taken.
+const PORT: u16 = 18_120;
+
+/// Digits of the demo's PINs.
+const PIN_DIGITS: usize = 6;
+
+/// The file with the demo user's seed, for `mfad --demo-code`.
+const SEED_FILE: &str = "demo-seed";
+
+/// How the demo was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// One JSON line instead of the screen.
+    pub json: bool,
+    /// The QR code without half blocks.
+    pub ascii: bool,
+}
+
+/// What went wrong, for a person.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DemoError(String);
+
+fn wrong(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> DemoError {
+    move |error| DemoError(format!("{doing}: {error}"))
+}
+
+/// A person of the demo.
+struct Person {
+    name: &'static str,
+    pin: SecretBytes,
+    seed: SecretBytes,
+    uri: Secret<String>,
+    token: String,
+}
+
+/// A running demo.
+struct Demo {
+    folder: PathBuf,
+    instance: Instance,
+    clock: Arc<Clock>,
+    auth: SocketAddr,
+    secret: String,
+    shown: Person,
+    own: Person,
+    started: Now,
+}
+
+/// Runs the demo until it is ended; the exit status.
+#[must_use]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the demo talks to a person"
+)]
+pub fn run(wish: Wish, level: LevelFilter) -> u8 {
+    crate::log::init(crate::log::Output::detect(), level);
+    let folder = match new_folder() {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("mfad: the demo did not start\n  why    {error}\n  code   exit 73");
+            return 73;
+        }
+    };
+    let ended = Demo::start(folder.clone()).and_then(|demo| {
+        if wish.json {
+            println!("{}", demo.json());
+        } else {
+            print!("{}", demo.screen(wish.ascii)?);
+        }
+        demo.wait(!wish.json)?;
+        demo.instance.stop();
+        Ok(())
+    });
+    let _ = fs::remove_dir_all(&folder);
+    match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("mfad: the demo did not run\n  why    {error}\n  code   exit 70");
+            70
+        }
+    }
+}
+
+impl Demo {
+    fn start(folder: PathBuf) -> Result<Self, DemoError> {
+        let clock = Arc::new(Clock::start());
+        let started = clock.now();
+        let secret = format!("demo-{}", word(4)? + "-" + &word(4)? + "-" + &word(4)?);
+        let socket = Socket::bind(SocketAddr::from(([127, 0, 0, 1], PORT)))
+            .or_else(|_| Socket::bind(SocketAddr::from(([127, 0, 0, 1], 0))))
+            .map_err(|error| wrong("binding 127.0.0.1")(&error))?;
+        let auth = socket
+            .local_addr()
+            .map_err(|error| wrong("binding 127.0.0.1")(&error))?;
+        write_files(&folder, auth, &secret)?;
+        let config_path = folder.join("mfad.toml");
+        let surroundings = Surroundings {
+            credentials_dir: None,
+            hostname: hostname(),
+        };
+        let loaded = config::load(&config_path, &surroundings)
+            .map_err(|problems| wrong("its own configuration")(&problems))?;
+        let control = bind_control(&loaded.config.control_socket)
+            .map_err(|error| wrong("the control socket")(&error))?;
+        let key = key::load(&loaded.config.key, None).map_err(|error| wrong("the key")(&error))?;
+        let start = Start {
+            config: loaded.config,
+            config_path,
+            surroundings,
+            key: Ok(key),
+            sockets: vec![socket],
+            control,
+            create: true,
+            clock: Arc::clone(&clock),
+            hardening: Vec::new(),
+            hasher: PinHasher::new,
+        };
+        let instance = Instance::start(start).map_err(|error| wrong("starting")(&error))?;
+        let shown = person(&instance, "demo")?;
+        let own = person(&instance, "demo-self")?;
+        crate::sys::files::write_new(
+            &folder.join(SEED_FILE),
+            shown.seed.expose(),
+            crate::sys::files::Existing::Keep,
+        )
+        .map_err(|error| wrong("writing the seed")(&error))?;
+        Ok(Self {
+            folder,
+            instance,
+            clock,
+            auth,
+            secret,
+            shown,
+            own,
+            started,
+        })
+    }
+
+    /// The line for programs.
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "auth": self.auth.to_string(),
+            "secret": self.secret,
+            "control": self.folder.join("control"),
+            "user": self.shown.name,
+            "pin": String::from_utf8_lossy(self.shown.pin.expose()),
+            "totp_secret": base32::encode(self.shown.seed.expose()).expose(),
+            "config": self.folder.join("mfad.toml"),
+        })
+    }
+
+    /// The screen for people, with mfad's own login on it.
+    fn screen(&self, ascii: bool) -> Result<String, DemoError> {
+        let mut screen = String::new();
+        self.head(&mut screen);
+        screen.push_str(&super::demo_screen::beside_qr(
+            self.shown.uri.expose(),
+            base32::encode(self.shown.seed.expose()).expose(),
+            ascii,
+        ));
+        self.prove(&mut screen)?;
+        self.foot(&mut screen);
+        Ok(screen)
+    }
+
+    fn head(&self, screen: &mut String) {
+        use std::fmt::Write as _;
+        let ms = self
+            .clock
+            .now()
+            .mono_us
+            .saturating_sub(self.started.mono_us)
+            / 1000;
+        let pin = String::from_utf8_lossy(self.shown.pin.expose()).into_owned();
+        let _ = write!(
+            screen,
+            "mfad {} DEMO: throw-away, loopback only, secrets below are worth nothing\n\
+             \x20 folder   {}  (deleted at Ctrl-C)\n\
+             \x20 ready    in {ms} ms: key, store, audit chain, UDP {}, control\n\n\
+             \x20 gateway  demo-vpn  from 127.0.0.1   secret  {}\n\
+             \x20 user     demo      PIN {pin}, then the code your app shows\n\n",
+            env!("CARGO_PKG_VERSION"),
+            self.folder.display(),
+            self.auth,
+            self.secret,
+        );
+    }
+
+    /// A real login, the same packet again, the same code again.
+    fn prove(&self, screen: &mut String) -> Result<(), DemoError> {
+        use std::fmt::Write as _;
+        let failed = |error: &super::client::ClientError| wrong("the login of mfad itself")(error);
+        let secret = SecretBytes::copy_of(self.secret.as_bytes());
+        let mut client = Client::new(self.auth, secret).map_err(|error| failed(&error))?;
+        let code = code_at(self.own.seed.expose(), self.clock.now());
+        let passcode =
+            SecretBytes::new([self.own.pin.expose().as_slice(), code.as_bytes()].concat());
+        let first = client
+            .request(self.own.name, passcode.expose())
+            .map_err(|e| failed(&e))?;
+        let accepted = client.exchange(&first).map_err(|e| failed(&e))?;
+        let again = client.exchange(&first).map_err(|e| failed(&e))?;
+        let second = client
+            .request(self.own.name, passcode.expose())
+            .map_err(|e| failed(&e))?;
+        let refused = client.exchange(&second).map_err(|e| failed(&e))?;
+        let right = accepted.code == Code::AccessAccept
+            && accepted.authentic
+            && again.octets == accepted.octets
+            && refused.code == Code::AccessReject;
+        if !right {
+            return Err(DemoError(
+                "mfad's own login did not go as it must".to_owned(),
+            ));
+        }
+        let _ = writeln!(
+            screen,
+            "A real login over UDP, made by mfad as its own user demo-self"
+        );
+        let _ = writeln!(
+            screen,
+            "  ✓ PIN + {code}      Access-Accept, Message-Authenticator verified {:>8}",
+            ms(&accepted)
+        );
+        let _ = writeln!(
+            screen,
+            "  ✓ same packet again the same {} octets back, nothing counted   {:>8}",
+            again.octets.len(),
+            ms(&again)
+        );
+        let _ = writeln!(
+            screen,
+            "  ✓ same code again   Access-Reject, the same words as for any     {:>8}\n\
+             \x20                     wrong code           (held to 1 s on purpose)",
+            ms(&refused)
+        );
+        self.audit_line(screen);
+        Ok(())
+    }
+
+    fn audit_line(&self, screen: &mut String) {
+        use std::fmt::Write as _;
+        let Some(engine) = self.instance.engine() else {
+            return;
+        };
+        let filter = AuditFilter {
+            event: Some("auth.accept".to_owned()),
+            newest_first: true,
+            ..AuditFilter::default()
+        };
+        let records = engine.reader().audit(&filter, 1).unwrap_or_default();
+        let last = engine.reader().last_seq().unwrap_or(0);
+        if let Some(record) = records.first() {
+            let _ = writeln!(
+                screen,
+                "  audit    {} auth.accept demo-self demo-vpn {}   {last} records\n",
+                record.seq, self.own.token
+            );
+        }
+    }
+
+    fn foot(&self, screen: &mut String) {
+        use std::fmt::Write as _;
+        let now = self.clock.now();
+        let left = 30 - now.wall.unix_seconds() % 30;
+        let next = now.after(Duration::from_secs(left));
+        let _ = write!(
+            screen,
+            "Now you, in a second terminal\n\
+             \x20 . {}/env       lets mfactl find this instance\n\
+             \x20 demo-login                      asks for PIN + code, logs in by radclient:\n\
+             \x20    echo \"User-Name=demo,User-Password=$p,Message-Authenticator=0x00\" |\n\
+             \x20      radclient -x {} auth {}\n\
+             \x20 mfactl why demo                 what happened, attempt by attempt\n\n\
+             No phone at hand? The code now is {}; next {} in {left} s.\n\
+             \x20                 Later: mfad --demo-code\n\
+             Waiting. Each attempt appears below. Ctrl-C removes everything.\n\n",
+            self.folder.display(),
+            self.auth,
+            self.secret,
+            code_at(self.shown.seed.expose(), now),
+            code_at(self.shown.seed.expose(), next),
+        );
+    }
+
+    /// Shows attempts until Ctrl-C or SIGTERM.
+    fn wait(&self, show: bool) -> Result<(), DemoError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| wrong("waiting")(&error))?;
+        runtime.block_on(async {
+            let mut signals = Signals::listen().map_err(|error| wrong("waiting")(&error))?;
+            let mut live = self.instance.engine().filter(|_| show).map(Live::new);
+            let mut look = tokio::time::interval(Duration::from_millis(150));
+            loop {
+                tokio::select! {
+                    _ = signals.next() => return Ok(()),
+                    _ = look.tick() => {
+                        if let Some(live) = &mut live {
+                            live.print_new();
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Prints the code that the newest running demo's user would type now; the exit status.
+#[must_use]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the answer to a person"
+)]
+pub fn print_code() -> u8 {
+    let newest = fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("mfad-demo-")
+        })
+        .map(|entry| entry.path().join(SEED_FILE))
+        .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+        .max();
+    match newest.and_then(|(_, path)| fs::read(path).ok()) {
+        Some(seed) => {
+            let seed = SecretBytes::new(seed);
+            println!("{}", code_at(seed.expose(), Clock::start().now()));
+            0
+        }
+        None => {
+            eprintln!("mfad: no demo is running\n  try    mfad --demo\n  code   exit 69");
+            69
+        }
+    }
+}
+
+fn code_at(seed: &[u8], now: Now) -> String {
+    Otp::TOTP
+        .code_at(seed, step_at(now.wall, Period::THIRTY))
+        .text()
+        .expose()
+        .clone()
+}
+
+fn ms(reply: &Reply) -> String {
+    let us = reply.took.as_micros();
+    format!("{}.{} ms", us / 1000, us % 1000 / 100)
+}
+
+/// Some signs of Crockford's alphabet.
+fn word(signs: usize) -> Result<String, DemoError> {
+    let octets = random::array::<32>().map_err(|error| wrong("random numbers")(&error))?;
+    Ok(octets
+        .iter()
+        .take(signs)
+        .map(|octet| char::from(crockford::sign(*octet)))
+        .collect())
+}
+
+fn new_folder() -> Result<PathBuf, DemoError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let name = format!("mfad-demo-{}", word(8)?.to_lowercase());
+    let folder = std::env::temp_dir().join(name);
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| wrong("making a folder")(&error))?;
+    Ok(folder)
+}
+
+/// Configuration, key and what a second terminal reads.
+fn write_files(folder: &Path, auth: SocketAddr, secret: &str) -> Result<(), DemoError> {
+    use crate::sys::files::{Existing, write_new};
+    let write = |name: &str, text: &str| {
+        write_new(&folder.join(name), text.as_bytes(), Existing::Keep)
+            .map_err(|error| wrong("writing a file")(&error))
+    };
+    for inner in ["state", "gateways.d"] {
+        fs::create_dir(folder.join(inner)).map_err(|error| wrong("making a folder")(&error))?;
+    }
+    let mut master = random::array().map_err(|error| wrong("random numbers")(&error))?;
+    let master_key = SecretKey::new(master);
+    zeroize::Zeroize::zeroize(&mut master);
+    write("key", key::text(&master_key).expose())?;
+    write("gateways.d/demo-vpn.secret", secret)?;
+    write("gateways.d/demo-vpn.toml", super::demo_screen::GATEWAY)?;
+    write("mfad.toml", &super::demo_screen::config(folder, auth))?;
+    write(
+        "env",
+        &super::demo_screen::environment(folder, auth, secret),
+    )
+}
+
+/// A person with a PIN and a proven token, made as an operator would make them.
+fn person(instance: &Instance, name: &'static str) -> Result<Person, DemoError> {
+    let add = NewUser {
+        user: name.to_owned(),
+        ..NewUser::default()
+    };
+    order(instance, Command::UserAdd(add))?;
+    let pin = set_pin(instance, name)?;
+    let token = NewToken {
+        user: name.to_owned(),
+        kind: TokenKind::Totp,
+        otp: Otp::TOTP,
+        serial: None,
+        seed: None,
+        weak: false,
+        counter: 0,
+        expires: None,
+        description: "made for the demo".to_owned(),
+        trusted: true,
+        confirm: None,
+    };
+    let done = order(instance, Command::TokenAdd(Box::new(token)))?.done;
+    let Some(Reveal::OtpauthUri(uri)) = &done.reveal else {
+        return Err(DemoError("no token could be made".to_owned()));
+    };
+    let uri = Secret::new(String::from_utf8_lossy(uri.expose()).into_owned());
+    let seed = seed_of(uri.expose()).ok_or_else(|| DemoError("no seed was made".to_owned()))?;
+    let token = done.token.map(|id| id.to_string()).unwrap_or_default();
+    Ok(Person {
+        name,
+        pin,
+        seed,
+        uri,
+        token,
+    })
+}
+
+/// The seed in an otpauth URI.
+fn seed_of(uri: &str) -> Option<SecretBytes> {
+    let (_, from) = uri.split_once("secret=")?;
+    base32::decode(from.split('&').next()?.as_bytes())
+}
+
+/// Sets a made-up PIN that need not be changed.
+fn set_pin(instance: &Instance, name: &str) -> Result<SecretBytes, DemoError> {
+    for _ in 0..16 {
+        let random = random::array::<PIN_RANDOM_OCTETS>()
+            .map_err(|error| wrong("random numbers")(&error))?;
+        let Some(pin) = generate_pin(&random, PIN_DIGITS) else {
+            continue;
+        };
+        let copy = Some(SecretBytes::copy_of(pin.expose()));
+        // Once in a while chance makes one of those that everybody tries first.
+        let reset = Command::PinReset {
+            user: name.to_owned(),
+            pin: copy,
+            keep: true,
+        };
+        if order(instance, reset).is_ok() {
+            return Ok(pin);
+        }
+    }
+    Err(DemoError("no PIN could be made".to_owned()))
+}
+
+fn order(instance: &Instance, command: Command) -> Result<Carried, DemoError> {
+    let operator = Operator {
+        uid: 0,
+        name: Arc::from("demo-setup"),
+        role: Role::Admin,
+    };
+    let manner = Manner {
+        reason: Some("demo".to_owned()),
+        ..Manner::default()
+    };
+    let engine = instance
+        .engine()
+        .ok_or_else(|| DemoError("sealed".to_owned()))?;
+    engine
+        .change(&operator, command, &manner)
+        .map_err(|refusal| wrong("setting up")(&refusal))
+}

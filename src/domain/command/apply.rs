@@ -1,0 +1,123 @@
+//! From a command to what it changes: the steps that are common to all, then the command's own.
+
+use super::case::Case;
+use super::{
+    Applied, Asked, Command, Prepared, Site, TokenRef, code, enrol, hardware, lock, passthrough,
+    permit, pin, recovery, resolve, state, token, user, words,
+};
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::user::UserRecord;
+use crate::token::TokenId;
+
+/// Carries `command` out on the newest record of the user it is about: the one it names, or the
+/// owner of the token or serial it names.
+///
+/// # Errors
+/// Why it may not be done; nothing is changed then.
+pub fn apply(
+    command: &Command,
+    record: Option<&UserRecord>,
+    prepared: Prepared,
+    asked: &Asked<'_>,
+    site: &Site<'_>,
+) -> Result<Applied, Refusal> {
+    permit(command.action(), asked.operator, record, asked.reason)?;
+    if let Command::UserAdd(new) = command {
+        return user::add(new, record, &prepared, asked, site);
+    }
+    let record = record.ok_or_else(|| nobody(command))?;
+    if let Some(named) = asked.if_revision.filter(|n| *n != record.auth.revision) {
+        return Err(changed_since(record, named));
+    }
+    dispatch(command, Case::open(record, asked, site), prepared)
+}
+
+fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<Applied, Refusal> {
+    match command {
+        Command::UserAdd(_) => Err(already(&case.user)),
+        Command::UserEdit { edit, .. } => user::edit(case, edit),
+        Command::UserDelete { .. } => Ok(user::delete(case, &prepared)),
+        Command::UserLock { until, .. } => lock::lock(case, *until),
+        Command::UserUnlock { with_pin, .. } => lock::unlock(case, *with_pin),
+        Command::UserSetState { state, force, .. } => state::set(case, *state, *force, &prepared),
+        Command::UserReactivate { .. } => state::reactivate(case, &prepared),
+        Command::CountersClear { .. } => Ok(lock::clear_counters(case)),
+
+        Command::TokenAdd(new) => enrol::add(case, new, prepared),
+        Command::TokenConfirm { token, .. }
+        | Command::TokenTest { token, .. }
+        | Command::TokenResync { token, .. }
+        | Command::TokenUnlock { token }
+        | Command::TokenDisable { token, .. }
+        | Command::TokenEnable { token }
+        | Command::TokenDelete { token, .. } => {
+            let id = resolve(&case.record, token)?;
+            on_token(command, case, id)
+        }
+        Command::HwUnassign { serial, force } => hardware::unassign(case, serial, *force, prepared),
+        Command::EnrollQr { token, channel, .. } => {
+            enrol::show(case, token.as_ref(), channel, &prepared)
+        }
+        Command::RecoveryIssue { .. } => recovery::issue(case, prepared),
+        Command::RecoveryRevoke { .. } => recovery::revoke(case),
+
+        Command::PinUnblock { .. } => pin::unblock(case),
+        Command::PinReset { pin, keep, .. } => pin::reset(case, pin.as_ref(), *keep, prepared),
+        Command::PinClear { .. } => Ok(pin::clear(case)),
+        Command::PasswordSet { password, .. } => {
+            pin::set_password(case, password.as_ref(), prepared)
+        }
+        Command::PasswordClear { .. } => Ok(pin::clear_password(case)),
+
+        Command::PassthroughEnable {
+            from,
+            end,
+            gateways,
+            ..
+        } => passthrough::enable(case, *from, *end, gateways),
+        Command::PassthroughRenew { .. } => passthrough::renew(case),
+        Command::PassthroughDisable { .. } => Ok(passthrough::disable(case)),
+    }
+}
+
+/// The commands about one token that exists.
+fn on_token(command: &Command, case: Case<'_>, id: TokenId) -> Result<Applied, Refusal> {
+    match command {
+        Command::TokenConfirm { code, .. } => enrol::confirm(case, id, code),
+        Command::TokenTest { code, anyway, .. } => code::test(case, id, code, *anyway),
+        Command::TokenResync { first, second, .. } => code::resync(case, id, [first, second]),
+        Command::TokenUnlock { .. } => token::unlock(case, id),
+        Command::TokenDisable { until, force, .. } => token::disable(case, id, *until, *force),
+        Command::TokenEnable { .. } => token::enable(case, id),
+        Command::TokenDelete { force, .. } => token::delete(case, id, *force),
+        _ => Err(case.stale()),
+    }
+}
+
+/// The refusal of a name that is taken.
+pub(super) fn already(user: &str) -> Refusal {
+    Refusal::new(Code::Exists, format!("there is a user `{user}` already"))
+        .try_next(format!("mfactl user show {}", words::shell(user)))
+}
+
+fn nobody(command: &Command) -> Refusal {
+    match (command, command.token(), command.user()) {
+        (Command::HwUnassign { serial, .. }, _, _) => {
+            resolve::no_token(&TokenRef::Serial(serial.clone()))
+        }
+        (_, Some(token), None) => resolve::no_token(token),
+        (_, _, user) => {
+            let user = user.unwrap_or_default();
+            Refusal::new(Code::NoUser, format!("there is no user `{user}`"))
+                .try_next(format!("mfactl user find {}", words::shell(user)))
+        }
+    }
+}
+
+fn changed_since(record: &UserRecord, named: u64) -> Refusal {
+    let (user, revision) = (record.name(), record.auth.revision);
+    let what = format!("{user} was changed since; nothing changed");
+    Refusal::new(Code::Conflict, what)
+        .why(format!("revision is {revision}, you named {named}"))
+        .try_next(format!("mfactl user show {}", words::shell(user)))
+}

@@ -1,0 +1,333 @@
+//! A command under way: the record as it is becoming, the events so far, and the answer.
+//!
+//! A case begins with what time alone has brought about and ends in one of three ways: [`Case::done`]
+//! (the record changed: its revision is raised once), [`Case::unchanged`] (it was already so) or
+//! [`Case::shown`] (only an answer and an event). What had run out is written in all three.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::permit::denied;
+use super::{Applied, Asked, Done, Effect, Prepared, Reveal, Site, words};
+use crate::domain::action::{Action, Role};
+use crate::domain::event::Event;
+use crate::domain::lapse;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::token_record::{Base, Token, effective};
+use crate::domain::user::{UserRecord, UserState};
+use crate::time::{Now, Timestamp};
+use crate::token::TokenId;
+
+/// One command on one record.
+pub(super) struct Case<'a> {
+    /// The record as it is to be.
+    pub(super) record: UserRecord,
+    /// Its login name.
+    pub(super) user: Arc<str>,
+    /// The login name as a word of a command line.
+    pub(super) typed: String,
+    /// How it was asked for.
+    pub(super) asked: &'a Asked<'a>,
+    /// The world.
+    pub(super) site: &'a Site<'a>,
+    /// Revision it is judged on; none: a new record.
+    expected: Option<u64>,
+    settled: bool,
+    events: Vec<Event>,
+    pool: Vec<Effect>,
+    answer: Answer,
+}
+
+/// What [`Done`] will say besides the facts of the record.
+#[derive(Default)]
+struct Answer {
+    notes: Vec<(&'static str, String)>,
+    undo: Option<String>,
+    token: Option<TokenId>,
+    data: Vec<(&'static str, Value)>,
+    reveal: Option<Reveal>,
+}
+
+impl<'a> Case<'a> {
+    /// Begins with a record of the store, and with what has run out in it.
+    pub(super) fn open(record: &UserRecord, asked: &'a Asked<'a>, site: &'a Site<'a>) -> Self {
+        let mut case = Self::new(record.clone(), asked, site);
+        case.expected = Some(record.auth.revision);
+        let Self { record, events, .. } = &mut case;
+        case.settled = lapse::settle(record, site.policy, site.now, events);
+        case
+    }
+
+    /// Begins with a record that is not in the store yet.
+    pub(super) fn new(record: UserRecord, asked: &'a Asked<'a>, site: &'a Site<'a>) -> Self {
+        Self {
+            user: Arc::from(record.name()),
+            typed: words::shell(record.name()),
+            record,
+            asked,
+            site,
+            expected: None,
+            settled: false,
+            events: Vec::new(),
+            pool: Vec::new(),
+            answer: Answer::default(),
+        }
+    }
+
+    pub(super) const fn now(&self) -> Now {
+        self.site.now
+    }
+
+    pub(super) const fn wall(&self) -> Timestamp {
+        self.site.now.wall
+    }
+
+    pub(super) const fn role(&self) -> Role {
+        self.asked.operator.role
+    }
+
+    /// The operator's login name.
+    pub(super) fn by(&self) -> String {
+        self.asked.operator.name.to_string()
+    }
+
+    /// The lifecycle state, whatever lies over it.
+    pub(super) fn state(&self) -> UserState {
+        self.record.profile.state
+    }
+
+    /// An event about the user, with the operator's reason.
+    pub(super) fn event(&self, name: &'static str) -> Event {
+        let event = Event::new(name).user(self.record.id, self.record.name());
+        match self.asked.reason {
+            Some(reason) => event.reason(reason.to_owned()),
+            None => event,
+        }
+    }
+
+    pub(super) fn push(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Adds a fact that an operator should know.
+    pub(super) fn note(&mut self, label: &'static str, text: impl Into<String>) {
+        self.answer.notes.push((label, text.into()));
+    }
+
+    /// Adds a fact for scripts.
+    pub(super) fn fact(&mut self, key: &'static str, value: impl Into<Value>) {
+        self.answer.data.push((key, value.into()));
+    }
+
+    /// Names the token that the answer is about.
+    pub(super) const fn about(&mut self, token: TokenId) {
+        self.answer.token = Some(token);
+    }
+
+    /// Hands a secret over, to be shown once.
+    pub(super) fn reveal(&mut self, reveal: Option<Reveal>) {
+        self.answer.reveal = reveal;
+    }
+
+    /// Changes the pool of hardware tokens in the same transaction.
+    pub(super) fn pool(&mut self, effect: Effect) {
+        self.pool.push(effect);
+    }
+
+    /// Whether the operator's role allows `action` on this person.
+    pub(super) fn may(&self, action: Action) -> bool {
+        super::permit(action, self.asked.operator, Some(&self.record), Some("x")).is_ok()
+    }
+
+    /// `mfactl`, the action and its arguments, with the operator's own reason where one is wanted.
+    pub(super) fn line(&self, action: Action, arguments: &str) -> String {
+        let spec = action.spec();
+        let mut line = format!("mfactl {} {arguments}", spec.name);
+        if spec.reason {
+            line.push_str(" -r ");
+            let reason = self
+                .asked
+                .reason
+                .map_or_else(|| "TEXT".to_owned(), words::shell);
+            line.push_str(&reason);
+        }
+        line
+    }
+
+    /// Offers a command that would work now, if this operator may do it.
+    pub(super) fn suggest(&self, refusal: Refusal, action: Action, arguments: &str) -> Refusal {
+        if self.may(action) {
+            refusal.try_next(self.line(action, arguments))
+        } else {
+            refusal
+        }
+    }
+
+    /// Says how to take it back, if this operator may.
+    pub(super) fn undo(&mut self, action: Action, arguments: &str) {
+        if self.may(action) {
+            self.answer.undo = Some(self.line(action, arguments));
+        }
+    }
+
+    /// The refusal of what needs a higher role for this argument.
+    pub(super) fn denied(&self, least: Role, what: impl Into<String>) -> Refusal {
+        denied(self.asked.operator, least, what)
+    }
+
+    /// The instant a lock, disabling or the like is to end at: it must lie ahead.
+    pub(super) fn ahead(&self, until: Option<Timestamp>) -> Result<(), Refusal> {
+        match until {
+            Some(until) if until <= self.now().latest() => {
+                let what = format!("{} has passed already", words::instant(until));
+                Err(Refusal::new(Code::Arg, what).doing("name an end that lies ahead"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what was sealed or hashed for another person of this name, or not at all.
+    pub(super) fn fresh(&self, prepared: &Prepared) -> Result<(), Refusal> {
+        if prepared.for_user == Some(self.record.id) {
+            Ok(())
+        } else {
+            Err(self.stale())
+        }
+    }
+
+    /// The record is another one than the command was prepared for.
+    pub(super) fn stale(&self) -> Refusal {
+        stale(&self.user)
+    }
+
+    /// Whether a code of `token` would be accepted at a sign-in.
+    pub(super) fn usable(&self, token: &Token) -> bool {
+        let policy = self.site.policy;
+        let group = policy.set(self.record.profile.set.as_deref());
+        token.primary()
+            && group.contains(&token.kind)
+            && policy.enabled_kinds.contains(&token.kind)
+            && effective(&self.record, token, policy.lockout.hard_cap, self.now()).usable()
+    }
+
+    /// Whether there is a token to sign in with, `but` not counted.
+    pub(super) fn usable_token(&self, but: Option<TokenId>) -> bool {
+        let mut tokens = self.record.profile.tokens.iter();
+        tokens.any(|token| Some(token.id) != but && self.usable(token))
+    }
+
+    /// Enters a lifecycle state, with its event; `by` is `auto` for what follows by itself.
+    pub(super) fn enter(&mut self, state: UserState, by: Option<&str>, event: Event) {
+        let before = self.state().name();
+        let (at, operator) = (self.wall(), self.by());
+        let profile = self.record.profile_mut();
+        profile.state = state;
+        profile.state_since = at;
+        profile.state_by = by.map_or(operator, str::to_owned);
+        let event = event.change(before, state.name());
+        self.push(match by {
+            Some(by) => event.detail("by", by.to_owned()),
+            None => event,
+        });
+    }
+
+    /// T2, T5: a proven token ends the wait for one.
+    pub(super) fn enrolled(&mut self) {
+        let at = self.wall();
+        self.record.profile_mut().last_access = Some(at);
+        if matches!(self.state(), UserState::New | UserState::Replace) {
+            let event = Event::new("user.state").user(self.record.id, self.record.name());
+            self.enter(UserState::Steady, Some("auto"), event);
+        }
+    }
+
+    /// Makes a token void for good and erases its secret.
+    pub(super) fn obsolete(&mut self, id: TokenId, reason: &'static str) {
+        let at = self.wall();
+        if let Some(token) = self.record.token_mut(id) {
+            token.base = Base::Obsolete;
+            token.seed = None;
+            token.recovery.clear();
+            token.disabled_from = None;
+            token.disabled_until = None;
+            token.obsolete_reason = Some(reason.to_owned());
+            token.updated = at;
+        }
+        let event = self.event("token.obsolete").token(id);
+        self.push(event.detail("why", reason));
+    }
+
+    /// `Current state: Steady State.`
+    pub(super) fn current(&self) -> String {
+        format!("Current state: {}.", self.record.current_state())
+    }
+
+    /// The record changed.
+    pub(super) fn done(mut self, message: impl Into<String>) -> Applied {
+        let at = self.wall();
+        self.record.profile_mut().updated = at;
+        self.settled = true;
+        self.close(message.into(), false)
+    }
+
+    /// It was already so; `event` says that it was asked for.
+    pub(super) fn unchanged(mut self, event: Event, message: impl Into<String>) -> Applied {
+        self.push(event.unchanged());
+        self.close(message.into(), true)
+    }
+
+    /// Nothing was to change.
+    pub(super) fn shown(self, message: impl Into<String>) -> Applied {
+        self.close(message.into(), false)
+    }
+
+    /// The person goes.
+    pub(super) fn removed(mut self, message: impl Into<String>) -> Applied {
+        let id = self.record.id;
+        let expected = self.expected.unwrap_or_default();
+        let effect = Effect::Remove { id, expected };
+        self.settled = false;
+        let mut applied = self.close(message.into(), false);
+        applied.effects.push(effect);
+        applied.done.state = None;
+        applied.done.revision = None;
+        applied
+    }
+
+    fn close(mut self, message: String, unchanged: bool) -> Applied {
+        let mut effects = self.pool;
+        let revision = &mut self.record.auth.revision;
+        if self.settled {
+            *revision += 1;
+        }
+        let done = Done {
+            unchanged,
+            message,
+            notes: self.answer.notes,
+            undo: self.answer.undo,
+            user: Some(self.user),
+            revision: Some(*revision),
+            state: Some(self.record.current_state()),
+            token: self.answer.token,
+            data: self.answer.data,
+            reveal: self.answer.reveal,
+        };
+        if self.settled {
+            let user = Box::new(self.record);
+            let expected = self.expected;
+            effects.push(Effect::Put { user, expected });
+        }
+        Applied {
+            effects,
+            events: self.events,
+            done,
+        }
+    }
+}
+
+/// What was prepared does not belong to the record that is judged.
+pub(super) fn stale(user: &str) -> Refusal {
+    let what = format!("{user} was changed meanwhile; nothing changed");
+    Refusal::new(Code::Conflict, what).doing("give the command once more")
+}

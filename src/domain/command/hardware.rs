@@ -1,0 +1,67 @@
+//! Hardware tokens go back into the pool (R44).
+
+use super::case::Case;
+use super::resolve::resolve;
+use super::token::{last_token, remove};
+use super::{Applied, Effect, Prepared, TokenRef};
+use crate::domain::action::Action;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::token_record::{HardwareToken, TokenKind};
+
+/// `hw unassign`: seed and counter go along, so that used codes stay used (I1).
+pub(super) fn unassign(
+    mut case: Case<'_>,
+    serial: &str,
+    force: bool,
+    prepared: Prepared,
+) -> Result<Applied, Refusal> {
+    let id = resolve(&case.record, &TokenRef::Serial(serial.to_owned()))?;
+    let token = case.record.token(id);
+    let Some((token, otp)) = token.and_then(|token| Some((token, token.otp?))) else {
+        return Err(case.stale());
+    };
+    if token.seed.is_none() {
+        let what = format!("{serial} cannot go back into the pool: it is obsolete");
+        let refusal = Refusal::new(Code::State, what).why("its secret is erased");
+        return Err(case.suggest(refusal, Action::TokenDelete, &id.to_string()));
+    }
+    let state = case.record.auth.token(id);
+    if state.is_some_and(|state| state.resync_required) {
+        // The pool does not know the mark, and without it captured codes would count again.
+        let what = format!("{serial} stays with {}: it waits for a resync", case.user);
+        let refusal = Refusal::new(Code::State, what)
+            .why("since the store was restored it is not known which codes are used");
+        return Err(case.suggest(refusal, Action::TokenResync, &id.to_string()));
+    }
+    let next_factor = state.map_or(0, |state| state.next_factor);
+    let (kind, expires) = (token.kind, token.expires);
+    let stays = format!("stays with {}", case.user);
+    last_token(&case, id, force, Action::HwUnassign, &stays)?;
+    case.fresh(&prepared)?;
+    let seed = match prepared.seed {
+        Some(seed) if prepared.token_id == Some(id) => seed,
+        _ => return Err(case.stale()),
+    };
+    remove(&mut case, id, "hw.unassigned");
+    let created = case.wall();
+    case.pool(Effect::PoolPut(HardwareToken {
+        serial: serial.to_owned(),
+        kind,
+        otp,
+        seed,
+        expires,
+        next_factor,
+        created,
+        extra: serde_json::Map::new(),
+    }));
+    if kind == TokenKind::Hotp {
+        case.note("counter", "resynchronise it once it has a new owner");
+    }
+    case.about(id);
+    let message = format!(
+        "{serial} taken from {}; it is in the pool, its used codes stay used. {}",
+        case.user,
+        case.current()
+    );
+    Ok(case.done(message))
+}

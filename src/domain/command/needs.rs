@@ -1,0 +1,91 @@
+//! What has to be made or looked up before a command can be judged.
+//!
+//! Random numbers, Argon2id and seals are slow or impure; the engine makes them beforehand, for the
+//! record it sees then, and [`apply`](super::apply) checks that they still belong to the record it
+//! judges.
+
+use super::Command;
+
+/// Where a seed is to be sealed for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeedFor {
+    /// No seed is needed.
+    #[default]
+    Nothing,
+    /// `Field::Seed(for_user, token_id)`: the given one, that of the pool by serial, or a new one.
+    NewToken,
+    /// `Field::PoolSeed(serial)`, from the owner's token of that serial.
+    Pool,
+}
+
+/// Which fields of [`Prepared`](super::Prepared) a command wants filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs<'a> {
+    /// `user_id`: a new one.
+    pub user_id: bool,
+    /// `token_id`: a new one, not taken by anybody.
+    pub token_id: bool,
+    /// `seed` and `for_user`; for a new token `clear_seed` as well, for the pool `token_id`.
+    pub seed: SeedFor,
+    /// `hash` of the stated PIN, or of a new one with its `reveal`; `for_user`.
+    pub pin_hash: bool,
+    /// `hash` of the stated password, or of a new one with its `reveal`; `for_user`.
+    pub password_hash: bool,
+    /// `recovery`, as many as the policy says, with their `reveal`; `for_user`.
+    pub recovery_codes: bool,
+    /// `pool` and `serial_owner` of this serial; the latter as seen by the writer.
+    pub serial: Option<&'a str>,
+    /// `clear_seed`, `token_id` and `for_user` of the token that [`pending`](super::pending) finds
+    /// with [`Command::token`].
+    pub clear_seed: bool,
+    /// `seats_used`, as seen by the writer.
+    pub seats: bool,
+}
+
+/// Says what to prepare for `command`.
+#[must_use]
+pub fn needs(command: &Command) -> Needs<'_> {
+    let nothing = Needs::default();
+    match command {
+        Command::UserAdd(_) => Needs {
+            user_id: true,
+            seats: true,
+            ..nothing
+        },
+        Command::UserDelete { .. }
+        | Command::UserSetState { .. }
+        | Command::UserReactivate { .. } => Needs {
+            seats: true,
+            ..nothing
+        },
+        Command::TokenAdd(new) => Needs {
+            token_id: true,
+            seed: SeedFor::NewToken,
+            serial: new.serial.as_deref(),
+            ..nothing
+        },
+        Command::HwUnassign { serial, .. } => Needs {
+            seed: SeedFor::Pool,
+            serial: Some(serial),
+            ..nothing
+        },
+        Command::EnrollQr { .. } => Needs {
+            clear_seed: true,
+            ..nothing
+        },
+        Command::RecoveryIssue { .. } => Needs {
+            token_id: true,
+            recovery_codes: true,
+            ..nothing
+        },
+        Command::PinReset { .. } => Needs {
+            pin_hash: true,
+            ..nothing
+        },
+        Command::PasswordSet { .. } => Needs {
+            password_hash: true,
+            ..nothing
+        },
+        _ => nothing,
+    }
+}

@@ -1,0 +1,203 @@
+//! Lifecycle states (domain rules 4): which an operator may set, and what each brings about.
+
+use super::case::Case;
+use super::{Applied, Prepared, passthrough, words};
+use crate::domain::action::{Action, Role};
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::token_record::{Base, Token, TokenKind};
+use crate::domain::user::UserState;
+use crate::token::TokenId;
+
+/// `user set-state` (R17..R24, T3..T6).
+pub(super) fn set(
+    mut case: Case<'_>,
+    to: UserState,
+    force: bool,
+    prepared: &Prepared,
+) -> Result<Applied, Refusal> {
+    let from = case.state();
+    if matches!(to, UserState::Revoke | UserState::Deactivated) && case.role() < Role::Admin {
+        let what = format!("you may not set {}; nothing changed", to.title());
+        return Err(case.denied(Role::Admin, what));
+    }
+    if from == to {
+        let event = case.event("user.state").change(from.name(), to.name());
+        let message = format!(
+            "{} is already in {}; nothing changed.",
+            case.user,
+            to.title()
+        );
+        return Ok(case.unchanged(event, message));
+    }
+    if from == UserState::Deactivated {
+        let what = format!("{} stays Deactivated", case.user);
+        let refusal = Refusal::new(Code::State, what)
+            .why("a deactivated person counts no seat and comes back by reactivation only (T7)");
+        return Err(case.suggest(refusal, Action::UserReactivate, &case.typed));
+    }
+    if to == UserState::Steady {
+        steady_possible(&case, from, force)?;
+    }
+    let event = case.event("user.state");
+    case.enter(to, None, event);
+    let voided = match to {
+        UserState::Replace => void_tokens(&mut case, "lost"),
+        UserState::Revoke => void_tokens(&mut case, "revoked"),
+        _ => Vec::new(),
+    };
+    let mut ended = 0;
+    if matches!(to, UserState::Revoke | UserState::Deactivated) {
+        ended = passthrough::end_all(&mut case, to.name());
+    }
+    side_effects(&mut case, &voided, ended);
+    offer_undo(&mut case, from, to);
+    let message = if to == UserState::Deactivated {
+        let seats = seats_after_return(&case, prepared);
+        format!("{} deactivated; one seat returned ({seats}).", case.user)
+    } else {
+        format!("{} set to {}; {}", case.user, to.title(), case.current())
+    };
+    let outlook = outlook(&case);
+    case.note("next", outlook);
+    Ok(case.done(message))
+}
+
+/// `user reactivate` (T7).
+pub(super) fn reactivate(mut case: Case<'_>, prepared: &Prepared) -> Result<Applied, Refusal> {
+    if case.state() != UserState::Deactivated {
+        let what = format!("{} is not deactivated; nothing changed", case.user);
+        return Err(Refusal::new(Code::State, what)
+            .why(format!("the state is {}", case.state().title()))
+            .try_next(format!("mfactl user show {}", case.typed)));
+    }
+    seat_free(case.site.policy.seats_limit, prepared.seats_used)?;
+    // The tokens are deactivated with the person: only without that state is it seen which count.
+    case.record.profile_mut().state = UserState::New;
+    let usable = case.usable_token(None);
+    case.record.profile_mut().state = UserState::Deactivated;
+    let to = if usable {
+        UserState::Steady
+    } else {
+        UserState::New
+    };
+    let event = case.event("user.reactivated");
+    case.enter(to, None, event);
+    if case.record.auth.lock.is_some() {
+        case.note(
+            "lock",
+            "the lock stays: it is ended by `mfactl user unlock`",
+        );
+    }
+    let outlook = outlook(&case);
+    let message = format!("{} reactivated; {} {outlook}", case.user, case.current());
+    let typed = format!("{} deactivated", case.typed);
+    case.undo(Action::UserSetState, &typed);
+    Ok(case.done(message))
+}
+
+/// What the person meets at the gateways now, as one sentence.
+pub(super) fn outlook(case: &Case<'_>) -> String {
+    if case.record.auth.lock.is_some() {
+        return "Every sign-in is refused (M02) while the lock lasts.".to_owned();
+    }
+    let usable = case.usable_token(None);
+    let text = match case.state() {
+        UserState::New | UserState::Replace if usable => {
+            "Their next sign-in is judged normally and ends in Steady State."
+        }
+        UserState::New | UserState::Replace => {
+            "Sign-ins are refused (M07) until an operator enrols a token."
+        }
+        UserState::Reset | UserState::ResetAll => {
+            "Sign-ins are refused (M07) until an operator has reset what is needed and sets Steady \
+             State: no gateway leads that dialogue."
+        }
+        UserState::Update | UserState::Renew if usable => {
+            "They sign in normally; the change they are to make is deferred, since no gateway \
+             leads that dialogue."
+        }
+        UserState::Revoke => "Every sign-in is refused (M05).",
+        UserState::Deactivated => "Every sign-in is refused (M04).",
+        UserState::Steady if usable => "Their next sign-in is judged normally.",
+        UserState::Steady | UserState::Update | UserState::Renew => {
+            "Sign-ins are refused: there is no usable token."
+        }
+    };
+    text.to_owned()
+}
+
+/// Refuses one more counted user than the limit allows.
+pub(super) fn seat_free(limit: u64, used: u64) -> Result<(), Refusal> {
+    if limit == 0 || used < limit {
+        return Ok(());
+    }
+    let (used, limit) = (words::number(used), words::number(limit));
+    Err(
+        Refusal::new(Code::Seats, "no seat is free; nothing changed")
+            .why(format!("{used} of {limit} seats are taken"))
+            .try_next("mfactl seats")
+            .doing("raise seats.limit in the configuration, or deactivate somebody"),
+    )
+}
+
+/// `4,980 of 5,000`, after one counted user less.
+pub(super) fn seats_after_return(case: &Case<'_>, prepared: &Prepared) -> String {
+    let used = words::number(prepared.seats_used.saturating_sub(1));
+    match case.site.policy.seats_limit {
+        0 => format!("{used}, no limit"),
+        limit => format!("{used} of {}", words::number(limit)),
+    }
+}
+
+/// R18: nobody is sent to Steady State who could not sign in there.
+fn steady_possible(case: &Case<'_>, from: UserState, force: bool) -> Result<(), Refusal> {
+    if case.usable_token(None) || (force && from != UserState::Revoke) {
+        return Ok(());
+    }
+    let what = format!("{} stays in {}", case.user, from.title());
+    let mut refusal = Refusal::new(Code::State, what).why("there is no usable token (R18)");
+    let typed = &case.typed;
+    refusal = case.suggest(refusal, Action::TokenAdd, &format!("{typed} --type totp"));
+    if from != UserState::Revoke {
+        let arguments = format!("{typed} steady --force");
+        refusal = case.suggest(refusal, Action::UserSetState, &arguments);
+    }
+    Err(refusal)
+}
+
+fn void_tokens(case: &mut Case<'_>, reason: &'static str) -> Vec<TokenId> {
+    let live = |token: &&Token| token.primary() && token.base != Base::Obsolete;
+    let tokens = case.record.profile.tokens.iter().filter(live);
+    let ids: Vec<TokenId> = tokens.map(|token| token.id).collect();
+    for id in &ids {
+        case.obsolete(*id, reason);
+    }
+    ids
+}
+
+fn side_effects(case: &mut Case<'_>, voided: &[TokenId], ended: usize) {
+    if !voided.is_empty() {
+        let ids: Vec<String> = voided.iter().map(TokenId::to_string).collect();
+        let text = format!("{}: obsolete, secret erased", ids.join(", "));
+        case.note("tokens", text);
+        let left =
+            |token: &Token| token.kind == TokenKind::Recovery && token.base != Base::Obsolete;
+        if case.record.profile.tokens.iter().any(left) {
+            let text = format!("still there: mfactl recovery revoke {}", case.typed);
+            case.note("recovery codes", text);
+        }
+    }
+    if ended > 0 {
+        case.note("passthrough", format!("{ended} ended"));
+    }
+}
+
+/// Tokens and grants that are gone do not come back with the state.
+fn offer_undo(case: &mut Case<'_>, from: UserState, to: UserState) {
+    let typed = case.typed.clone();
+    match to {
+        UserState::Deactivated => case.undo(Action::UserReactivate, &typed),
+        UserState::Replace | UserState::Revoke => {}
+        _ => case.undo(Action::UserSetState, &format!("{typed} {}", from.name())),
+    }
+}

@@ -1,0 +1,103 @@
+//! What a command is about: its row of the role table, its user, its token.
+
+use super::{Command, TokenRef};
+use crate::domain::action::Action;
+
+impl Command {
+    /// The row of the role table it stands in.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::UserAdd(_) => Action::UserAdd,
+            Self::UserEdit { .. } => Action::UserEdit,
+            Self::UserDelete { .. } => Action::UserDelete,
+            Self::UserLock { .. } => Action::UserLock,
+            Self::UserUnlock { .. } => Action::UserUnlock,
+            Self::UserSetState { .. } => Action::UserSetState,
+            Self::UserReactivate { .. } => Action::UserReactivate,
+            Self::CountersClear { .. } => Action::LockClearCounters,
+            Self::TokenAdd(_) => Action::TokenAdd,
+            Self::TokenConfirm { .. } => Action::TokenConfirm,
+            Self::TokenTest { .. } => Action::TokenTest,
+            Self::TokenResync { .. } => Action::TokenResync,
+            Self::TokenUnlock { .. } => Action::TokenUnlock,
+            Self::TokenDisable { .. } => Action::TokenDisable,
+            Self::TokenEnable { .. } => Action::TokenEnable,
+            Self::TokenDelete { .. } => Action::TokenDelete,
+            Self::HwUnassign { .. } => Action::HwUnassign,
+            Self::EnrollQr { .. } => Action::EnrollQr,
+            Self::RecoveryIssue { .. } => Action::RecoveryIssue,
+            Self::RecoveryRevoke { .. } => Action::RecoveryRevoke,
+            Self::PinUnblock { .. } => Action::PinUnblock,
+            Self::PinReset { .. } => Action::PinReset,
+            Self::PinClear { .. } => Action::PinClear,
+            Self::PasswordSet { .. } => Action::PasswordSet,
+            Self::PasswordClear { .. } => Action::PasswordClear,
+            Self::PassthroughEnable { .. } => Action::PassthroughEnable,
+            Self::PassthroughRenew { .. } => Action::PassthroughRenew,
+            Self::PassthroughDisable { .. } => Action::PassthroughDisable,
+        }
+    }
+
+    /// The login name it is about; none if it names its token otherwise.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::UserAdd(new) => Some(&new.user),
+            Self::TokenAdd(new) => Some(&new.user),
+            Self::UserEdit { user, .. }
+            | Self::UserDelete { user }
+            | Self::UserLock { user, .. }
+            | Self::UserUnlock { user, .. }
+            | Self::UserSetState { user, .. }
+            | Self::UserReactivate { user }
+            | Self::CountersClear { user }
+            | Self::EnrollQr { user, .. }
+            | Self::RecoveryIssue { user }
+            | Self::RecoveryRevoke { user }
+            | Self::PinUnblock { user }
+            | Self::PinReset { user, .. }
+            | Self::PinClear { user }
+            | Self::PasswordSet { user, .. }
+            | Self::PasswordClear { user }
+            | Self::PassthroughEnable { user, .. }
+            | Self::PassthroughRenew { user }
+            | Self::PassthroughDisable { user } => Some(user),
+            Self::TokenConfirm { token, .. }
+            | Self::TokenTest { token, .. }
+            | Self::TokenResync { token, .. }
+            | Self::TokenUnlock { token }
+            | Self::TokenDisable { token, .. }
+            | Self::TokenEnable { token }
+            | Self::TokenDelete { token, .. } => token.user(),
+            Self::HwUnassign { .. } => None,
+        }
+    }
+
+    /// The token it is about, as it was named.
+    #[must_use]
+    pub const fn token(&self) -> Option<&TokenRef> {
+        match self {
+            Self::TokenConfirm { token, .. }
+            | Self::TokenTest { token, .. }
+            | Self::TokenResync { token, .. }
+            | Self::TokenUnlock { token }
+            | Self::TokenDisable { token, .. }
+            | Self::TokenEnable { token }
+            | Self::TokenDelete { token, .. } => Some(token),
+            Self::EnrollQr { token, .. } => token.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl TokenRef {
+    /// The login name in it.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::OfUser(user, _) => Some(user),
+            Self::Id(_) | Self::Serial(_) => None,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Does what was found still hold? Asked by the judge, on the record it is about to change.
+//!
+//! Between the look at the passcode and the verdict lies the queue of the writer, and perhaps the
+//! hashing of a PIN: another attempt may have used the code up, a grant or a token may have ended.
+//! The writer looks again if the record has a new revision; time passes without one. So nothing is
+//! accepted on the word of a finding: I1, I3, I16 and I18 hold in the judge for whatever it is given.
+
+use super::judge::FirstFactor;
+use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
+use super::user::UserRecord;
+use super::verdict::Reason;
+use super::verify::{self, Ask, CodeMatch};
+use crate::time::Now;
+use crate::token::TokenId;
+
+/// What `found` is on this record now: itself, or the reason why it no longer opens anything.
+pub(super) fn code(
+    found: CodeMatch,
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> CodeMatch {
+    let counts = |token: TokenId| {
+        let candidates = verify::candidates(record, gateway, policy, now);
+        candidates.iter().any(|candidate| candidate.id == token)
+    };
+    let gone = CodeMatch::NoToken(Reason::NoToken);
+    let granted = verify::grant(record, gateway, now);
+    if granted.is_none() && verify::demands_dialogue(record.profile.state) {
+        return CodeMatch::NoToken(Reason::Policy);
+    }
+    match found {
+        CodeMatch::Fits { token, .. } | CodeMatch::Replay { token, grace: true }
+            if !counts(token) =>
+        {
+            gone
+        }
+        CodeMatch::Fits { token, factor } => unused(token, factor, record),
+        CodeMatch::Replay { token, grace: true } => {
+            let state = record.auth.token(token);
+            let accepted = state.and_then(|state| state.accepted.as_ref());
+            let grace = accepted.is_some_and(|accepted| verify::graced(accepted, gateway, now));
+            CodeMatch::Replay { token, grace }
+        }
+        CodeMatch::Recovery { token, index } => {
+            let mut sets = verify::recovery_sets(record, gateway, policy, now);
+            if !sets.any(|set| set.id == token) {
+                return gone;
+            }
+            let state = record.auth.token(token);
+            if state.is_some_and(|state| state.recovery_used >> index.min(63) & 1 == 1) {
+                return CodeMatch::Wrong { only: Some(token) };
+            }
+            found
+        }
+        CodeMatch::Passthrough { .. } => {
+            granted.map_or(CodeMatch::NoCode, |grant| CodeMatch::Passthrough { grant })
+        }
+        CodeMatch::Unenrolled if !verify::unenrolled(record, gateway) => gone,
+        other => other,
+    }
+}
+
+/// A code that fitted: still new, used by another attempt as the last one, or older.
+fn unused(token: TokenId, factor: u64, record: &UserRecord) -> CodeMatch {
+    let Some(state) = record.auth.token(token) else {
+        return CodeMatch::Fits { token, factor };
+    };
+    if factor >= state.next_factor {
+        return CodeMatch::Fits { token, factor };
+    }
+    match &state.accepted {
+        Some(accepted) if accepted.factor == factor => CodeMatch::Replay {
+            token,
+            grace: false,
+        },
+        _ => CodeMatch::Wrong { only: Some(token) },
+    }
+}
+
+/// What the first factor comes to; right only if it was asked for and found right, or if the
+/// gateway leaves none to mfad (I3).
+pub(super) fn first_factor(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+    (ask, first): (&Ask, FirstFactor),
+) -> Result<(), Reason> {
+    let blocked = record.auth.pin.blocked(policy.pin.block_duration, now);
+    match (gateway.first_factor, ask, first) {
+        (_, Ask::Blocked, _) => Err(Reason::PinBlocked),
+        (_, Ask::Pin(_), _) if blocked => Err(Reason::PinBlocked),
+        (FirstFactorBy::Gateway | FirstFactorBy::None, Ask::Nothing, _)
+        | (FirstFactorBy::Pin, Ask::Pin(_), FirstFactor::Right)
+        | (FirstFactorBy::Local, Ask::Password(_), FirstFactor::Right) => Ok(()),
+        (_, Ask::Pin(_), _) => Err(Reason::BadPin),
+        (FirstFactorBy::Pin, ..) => Err(Reason::NoPin),
+        _ => Err(Reason::BadPassword),
+    }
+}

@@ -1,0 +1,415 @@
+//! `auth explain`: what the next request of a person at a gateway would meet, rule by rule.
+//!
+//! The rules are asked through the same functions that judge a request (`admit`, `candidates`, the
+//! grants), without a passcode and without changing anything, so the answer cannot differ from what
+//! a packet would meet. Where the passcode decides, the step says what it would have to be. After a
+//! rule that stops, the ones behind it are told as they would be once that one is lifted.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::attempt::{Attempt, Proof};
+use super::event::Source;
+use super::judge::{reject_message, told_of};
+use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
+use super::token_record::{Token, effective};
+use super::user::{UserRecord, UserState};
+use super::verdict::Reason;
+use super::verify::{self, Admission, admit};
+use crate::secret::SecretBytes;
+use crate::time::Now;
+use crate::token::{Factor, totp};
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It lets the request go on.
+    Ok,
+    /// It refuses.
+    Stop,
+    /// It has nothing to say here.
+    None,
+    /// How much there is to choose from.
+    Info(usize),
+    /// The passcode decides.
+    Unknown,
+}
+
+impl Mark {
+    /// The word in the second column.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Self::Ok => "ok".to_owned(),
+            Self::Stop => "STOP".to_owned(),
+            Self::None => "-".to_owned(),
+            Self::Info(number) => number.to_string(),
+            Self::Unknown => "?".to_owned(),
+        }
+    }
+}
+
+/// One rule of the decision order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its number in the manual, such as `D6`.
+    pub rule: &'static str,
+    /// What it says.
+    pub mark: Mark,
+    /// Why; further lines are continuations.
+    pub text: String,
+}
+
+/// What the next request would meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// `alice at vpn1: WOULD BE REFUSED`.
+    pub verdict_line: String,
+    /// The rules up to the first that stops, or all of them.
+    pub steps: Vec<Step>,
+    /// The rules after it, as they would be if it were lifted; empty if none stops.
+    pub and_if_lifted: Vec<Step>,
+    /// Whatever the passcode is.
+    pub would_be_refused: bool,
+}
+
+/// Explains what the next request under `typed` would meet at `gateway`.
+#[must_use]
+pub fn explain(
+    record: Option<&UserRecord>,
+    typed: &str,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> Explanation {
+    let mut all = vec![d1(gateway)];
+    let Some(record) = record else {
+        return stranger(all, typed, gateway, now);
+    };
+    all.push(d4(record, typed));
+    all.push(d5(record, gateway));
+    all.push(d6(record, gateway, now));
+    all.push(d7(record, gateway, policy, now));
+    let granted = verify::grant(record, gateway, now);
+    all.push(d8(record, granted, now));
+    all.push(d9(record, gateway, granted));
+    let candidates = verify::candidates(record, gateway, policy, now);
+    all.push(d10(record, gateway, policy, now, &candidates, granted));
+    all.push(d11(record, policy, now, &candidates, granted));
+    all.push(d13(gateway));
+    finish(record.name(), gateway, all)
+}
+
+/// Cuts at the first rule that stops.
+fn finish(name: &str, gateway: &GatewayPolicy, mut steps: Vec<Step>) -> Explanation {
+    let stop = steps.iter().position(|step| step.mark == Mark::Stop);
+    let and_if_lifted = stop.map_or_else(Vec::new, |at| steps.split_off(at + 1));
+    let verdict = if stop.is_some() {
+        "WOULD BE REFUSED"
+    } else {
+        "the passcode decides"
+    };
+    Explanation {
+        verdict_line: format!("{name} at {}: {verdict}", gateway.name),
+        steps,
+        and_if_lifted,
+        would_be_refused: stop.is_some(),
+    }
+}
+
+const fn step(rule: &'static str, mark: Mark, text: String) -> Step {
+    Step { rule, mark, text }
+}
+
+/// A request with an empty passcode; `admit` looks at its kind only.
+fn request(record: Option<&UserRecord>, gateway: &GatewayPolicy, now: Now) -> Attempt {
+    Attempt {
+        gateway: Arc::new(gateway.clone()),
+        user: record.map(|record| Arc::from(record.name())),
+        pseudonym: Arc::from(""),
+        proof: Proof::Passcode(SecretBytes::copy_of(b"")),
+        source: Source {
+            gateway: Arc::clone(&gateway.name),
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            station: Arc::from(""),
+            nas: Arc::from(""),
+        },
+        digest: [0; 32],
+        received: now,
+    }
+}
+
+/// The line about what the person would read.
+fn would_see(gateway: &GatewayPolicy, reason: Reason) -> String {
+    let message = reject_message(gateway, reason);
+    let detail = if gateway.helpful {
+        "helpful"
+    } else {
+        "generic"
+    };
+    let id = message.id();
+    format!("would be shown {id} \"{message}\" (reply_detail = {detail})")
+}
+
+fn d1(gateway: &GatewayPolicy) -> Step {
+    let text = format!("a packet that comes through {} and is signed", gateway.name);
+    step("D1", Mark::Ok, text)
+}
+
+fn stranger(mut steps: Vec<Step>, typed: &str, gateway: &GatewayPolicy, now: Now) -> Explanation {
+    let name = super::name::canonical(typed.as_bytes());
+    let mut attempt = request(None, gateway, now);
+    attempt.user = name.as_deref().ok().map(Arc::from);
+    steps.push(match (&name, admit(None, &attempt, now)) {
+        (_, Admission::Stranger | Admission::Open) => {
+            let text = "not known; unknown_user = passthrough lets in whom the gateway has checked";
+            step("D4", Mark::Ok, text.to_owned())
+        }
+        (Err(error), Admission::Refused(reason)) => {
+            let text = format!("what was typed {error}\n{}", would_see(gateway, reason));
+            step("D4", Mark::Stop, text)
+        }
+        (Ok(name), Admission::Refused(reason)) => {
+            let text = format!("no user {name}\n{}", would_see(gateway, reason));
+            step("D4", Mark::Stop, text)
+        }
+    });
+    let mut explanation = finish(name.as_deref().unwrap_or("this name"), gateway, steps);
+    if !explanation.would_be_refused {
+        explanation.verdict_line = format!("{typed} at {}: WOULD BE LET IN", gateway.name);
+    }
+    explanation
+}
+
+fn d4(record: &UserRecord, typed: &str) -> Step {
+    let name = record.name();
+    let revision = record.auth.revision;
+    let used = if typed == name {
+        "name used as typed".to_owned()
+    } else {
+        format!("what was typed becomes {name}")
+    };
+    step(
+        "D4",
+        Mark::Ok,
+        format!("{used}; {name}, revision {revision}"),
+    )
+}
+
+fn d5(record: &UserRecord, gateway: &GatewayPolicy) -> Step {
+    let state = record.profile.state;
+    let (reason, lifted) = match state {
+        UserState::Deactivated => (Reason::Deactivated, "user reactivate"),
+        UserState::Revoke => (Reason::Revoked, "user set-state"),
+        _ => return step("D5", Mark::Ok, state.title().to_owned()),
+    };
+    let see = would_see(gateway, reason);
+    let name = record.name();
+    let text = format!(
+        "{}\n{see}\nlifted by: mfactl {lifted} {name} (admin)",
+        state.title()
+    );
+    step("D5", Mark::Stop, text)
+}
+
+fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
+    let mut open = record.clone();
+    open.profile_mut().state = UserState::Steady;
+    let locked = admit(Some(&open), &request(Some(&open), gateway, now), now);
+    let (Some(lock), Admission::Refused(_)) = (&record.auth.lock, locked) else {
+        return step("D6", Mark::Ok, "not locked".to_owned());
+    };
+    let end = lock
+        .auto_until
+        .map_or_else(|| "no end time".to_owned(), |end| format!("until {end}"));
+    let reason = lock.reason;
+    let verb = match reason {
+        super::lockout::LockReason::PinBlocked => "pin unblock",
+        _ => "user unlock",
+    };
+    let (since, reason, name) = (lock.since, reason.name(), record.name());
+    let see = would_see(gateway, told_of(lock));
+    let text = format!(
+        "locked {since}, {reason}, {end}\n{see}\nlifted by: mfactl {verb} {name} (support)"
+    );
+    step("D6", Mark::Stop, text)
+}
+
+fn d7(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Step {
+    let name = &gateway.name;
+    let lacks = |what: &str, verb: &str| {
+        let user = record.name();
+        let text = format!("first factor: {user} has no {what}\nlifted by: mfactl {verb} {user}");
+        step("D7", Mark::Stop, text)
+    };
+    let text = match gateway.first_factor {
+        FirstFactorBy::Gateway => format!("first factor: {name} checks the password itself"),
+        FirstFactorBy::None => "no first factor: the code alone decides".to_owned(),
+        FirstFactorBy::Pin if record.profile.pin.is_none() => return lacks("PIN", "pin reset"),
+        FirstFactorBy::Pin if record.auth.pin.blocked(policy.pin.block_duration, now) => {
+            let user = record.name();
+            let text =
+                format!("the PIN is blocked\nlifted by: mfactl pin unblock {user} (support)");
+            return step("D7", Mark::Stop, text);
+        }
+        FirstFactorBy::Pin => "first factor: mfad checks the PIN".to_owned(),
+        FirstFactorBy::Local if record.profile.password.is_none() => {
+            return lacks("local password", "password set");
+        }
+        FirstFactorBy::Local => "first factor: mfad checks the local password".to_owned(),
+    };
+    step("D7", Mark::Ok, text)
+}
+
+fn d8(record: &UserRecord, granted: Option<u32>, now: Now) -> Step {
+    let grants = &record.profile.grants;
+    if let Some(grant) = grants.iter().find(|grant| Some(grant.id) == granted) {
+        let text = format!(
+            "passthrough P-{} until {}: no code needed",
+            grant.id, grant.until
+        );
+        return step("D8", Mark::Ok, text);
+    }
+    let elsewhere = super::passthrough::current(record, None, now);
+    let text = elsewhere.map_or_else(
+        || "no passthrough grant".to_owned(),
+        |grant| format!("passthrough P-{} does not count here", grant.id),
+    );
+    step("D8", Mark::None, text)
+}
+
+fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Step {
+    let state = record.profile.state;
+    let title = state.title();
+    if verify::demands_dialogue(state) {
+        if granted.is_some() {
+            let text = format!("{title} stays pending under the passthrough");
+            return step("D9", Mark::Ok, text);
+        }
+        let see = would_see(gateway, Reason::Policy);
+        let name = record.name();
+        let text = format!(
+            "{title} needs a step by an operator\n{see}\n\
+             lifted by: mfactl user set-state {name} steady (operator)"
+        );
+        return step("D9", Mark::Stop, text);
+    }
+    match state {
+        UserState::New | UserState::Replace => {
+            let text = format!("{title}: the first sign-in with a proven token completes it");
+            step("D9", Mark::Ok, text)
+        }
+        UserState::Update | UserState::Renew => {
+            let text = format!("{title} is put off: this gateway has no dialogue");
+            step("D9", Mark::Ok, text)
+        }
+        _ => step("D9", Mark::None, "no workflow pending".to_owned()),
+    }
+}
+
+fn d10(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+    candidates: &[&Token],
+    granted: Option<u32>,
+) -> Step {
+    let named = |token: &Token| format!("{} {}", token.id, token.kind.name());
+    let mut names: Vec<String> = candidates.iter().map(|token| named(token)).collect();
+    for set in verify::recovery_sets(record, gateway, policy, now) {
+        names.push(format!("{} if one is typed", named(set)));
+    }
+    if !names.is_empty() {
+        return step("D10", Mark::Info(candidates.len()), names.join("; "));
+    }
+    if granted.is_some() {
+        return step(
+            "D10",
+            Mark::Info(0),
+            "no token counts; none is needed".to_owned(),
+        );
+    }
+    if verify::unenrolled(record, gateway) {
+        let text = "no token yet; unenrolled = passthrough asks for none".to_owned();
+        return step("D10", Mark::Ok, text);
+    }
+    let mut text = "no token counts here".to_owned();
+    for token in &record.profile.tokens {
+        let status = effective(record, token, policy.lockout.hard_cap, now);
+        let why = if status.usable() {
+            "not accepted here"
+        } else {
+            status.name()
+        };
+        let _ = write!(text, "\n{}: {why}", named(token));
+    }
+    step("D10", Mark::Stop, text)
+}
+
+fn d11(
+    record: &UserRecord,
+    policy: &Policy,
+    now: Now,
+    candidates: &[&Token],
+    granted: Option<u32>,
+) -> Step {
+    if granted.is_some() {
+        let text = "a code is used up if one is typed; else the first factor decides";
+        return step("D11", Mark::Unknown, text.to_owned());
+    }
+    let lines: Vec<String> = candidates
+        .iter()
+        .map(|token| needs(record, token, policy, now))
+        .collect();
+    if lines.is_empty() {
+        return step("D11", Mark::None, "no code is looked at".to_owned());
+    }
+    step("D11", Mark::Unknown, lines.join("\n"))
+}
+
+/// Which codes of a token would fit.
+fn needs(record: &UserRecord, token: &Token, policy: &Policy, now: Now) -> String {
+    let state = record.auth.token(token.id);
+    let last = state.and_then(|state| state.accepted.as_ref());
+    let newer = last.map_or_else(String::new, |last| {
+        format!(", newer than the one of {}", last.at)
+    });
+    match token.otp.map(|otp| otp.factor) {
+        Some(Factor::Time { period_s }) => {
+            let window = policy.totp_window_steps;
+            let drift = state.map_or(0, |state| state.drift_steps);
+            let next = state.map_or(0, |state| state.next_factor);
+            if next > totp::step_at(now.wall, period_s).saturating_add(window + 10) {
+                return format!("{}: every code of now is used up{newer}", token.id);
+            }
+            let off = if drift == 0 {
+                String::new()
+            } else {
+                format!(" around {drift:+}")
+            };
+            format!("needs a code: steps -{window}..+{window}{off}{newer}")
+        }
+        Some(Factor::Counter) => {
+            let ahead = policy.hotp_look_ahead;
+            let next = state.map_or(0, |state| state.next_factor);
+            format!(
+                "needs a code: counters {next}..{}",
+                next.saturating_add(ahead)
+            )
+        }
+        None => "needs a code".to_owned(),
+    }
+}
+
+fn d13(gateway: &GatewayPolicy) -> Step {
+    let text = format!(
+        "then Access-Accept with what {} is to be told",
+        gateway.name
+    );
+    step("D13", Mark::Ok, text)
+}
+
+#[cfg(test)]
+pub(super) mod tests;

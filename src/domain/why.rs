@@ -1,0 +1,375 @@
+//! `why`: what stands in a person's way, and what to do about it; the help desk's screen.
+//!
+//! The headline is what the rules would say now, at every gateway ([`explain`]'s functions); the
+//! attempts are what the audit log kept. What they look like is one of a fixed list ([`Looks`]),
+//! each with its own advice, so that every advice can be tested. Where the attempts do not tell, it
+//! says so. Which half of a passcode was wrong is for who may help with it: a viewer reads "wrong
+//! passcode" for either.
+
+mod looks;
+
+use std::sync::Arc;
+
+use super::action::Role;
+use super::explain::explain;
+use super::lockout::{Lock, LockReason};
+use super::passthrough;
+use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
+use super::token_record::{Status, Token, effective};
+use super::user::{UserRecord, UserState};
+use super::verdict::Reason;
+use super::verify;
+use crate::time::{Now, Timestamp};
+
+pub use looks::Looks;
+
+/// Most attempts that are shown, the newest ones.
+pub const ATTEMPTS_SHOWN_MAX: usize = 10;
+
+/// One attempt as the audit log has it; made of its records by whoever can read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastAttempt {
+    /// When.
+    pub at: Timestamp,
+    /// Through which gateway.
+    pub gateway: Arc<str>,
+    /// Calling-Station-Id; empty if none was sent.
+    pub station: Arc<str>,
+    /// Why it was refused; none: accepted.
+    pub refused: Option<Reason>,
+    /// By what it was accepted: the name of a [`How`](super::verdict::How).
+    pub how: Option<String>,
+    /// C3 after it, and the limit; none if it was not counted.
+    pub count: Option<(u32, u32)>,
+    /// The same wrong passcode again, not counted.
+    pub repeated: bool,
+    /// It locked the person.
+    pub locked_now: bool,
+}
+
+/// One line of the list of attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// Through which gateway.
+    pub gateway: Arc<str>,
+    /// Calling-Station-Id.
+    pub station: Arc<str>,
+    /// `accept` or `reject`.
+    pub result: &'static str,
+    /// In words.
+    pub what: String,
+    /// `3 of 5`; empty if not counted.
+    pub count: String,
+    /// It locked the person.
+    pub locked_now: bool,
+}
+
+/// The whole screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// `alice CANNOT LOG IN: ...`.
+    pub headline: String,
+    /// A right passcode would be accepted at one gateway at least.
+    pub can_log_in: bool,
+    /// The last attempts, oldest first.
+    pub attempts: Vec<Line>,
+    /// What they look like; none where the headline says it all.
+    pub looks_like: Option<Looks>,
+    /// What to do, in this order.
+    pub do_this: Vec<String>,
+    /// What else helps to know.
+    pub closing: Vec<String>,
+}
+
+/// Says why `name` cannot log in, or that nothing hinders.
+#[must_use]
+pub fn why(
+    record: Option<&UserRecord>,
+    name: &str,
+    attempts: &[PastAttempt],
+    gateways: &[Arc<GatewayPolicy>],
+    policy: &Policy,
+    role: Role,
+    now: Now,
+) -> Why {
+    let from = attempts.len().saturating_sub(ATTEMPTS_SHOWN_MAX);
+    let recent = attempts.get(from..).unwrap_or_default();
+    let lines = recent.iter().map(|attempt| line(attempt, role)).collect();
+    let Some(record) = record else {
+        return unknown(name, gateways, lines);
+    };
+    let open: Vec<&GatewayPolicy> = gateways
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|gateway| !explain(Some(record), name, gateway, policy, now).would_be_refused)
+        .collect();
+    let can_log_in = !open.is_empty();
+    let (headline, mut do_this) = if can_log_in {
+        (can(record, &open, policy, now), Vec::new())
+    } else {
+        let (what, advice) = obstacle(record, policy, now);
+        (format!("{name} CANNOT LOG IN: {what}"), advice)
+    };
+    let looks_like = looks::looks(recent, role, can_log_in);
+    if let Some(looks) = looks_like {
+        do_this.extend(looks.advice(name));
+    }
+    Why {
+        headline,
+        can_log_in,
+        attempts: lines,
+        looks_like,
+        do_this,
+        closing: closing(record, policy, now, recent),
+    }
+}
+
+/// The screen about a name that nobody has.
+fn unknown(name: &str, gateways: &[Arc<GatewayPolicy>], attempts: Vec<Line>) -> Why {
+    let let_in = gateways.iter().filter(|gateway| {
+        gateway.unknown_user == Otherwise::Passthrough
+            && gateway.first_factor == FirstFactorBy::Gateway
+    });
+    let closing = let_in.map(|gateway| {
+        let gateway = &gateway.name;
+        format!("{gateway} lets in names that are not known (unknown_user = passthrough)")
+    });
+    Why {
+        headline: format!("{name} CANNOT LOG IN: there is no user of this name"),
+        can_log_in: false,
+        attempts,
+        looks_like: None,
+        do_this: vec![format!(
+            "mfactl user find {name}        for names that are close"
+        )],
+        closing: closing.collect(),
+    }
+}
+
+/// The first line about a person whom nothing hinders.
+fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) -> String {
+    let name = record.name();
+    let at: Vec<&str> = open.iter().map(|gateway| &*gateway.name).collect();
+    let mut with: Vec<String> = Vec::new();
+    for gateway in open {
+        for token in verify::candidates(record, gateway, policy, now) {
+            let token = format!("{} ({})", token.id, token.kind.name());
+            if !with.contains(&token) {
+                with.push(token);
+            }
+        }
+    }
+    let with = if with.is_empty() {
+        "without a token".to_owned()
+    } else {
+        format!("with {}", with.join(" or "))
+    };
+    let last = record.auth.last_login.as_ref().map_or_else(
+        || "Never logged in so far.".to_owned(),
+        |last| format!("Last login {}.", last.at),
+    );
+    format!("{name} CAN LOG IN at {} {with}. {last}", at.join(" and "))
+}
+
+/// What hinders a person whom no gateway lets in, in the order of the rules, and the way out.
+fn obstacle(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<String>) {
+    let name = record.name();
+    let since = record.profile.state_since;
+    let title = record.profile.state.title();
+    let state = format!("{title} since {since}");
+    match record.profile.state {
+        UserState::Deactivated => {
+            let command = format!("mfactl user reactivate {name}        (admin)");
+            return (state, vec![command]);
+        }
+        UserState::Revoke => {
+            let command = format!("mfactl user set-state {name} new        (admin)");
+            return (state, vec![command]);
+        }
+        _ => {}
+    }
+    if let Some(lock) = &record.auth.lock {
+        return locked(name, lock);
+    }
+    if verify::demands_dialogue(record.profile.state) {
+        let command =
+            format!("mfactl user set-state {name} steady        once it is done (operator)");
+        return (state, vec![command]);
+    }
+    if record.auth.pin.blocked(policy.pin.block_duration, now) {
+        let advice = format!("mfactl pin unblock {name}        the same PIN works at once");
+        return ("the PIN is blocked".to_owned(), vec![advice]);
+    }
+    no_token(record, policy, now)
+}
+
+/// Locked: by whom and why.
+fn locked(name: &str, lock: &Lock) -> (String, Vec<String>) {
+    let by = lock
+        .by
+        .as_ref()
+        .map_or_else(String::new, |by| format!(" by {by}"));
+    let end = lock
+        .auto_until
+        .map_or_else(String::new, |end| format!(", until {end}"));
+    let (since, reason) = (lock.since, lock.reason.name());
+    let command = match lock.reason {
+        LockReason::PinBlocked => {
+            format!("mfactl pin unblock {name}        the same PIN works at once")
+        }
+        LockReason::Failures => format!("mfactl user unlock {name}"),
+        LockReason::Operator => {
+            format!("mfactl user unlock {name}        after asking who locked it")
+        }
+    };
+    let what = format!("locked{by} since {since}, reason {reason}{end}");
+    (what, vec![command])
+}
+
+/// No token counts: which there are, and how each would again.
+fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<String>) {
+    let name = record.name();
+    let tokens: Vec<&Token> = record
+        .profile
+        .tokens
+        .iter()
+        .filter(|t| t.primary())
+        .collect();
+    let add = format!("mfactl token add {name} --type totp        (operator)");
+    if tokens.is_empty() {
+        let title = record.profile.state.title();
+        return (format!("no token; {title}"), vec![add]);
+    }
+    let mut advice = Vec::new();
+    let mut facts = Vec::new();
+    for token in tokens {
+        let id = token.id;
+        let state = record.auth.token(id);
+        let hard = state.is_some_and(|state| state.hard_locked(policy.lockout.hard_cap));
+        let resync = state.is_some_and(|state| state.resync_required);
+        let status = effective(record, token, policy.lockout.hard_cap, now);
+        let (fact, way) = match status {
+            Status::Locked if hard => ("locked for good", add.clone()),
+            Status::Locked => ("locked", format!("mfactl token unlock {id}")),
+            Status::Disabled => (
+                "disabled",
+                format!("mfactl token enable {id}        (operator)"),
+            ),
+            Status::Pending => (
+                "pending",
+                format!("mfactl token confirm {id}        (operator)"),
+            ),
+            Status::Active | Status::Registered if resync => {
+                ("to be resynced", format!("mfactl token resync {id}"))
+            }
+            Status::Active | Status::Registered => ("not accepted at any gateway", add.clone()),
+            other => (other.name(), add.clone()),
+        };
+        facts.push(format!("{id} ({}) is {fact}", token.kind.name()));
+        if !advice.contains(&way) {
+            advice.push(way);
+        }
+    }
+    (facts.join(", "), advice)
+}
+
+/// One attempt in words.
+fn line(attempt: &PastAttempt, role: Role) -> Line {
+    let what = match (attempt.refused, attempt.repeated) {
+        (None, _) => accepted_by(attempt.how.as_deref()).to_owned(),
+        (Some(Reason::BadCode), true) if role > Role::Viewer => {
+            "the same code again, not counted".to_owned()
+        }
+        (Some(_), true) => "the same passcode again, not counted".to_owned(),
+        (Some(reason), false) => in_words(reason, role).to_owned(),
+    };
+    let of = |(count, limit)| format!("{count} of {limit}");
+    Line {
+        at: attempt.at,
+        gateway: Arc::clone(&attempt.gateway),
+        station: Arc::clone(&attempt.station),
+        result: if attempt.refused.is_some() {
+            "reject"
+        } else {
+            "accept"
+        },
+        what,
+        count: attempt.count.map_or_else(String::new, of),
+        locked_now: attempt.locked_now,
+    }
+}
+
+fn accepted_by(how: Option<&str>) -> &'static str {
+    match how {
+        Some("grace") => "the same code once more, within the grace",
+        Some("recovery") => "recovery code",
+        Some("passthrough") => "passthrough, no code asked for",
+        Some("policy_passthrough") => "let in by the gateway's policy, no code asked for",
+        _ => "right code",
+    }
+}
+
+const fn in_words(reason: Reason, role: Role) -> &'static str {
+    use Reason::{BadCode, BadPassword, BadPin, NoPin};
+    match (reason, role) {
+        (BadCode | BadPin | NoPin | BadPassword, Role::Viewer) => "wrong passcode",
+        (BadCode, _) => "wrong code",
+        (BadPin, _) => "right code, wrong PIN",
+        (NoPin, _) => "right code, no PIN",
+        (BadPassword, _) => "right code, wrong password",
+        (Reason::Replay, _) => "code used before, not counted",
+        (Reason::Locked, _) => "locked, code not looked at",
+        (Reason::PinBlocked, _) => "PIN blocked, not looked at",
+        (Reason::Deactivated, _) => "deactivated, code not looked at",
+        (Reason::Revoked, _) => "credential revoked, code not looked at",
+        (Reason::ExpiredToken, _) => "token expired, code not looked at",
+        (Reason::NoToken, _) => "no token counts, code not looked at",
+        (Reason::UnknownUser, _) => "name not known",
+        (Reason::UnsupportedAuth, _) => "not PAP, nothing to look at",
+        (Reason::DialogueExpired, _) => "answer to a dialogue that is over",
+        (Reason::Policy, _) => "a step by an operator is due, code not looked at",
+        (Reason::Internal, _) => "mfad could not decide",
+    }
+}
+
+/// What else helps to know: the other ways in, and what is about to end.
+fn closing(
+    record: &UserRecord,
+    policy: &Policy,
+    now: Now,
+    attempts: &[PastAttempt],
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(grant) = passthrough::current(record, None, now) {
+        lines.push(format!(
+            "Passthrough P-{} runs until {}.",
+            grant.id, grant.until
+        ));
+    }
+    let hard_cap = policy.lockout.hard_cap;
+    let left: u32 = record
+        .profile
+        .tokens
+        .iter()
+        .filter(|token| !token.primary() && policy.recovery_allow_login)
+        .filter(|token| effective(record, token, hard_cap, now).usable())
+        .map(|token| token.codes_left(record.auth.token(token.id)))
+        .sum();
+    if left > 0 {
+        lines.push(format!(
+            "{left} recovery codes are left; one will do once nothing else hinders."
+        ));
+    }
+    if attempts.iter().all(|attempt| attempt.refused.is_none()) {
+        lines.push(format!(
+            "No failure on record. If it does not work, no packet arrives: mfactl auth log {} --follow",
+            record.name()
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

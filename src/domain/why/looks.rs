@@ -1,0 +1,148 @@
+//! The fixed list of what failures can look like, each with its advice.
+
+use super::super::action::Role;
+use super::super::verdict::Reason;
+use super::PastAttempt;
+
+/// Wrong codes in a row from which a gateway that never had a right one is suspected.
+const GARBAGE_ATTEMPTS_MIN: usize = 3;
+
+/// What the attempts look like, beside what the state of the person says itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// The code fits, the PIN or password does not.
+    WrongFirstFactor,
+    /// The PIN without a code, or a code without a PIN.
+    HalfMissing,
+    /// One code twice within a login.
+    UsedTwice,
+    /// The gateway uses a method in which no code can be checked.
+    Method,
+    /// A dialogue that is no longer open.
+    RanOut,
+    /// Nothing but wrong codes through one gateway, each another one.
+    OnlyGuesses,
+    /// The attempts do not tell.
+    NotEnough,
+    /// No packet of this person arrives.
+    NoPacket,
+}
+
+impl Looks {
+    /// All, for the test of their advice.
+    pub const ALL: [Self; 8] = [
+        Self::WrongFirstFactor,
+        Self::HalfMissing,
+        Self::UsedTwice,
+        Self::Method,
+        Self::RanOut,
+        Self::OnlyGuesses,
+        Self::NotEnough,
+        Self::NoPacket,
+    ];
+
+    /// The line after "What it looks like:".
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::WrongFirstFactor => "right code, wrong PIN or password",
+            Self::HalfMissing => {
+                "half of the passcode is missing: a PIN without a code or a code without a PIN"
+            }
+            Self::UsedTwice => {
+                "the same code used twice for one login, as by a portal and a gateway"
+            }
+            Self::Method => {
+                "the gateway does not send PAP, and no code can be checked in what it sends"
+            }
+            Self::RanOut => "the dialogue ran out before it was answered",
+            Self::OnlyGuesses => {
+                "wrong codes only, each another one: a clock that is off, another token, \
+                 a wrong shared secret, or guesses"
+            }
+            Self::NotEnough => "not enough to tell",
+            Self::NoPacket => "no packet from any gateway: the problem is before mfad",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(self, name: &str) -> Vec<String> {
+        let lines: &[&str] = match self {
+            Self::WrongFirstFactor => &[
+                "ask which PIN is typed, and whether Caps Lock is on",
+                "mfactl pin reset NAME        if it is forgotten",
+            ],
+            Self::HalfMissing => {
+                &["have PIN and code typed in one, the PIN first, with nothing between"]
+            }
+            Self::UsedTwice => &[
+                "have the next code waited for before a second try",
+                "set same_code_grace at the gateway if it asks twice for one login",
+            ],
+            Self::Method => &[
+                "set the gateway to PAP; CHAP and MS-CHAPv2 cannot carry a code that mfad can check",
+            ],
+            Self::RanOut => &["have it tried again, and answered within the time"],
+            Self::OnlyGuesses => &[
+                "have the phone's date and time set to automatic, then a new code",
+                "mfactl token test NAME        with the code that is read to you",
+            ],
+            Self::NotEnough => &[
+                "mfactl token test NAME        with the code that is read to you",
+                "mfactl auth log NAME --follow        while it is tried again",
+            ],
+            Self::NoPacket => &[
+                "look at the VPN client or the gateway",
+                "mfactl auth log NAME --follow        while it is tried again",
+            ],
+        };
+        lines
+            .iter()
+            .map(|line| line.replace("NAME", name))
+            .collect()
+    }
+}
+
+/// What the failures since the last Accept look like.
+pub(super) fn looks(attempts: &[PastAttempt], role: Role, can_log_in: bool) -> Option<Looks> {
+    if attempts.is_empty() {
+        return can_log_in.then_some(Looks::NoPacket);
+    }
+    let since = attempts
+        .iter()
+        .rposition(|attempt| attempt.refused.is_none())
+        .map_or(0, |at| at + 1);
+    let failed: Vec<Reason> = attempts
+        .iter()
+        .skip(since)
+        .filter(|attempt| !attempt.repeated)
+        .filter_map(|attempt| attempt.refused)
+        .filter(|reason| *reason != Reason::Locked)
+        .collect();
+    let all = |wanted: &[Reason]| failed.iter().all(|reason| wanted.contains(reason));
+    let found = match failed.as_slice() {
+        [] => return None,
+        [.., Reason::UnsupportedAuth] => Looks::Method,
+        [.., Reason::DialogueExpired] => Looks::RanOut,
+        [.., Reason::Replay] if all(&[Reason::Replay]) => Looks::UsedTwice,
+        [.., Reason::NoPin] => Looks::HalfMissing,
+        [.., Reason::BadPin | Reason::BadPassword] => Looks::WrongFirstFactor,
+        [.., Reason::Replay]
+            if failed
+                .iter()
+                .any(|r| matches!(r, Reason::BadPin | Reason::BadPassword)) =>
+        {
+            Looks::WrongFirstFactor
+        }
+        many if many.len() >= GARBAGE_ATTEMPTS_MIN && all(&[Reason::BadCode]) => Looks::OnlyGuesses,
+        [.., Reason::BadCode | Reason::Replay] => Looks::NotEnough,
+        _ => return None,
+    };
+    let tells_half = matches!(found, Looks::HalfMissing | Looks::WrongFirstFactor);
+    Some(if tells_half && role == Role::Viewer {
+        Looks::NotEnough
+    } else {
+        found
+    })
+}

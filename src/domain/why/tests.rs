@@ -1,0 +1,133 @@
+//! The fixed list of verdict lines, each brought about once.
+
+use super::super::explain::tests::{alice, vpn1};
+use super::super::token_record::Base;
+use super::*;
+
+fn attempts(reasons: &[Option<Reason>]) -> Vec<PastAttempt> {
+    let attempt = |(n, refused): (u32, &Option<Reason>)| PastAttempt {
+        at: Timestamp(i64::from(n)),
+        gateway: Arc::from("vpn1"),
+        station: Arc::from(""),
+        refused: *refused,
+        how: refused.is_none().then(|| "token".to_owned()),
+        count: refused.map(|_| (n, 5)),
+        repeated: false,
+        locked_now: false,
+    };
+    (1..).zip(reasons).map(attempt).collect()
+}
+
+fn asked(record: &UserRecord, past: &[PastAttempt], role: Role) -> Why {
+    let now = Now::at(Timestamp(1_800_000_000_000));
+    let gateways = [Arc::new(vpn1())];
+    why(
+        Some(record),
+        "alice",
+        past,
+        &gateways,
+        &Policy::default(),
+        role,
+        now,
+    )
+}
+
+#[test]
+fn every_diagnosis_has_words_and_advice() {
+    for looks in Looks::ALL {
+        assert!(!looks.text().is_empty());
+        let advice = looks.advice("alice");
+        assert!(!advice.is_empty() && advice.iter().all(|line| !line.contains("NAME")));
+    }
+}
+
+#[test]
+fn each_pattern_of_failures_is_told_apart() {
+    use Reason::{BadCode, BadPin, DialogueExpired, NoPin, Replay, UnsupportedAuth};
+    for (reasons, looks) in [
+        (&[][..], Some(Looks::NoPacket)),
+        (&[None][..], None),
+        (&[None, Some(Replay)], Some(Looks::UsedTwice)),
+        (&[Some(BadPin)], Some(Looks::WrongFirstFactor)),
+        (&[Some(BadPin), Some(Replay)], Some(Looks::WrongFirstFactor)),
+        (&[Some(NoPin)], Some(Looks::HalfMissing)),
+        (&[Some(UnsupportedAuth)], Some(Looks::Method)),
+        (&[Some(DialogueExpired)], Some(Looks::RanOut)),
+        (&[Some(BadCode); 3], Some(Looks::OnlyGuesses)),
+        (&[Some(BadCode); 2], Some(Looks::NotEnough)),
+        (&[Some(BadPin), None], None),
+    ] {
+        let told = asked(&alice(), &attempts(reasons), Role::Support);
+        assert_eq!(told.looks_like, looks, "{reasons:?}");
+        assert!(told.can_log_in);
+        assert_eq!(told.attempts.len(), reasons.len());
+    }
+}
+
+#[test]
+fn a_viewer_does_not_learn_which_half_was_wrong() {
+    for reason in [
+        Reason::BadCode,
+        Reason::BadPin,
+        Reason::NoPin,
+        Reason::BadPassword,
+    ] {
+        let told = asked(&alice(), &attempts(&[Some(reason)]), Role::Viewer);
+        assert_eq!(told.attempts[0].what, "wrong passcode");
+        assert_eq!(told.looks_like, Some(Looks::NotEnough));
+        assert_eq!(told.attempts[0].count, "1 of 5");
+    }
+}
+
+#[test]
+fn the_headline_names_the_first_obstacle() {
+    let mut alice = alice();
+    assert!(
+        asked(&alice, &[], Role::Support)
+            .headline
+            .starts_with("alice CAN LOG IN at vpn1 with T-")
+    );
+    alice.profile_mut().tokens[0].base = Base::Disabled;
+    let told = asked(&alice, &[], Role::Support);
+    assert!(told.headline.contains("is disabled"), "{}", told.headline);
+    assert!(told.do_this[0].starts_with("mfactl token enable T-"));
+    alice.auth.lock = Some(Lock {
+        since: Timestamp(0),
+        reason: LockReason::Operator,
+        by: Some(Arc::from("bob")),
+        auto_until: None,
+        note: Arc::from(""),
+        count: 0,
+    });
+    let told = asked(&alice, &[], Role::Support);
+    assert!(
+        told.headline
+            .starts_with("alice CANNOT LOG IN: locked by bob since 1970")
+    );
+    assert!(told.do_this[0].starts_with("mfactl user unlock alice"));
+    alice.profile_mut().state = UserState::Deactivated;
+    assert!(
+        asked(&alice, &[], Role::Support)
+            .headline
+            .contains("Deactivated since")
+    );
+}
+
+#[test]
+fn a_name_that_nobody_has_is_said_so() {
+    let now = Now::at(Timestamp(0));
+    let told = why(
+        None,
+        "alcie",
+        &[],
+        &[],
+        &Policy::default(),
+        Role::Support,
+        now,
+    );
+    assert_eq!(
+        told.headline,
+        "alcie CANNOT LOG IN: there is no user of this name"
+    );
+    assert!(!told.can_log_in);
+}

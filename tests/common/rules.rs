@@ -1,0 +1,388 @@
+//! One person, one gateway and the rules between them, driven as the engine drives them: `admit`,
+//! `verify`, the first factor, `judge`. Seals are clear text, so a test can compare PINs itself.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test takes the parts it needs"
+)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mfad::domain::attempt::{Attempt, Proof};
+use mfad::domain::event::{Event, Source};
+use mfad::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
+use mfad::domain::passthrough::Grant;
+use mfad::domain::pin::{PasswordRecord, PinRecord};
+use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
+use mfad::domain::sealed::{Field, Sealed, Unseal};
+use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
+use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
+use mfad::domain::verdict::{How, Message, Reason, Verdict};
+use mfad::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
+use mfad::secret::SecretBytes;
+use mfad::time::{Now, Timestamp};
+use mfad::token::recovery::RecoveryCode;
+use mfad::token::{Otp, TokenId};
+
+/// In the middle of a step of 30 s.
+pub const START: Timestamp = Timestamp(1_800_000_015_000);
+pub const PIN: &[u8] = b"402817";
+pub const PASSWORD: &[u8] = b"correct, horse";
+/// First counter of the HOTP tokens here.
+pub const COUNTER: u64 = 5;
+/// A repeated wrong passcode is counted anew after this.
+pub const REPEAT: Duration = Duration::from_secs(60);
+
+pub const A: u8 = 0;
+pub const B: u8 = 1;
+pub const R: u8 = 9;
+
+pub fn id(token: u8) -> TokenId {
+    TokenId::from_random([token, 1, 2, 3, 4])
+}
+
+pub fn seed(token: u8) -> Vec<u8> {
+    format!("1234567890123456789{token}").into_bytes()
+}
+
+pub fn sealed(clear: &[u8]) -> Sealed {
+    Sealed {
+        v: 1,
+        data: clear.to_vec(),
+    }
+}
+
+/// Seals are clear text.
+pub struct Clear;
+
+impl Unseal for Clear {
+    fn open(&self, _: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
+        Some(SecretBytes::copy_of(&sealed.data))
+    }
+
+    fn recovery_hash(&self, _: UserId, code: &RecoveryCode) -> [u8; 32] {
+        hash(code)
+    }
+}
+
+pub fn hash(code: &RecoveryCode) -> [u8; 32] {
+    let text = code.text();
+    let mut hash = [0; 32];
+    for (to, from) in hash.iter_mut().zip(text.expose().bytes()) {
+        *to = from;
+    }
+    hash
+}
+
+pub fn recovery_code(index: u8) -> RecoveryCode {
+    RecoveryCode::from_random(&[200 + index; 10])
+}
+
+pub fn token(which: u8, kind: TokenKind) -> Token {
+    let otp = match kind {
+        TokenKind::Hotp => Some(Otp::HOTP),
+        TokenKind::Totp => Some(Otp::TOTP),
+        TokenKind::Recovery => None,
+    };
+    let recovery = match kind {
+        TokenKind::Recovery => (0..3)
+            .map(|n| RecoveryHash(hash(&recovery_code(n))))
+            .collect(),
+        _ => Vec::new(),
+    };
+    Token {
+        id: id(which),
+        kind,
+        base: Base::Registered,
+        otp,
+        seed: otp.map(|_| sealed(&seed(which))),
+        recovery,
+        description: String::new(),
+        serial: None,
+        weak: false,
+        created: Timestamp(0),
+        created_by: "root".to_owned(),
+        registered_at: Some(Timestamp(0)),
+        disabled_from: None,
+        disabled_until: None,
+        obsolete_reason: None,
+        expires: None,
+        last_tested: None,
+        updated: Timestamp(0),
+        extra: serde_json::Map::new(),
+    }
+}
+
+pub fn grant(id: u32, from: Timestamp, until: Timestamp) -> Grant {
+    Grant {
+        id,
+        gateways: Vec::new(),
+        from,
+        until,
+        by: "bob".to_owned(),
+        reason: "phone broken".to_owned(),
+        renewals: 0,
+        first_from: from,
+        revoked: None,
+        extra: serde_json::Map::new(),
+    }
+}
+
+pub fn gateway(name: &str, first_factor: FirstFactorBy, passcode: PasscodeForm) -> GatewayPolicy {
+    GatewayPolicy {
+        name: Arc::from(name),
+        first_factor,
+        passcode,
+        unknown_user: Otherwise::Reject,
+        unenrolled: Otherwise::Reject,
+        allow_passthrough: first_factor != FirstFactorBy::None,
+        allowed_kinds: None,
+        helpful: false,
+        show_accept_message: false,
+        strip_domain: Vec::new(),
+        same_code_grace: Duration::ZERO,
+        reject_delay: Duration::from_secs(1),
+        reject_on_internal_error: false,
+    }
+}
+
+/// alice, steady, with a PIN, a password and the TOTP token A.
+pub fn alice() -> UserRecord {
+    let pin = PinRecord {
+        hash: sealed(PIN),
+        set_at: Timestamp(0),
+        set_by: "root".to_owned(),
+        must_change: false,
+    };
+    let password = PasswordRecord {
+        hash: sealed(PASSWORD),
+        set_at: Timestamp(0),
+        set_by: "root".to_owned(),
+        registered_at: Timestamp(0),
+    };
+    UserRecord {
+        id: UserId([7; 16]),
+        profile: Arc::new(Profile {
+            name: "alice".to_owned(),
+            state: UserState::Steady,
+            pin: Some(pin),
+            password: Some(password),
+            tokens: vec![token(A, TokenKind::Totp)],
+            ..Profile::default()
+        }),
+        auth: AuthState {
+            revision: 1,
+            ..AuthState::default()
+        },
+    }
+}
+
+/// What came of one attempt.
+#[derive(Debug)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    pub events: Vec<Event>,
+    pub counted: bool,
+    /// The code that was found, before the verdict.
+    pub code: Option<CodeMatch>,
+}
+
+impl Outcome {
+    pub fn how(&self) -> Option<How> {
+        match self.verdict {
+            Verdict::Accept { how, .. } => Some(how),
+            Verdict::Reject { .. } => None,
+        }
+    }
+
+    pub fn reason(&self) -> Option<Reason> {
+        match self.verdict {
+            Verdict::Accept { .. } => None,
+            Verdict::Reject { reason, .. } => Some(reason),
+        }
+    }
+
+    pub fn message(&self) -> Option<Message> {
+        match self.verdict {
+            Verdict::Accept { message, .. } => message,
+            Verdict::Reject { message, .. } => Some(message),
+        }
+    }
+
+    /// `ACCEPT token`, or the reason of a Reject.
+    pub fn text(&self) -> String {
+        match self.verdict {
+            Verdict::Accept { how, .. } => format!("ACCEPT {}", how.name()),
+            Verdict::Reject { reason, .. } => reason.name().to_owned(),
+        }
+    }
+}
+
+/// The engine in small: one record, one clock, the memory of wrong passcodes (D17).
+pub struct World {
+    pub record: Option<UserRecord>,
+    pub policy: Policy,
+    pub gateway: GatewayPolicy,
+    pub now: Now,
+    pub named: bool,
+    last_wrong: HashMap<Arc<str>, (Vec<u8>, Timestamp)>,
+}
+
+impl World {
+    pub fn new(gateway: GatewayPolicy) -> Self {
+        Self {
+            record: Some(alice()),
+            policy: Policy::default(),
+            gateway,
+            now: Now::at(START),
+            named: true,
+            last_wrong: HashMap::new(),
+        }
+    }
+
+    pub fn alice(&mut self) -> &mut UserRecord {
+        self.record.as_mut().unwrap()
+    }
+
+    pub fn auth(&self) -> &AuthState {
+        &self.record.as_ref().unwrap().auth
+    }
+
+    pub fn wait(&mut self, span: Duration) {
+        self.now = self.now.after(span);
+    }
+
+    /// What an Access-Request with this passcode is to the rules.
+    pub fn attempt(&self, proof: Proof) -> Attempt {
+        Attempt {
+            gateway: Arc::new(self.gateway.clone()),
+            user: self.named.then(|| Arc::from("alice")),
+            pseudonym: Arc::from("0123"),
+            proof,
+            source: Source {
+                gateway: Arc::clone(&self.gateway.name),
+                address: "192.0.2.1:1812".parse().unwrap(),
+                station: Arc::from("203.0.113.77"),
+                nas: Arc::from("nas"),
+            },
+            digest: [1; 32],
+            received: self.now,
+        }
+    }
+
+    pub fn look(&self, attempt: &Attempt) -> Option<Finding> {
+        let record = self.record.as_ref()?;
+        match admit(Some(record), attempt, self.now) {
+            Admission::Open => Some(verify(record, attempt, &self.policy, &Clear, self.now)),
+            Admission::Refused(_) | Admission::Stranger => None,
+        }
+    }
+
+    /// Compares the part that the finding asks for with what is stored.
+    pub fn first_factor(&self, finding: &Finding, passcode: &[u8]) -> FirstFactor {
+        let profile = &self.record.as_ref().unwrap().profile;
+        let (part, stored) = match &finding.ask {
+            Ask::Nothing | Ask::Missing | Ask::Blocked => return FirstFactor::NotAsked,
+            Ask::Pin(part) => (part, &profile.pin.as_ref().unwrap().hash),
+            Ask::Password(part) => (part, &profile.password.as_ref().unwrap().hash),
+        };
+        if passcode[part.clone()] == stored.data[..] {
+            FirstFactor::Right
+        } else {
+            FirstFactor::Wrong
+        }
+    }
+
+    pub fn type_in(&mut self, passcode: &[u8]) -> Outcome {
+        let attempt = self.attempt(Proof::Passcode(SecretBytes::copy_of(passcode)));
+        self.judge(&attempt)
+    }
+
+    pub fn judge(&mut self, attempt: &Attempt) -> Outcome {
+        let passcode = attempt.passcode();
+        let finding = self.look(attempt);
+        let code = finding.as_ref().map(|finding| finding.code);
+        let judgement = match (&self.record, finding) {
+            (None, _) => judge_stranger(attempt, self.now),
+            (Some(record), Some(finding)) => {
+                let evidence = Evidence {
+                    first: self.first_factor(&finding, passcode),
+                    finding,
+                    repeated: self.repeated(passcode),
+                };
+                judge(record, attempt, &evidence, &self.policy, self.now)
+            }
+            (Some(record), None) => {
+                judge(record, attempt, &nothing_found(), &self.policy, self.now)
+            }
+        };
+        self.apply(judgement, passcode, code)
+    }
+
+    pub fn repeated(&self, passcode: &[u8]) -> bool {
+        self.last_wrong
+            .get(&self.gateway.name)
+            .is_some_and(|(last, at)| last == passcode && self.now.steady.since(*at) < REPEAT)
+    }
+
+    fn apply(&mut self, judgement: Judgement, passcode: &[u8], code: Option<CodeMatch>) -> Outcome {
+        if let Some(record) = judgement.record {
+            let before = self.record.as_ref().unwrap().auth.revision;
+            assert_eq!(record.auth.revision, before + 1, "one change, one revision");
+            self.record = Some(record);
+        }
+        if judgement.counted {
+            let name = Arc::clone(&self.gateway.name);
+            self.last_wrong
+                .insert(name, (passcode.to_vec(), self.now.steady));
+        }
+        Outcome {
+            verdict: judgement.verdict,
+            events: judgement.events,
+            counted: judgement.counted,
+            code,
+        }
+    }
+}
+
+/// What the engine hands over if `admit` has refused already.
+pub fn nothing_found() -> Evidence {
+    Evidence {
+        finding: Finding {
+            revision: 0,
+            code: CodeMatch::NoCode,
+            ask: Ask::Nothing,
+        },
+        first: FirstFactor::NotAsked,
+        repeated: false,
+    }
+}
+
+/// The code of `which` at the factor that is `offset` away from the expected one.
+pub fn code(record: &UserRecord, which: u8, offset: i64, now: Now) -> String {
+    let otp = record.token(id(which)).and_then(|token| token.otp).unwrap();
+    let base = match otp.factor {
+        mfad::token::Factor::Counter => COUNTER,
+        mfad::token::Factor::Time { period_s } => mfad::token::totp::step_at(now.wall, period_s),
+    };
+    let factor = base.saturating_add_signed(offset);
+    otp.code_at(&seed(which), factor).text().expose().clone()
+}
+
+/// The `n`th code that fits nothing anywhere near.
+pub fn wrong_code(record: &UserRecord, n: usize, now: Now) -> String {
+    let near: Vec<String> = [A, B]
+        .into_iter()
+        .filter(|which| record.token(id(*which)).is_some_and(|t| t.otp.is_some()))
+        .flat_map(|which| (-5..=40).map(move |offset| (which, offset)))
+        .map(|(which, offset)| code(record, which, offset, now))
+        .collect();
+    (0..)
+        .map(|number| format!("{number:06}"))
+        .filter(|code| !near.contains(code))
+        .nth(n)
+        .unwrap()
+}
