@@ -1,0 +1,12 @@
+//! A whole mfad in this process, asked as operators of each role ask it.
+
+#[path = "answers/attempts.rs"]
+mod attempts;
+#[path = "answers/daemon.rs"]
+mod daemon;
+#[path = "answers/lists.rs"]
+mod lists;
+#[path = "answers/people.rs"]
+mod people;
+#[path = "answers/site.rs"]
+mod site;
