@@ -1,3 +1,7 @@
-//! The control program.
+//! `mfactl`: the program that operators type; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(mfad::ctl::main())
+}

@@ -153,7 +153,8 @@ pub(super) fn told_of(lock: &Lock) -> Reason {
 }
 
 /// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
-pub(super) fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
+#[must_use]
+pub fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
     if !gateway.helpful {
         return Message::Denied;
     }

@@ -14,7 +14,6 @@ use crate::control::reply::{
 use crate::daemon::instance;
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::refusal::{Code, Refusal};
-use crate::engine::Engine;
 use crate::log::{info_always, warn_always};
 
 use super::Answerer;
@@ -23,7 +22,7 @@ use super::desk::Desk;
 
 /// Why the configuration on disk was not put into force.
 #[derive(Debug, thiserror::Error)]
-enum ReloadError {
+pub enum ReloadError {
     /// It has errors.
     #[error("{0}")]
     Invalid(Problems),
@@ -104,7 +103,7 @@ impl Answerer {
 
     pub(super) fn config_reload(&self, desk: &Desk<'_>, manner: &Manner) -> Result<Reply, Refusal> {
         if manner.dry_run {
-            let (_, diff) = self.on_disk().map_err(|error| refusal(&error))?;
+            let (_, diff) = self.on_disk().map_err(refusal)?;
             return Ok(Done {
                 dry_run: true,
                 ..done(&diff)
@@ -112,16 +111,8 @@ impl Answerer {
             .into());
         }
         let request = RequestRef::Command(request_id(manner.request.clone())?);
-        let result = self.try_reload(desk.origin(request), manner.reason.as_deref());
-        let reloaded = result.map_err(|error| {
-            warn_always!(
-                "E101 config NOT reloaded, the old one stays in force by={} first=\"{}\" \
-                 do=\"mfactl config check\"",
-                desk.operator.name,
-                first_of(&error)
-            );
-            refusal(&error)
-        })?;
+        let reloaded = self.reload(&desk.origin(request), manner.reason.as_deref());
+        let reloaded = reloaded.map_err(refusal)?;
         Ok(Done {
             audit: Some(reloaded.audit),
             ..done(&reloaded.diff)
@@ -129,34 +120,42 @@ impl Answerer {
         .into())
     }
 
-    /// Puts the configuration on disk into force, as an operator does with `config reload`; for
-    /// SIGHUP. The caller says so in the log if it could not be done.
+    /// Puts the configuration on disk into force, for the control socket and for SIGHUP.
     ///
     /// # Errors
-    /// [`Refusal`]: the old one stays in force.
-    pub fn reload(&self, origin: Origin) -> Result<Reloaded, Refusal> {
-        self.try_reload(origin, None)
-            .map_err(|error| refusal(&error))
-    }
-
-    fn try_reload(&self, origin: Origin, reason: Option<&str>) -> Result<Reloaded, ReloadError> {
-        let engine = self.engine.as_ref().map_err(|_| ReloadError::Sealed)?;
-        let result = self.replace(engine, &origin, reason);
-        if let Err(error) = &result
-            && !matches!(error, ReloadError::Store)
-        {
-            let event = Event::new("config.rejected").refused();
-            engine.note_later(origin, event.detail("first", first_of(error)));
+    /// [`ReloadError`]: the old one stays in force.
+    pub fn reload(&self, origin: &Origin, reason: Option<&str>) -> Result<Reloaded, ReloadError> {
+        let by = match &origin.actor {
+            Actor::Operator(operator) => operator.name.to_string(),
+            Actor::User | Actor::System => "SIGHUP".to_owned(),
+        };
+        let result = self.try_reload(origin, reason, &by);
+        match &result {
+            Ok(reloaded) => info_always!("config reloaded by={by} {}", reloaded.diff.line()),
+            Err(error) => {
+                let first = first_of(error);
+                warn_always!(
+                    "E101 config NOT reloaded, the old one stays in force by={by} \
+                     first=\"{first}\" do=\"mfactl config check\""
+                );
+                if let (Ok(engine), false) = (&self.engine, matches!(error, ReloadError::Store)) {
+                    let event = Event::new("config.rejected")
+                        .refused()
+                        .detail("first", first);
+                    engine.note_later(origin.clone(), event);
+                }
+            }
         }
         result
     }
 
-    fn replace(
+    fn try_reload(
         &self,
-        engine: &Engine,
         origin: &Origin,
         reason: Option<&str>,
+        by: &str,
     ) -> Result<Reloaded, ReloadError> {
+        let engine = self.engine.as_ref().map_err(|_| ReloadError::Sealed)?;
         let _one_at_a_time = self.facts.reloading();
         let (config, diff) = self.on_disk()?;
         let table = instance::gateways(&config)
@@ -172,12 +171,7 @@ impl Answerer {
         self.front.access().replace_gateways(table);
         engine.replace_rules(instance::rules(&config));
         self.config.store(Arc::new(config));
-        let by = match &origin.actor {
-            Actor::Operator(operator) => &*operator.name,
-            Actor::User | Actor::System => "mfad",
-        };
         self.facts.loaded(self.clock.now().wall, by);
-        info_always!("config reloaded by={by} {}", diff.line());
         Ok(Reloaded { diff, audit })
     }
 
@@ -215,12 +209,12 @@ fn done(diff: &Diff) -> Done {
     }
 }
 
-fn refusal(error: &ReloadError) -> Refusal {
+fn refusal(error: ReloadError) -> Refusal {
     let what = "the configuration was not reloaded; the old one stays in force";
     match error {
-        ReloadError::Invalid(problems) => invalid(what, problems),
+        ReloadError::Invalid(problems) => invalid(what, &problems),
         ReloadError::Gateways(why) => Refusal::new(Code::Arg, what)
-            .why(why.clone())
+            .why(why)
             .try_next("mfactl config check"),
         ReloadError::Sealed => Refusal::new(Code::Sealed, what).why("mfad is sealed"),
         ReloadError::Store => Refusal::new(Code::Store, what)
@@ -315,7 +309,7 @@ mod tests {
             "cannot be read".to_owned(),
             Vec::new(),
         );
-        let told = refusal(&ReloadError::Invalid(problems));
+        let told = refusal(ReloadError::Invalid(problems));
         assert_eq!(told.code, Code::Arg);
         assert!(
             told.why

@@ -27,12 +27,14 @@ impl Desk<'_> {
             (false, true) => "needs_code",
             (false, false) => "accept",
         };
+        let line = told.verdict_line.as_str();
+        let verdict = line.rsplit_once(": ").map_or(line, |(_, verdict)| verdict);
         Ok(Reply::Explain(Box::new(Explain {
             user: record.name().to_owned(),
             gateway: gateway.name.to_string(),
             now: self.now.wall.into(),
             result: result.to_owned(),
-            verdict: told.verdict_line,
+            verdict: verdict.to_owned(),
             steps: told.steps.into_iter().map(step).collect(),
             lifted: told.and_if_lifted.into_iter().map(step).collect(),
         })))

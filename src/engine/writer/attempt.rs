@@ -157,8 +157,10 @@ impl Writer {
             }
             None => self.unchanging(attempt, &verdict, events, origin, batch, now),
         };
+        let known = before.is_some();
         batch.waiting.push(Waiting::Verdict {
             pending,
+            known,
             verdict,
             change,
             counted,

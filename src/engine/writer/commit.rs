@@ -1,6 +1,6 @@
 //! Durable or not: the commit of a batch, and who is told what.
 
-use super::{Batch, Job, Pending, Reply, Waiting, Writer, micros};
+use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
 use crate::domain::event::Origin;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::verdict::Verdict;
@@ -9,6 +9,9 @@ use crate::engine::trace::Trace;
 use crate::store::{Change, Outcome, StoreError};
 use crate::time::Now;
 use std::sync::Arc;
+
+/// How often a closed store is tried, in microseconds.
+const REOPEN_EVERY_US: u64 = 500_000;
 
 impl Writer {
     pub(super) fn sums(&mut self, batch: &mut Batch, now: Now) {
@@ -31,10 +34,11 @@ impl Writer {
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                self.fail(&error);
+                self.fail(&error, now);
                 for waiting in waiting {
                     self.give_up(waiting, &error);
                 }
+                self.engine.answers().flush();
                 return;
             }
         };
@@ -57,6 +61,7 @@ impl Writer {
         for waiting in waiting {
             self.release(waiting, &outcomes, micros(sync_us), now);
         }
+        self.engine.answers().flush();
         for (change, outcome) in changes.iter().zip(&outcomes) {
             let Outcome::Committed { first_seq, .. } = *outcome else {
                 continue;
@@ -67,7 +72,6 @@ impl Writer {
                 }
             }
         }
-        self.engine.answers().flush();
     }
 
     /// Answers one of a batch that is durable; what met a conflict is judged again.
@@ -76,6 +80,7 @@ impl Writer {
         match waiting {
             Waiting::Verdict {
                 mut pending,
+                known,
                 verdict,
                 change,
                 counted,
@@ -93,7 +98,7 @@ impl Writer {
                     None => None,
                 };
                 pending.stages.sync_us = synced;
-                self.tell(&pending, &verdict, now);
+                self.tell(&pending, known, &verdict, now);
             }
             Waiting::Command {
                 command,
@@ -121,7 +126,7 @@ impl Writer {
         }
     }
 
-    fn tell(&mut self, pending: &Pending, verdict: &Verdict, now: Now) {
+    fn tell(&self, pending: &Pending, known: bool, verdict: &Verdict, now: Now) {
         let attempt = &pending.attempt;
         let us = now.mono_us.saturating_sub(attempt.received.mono_us);
         self.engine.counted(
@@ -129,10 +134,10 @@ impl Writer {
             verdict,
             us + u64::from(pending.stages.sync_us.unwrap_or(0)),
         );
-        let user = attempt
-            .user
-            .clone()
-            .unwrap_or_else(|| Arc::from(format!("~{}", attempt.pseudonym)));
+        let user = match &attempt.user {
+            Some(user) if known => Arc::clone(user),
+            _ => Arc::from(format!("~{}", attempt.pseudonym)),
+        };
         let trace = Trace {
             attempt: attempt.id(),
             digest: attempt.digest,
@@ -142,7 +147,7 @@ impl Writer {
         self.engine.traces().keep(trace);
         self.engine
             .answers()
-            .verdict(pending.ticket, attempt, verdict);
+            .verdict(pending.ticket, attempt, known, verdict);
     }
 
     pub(super) fn unanswered(&self, pending: &Pending) {
@@ -168,7 +173,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn refuse_broken(&mut self, job: Job, why: &str, now: Now) {
+    pub(super) fn refuse_broken(&self, job: Job, why: &str) {
         match job {
             Job::Attempt(pending) => self.unanswered(&pending),
             Job::Command(ordered) => {
@@ -181,29 +186,42 @@ impl Writer {
                     let _ = reply.send(None);
                 }
             }
-            Job::Reopen => self.reopen(now),
             Job::Stop => {}
         }
     }
 
-    /// A failed commit or load: nothing in memory can be trusted any more.
-    pub(super) fn fail(&mut self, error: &StoreError) {
+    /// A failed commit: nothing in memory can be trusted any more.
+    pub(super) fn fail(&mut self, error: &StoreError, now: Now) {
         self.engine.counters().commit_failures.up();
         self.engine.cache().clear();
         // What was not committed was not counted either.
         self.repeats = Repeats::default();
         self.engine.store_is(Some(error.to_string()));
-        self.broken = Some(error.to_string());
+        self.broken = Some(Broken {
+            why: error.to_string(),
+            tried_us: now.mono_us,
+        });
     }
 
-    pub(super) fn reopen(&mut self, _now: Now) {
+    /// Opens a closed store anew, at most twice a second.
+    pub(super) fn try_reopen(&mut self, now: Now) {
+        let Some(broken) = &mut self.broken else {
+            return;
+        };
+        if now.mono_us.saturating_sub(broken.tried_us) < REOPEN_EVERY_US {
+            return;
+        }
+        broken.tried_us = now.mono_us;
         match self.store.reopen() {
             Ok(()) => {
                 self.broken = None;
                 self.engine.cache().clear();
                 self.engine.store_is(None);
             }
-            Err(error) => self.broken = Some(error.to_string()),
+            Err(error) => {
+                broken.why = error.to_string();
+                self.engine.store_is(Some(error.to_string()));
+            }
         }
     }
 }

@@ -53,8 +53,6 @@ pub enum Job {
     Command(Box<Ordered>),
     /// An audit record of something that changes no record of the store.
     Note(Box<Note>),
-    /// Opens the store anew after a failed commit.
-    Reopen,
     /// Writes what is summed up, checkpoints, and ends the thread.
     Stop,
 }
@@ -134,7 +132,13 @@ pub struct Writer {
     repeats: Repeats,
     repeat_key: SecretKey,
     summing: Summing,
-    broken: Option<String>,
+    broken: Option<Broken>,
+}
+
+/// Why the store is closed, and when it was last tried.
+struct Broken {
+    why: String,
+    tried_us: u64,
 }
 
 /// What a batch has gathered.
@@ -149,6 +153,8 @@ struct Batch {
 enum Waiting {
     Verdict {
         pending: Box<Pending>,
+        /// There is such a person.
+        known: bool,
         verdict: Verdict,
         change: Option<usize>,
         /// Whose counted failure is remembered for D17.
@@ -183,33 +189,31 @@ impl Writer {
 
     /// Judges the jobs in order, commits, answers.
     pub fn turn(&mut self, jobs: Vec<Job>, now: Now) {
+        self.try_reopen(now);
         let mut batch = Batch::default();
         for job in jobs {
-            if let Some(why) = &self.broken {
-                let why = why.clone();
-                self.refuse_broken(job, &why, now);
+            if let Some(broken) = &self.broken {
+                let why = broken.why.clone();
+                self.refuse_broken(job, &why);
                 continue;
             }
             match job {
                 Job::Attempt(pending) => self.attempt(pending, &mut batch, now),
                 Job::Command(ordered) => self.command(*ordered, &mut batch, now),
                 Job::Note(note) => self.note(*note, &mut batch, now),
-                Job::Reopen | Job::Stop => {}
+                Job::Stop => {}
             }
         }
         self.sums(&mut batch, now);
         self.commit(batch, now);
     }
 
-    /// Idle moments: the store's own work.
-    pub fn idle(&mut self, now: Now) {
-        if self.broken.is_some() {
-            self.reopen(now);
-            return;
-        }
-        self.turn(Vec::new(), now);
-        if let Err(error) = self.store.idle(now) {
-            self.fail(&error);
+    /// Between two turns: the store's own work, which it does when it is due.
+    pub fn rest(&mut self, now: Now) {
+        if self.broken.is_none()
+            && let Err(error) = self.store.idle(now)
+        {
+            self.fail(&error, now);
         }
     }
 
@@ -228,7 +232,7 @@ impl Writer {
     /// Why nothing is judged, if so.
     #[must_use]
     pub fn broken(&self) -> Option<&str> {
-        self.broken.as_deref()
+        self.broken.as_ref().map(|broken| broken.why.as_str())
     }
     /// The record as this batch has made it, else the newest committed one.
     fn newest(&self, name: &str, batch: &Batch) -> Result<Option<Arc<UserRecord>>, StoreError> {

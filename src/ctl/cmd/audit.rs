@@ -1,0 +1,238 @@
+//! `audit log`, `audit verify`.
+
+use serde_json::{Map, Value};
+
+use crate::control::reply::{AuditEntry, AuditVerify, Damage, Instant};
+use crate::ctl::errors::Trouble;
+use crate::ctl::output::list::{List, Shape};
+use crate::ctl::output::table::{free, numbers, table, words};
+use crate::ctl::output::{Screen, text};
+use crate::ctl::read;
+use crate::ctl::verb::{FOLLOW, Given, Kind, LIMIT, Run, SINCE, UNTIL, Verb, flag, may};
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb {
+        name: "audit log",
+        method: "org.mfad.Audit.Log",
+        about: "List who changed what, and every verdict",
+        takes: &[
+            may("USER", "user", "only about this person", "user"),
+            flag(
+                "event",
+                "event",
+                Kind::Text,
+                "E",
+                "this event, or its family: user, auth",
+            ),
+            flag("actor", "actor", Kind::Text, "A", "caused by this operator"),
+            flag(
+                "request",
+                "request",
+                Kind::Text,
+                "ID",
+                "in answer to this request",
+            ),
+            SINCE,
+            UNTIL,
+            LIMIT,
+            FOLLOW,
+        ],
+        examples: &[
+            "mfactl audit log alice --since 1d",
+            "mfactl audit log --request 7f3a-1a07",
+        ],
+        more: "Without --since the last 100 are shown. --json has the records as they are stored.",
+        run: Run::List(&Shape {
+            rows: "entries",
+            csv: &[
+                "seq",
+                "record.at",
+                "record.event",
+                "record.result",
+                "record.actor.name",
+                "record.user.name",
+                "record.token",
+                "record.reason",
+                "record.request",
+            ],
+            lines: false,
+            log: true,
+            show: log,
+        }),
+    },
+    Verb {
+        name: "audit verify",
+        method: "org.mfad.Audit.Verify",
+        about: "Prove that no record was changed or removed",
+        takes: &[flag(
+            "from",
+            "from",
+            Kind::Number,
+            "SEQ",
+            "only from this record on",
+        )],
+        examples: &["mfactl audit verify"],
+        more: "Exit status 0: whole, 1: damaged, 2: could not be checked.",
+        run: Run::Show(verify),
+    },
+];
+
+/// A field of a record as a word: a text, a number, or the name inside an object.
+fn word(record: &Map<String, Value>, key: &str) -> Option<String> {
+    match record.get(key)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Object(inner) => inner.get("name").and_then(Value::as_str).map(str::to_owned),
+        other => Some(other.to_string()),
+    }
+}
+
+fn log(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
+    let rows: Vec<AuditEntry> = list.read()?;
+    if rows.is_empty() && !list.later {
+        if !given.has("follow") {
+            screen.say("No record matches.");
+        }
+        return Ok(0);
+    }
+    let legend = screen.legend;
+    screen.legend = legend && !list.later;
+    let columns = [
+        numbers("SEQ"),
+        words("TIME"),
+        words("EVENT"),
+        words("USER"),
+        words("BY"),
+        free("WHAT"),
+    ];
+    let lines = rows.iter().map(|entry| {
+        let record = &entry.record;
+        let dash = || "-".to_owned();
+        let at = word(record, "at").or_else(|| word(record, "time"));
+        let at = at.and_then(|at| serde_json::from_value::<Instant>(Value::String(at)).ok());
+        vec![
+            text::number(entry.seq),
+            at.map_or_else(dash, |at| screen.times.moment(at.0)),
+            word(record, "event").unwrap_or_else(dash),
+            word(record, "user").unwrap_or_else(dash),
+            word(record, "actor").unwrap_or_else(dash),
+            what(record),
+        ]
+    });
+    let lines: Vec<Vec<String>> = lines.collect();
+    table(screen, &columns, &lines);
+    screen.legend = legend;
+    if legend && list.cut {
+        screen.say("There are older ones: --since 1d, or --limit N.");
+    }
+    Ok(0)
+}
+
+/// The rest of a record in a few words.
+fn what(record: &Map<String, Value>) -> String {
+    let mut parts = Vec::new();
+    if let Some(result) = word(record, "result").filter(|result| result != "ok") {
+        parts.push(result);
+    }
+    parts.extend(word(record, "token"));
+    if let (Some(before), Some(after)) = (short(record, "before"), short(record, "after")) {
+        parts.push(format!("{before} -> {after}"));
+    }
+    parts.extend(word(record, "reason").map(|reason| format!("\"{reason}\"")));
+    parts.join(" ")
+}
+
+fn short(record: &Map<String, Value>, key: &str) -> Option<String> {
+    record.get(key).and_then(|value| match value {
+        Value::Null | Value::Object(_) | Value::Array(_) => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    })
+}
+
+fn verify(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
+    let verify: AuditVerify = read(answer)?;
+    if let Some(damage) = &verify.damage {
+        damaged(screen, damage);
+        return Ok(1);
+    }
+    let records = (verify.last_seq + 1).saturating_sub(verify.first_seq);
+    let at = |at: Option<Instant>| at.map_or_else(|| "?".to_owned(), |at| screen.times.cell(at.0));
+    let span = format!("{} to {}", at(verify.first_at), at(verify.last_at));
+    screen.line(&format!("{} records, {span}", text::number(records)));
+    for check in &verify.checks {
+        let mark = match check.mark.as_str() {
+            "ok" => screen.yes(),
+            "bad" => screen.no(),
+            _ => "!",
+        };
+        let mark = text::left(mark, if screen.ascii { 2 } else { 1 });
+        screen.say_after(
+            &format!("{mark} {}", text::left(&check.name, 12)),
+            &check.text,
+        );
+    }
+    let took = format!(
+        "{}.{} s",
+        verify.took_ms / 1000,
+        verify.took_ms % 1000 / 100
+    );
+    let status = match verify.result.as_str() {
+        "whole" => {
+            let (proven, chained) = (text::number(verify.proven), text::number(verify.chained));
+            screen.strong(&format!(
+                "WHOLE. {proven} records are proven, {chained} are chained only. ({took})"
+            ));
+            0
+        }
+        "damaged" => {
+            screen.strong(&format!("DAMAGED. ({took})"));
+            1
+        }
+        _ => {
+            screen.strong(&format!("NOT CHECKED: nothing is known. ({took})"));
+            2
+        }
+    };
+    if !verify.last_hash.is_empty() {
+        let seq = text::number(verify.last_seq);
+        screen.say(&format!("Keep for your own proof: seq {seq}"));
+        screen.line(&format!("  hash {}", verify.last_hash));
+    }
+    Ok(status)
+}
+
+fn damaged(screen: &mut Screen, damage: &Damage) {
+    let at = damage
+        .at
+        .map(|at| format!(" ({})", screen.times.exact(at.0)));
+    let seq = text::number(damage.seq);
+    screen.strong(&format!(
+        "DAMAGED at record {seq}{}.",
+        at.unwrap_or_default()
+    ));
+    let before = text::number(damage.seq.saturating_sub(1));
+    screen.say_after(
+        "  expected   ",
+        &format!("hash of {before}: {}", damage.expected),
+    );
+    screen.say_after("  found      ", &damage.found);
+    let proven = text::number(damage.before);
+    screen.say_after("  before it  ", &format!("{proven} records are proven"));
+    let after = text::number(damage.after);
+    let follow = format!("{after} records follow correctly from the changed one");
+    screen.say_after("  after it   ", &follow);
+    if let Some(journal) = &damage.journal {
+        screen.say_after("  journal    ", journal);
+    }
+    for (at, line) in damage.doing.iter().enumerate() {
+        screen.say_after(
+            if at == 0 {
+                "  do         "
+            } else {
+                "             "
+            },
+            line,
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! The commands, one file a noun: what each takes, and how its answer looks.
+
+mod audit;
+mod auth;
+mod config;
+mod daemon;
+pub(super) mod enroll;
+pub(super) mod gateway;
+mod gateway_kinds;
+mod lock;
+mod passthrough;
+mod pin;
+mod token;
+mod token_add;
+mod user;
+mod user_show;
+mod why;
+
+use super::verb::Verb;
+
+/// All commands, in the order of the manual.
+pub(super) const NOUNS: &[&[Verb]] = &[
+    why::VERBS,
+    auth::VERBS,
+    lock::VERBS,
+    gateway::VERBS,
+    user::VERBS,
+    token::VERBS,
+    enroll::VERBS,
+    pin::VERBS,
+    passthrough::VERBS,
+    audit::VERBS,
+    daemon::VERBS,
+    config::VERBS,
+];
+
+/// What a noun alone does.
+pub(super) const BARE: &[(&str, &str)] = &[
+    ("auth", "log"),
+    ("audit", "log"),
+    ("gateway", "list"),
+    ("hw", "list"),
+    ("passthrough", "list"),
+];
+
+/// All commands.
+pub(super) fn verbs() -> impl Iterator<Item = &'static Verb> {
+    NOUNS.iter().copied().flatten()
+}
+
+/// The command with this noun and verb.
+pub(super) fn verb(noun: &str, verb: &str) -> Option<&'static Verb> {
+    verbs().find(|one| one.words() == (noun, verb))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::method::Method;
+
+    #[test]
+    fn commands_and_methods_are_the_same_set() {
+        for method in Method::all() {
+            let found = verbs().filter(|verb| verb.method == method.name).count();
+            let hidden = method.name == "org.mfad.Daemon.Complete";
+            assert_eq!(found, usize::from(!hidden), "{}", method.name);
+        }
+    }
+
+    #[test]
+    fn every_command_is_named_as_the_table_of_roles_names_it() {
+        for verb in verbs().filter(|verb| !verb.method.is_empty()) {
+            let row = verb.row().unwrap();
+            assert_eq!(row.action.spec().name, verb.name);
+        }
+    }
+
+    #[test]
+    fn every_parameter_exists() {
+        for verb in verbs() {
+            let Some(row) = verb.row() else { continue };
+            for take in verb.takes.iter().filter(|take| !take.to.is_empty()) {
+                let known = row.all_parameters().any(|one| one.name == take.to);
+                assert!(known, "{} {}", verb.name, take.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! `user ..`.
+
+use serde_json::Value;
+
+use super::user_show;
+use crate::control::reply::{Candidate, UserRow};
+use crate::ctl::errors::Trouble;
+use crate::ctl::output::list::{List, Shape};
+use crate::ctl::output::table::{Column, free, table, words};
+use crate::ctl::output::{Screen, text};
+use crate::ctl::read;
+use crate::ctl::verb::{Given, Kind, LIMIT, Run, Take, USER, Verb, flag, may, must, switch};
+
+/// Lifecycle states as they are typed.
+const STATES: &[&str] = &[
+    "new",
+    "steady",
+    "update",
+    "replace",
+    "revoke",
+    "reset",
+    "reset-all",
+    "renew",
+    "deactivated",
+];
+
+const NAME: Take = flag(
+    "name",
+    "display_name",
+    Kind::Text,
+    "NAME",
+    "name of the person",
+);
+const EMAIL: Take = flag("email", "email", Kind::Text, "ADDRESS", "e-mail address");
+const PHONE: Take = flag(
+    "phone",
+    "phone",
+    Kind::Text,
+    "NUMBER",
+    "phone number, as +49..",
+);
+const SET: Take = flag("set", "set", Kind::Text, "SET", "authentication set").completed("set");
+const LANGUAGE: Take = flag(
+    "language",
+    "language",
+    Kind::Text,
+    "TAG",
+    "language, such as de",
+);
+const PROTECTED: Take = flag(
+    "protected",
+    "protected",
+    Kind::OnOff,
+    "on|off",
+    "only an admin may weaken the sign-in",
+);
+
+const FIND: &[Take] = &[
+    may(
+        "TEXT",
+        "text",
+        "part of login name, name, e-mail or phone",
+        "user",
+    ),
+    switch("exact", "exact", "the whole of one of them"),
+    switch("glob", "glob", "TEXT is a pattern with * and ?"),
+    switch("locked", "locked", "locked, for whatever reason"),
+    flag(
+        "lock-reason",
+        "lock_reason",
+        Kind::Words(&["Failures", "PinBlocked", "Operator"]),
+        "REASON",
+        "locked for this reason",
+    ),
+    switch("pin-blocked", "pin_blocked", "PIN blocked"),
+    flag(
+        "state",
+        "states",
+        Kind::List(STATES),
+        "STATE",
+        "in one of these states",
+    ),
+    switch("passthrough", "passthrough", "with a passthrough in force"),
+    switch("no-token", "no_token", "without a token to sign in with"),
+    flag(
+        "token-type",
+        "token_type",
+        Kind::Words(&["totp", "hotp", "recovery"]),
+        "TYPE",
+        "with a token of this type",
+    ),
+    flag(
+        "token-status",
+        "token_status",
+        Kind::Words(super::token::STATUSES),
+        "STATUS",
+        "with a token of this status",
+    ),
+    flag(
+        "expiring",
+        "expiring_s",
+        Kind::Span,
+        "SPAN",
+        "with a token that expires within it",
+    ),
+    SET,
+    flag(
+        "role-label",
+        "role_label",
+        Kind::Text,
+        "LABEL",
+        "with this label",
+    ),
+    flag(
+        "last-login-before",
+        "last_login_before",
+        Kind::Since,
+        "T",
+        "last login before, or none",
+    ),
+    flag(
+        "last-login-after",
+        "last_login_after",
+        Kind::Since,
+        "T",
+        "last login after",
+    ),
+    switch("never-logged-in", "never_logged_in", "without a login"),
+    LIMIT,
+];
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb {
+        name: "user show",
+        method: "org.mfad.Users.Show",
+        about: "Show everything known about a person but the secrets",
+        takes: &[USER],
+        examples: &["mfactl user show alice"],
+        more: "It ends with the commands that work now, for your role.",
+        run: Run::Show(user_show::show),
+    },
+    Verb {
+        name: "user find",
+        method: "org.mfad.Users.Find",
+        about: "Find people by text and filters; all filters must fit",
+        takes: FIND,
+        examples: &[
+            "mfactl user find --locked",
+            "mfactl user find example.org --state new,replace",
+            "mfactl user find --never-logged-in --format csv > left.csv",
+        ],
+        more: "--json prints one object a line.",
+        run: Run::List(&Shape {
+            rows: "rows",
+            csv: &[
+                "user",
+                "display_name",
+                "state",
+                "base",
+                "lock.since",
+                "lock.reason",
+                "via",
+                "unlocked.by",
+                "unlocked.at",
+                "pin",
+                "tokens",
+                "tokens_more",
+                "passthrough_until",
+                "last_login",
+                "email",
+                "phone",
+                "set",
+                "role_label",
+                "protected",
+                "revision",
+            ],
+            lines: true,
+            log: false,
+            show: found,
+        }),
+    },
+    Verb {
+        name: "user add",
+        method: "org.mfad.Users.Add",
+        about: "Add a person in state New Credential",
+        takes: &[USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED],
+        examples: &["mfactl user add alice --email alice@example.org"],
+        more: "Takes one seat.",
+        run: Run::Change,
+    },
+    Verb {
+        name: "user edit",
+        method: "org.mfad.Users.Edit",
+        about: "Change what is stated; an empty text removes it",
+        takes: &[
+            USER,
+            NAME,
+            EMAIL,
+            PHONE,
+            SET,
+            LANGUAGE,
+            flag(
+                "role-label",
+                "role_label",
+                Kind::Text,
+                "LABEL",
+                "label for lists",
+            ),
+            flag("notes", "notes", Kind::Text, "TEXT", "free text"),
+            PROTECTED,
+        ],
+        examples: &["mfactl user edit alice --phone +491701234567"],
+        more: "--protected is an admin's.",
+        run: Run::Change,
+    },
+    Verb {
+        name: "user delete",
+        method: "org.mfad.Users.Delete",
+        about: "Remove a person; only the audit log remembers",
+        takes: &[USER],
+        examples: &[
+            "mfactl user delete alice -r \"left the company\"",
+            "mfactl user delete alice -r \"left\" --yes --expect alice",
+        ],
+        more: "Tokens, PIN and codes are erased, and the seat comes back. Cannot be undone.",
+        run: Run::Change,
+    },
+    Verb {
+        name: "user lock",
+        method: "org.mfad.Users.Lock",
+        about: "Refuse a person until unlocked",
+        takes: &[
+            USER,
+            flag("until", "until", Kind::End, "T", "ends by itself then"),
+        ],
+        examples: &[
+            "mfactl user lock gina -r \"on leave\" --until 2026-12-31",
+            "mfactl user lock alice -r \"laptop stolen\"",
+        ],
+        more: "",
+        run: Run::Change,
+    },
+    Verb {
+        name: "user unlock",
+        method: "org.mfad.Users.Unlock",
+        about: "Unlock a user; the next login is judged normally",
+        takes: &[
+            must(
+                "USER",
+                "user",
+                "login name (TAB completes, locked users first)",
+                "locked_user",
+            ),
+            switch(
+                "with-pin",
+                "with_pin",
+                "also lift a PIN block (the old PIN works again)",
+            ),
+        ],
+        examples: &[
+            "mfactl user unlock alice",
+            "mfactl user unlock alice -r \"phone clock fixed, ticket 4711\"",
+        ],
+        more: "Clears the lock and the failure counts; not the hard cap, not a PIN block.",
+        run: Run::Change,
+    },
+    Verb {
+        name: "user set-state",
+        method: "org.mfad.Users.SetState",
+        about: "Set the lifecycle state",
+        takes: &[
+            USER,
+            must(
+                "STATE",
+                "state",
+                "new, steady, update, replace, ..",
+                "state",
+            )
+            .read_as(Kind::Words(STATES)),
+            switch("force", "force", "steady even without a usable token"),
+        ],
+        examples: &["mfactl user set-state alice replace -r \"phone stolen\""],
+        more: "`deactivated` and `revoke` are an admin's.",
+        run: Run::Change,
+    },
+    Verb {
+        name: "user reactivate",
+        method: "org.mfad.Users.Reactivate",
+        about: "Bring a deactivated person back, if a seat is free",
+        takes: &[USER],
+        examples: &["mfactl user reactivate alice"],
+        more: "",
+        run: Run::Change,
+    },
+];
+
+const USER_NEW: Take = must("USER", "user", "login name", "");
+
+fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
+    let rows: Vec<UserRow> = list.read()?;
+    if rows.is_empty() {
+        return nobody(screen, given, &list.rest);
+    }
+    let locked = given.has("locked") || given.text("lock-reason").is_some();
+    let columns: Vec<Column> = if locked {
+        vec![
+            words("USER"),
+            free("NAME"),
+            words("LOCKED"),
+            words("REASON"),
+            words("VIA"),
+            words("UNLOCKED BY"),
+            words("TOKENS"),
+        ]
+    } else {
+        vec![
+            words("USER"),
+            free("NAME"),
+            words("STATE"),
+            words("TOKENS"),
+            words("LAST LOGIN"),
+            words("PIN"),
+            words("SET"),
+            free("E-MAIL"),
+            free("LABEL"),
+        ]
+    };
+    let lines = rows.iter().map(|row| cells(screen, row, locked));
+    let lines: Vec<Vec<String>> = lines.collect();
+    table(screen, &columns, &lines);
+    if screen.legend {
+        foot(screen, rows.len(), locked, list);
+    }
+    Ok(0)
+}
+
+fn dash(text: &str) -> String {
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+fn cells(screen: &Screen, row: &UserRow, locked: bool) -> Vec<String> {
+    let mut tokens = dash(&row.tokens.join(" "));
+    if row.tokens_more > 0 {
+        tokens = format!("{tokens} +{}", row.tokens_more);
+    }
+    let name = row.display_name.clone();
+    let none = || "-".to_owned();
+    if locked {
+        let lock = row.lock.as_ref();
+        let unlocked = row.unlocked.as_ref();
+        return vec![
+            row.user.clone(),
+            name,
+            lock.map_or_else(none, |lock| screen.times.cell(lock.since.0)),
+            lock.map_or_else(none, |lock| lock.reason.clone()),
+            row.via.clone().unwrap_or_else(none),
+            unlocked.map_or_else(none, |one| {
+                format!("{} {}", one.by, screen.times.day(one.at.0))
+            }),
+            tokens,
+        ];
+    }
+    vec![
+        row.user.clone(),
+        name,
+        row.state.clone(),
+        tokens,
+        row.last_login
+            .map_or_else(none, |at| screen.times.day(at.0)),
+        dash(&row.pin),
+        dash(&row.set),
+        row.email.clone().unwrap_or_else(none),
+        dash(&row.role_label),
+    ]
+}
+
+fn foot(screen: &mut Screen, rows: usize, locked: bool, list: &List) {
+    let of = list.rest.get("of").and_then(Value::as_u64).unwrap_or(0);
+    let what = if locked { "locked" } else { "found" };
+    let mut line = format!("{rows} {what} of {}.", text::number(of));
+    if list.cut {
+        line = format!("{line} There are more: --limit N.");
+    }
+    let notes = list.rest.get("notes").and_then(Value::as_array);
+    for note in notes.into_iter().flatten().filter_map(Value::as_str) {
+        line = format!("{line} {note}");
+    }
+    screen.say(&line);
+}
+
+fn nobody(screen: &mut Screen, given: &Given, rest: &Value) -> Result<u8, Trouble> {
+    let Some(searched) = given.text("TEXT") else {
+        let only_locked = given.has("locked");
+        screen.say(if only_locked {
+            "Nobody is locked."
+        } else {
+            "No user matches."
+        });
+        return Ok(0);
+    };
+    let mut line = format!("No user matches \"{searched}\" in name, login, e-mail or phone.");
+    let close: Vec<Candidate> = rest.get("close").map(read).transpose()?.unwrap_or_default();
+    if !close.is_empty() {
+        let names: Vec<&str> = close.iter().map(|one| one.value.as_str()).collect();
+        line = format!("{line} Close: {}.", names.join(", "));
+    }
+    screen.say(&line);
+    Ok(0)
+}

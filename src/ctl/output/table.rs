@@ -1,0 +1,132 @@
+//! Tables: plain columns two blanks apart, so that they paste well into a ticket.
+//!
+//! When they do not fit, free text is cut first, then columns drop from the right; a line never
+//! wraps. The first column always stays.
+
+use super::{Screen, text};
+
+/// Blanks between columns.
+const GAP: usize = 2;
+/// Columns that free text keeps before a column is dropped.
+const FREE_MIN: usize = 8;
+
+/// One column.
+pub(in crate::ctl) struct Column {
+    /// Its head.
+    pub(in crate::ctl) title: &'static str,
+    /// Numbers stand at the right.
+    pub(in crate::ctl) right: bool,
+    /// Text that may be cut.
+    pub(in crate::ctl) free: bool,
+}
+
+/// A column of words.
+pub(in crate::ctl) const fn words(title: &'static str) -> Column {
+    Column {
+        title,
+        right: false,
+        free: false,
+    }
+}
+
+/// A column of free text.
+pub(in crate::ctl) const fn free(title: &'static str) -> Column {
+    Column {
+        title,
+        right: false,
+        free: true,
+    }
+}
+
+/// A column of numbers.
+pub(in crate::ctl) const fn numbers(title: &'static str) -> Column {
+    Column {
+        title,
+        right: true,
+        free: false,
+    }
+}
+
+/// Puts a table on the screen.
+pub(in crate::ctl) fn table(screen: &mut Screen, columns: &[Column], rows: &[Vec<String>]) {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| text::clean(cell)).collect())
+        .collect();
+    let widths = fit(columns, &rows, screen.columns);
+    if screen.legend {
+        let heads: Vec<String> = columns.iter().map(|one| one.title.to_owned()).collect();
+        let line = laid_out(columns, &widths, &heads);
+        screen.line(&line);
+    }
+    for row in &rows {
+        let line = laid_out(columns, &widths, row);
+        screen.line(&line);
+    }
+}
+
+/// Widths of the columns that stay.
+fn fit(columns: &[Column], rows: &[Vec<String>], room: usize) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            let widest = cells.map(|cell| text::columns(cell)).max().unwrap_or(0);
+            widest.max(text::columns(column.title))
+        })
+        .collect();
+    let whole =
+        |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    while whole(&widths) > room {
+        let over = whole(&widths) - room;
+        let several = widths.len() > 1;
+        let widest = widths
+            .iter_mut()
+            .zip(columns)
+            .filter(|(width, column)| {
+                column.free && **width > FREE_MIN.max(text::columns(column.title))
+            })
+            .max_by_key(|(width, _)| **width);
+        match widest {
+            Some((width, column)) => {
+                let least = FREE_MIN.max(text::columns(column.title));
+                *width = width.saturating_sub(over).max(least);
+            }
+            None if several => drop(widths.pop()),
+            None => break,
+        }
+    }
+    widths
+}
+
+fn laid_out(columns: &[Column], widths: &[usize], cells: &[String]) -> String {
+    let laid = columns
+        .iter()
+        .zip(widths)
+        .zip(cells)
+        .map(|((column, width), cell)| {
+            let cell = text::cut(cell, *width);
+            if column.right {
+                text::right(&cell, *width)
+            } else {
+                text::left(&cell, *width)
+            }
+        });
+    laid.collect::<Vec<_>>().join(&" ".repeat(GAP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_text_shrinks_before_columns_drop() {
+        let columns = [words("A"), free("TEXT"), numbers("N")];
+        let rows = [vec!["aaaa".to_owned(), "x".repeat(30), "12".to_owned()]];
+        assert_eq!(fit(&columns, &rows, 80), [4, 30, 2]);
+        assert_eq!(fit(&columns, &rows, 30), [4, 20, 2]);
+        assert_eq!(fit(&columns, &rows, 17), [4, 8]);
+        assert_eq!(fit(&columns, &rows, 10), [4]);
+    }
+}

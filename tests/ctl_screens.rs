@@ -1,0 +1,242 @@
+//! Every screen of `mfactl` against its golden file, at 60, 80 and 120 columns and as JSON.
+//!
+//! The daemon is a table of replies, so these tests prove how an answer looks and nothing about the
+//! rules. `MFAD_BLESS=1 cargo test --test ctl_screens` writes the files anew.
+
+#[path = "cli/fake.rs"]
+mod fake;
+
+use std::fmt::Write as _;
+
+use fake::{Answer, Fake, command, golden};
+use serde_json::{Value, json};
+
+/// Name of the golden file, and the command.
+const SCREENS: &[(&str, &[&str])] = &[
+    ("why", &["why", "alice"]),
+    (
+        "auth_explain",
+        &["auth", "explain", "alice", "--gateway", "vpn1"],
+    ),
+    ("auth_log", &["auth", "log"]),
+    ("auth_log_stages", &["auth", "log", "alice", "--stages"]),
+    ("auth_show", &["auth", "show", "a-5KQ2Z"]),
+    ("lock_show", &["lock", "show", "alice"]),
+    ("gateway_list", &["gateway"]),
+    ("gateway_show", &["gateway", "show", "vpn2"]),
+    ("user_show", &["user", "show", "alice"]),
+    ("user_find", &["user", "find", "a"]),
+    ("user_find_locked", &["user", "find", "--locked"]),
+    ("user_unlock", &["user", "unlock", "alice"]),
+    (
+        "user_set_state",
+        &["user", "set-state", "alice", "steady", "-r", "x", "-y"],
+    ),
+    ("token_list", &["token", "list", "alice"]),
+    (
+        "token_authenticators",
+        &["token", "list", "alice", "--authenticators"],
+    ),
+    ("token_find", &["token", "find", "--expiring", "30d"]),
+    ("token_show", &["token", "show", "alice/totp"]),
+    (
+        "token_delete_dry",
+        &["token", "delete", "alice/totp", "-r", "old", "-n"],
+    ),
+    ("hw_list", &["hw"]),
+    ("passthrough_list", &["passthrough"]),
+    ("passthrough_uses", &["passthrough", "uses", "alice"]),
+    (
+        "passthrough_enable",
+        &[
+            "passthrough",
+            "enable",
+            "alice",
+            "--for",
+            "2d",
+            "-r",
+            "phone in repair",
+        ],
+    ),
+    ("audit_log", &["audit"]),
+    ("audit_verify", &["audit", "verify"]),
+    ("status", &["status"]),
+    ("whoami", &["whoami"]),
+    ("whoami_can", &["whoami", "--can", "token delete"]),
+    ("seats", &["seats"]),
+    ("backup", &["backup", "x"]),
+    ("config_check", &["config", "check"]),
+    ("config_diff", &["config", "diff"]),
+    (
+        "config_get",
+        &["config", "get", "lockout.user.max_failures"],
+    ),
+];
+
+#[test]
+fn screens_are_as_they_were() {
+    let fake = Fake::with_replies();
+    for (name, args) in SCREENS {
+        let mut text = String::new();
+        for columns in [60, 80, 120] {
+            let run = fake.run(args, columns, &[], "");
+            let typed = args.join(" ");
+            let _ = write!(text, "$ COLUMNS={columns} mfactl {typed}\n{}\n", run.text());
+            for line in run.out.lines() {
+                let long = line.chars().count() > columns;
+                assert!(
+                    !long || line.starts_with("  hash"),
+                    "{name} {columns}: {line}"
+                );
+            }
+            assert!(!run.out.contains('\u{1b}'), "{name}");
+        }
+        let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let run = fake.mfactl(&with_json);
+        let _ = write!(text, "$ mfactl {} --json\n{}", args.join(" "), run.text());
+        golden(name, &text);
+    }
+}
+
+#[test]
+fn json_is_what_the_daemon_said() {
+    let fake = Fake::with_replies();
+    let all: Value = serde_json::from_str(include_str!("cli/replies.json")).unwrap();
+    let run = fake.mfactl(&["user", "show", "alice", "--json"]);
+    let read: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(read, all["org.mfad.Users.Show"]);
+    let run = fake.mfactl(&["user", "find", "--locked", "--json"]);
+    let rows: Vec<Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(Value::from(rows), all["org.mfad.Users.Find"]["rows"]);
+}
+
+#[test]
+fn colour_is_only_added() {
+    let fake = Fake::with_replies();
+    for (name, args) in SCREENS {
+        let plain = fake.run(args, 80, &[("NO_COLOR", "1")], "");
+        let always: Vec<&str> = args.iter().copied().chain(["--color", "always"]).collect();
+        let coloured = fake.run(&always, 80, &[], "");
+        let stripped = coloured
+            .out
+            .replace("\u{1b}[1m", "")
+            .replace("\u{1b}[0m", "");
+        assert_eq!(stripped, plain.out, "{name}");
+    }
+}
+
+#[test]
+fn ascii_locales_get_ascii() {
+    let fake = Fake::with_replies();
+    for (name, args) in SCREENS {
+        let run = fake.run(args, 80, &[("LANG", "C")], "");
+        assert!(run.out.is_ascii(), "{name}: {}", run.out);
+    }
+}
+
+#[test]
+fn csv_is_safe_and_complete() {
+    let fake = Fake::with_replies();
+    let run = fake.mfactl(&["user", "find", "--locked", "--format", "csv"]);
+    let lines: Vec<&str> = run.out.split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), 3, "{}", run.out);
+    assert!(lines[0].starts_with("user,display_name,state,"));
+    assert!(lines[2].contains("\"'=g@example.org\""), "{}", lines[2]);
+}
+
+#[test]
+fn pages_are_put_together() {
+    let row = |user: &str| json!({"user": user});
+    let fake = Fake::serve(move |_, _| {
+        Answer::Pages(vec![
+            json!({"rows": [row("a"), row("b")], "cursor": "x", "of": 3}),
+            json!({"rows": [row("c")], "cursor": null, "of": 3}),
+        ])
+    });
+    let run = fake.mfactl(&["user", "find", "--no-legend"]);
+    assert_eq!(run.out.lines().count(), 3, "{}", run.out);
+    let run = fake.mfactl(&["user", "find", "--json", "--limit", "1"]);
+    assert_eq!(run.out.lines().count(), 1, "{}", run.out);
+}
+
+#[test]
+fn nothing_found_says_what_was_searched() {
+    let fake = Fake::serve(|_, _| {
+        let close = json!([{"value": "alice", "text": ""}]);
+        Answer::Reply(json!({"rows": [], "of": 3, "close": close}))
+    });
+    let run = fake.mfactl(&["user", "find", "alcie"]);
+    let said = "No user matches \"alcie\" in name, login, e-mail or phone. Close: alice.\n";
+    assert_eq!((run.out.as_str(), run.status), (said, 0));
+    let run = fake.mfactl(&["user", "find", "--locked"]);
+    assert_eq!(run.out, "Nobody is locked.\n");
+}
+
+#[test]
+fn helps_by_task_by_noun_and_by_command() {
+    let fake = Fake::with_replies();
+    let pages: &[&[&str]] = &[
+        &[],
+        &["user", "-h"],
+        &["user", "unlock", "-h"],
+        &["passthrough", "enable", "--help"],
+        &["token", "add", "--type", "help"],
+        &["help", "3am"],
+        &["help", "lost-phone"],
+        &["help", "new-user"],
+        &["explain", "w017"],
+        &["gateway", "new", "-h"],
+    ];
+    let mut text = String::new();
+    for args in pages {
+        let run = fake.mfactl(args);
+        assert!(
+            run.out.lines().all(|line| line.chars().count() <= 80),
+            "{}",
+            run.out
+        );
+        let _ = write!(text, "$ mfactl {}\n{}\n", args.join(" "), run.text());
+    }
+    golden("help", &text);
+}
+
+#[test]
+fn the_manual_names_every_command() {
+    let run = fake::Run::of(command(&["__man"], 80), "");
+    for method in mfad::control::method::Method::all() {
+        let name = method.action.spec().name;
+        assert!(run.out.contains(&format!(".SS {name}\n")), "{name}");
+    }
+    assert!(run.out.starts_with(".ie") || run.out.contains(".TH MFACTL"));
+}
+
+#[test]
+fn completes_from_the_daemon_and_without_it() {
+    let fake = Fake::serve(|method, parameters| match method {
+        "org.mfad.Daemon.Complete" => {
+            assert_eq!(parameters["kind"], "locked_user");
+            Answer::Reply(json!({"rows": [{"value": "alice", "text": "locked"}]}))
+        }
+        _ => Answer::Reply(json!({"may": ["user unlock", "user show"]})),
+    });
+    let run = fake.mfactl(&["__complete", "--", "user", "unlock", "al"]);
+    assert_eq!(run.out, "alice\tlocked\n");
+    let run = fake.mfactl(&["__complete", "--", "user", ""]);
+    assert_eq!(
+        run.out.lines().count(),
+        2,
+        "only what the role may: {}",
+        run.out
+    );
+    let run = fake::Run::of(
+        command(&["__complete", "--", "user", "set-state", "al"], 80),
+        "",
+    );
+    assert_eq!((run.out.as_str(), run.status), ("", 0));
+    let run = fake::Run::of(command(&["__complete", "--", "pin", "un"], 80), "");
+    assert!(run.out.starts_with("unblock\t"), "{}", run.out);
+}
