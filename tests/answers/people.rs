@@ -185,3 +185,69 @@ fn a_sealed_mfad_answers_three_questions_only() {
         Some(Code::Sealed)
     );
 }
+
+#[test]
+fn a_look_at_another_persons_log_is_recorded_if_the_site_wants_that() {
+    let site = Site::start();
+    let path = site.folder.path().join("mfad.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n[audit]\nreads = true\n")).unwrap();
+    let origin = mfad::domain::event::Origin::system();
+    site.answerer().reload(&origin, None).unwrap();
+    site.add_user("alice", "Alice Example");
+    site.add_user("bob", "Bob Helper");
+    let why = |user: &str| {
+        let query = Query::Why {
+            user: user.to_owned(),
+            gateway: None,
+            attempts: 10,
+        };
+        site.ask(Role::Support, query)
+    };
+    why("bob");
+    why("alice");
+    let reads = || {
+        let event = Some("read".to_owned());
+        let filter = mfad::control::query::AuditFilter {
+            event,
+            ..Default::default()
+        };
+        let query = Query::AuditLog {
+            filter,
+            page: crate::site::page(),
+        };
+        site.ask(Role::Admin, query)["entries"].clone()
+    };
+    // The record is written by another thread.
+    for _ in 0..50 {
+        if !reads().as_array().unwrap().is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let entries = reads();
+    assert_eq!(entries.as_array().unwrap().len(), 1, "{entries}");
+    let record = &entries[0]["record"];
+    assert_eq!(record["target"]["user"], "alice");
+    assert_eq!(record["detail"]["command"], "why");
+}
+
+#[test]
+fn nobody_is_offered_to_help_himself() {
+    let site = Site::start();
+    site.add_user("bob", "Bob Helper");
+    let lock = Command::UserLock {
+        user: "bob".to_owned(),
+        until: None,
+    };
+    site.change(Role::Operator, lock).unwrap();
+    let user = "bob".to_owned();
+    let shown = site.ask(Role::Support, Query::UserShow { user });
+    let actions = shown["actions"].as_array().unwrap();
+    let unlock = actions
+        .iter()
+        .find(|action| action["command"] == "user unlock")
+        .unwrap();
+    assert_eq!(unlock["allowed"], false);
+    assert_eq!(unlock["why_not"], "you cannot unlock yourself (A16)");
+}
