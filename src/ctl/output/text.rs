@@ -73,9 +73,16 @@ pub(in crate::ctl) fn right(text: &str, width: usize) -> String {
 
 /// Breaks a text at blanks into lines of at most `width` columns; a longer word stands alone.
 pub(in crate::ctl) fn wrap(text: &str, width: usize) -> Vec<String> {
+    if columns(text) <= width {
+        return vec![text.trim_end().to_owned()];
+    }
+    fill(text.split(' ').filter(|word| !word.is_empty()), width)
+}
+
+fn fill<'a>(words: impl IntoIterator<Item = &'a str>, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words {
         let needed = columns(&line) + 1 + columns(word);
         if !line.is_empty() && needed > width {
             lines.push(std::mem::take(&mut line));
@@ -91,12 +98,26 @@ pub(in crate::ctl) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The words of a command; what stands in quotes is one.
+fn words_of_command(text: &str) -> Vec<&str> {
+    let mut quote = None;
+    let words = text.split(move |sign| {
+        match (quote, sign) {
+            (None, '"' | '\'') => quote = Some(sign),
+            (Some(open), sign) if open == sign => quote = None,
+            _ => {}
+        }
+        sign == ' ' && quote.is_none()
+    });
+    words.filter(|word| !word.is_empty()).collect()
+}
+
 /// Breaks a command so that it can still be pasted: each line but the last ends in a backslash.
 pub(in crate::ctl) fn wrap_command(text: &str, width: usize) -> Vec<String> {
     if columns(text) <= width {
         return vec![text.to_owned()];
     }
-    let mut lines = wrap(text, width.saturating_sub(4));
+    let mut lines = fill(words_of_command(text), width.saturating_sub(4));
     let last = lines.len().saturating_sub(1);
     for (at, line) in lines.iter_mut().enumerate() {
         if at > 0 {
@@ -183,6 +204,10 @@ mod tests {
         assert_eq!(
             wrap_command("a bb ccc dddd", 8),
             ["a bb \\", "  ccc \\", "  dddd"]
+        );
+        assert_eq!(
+            wrap_command("a -r \"b c d\"", 10),
+            ["a -r \\", "  \"b c d\""]
         );
         assert_eq!(cut("phone in repair", 10), "phone in..");
         assert_eq!(columns("日本"), 4);
