@@ -166,23 +166,30 @@ pub(in crate::ctl) fn milliseconds(us: u64) -> String {
     format!("{}.{} ms", number(us / 1000), us % 1000 / 100)
 }
 
-/// How many letters must change to make one word of the other.
+/// How many letters must change, or neighbours change places, to make one word of the other.
 pub(in crate::ctl) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    let mut previous = None;
     for (at, sign) in one.chars().enumerate() {
-        let mut before = at;
-        let mut left = at + 1;
-        let mut next = vec![left];
-        for (above, theirs) in row.iter().skip(1).zip(&other) {
-            let swap = before + usize::from(sign != *theirs);
-            left = swap.min(above + 1).min(left + 1);
-            next.push(left);
-            before = *above;
+        let mut row = vec![at + 1];
+        for (place, theirs) in other.iter().enumerate() {
+            let of =
+                |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX - 1);
+            let swap = of(&last, place) + usize::from(sign != *theirs);
+            let mut least = swap.min(of(&last, place + 1) + 1).min(of(&row, place) + 1);
+            let turned =
+                place > 0 && other.get(place - 1) == Some(&sign) && previous == Some(*theirs);
+            if turned {
+                least = least.min(of(&before_last, place - 1) + 1);
+            }
+            row.push(least);
         }
-        row = next;
+        before_last = std::mem::replace(&mut last, row);
+        previous = Some(sign);
     }
-    row.last().copied().unwrap_or(0)
+    last.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -219,6 +226,7 @@ mod tests {
         assert_eq!(number(12), "12");
         assert_eq!(octets(214_000_000), "214 MB");
         assert_eq!(distance("unlok", "unlock"), 1);
+        assert_eq!(distance("statsu", "status"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("same", "same"), 0);
     }
