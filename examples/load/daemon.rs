@@ -40,7 +40,11 @@ pub(crate) struct Reading {
 
 impl Daemon {
     /// Starts `program` on the given core and waits until it is ready.
-    pub(crate) fn start(program: &Path, folder: &Path, core: Option<usize>) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        program: &Path,
+        folder: &Path,
+        core: Option<usize>,
+    ) -> Result<Self, Failure> {
         let notify = folder.join("notify");
         let socket = UnixDatagram::bind(&notify)?;
         let own = nix::sched::sched_getaffinity(Pid::from_raw(0))?;
@@ -54,12 +58,18 @@ impl Daemon {
             .env("NOTIFY_SOCKET", &notify)
             .spawn();
         sched_setaffinity(Pid::from_raw(0), &own)?;
-        let mut daemon = Self { child: child?, ready_after: Duration::ZERO };
+        let mut daemon = Self {
+            child: child?,
+            ready_after: Duration::ZERO,
+        };
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let mut text = [0; 512];
         while began.elapsed() < READY_WAIT {
             let length = socket.recv(&mut text).unwrap_or(0);
-            if text.get(..length).is_some_and(|text| text.starts_with(b"READY=1")) {
+            if text
+                .get(..length)
+                .is_some_and(|text| text.starts_with(b"READY=1"))
+            {
                 daemon.ready_after = began.elapsed();
                 let _ = fs::remove_file(&notify);
                 return Ok(daemon);
@@ -76,7 +86,9 @@ impl Daemon {
         let mut reading = Reading::default();
         for thread in fs::read_dir(self.proc("task"))? {
             // A thread may end between the list and the look.
-            let Ok(stat) = fs::read_to_string(thread?.path().join("stat")) else { continue };
+            let Ok(stat) = fs::read_to_string(thread?.path().join("stat")) else {
+                continue;
+            };
             let Some((name, rest)) = stat
                 .split_once('(')
                 .and_then(|(_, rest)| rest.rsplit_once(')'))
@@ -156,9 +168,9 @@ impl Drop for Daemon {
 impl Reading {
     /// Seconds of CPU of all threads: in the program, in the kernel.
     pub(crate) fn cpu(&self) -> (f64, f64) {
-        self.threads
-            .values()
-            .fold((0.0, 0.0), |sum, thread| (sum.0 + thread.0, sum.1 + thread.1))
+        self.threads.values().fold((0.0, 0.0), |sum, thread| {
+            (sum.0 + thread.0, sum.1 + thread.1)
+        })
     }
 
     /// What was counted since `before`.
@@ -169,7 +181,10 @@ impl Reading {
         });
         Self {
             threads: threads.collect(),
-            written: self.written.zip(before.written).map(|(now, before)| now - before),
+            written: self
+                .written
+                .zip(before.written)
+                .map(|(now, before)| now - before),
         }
     }
 }
@@ -185,7 +200,9 @@ pub(crate) fn pin_self(core: Option<usize>) -> Result<(), Failure> {
 /// The cores this process may run on.
 pub(crate) fn cores() -> Result<Vec<usize>, Failure> {
     let set = nix::sched::sched_getaffinity(Pid::from_raw(0))?;
-    Ok((0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect())
+    Ok((0..CpuSet::count())
+        .filter(|core| set.is_set(*core).unwrap_or(false))
+        .collect())
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {

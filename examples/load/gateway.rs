@@ -76,16 +76,26 @@ pub(crate) fn flood(
             for identifier in &fresh {
                 let at = usize::from(*identifier);
                 let person = people.pick(line.form.people);
-                let Some(octets) = requests.get_mut(at) else { continue };
+                let Some(octets) = requests.get_mut(at) else {
+                    continue;
+                };
                 let authenticator = people.request(person, *identifier, line.form, octets)?;
                 if let Some(place) = waiting.get_mut(at) {
-                    *place = Some(Waiting { person, authenticator, sent: Instant::now() });
+                    *place = Some(Waiting {
+                        person,
+                        authenticator,
+                        sent: Instant::now(),
+                    });
                 }
             }
             let outgoing: Vec<Outgoing<'_>> = fresh
                 .iter()
                 .filter_map(|identifier| requests.get(usize::from(*identifier)))
-                .map(|octets| Outgoing { octets, peer: line.server, local: None })
+                .map(|octets| Outgoing {
+                    octets,
+                    peer: line.server,
+                    local: None,
+                })
                 .collect();
             socket.send(&outgoing);
         } else if waiting.iter().all(Option::is_none) {
@@ -96,14 +106,21 @@ pub(crate) fn flood(
             heard = Instant::now();
         } else if heard.elapsed() > LOST_AFTER {
             outcome.lost = waiting.iter().flatten().count().try_into()?;
-            waiting.iter().flatten().for_each(|lost| people.done(lost.person));
+            waiting
+                .iter()
+                .flatten()
+                .for_each(|lost| people.done(lost.person));
             outcome.accepted.took = heard.duration_since(began);
             break;
         }
         for datagram in batch.iter() {
-            let Some(identifier) = datagram.octets.get(1).copied() else { continue };
+            let Some(identifier) = datagram.octets.get(1).copied() else {
+                continue;
+            };
             let place = waiting.get_mut(usize::from(identifier));
-            let Some(answered) = place.and_then(Option::take) else { continue };
+            let Some(answered) = place.and_then(Option::take) else {
+                continue;
+            };
             outcome.take(datagram.octets, &answered, line.form.secret, heard);
             people.done(answered.person);
             free.push(identifier);
@@ -130,7 +147,9 @@ pub(crate) fn pace(
         let listener = scope.spawn(|| listen(&socket, &waiting, &over, line.form.secret));
         let lost = beat(line, people, &socket, &waiting, rate, span);
         over.store(true, Ordering::Relaxed);
-        let outcome = listener.join().map_err(|_| Failure::from("the listener has died"))?;
+        let outcome = listener
+            .join()
+            .map_err(|_| Failure::from("the listener has died"))?;
         Ok::<_, Failure>((outcome?, lost?))
     })?;
     let unanswered = waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +181,11 @@ fn beat(
         std::thread::sleep(due.saturating_sub(began.elapsed()));
         let mut table = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = table.get_mut(usize::from(identifier)) {
-            let before = place.replace(Waiting { person, authenticator, sent: Instant::now() });
+            let before = place.replace(Waiting {
+                person,
+                authenticator,
+                sent: Instant::now(),
+            });
             lost += u64::from(before.is_some());
         }
         drop(table);
@@ -196,9 +219,13 @@ fn listen(
         };
         heard = Instant::now();
         let received = octets.get(..length).unwrap_or_default();
-        let Some(identifier) = received.get(1).copied() else { continue };
+        let Some(identifier) = received.get(1).copied() else {
+            continue;
+        };
         let mut table = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let answered = table.get_mut(usize::from(identifier)).and_then(Option::take);
+        let answered = table
+            .get_mut(usize::from(identifier))
+            .and_then(Option::take);
         drop(table);
         if let Some(answered) = answered {
             outcome.take(received, &answered, secret, heard);
@@ -212,7 +239,10 @@ impl Outcome {
             self.forged += 1;
             return;
         };
-        if !reply.check_reply(secret, &answered.authenticator).is_authentic() {
+        if !reply
+            .check_reply(secret, &answered.authenticator)
+            .is_authentic()
+        {
             self.forged += 1;
         } else if reply.code() == Code::AccessAccept {
             self.accepted.add(heard.duration_since(answered.sent));
@@ -223,7 +253,12 @@ impl Outcome {
 
     /// Says what did not go as it should.
     pub(crate) fn complaint(&self) -> Option<String> {
-        let Self { refused, forged, lost, .. } = self;
+        let Self {
+            refused,
+            forged,
+            lost,
+            ..
+        } = self;
         (refused + forged + lost > 0)
             .then(|| format!("{refused} refused, {forged} not authentic, {lost} lost"))
     }

@@ -34,8 +34,10 @@ use crate::people::{PIN, People};
 const FILL_CHANGES: usize = 4_096;
 
 /// The secret of both gateways, long enough for the checks of the configuration.
-pub(crate) const SECRETS: [&str; 2] =
-    ["load-Hx7-first-gateway-0451", "load-Kq2-second-gateway-9823"];
+pub(crate) const SECRETS: [&str; 2] = [
+    "load-Hx7-first-gateway-0451",
+    "load-Kq2-second-gateway-9823",
+];
 
 /// Where the gateway that asks for the code alone sends from.
 pub(crate) const OTP_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
@@ -54,7 +56,9 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes the folder below `base` and fills the store with these people.
     pub(crate) fn make(base: &Path, people: &People, clock: &Clock) -> Result<Self, Failure> {
-        let folder = tempfile::Builder::new().prefix("mfad-load-").tempdir_in(base)?;
+        let folder = tempfile::Builder::new()
+            .prefix("mfad-load-")
+            .tempdir_in(base)?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
         // Free at this moment; nobody else is expected to want it in the next.
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
@@ -66,10 +70,18 @@ impl Instance {
             keys: &keys,
             node: Arc::from("load"),
             boot: Arc::from("load"),
-            fence: Fence { now: clock.now(), window_steps: 1 },
+            fence: Fence {
+                now: clock.now(),
+                window_steps: 1,
+            },
             sizes: Sizes::default(),
         };
-        let opened = sqlite::open(&site, Mode::Create { nonce: random::array()? })?;
+        let opened = sqlite::open(
+            &site,
+            Mode::Create {
+                nonce: random::array()?,
+            },
+        )?;
         fill(opened.writer, &keys, people, clock)?;
         Ok(Self { folder, server })
     }
@@ -135,11 +147,20 @@ fn arrival(
 ) -> Result<Change, Failure> {
     let (id, name) = (UserId(random::array()?), people.name(number));
     let token = token_id(number)?;
-    let seed = keys.seal(Field::Seed(id, token), people.seed(number), random::array()?)?;
+    let seed = keys.seal(
+        Field::Seed(id, token),
+        people.seed(number),
+        random::array()?,
+    )?;
     let pin = if number < people.pins {
         let hash = hasher.hash(&keys.pin_digest(id, PIN), random::array()?)?;
         let hash = keys.seal(Field::Pin(id), hash.expose(), random::array()?)?;
-        Some(PinRecord { hash, set_at: now.wall, set_by: "load".to_owned(), must_change: false })
+        Some(PinRecord {
+            hash,
+            set_at: now.wall,
+            set_by: "load".to_owned(),
+            must_change: false,
+        })
     } else {
         None
     };
@@ -175,10 +196,20 @@ fn arrival(
         updated: now.wall,
         ..Profile::default()
     };
-    let auth = AuthState { revision: 1, ..AuthState::default() };
-    let body = Body::User { profile: Some(Arc::new(profile)), auth };
+    let auth = AuthState {
+        revision: 1,
+        ..AuthState::default()
+    };
+    let body = Body::User {
+        profile: Some(Arc::new(profile)),
+        auth,
+    };
     Ok(Change {
-        writes: vec![Write { key: Key::User(id), expected: None, body: Some(body) }],
+        writes: vec![Write {
+            key: Key::User(id),
+            expected: None,
+            body: Some(body),
+        }],
         origin: Origin::system(),
         events: vec![Event::new("user.added").user(id, &name)],
         at: now,
@@ -189,5 +220,7 @@ fn arrival(
 /// the daemon then draws again.
 fn token_id(number: usize) -> Result<TokenId, Failure> {
     let number = u32::try_from(number)?;
-    Ok(TokenId::from_random([20, 15, 10, 5, 0].map(|bits| (number >> bits & 31).to_le_bytes()[0])))
+    Ok(TokenId::from_random(
+        [20, 15, 10, 5, 0].map(|bits| (number >> bits & 31).to_le_bytes()[0]),
+    ))
 }

@@ -96,7 +96,10 @@ fn main() -> ExitCode {
 /// Measures and tells; false if some reply was not as it should be.
 fn run(wish: &Wish) -> Result<bool, Failure> {
     let own = std::env::current_exe()?;
-    let beside = own.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    let beside = own
+        .parent()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new("."));
     let program = wish.mfad.clone().unwrap_or_else(|| beside.join("mfad"));
     if !program.exists() {
         return Err(format!("{} is missing: cargo build --release", program.display()).into());
@@ -114,17 +117,28 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
         eprintln!("load: one core only: daemon and loader share it");
     }
     let clock = Clock::start();
-    let users = if wish.million { 1_000_000 } else { usize::try_from(wish.users)? };
+    let users = if wish.million {
+        1_000_000
+    } else {
+        usize::try_from(wish.users)?
+    };
     let pins = if wish.pin { PINS } else { 0 };
     let mut people = People::draw(users, pins)?;
     let filling = std::time::Instant::now();
     let instance = Instance::make(&base, &people, &clock)?;
-    println!("{users} people stored in {:.1} s", filling.elapsed().as_secs_f64());
+    println!(
+        "{users} people stored in {:.1} s",
+        filling.elapsed().as_secs_f64()
+    );
     let daemon = Daemon::start(&program, instance.folder.path(), daemon_core)?;
     daemon::pin_self(loader_core)?;
     let mut report = Report::new(wish.rate, daemon.ready_after, daemon.memory_kib()?);
     report.head(users, wish.in_flight, daemon_core.zip(loader_core));
-    let bench = Bench { wish, daemon: &daemon, instance: &instance };
+    let bench = Bench {
+        wish,
+        daemon: &daemon,
+        instance: &instance,
+    };
     for _ in 0..wish.rounds {
         report.round(bench.round(&mut people)?);
     }
@@ -142,10 +156,14 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
 
 fn newer(one: &Path, other: &Path) -> bool {
     let changed = |path: &Path| path.metadata().and_then(|data| data.modified());
-    changed(one).ok().zip(changed(other).ok()).is_some_and(|(one, other)| {
-        // Built by the same command they differ by the time of a link.
-        one.duration_since(other).is_ok_and(|gap| gap > Duration::from_secs(300))
-    })
+    changed(one)
+        .ok()
+        .zip(changed(other).ok())
+        .is_some_and(|(one, other)| {
+            // Built by the same command they differ by the time of a link.
+            one.duration_since(other)
+                .is_ok_and(|gap| gap > Duration::from_secs(300))
+        })
 }
 
 /// What a round is made with.
@@ -157,8 +175,16 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn round(&self, people: &mut People) -> Result<Measured, Failure> {
-        let form = Form { pin: false, secret: SECRETS[0].as_bytes(), people: people.len() };
-        let line = Line { from: OTP_ADDRESS, server: self.instance.server, form };
+        let form = Form {
+            pin: false,
+            secret: SECRETS[0].as_bytes(),
+            people: people.len(),
+        };
+        let line = Line {
+            from: OTP_ADDRESS,
+            server: self.instance.server,
+            form,
+        };
         let before = self.daemon.reading()?;
         let flood = gateway::flood(line, people, self.in_flight(), self.span())?;
         let cost = self.daemon.reading()?.since(&before);
@@ -166,15 +192,36 @@ impl Bench<'_> {
         self.daemon.hold()?;
         let bare = bare::run(self.instance.folder.path(), self.span());
         self.daemon.go_on()?;
-        Ok(Measured { flood, cost, paced, bare: bare? })
+        Ok(Measured {
+            flood,
+            cost,
+            paced,
+            bare: bare?,
+        })
     }
 
     /// Logins per second of the same people without and with a PIN that is known to be right.
     fn with_and_without_pin(&self, people: &mut People) -> Result<[gateway::Outcome; 2], Failure> {
-        let form = Form { pin: false, secret: SECRETS[0].as_bytes(), people: people.pins };
-        let otp = Line { from: OTP_ADDRESS, server: self.instance.server, form };
-        let form = Form { pin: true, secret: SECRETS[1].as_bytes(), people: people.pins };
-        let pin = Line { from: PIN_ADDRESS, server: self.instance.server, form };
+        let form = Form {
+            pin: false,
+            secret: SECRETS[0].as_bytes(),
+            people: people.pins,
+        };
+        let otp = Line {
+            from: OTP_ADDRESS,
+            server: self.instance.server,
+            form,
+        };
+        let form = Form {
+            pin: true,
+            secret: SECRETS[1].as_bytes(),
+            people: people.pins,
+        };
+        let pin = Line {
+            from: PIN_ADDRESS,
+            server: self.instance.server,
+            form,
+        };
         // Long enough for every PIN to be checked once by a pool of one thread.
         let warm = Duration::from_millis(u64::try_from(people.pins)? * 60);
         if people.warm {
@@ -189,7 +236,9 @@ impl Bench<'_> {
     }
 
     fn in_flight(&self) -> usize {
-        usize::try_from(self.wish.in_flight).unwrap_or(IN_FLIGHT_MAX).min(IN_FLIGHT_MAX)
+        usize::try_from(self.wish.in_flight)
+            .unwrap_or(IN_FLIGHT_MAX)
+            .min(IN_FLIGHT_MAX)
     }
 
     fn span(&self) -> Duration {

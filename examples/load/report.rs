@@ -62,34 +62,66 @@ impl Report {
     pub(crate) fn head(&mut self, users: usize, in_flight: u64, cores: Option<(usize, usize)>) {
         self.users = users;
         let ready_ms = self.ready_after.as_secs_f64() * 1000.0;
-        println!("READY after {ready_ms:.0} ms with {} MiB", self.kib_at_start / 1024);
+        println!(
+            "READY after {ready_ms:.0} ms with {} MiB",
+            self.kib_at_start / 1024
+        );
         if let Some((daemon, loader)) = cores {
             println!("daemon on core {daemon}, loader on core {loader}, {in_flight} in flight");
         }
         println!(
             "\n{:>8} {:>6} {:>6} {:>6} {:>12} {:>6} | {:>6} {:>6} {:>6} | {:>7} {:>6} {:>6} | {:>5}",
-            "logins/s", "p50", "p99", "p99.9", "CPU us (sys)", "octets", "paced", "p99", "p99.9",
-            "bare/s", "p50", "p99", "p99 x"
+            "logins/s",
+            "p50",
+            "p99",
+            "p99.9",
+            "CPU us (sys)",
+            "octets",
+            "paced",
+            "p99",
+            "p99.9",
+            "bare/s",
+            "p50",
+            "p99",
+            "p99 x"
         );
     }
 
     /// Takes a round in and shows it.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     pub(crate) fn round(&mut self, measured: Measured) {
-        let Measured { flood, cost, paced, bare } = measured;
+        let Measured {
+            flood,
+            cost,
+            paced,
+            bare,
+        } = measured;
         self.check(&flood);
         self.check(&paced);
         let logins = (flood.accepted.len() as f64).max(1.0);
         let (user, system) = cost.cpu();
         let cpu = (user + system) * 1e6 / logins;
-        let octets = cost.written.map_or(f64::NAN, |octets| octets as f64 / logins);
+        let octets = cost
+            .written
+            .map_or(f64::NAN, |octets| octets as f64 / logins);
         let (paced, spread) = (&paced.accepted, &flood.accepted);
         let ratio = f64::from(paced.at(990)) / f64::from(bare.at(990).max(1));
         println!(
             "{:>8.0} {:>6} {:>6} {:>6} {:>6.2} ({:>3.1}) {:>6.0} | {:>6} {:>6} {:>6} | {:>7.0} {:>6} {:>6} | {:>5.2}",
-            spread.per_second(), spread.at(500), spread.at(990), spread.at(999), cpu,
-            system * 1e6 / logins, octets, paced.at(500), paced.at(990), paced.at(999),
-            bare.per_second(), bare.at(500), bare.at(990), ratio
+            spread.per_second(),
+            spread.at(500),
+            spread.at(990),
+            spread.at(999),
+            cpu,
+            system * 1e6 / logins,
+            octets,
+            paced.at(500),
+            paced.at(990),
+            paced.at(999),
+            bare.per_second(),
+            bare.at(500),
+            bare.at(990),
+            ratio
         );
         self.keep("logins", spread.per_second());
         self.keep("cpu", cpu);
@@ -97,7 +129,10 @@ impl Report {
         self.keep("paced p99", f64::from(paced.at(990)));
         self.keep("bare", bare.per_second());
         self.keep("bare p99", f64::from(bare.at(990)));
-        self.keep("over", f64::from(paced.at(990)) - 4.0 * f64::from(bare.at(990)));
+        self.keep(
+            "over",
+            f64::from(paced.at(990)) - 4.0 * f64::from(bare.at(990)),
+        );
         for (name, (user, system)) in cost.threads {
             let us = (user + system) * 1e6 / logins;
             self.threads.entry(name).or_default().push(us);
@@ -110,7 +145,10 @@ impl Report {
         self.check(&with);
         let [without, with] = [without, with].map(|outcome| outcome.accepted.per_second());
         let loss = 1.0 - with / without;
-        println!("code alone {without:.0}/s, PIN and code {with:.0}/s, loss {:.1} %", loss * 100.0);
+        println!(
+            "code alone {without:.0}/s, PIN and code {with:.0}/s, loss {:.1} %",
+            loss * 100.0
+        );
         self.keep("pin loss", loss);
     }
 
@@ -139,22 +177,28 @@ impl Report {
         println!("\nmedians");
         println!(
             "  {:.0} logins/s beside {:.0} bare writes/s: {:.2} for each  (aim {AIM_PER_SECOND:.0})",
-            of("logins"), of("bare"), of("logins") / of("bare")
+            of("logins"),
+            of("bare"),
+            of("logins") / of("bare")
         );
         println!("  {:.2} us CPU a login: {}", of("cpu"), threads.join(", "));
         println!("  {:.0} octets to the disk a login", of("octets"));
         println!(
             "  p99 at {}/s {p99:.0} us, bare {bare_p99:.0} us; over 4 x bare by {:.0} us  (aim {AIM_P99_EXTRA_US:.0})",
-            self.rate, of("over")
+            self.rate,
+            of("over")
         );
         println!(
             "  {} MiB resident, {} at most  (aim {})",
-            self.kib.0 / 1024, self.kib.1 / 1024, aim_kib / 1024
+            self.kib.0 / 1024,
+            self.kib.1 / 1024,
+            aim_kib / 1024
         );
         if self.columns.contains_key("pin loss") {
             println!(
                 "  PIN and code {:.1} % slower  (aim {:.0})",
-                of("pin loss") * 100.0, AIM_PIN_LOSS * 100.0
+                of("pin loss") * 100.0,
+                AIM_PIN_LOSS * 100.0
             );
         }
         for complaint in &self.complaints {

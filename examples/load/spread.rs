@@ -13,7 +13,8 @@ pub(crate) struct Spread {
 impl Spread {
     /// Takes one in.
     pub(crate) fn add(&mut self, span: Duration) {
-        self.us.push(u32::try_from(span.as_micros()).unwrap_or(u32::MAX));
+        self.us
+            .push(u32::try_from(span.as_micros()).unwrap_or(u32::MAX));
     }
 
     /// How many there are.
