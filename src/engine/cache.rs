@@ -7,8 +7,6 @@
 //! be obeyed by the next packet (I6).
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::user::UserRecord;
@@ -18,7 +16,6 @@ const SHARDS: usize = 16;
 /// A bounded map from login name to record.
 pub struct Cache {
     shards: Vec<RwLock<Shard>>,
-    hasher: RandomState,
     entries_max: usize,
 }
 
@@ -37,7 +34,7 @@ impl Cache {
     #[must_use]
     pub fn new(entries_max: usize) -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
-        Self { shards, hasher: RandomState::new(), entries_max: entries_max.div_ceil(SHARDS) }
+        Self { shards, entries_max: entries_max.div_ceil(SHARDS) }
     }
 
     /// The record of this name, or the moment to give with the loaded one.
@@ -95,14 +92,20 @@ impl Cache {
 
     #[expect(clippy::indexing_slicing, reason = "the remainder is below the number of shards")]
     fn shard(&self, name: &str) -> &RwLock<Shard> {
-        let hash = self.hasher.hash_one(name);
-        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+        // Names are those of records, so nobody outside chooses which shard is full.
+        let mix = |mixed: u32, octet| (mixed ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+        let [.., high] = name.bytes().fold(0x811c_9dc5, mix).to_le_bytes();
+        &self.shards[usize::from(high) % SHARDS]
     }
 }
 
 impl Shard {
     fn put(&mut self, record: Arc<UserRecord>, entries_max: usize) {
-        if self.records.len() >= entries_max && !self.records.contains_key(record.name()) {
+        if let Some(place) = self.records.get_mut(record.name()) {
+            *place = record;
+            return;
+        }
+        if self.records.len() >= entries_max {
             // Any other one: the map's order is random, which is good enough and costs nothing.
             let other = self.records.keys().next().map(Arc::clone);
             if let Some(other) = other {

@@ -25,6 +25,7 @@ use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::Sealed;
+use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
@@ -132,6 +133,8 @@ pub struct Writer {
     repeat_key: SecretKey,
     summing: Summing,
     broken: Option<String>,
+    /// The room of the last batch, so that no batch asks the system for its own.
+    spare: Batch,
 }
 
 /// What a batch has gathered.
@@ -144,7 +147,13 @@ struct Batch {
 
 /// Who is answered once the batch is durable.
 enum Waiting {
-    Verdict { pending: Box<Pending>, verdict: Verdict, change: Option<usize>, tag: Option<Tag> },
+    Verdict {
+        pending: Box<Pending>,
+        verdict: Verdict,
+        kind: Option<TokenKind>,
+        change: Option<usize>,
+        tag: Option<Tag>,
+    },
     Command { command: Box<Command>, done: Box<Done>, reply: SyncSender<Reply>, change: usize },
     Note { reply: Option<SyncSender<Option<u64>>>, change: usize },
 }
@@ -159,13 +168,14 @@ impl Writer {
     #[must_use]
     pub fn new(engine: Arc<Engine>, store: Box<dyn Commit>, repeat_key: SecretKey) -> Self {
         let (repeats, summing) = (Repeats::default(), Summing::default());
-        Self { engine, store, repeats, repeat_key, summing, broken: None }
+        let spare = Batch::default();
+        Self { engine, store, repeats, repeat_key, summing, broken: None, spare }
     }
 
-    /// Judges the jobs in order, commits, answers.
-    pub fn turn(&mut self, jobs: Vec<Job>, now: Now) {
-        let mut batch = Batch::default();
-        for job in jobs {
+    /// Takes the jobs out, judges them in order, commits, answers.
+    pub fn turn(&mut self, jobs: &mut Vec<Job>, now: Now) {
+        let mut batch = std::mem::take(&mut self.spare);
+        for job in jobs.drain(..) {
             if let Some(why) = &self.broken {
                 let why = why.clone();
                 self.refuse_broken(job, &why, now);
@@ -188,7 +198,7 @@ impl Writer {
             self.reopen(now);
             return;
         }
-        self.turn(Vec::new(), now);
+        self.turn(&mut Vec::new(), now);
         if let Err(error) = self.store.idle(now) {
             self.fail(&error);
         }
@@ -303,6 +313,7 @@ impl Writer {
     ) {
         let Judgement { verdict, record, events, counted } = judgement;
         let attempt = &pending.attempt;
+        let kind = kind_of(&verdict, before);
         let tag = match (&record, counted) {
             (Some(record), true) => {
                 Some(Tag { user: record.id, tag: self.repeat_tag(record.id, attempt) })
@@ -336,7 +347,7 @@ impl Writer {
         if let Some(Tag { user, tag }) = &tag {
             self.repeats.remember(*user, &attempt.gateway.name, *tag, now);
         }
-        batch.waiting.push(Waiting::Verdict { pending, verdict, change, tag });
+        batch.waiting.push(Waiting::Verdict { pending, verdict, kind, change, tag });
     }
 
     /// A verdict that changes no record: its audit record is written, or summed up with its like.
@@ -430,18 +441,18 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, batch: Batch, now: Now) {
-        let Batch { changes, overlay, waiting } = batch;
+    fn commit(&mut self, mut batch: Batch, now: Now) {
+        let Batch { changes, overlay, waiting } = &mut batch;
         let outcomes = if changes.is_empty() {
             Ok(Vec::new())
         } else {
-            self.store.commit(&changes)
+            self.store.commit(changes)
         };
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 self.fail(&error);
-                for waiting in waiting {
+                for waiting in waiting.drain(..) {
                     self.give_up(waiting, &error);
                 }
                 return;
@@ -456,14 +467,14 @@ impl Writer {
         }
         // After a conflict the overlay is built on sand: everybody loads anew.
         let conflict = outcomes.contains(&Outcome::Conflict);
-        for (name, record) in overlay {
+        for (name, record) in overlay.drain() {
             if conflict {
                 self.engine.cache().publish(&name, None);
             } else {
                 self.engine.cache().publish(&name, record);
             }
         }
-        for waiting in waiting {
+        for waiting in waiting.drain(..) {
             self.release(waiting, &outcomes, micros(sync_us), now);
         }
         for (change, outcome) in changes.iter().zip(&outcomes) {
@@ -475,13 +486,15 @@ impl Writer {
             }
         }
         self.engine.answers().flush();
+        changes.clear();
+        self.spare = batch;
     }
 
     /// Answers one of a batch that is durable; what met a conflict is judged again.
     fn release(&mut self, waiting: Waiting, outcomes: &[Outcome], sync_us: u32, now: Now) {
         let outcome = |change: usize| outcomes.get(change).copied().unwrap_or(Outcome::Conflict);
         match waiting {
-            Waiting::Verdict { mut pending, verdict, change, tag } => {
+            Waiting::Verdict { mut pending, verdict, kind, change, tag } => {
                 let synced = match change.map(outcome) {
                     Some(Outcome::Conflict) => {
                         drop(tag);
@@ -493,7 +506,7 @@ impl Writer {
                     None => None,
                 };
                 pending.stages.sync_us = synced;
-                self.tell(&pending, &verdict, now);
+                self.tell(&pending, &verdict, kind, now);
             }
             Waiting::Command { command, done, reply, change } => {
                 let answer = match outcome(change) {
@@ -513,10 +526,17 @@ impl Writer {
         }
     }
 
-    fn tell(&mut self, pending: &Pending, verdict: &Verdict, now: Now) {
+    fn tell(
+        &mut self,
+        pending: &Pending,
+        verdict: &Verdict,
+        kind: Option<TokenKind>,
+        now: Now,
+    ) {
         let attempt = &pending.attempt;
         let us = now.mono_us.saturating_sub(attempt.received.mono_us);
-        self.engine.counted(attempt, verdict, us + u64::from(pending.stages.sync_us.unwrap_or(0)));
+        let us = us + u64::from(pending.stages.sync_us.unwrap_or(0));
+        self.engine.counted(verdict, kind, us);
         let user =
             attempt.user.clone().unwrap_or_else(|| Arc::from(format!("~{}", attempt.pseudonym)));
         let trace = Trace {
@@ -656,6 +676,12 @@ pub(super) fn check_of(record: &UserRecord, attempt: &Attempt, ask: &Ask) -> Opt
     };
     let typed = SecretBytes::copy_of(passcode.expose().get(range.clone())?);
     Some(Check { user: record.id, what, typed, stored: stored.clone() })
+}
+
+/// The kind of the token that an Accept was reached by.
+fn kind_of(verdict: &Verdict, record: Option<&UserRecord>) -> Option<TokenKind> {
+    let Verdict::Accept { how, .. } = verdict else { return None };
+    Some(record?.token(how.token()?)?.kind)
 }
 
 /// For attempts that are refused without a look at the passcode.
