@@ -2,9 +2,10 @@
 //!
 //! The unit is one [`Change`]: one or several writes, nearly always to one user record, and the
 //! audit events of it. [`Commit::commit`] makes a batch of changes durable with one sync and says
-//! of each whether it was committed or met a record that somebody else had changed; all or nothing
-//! within a change. What it returns `Ok` for is on stable storage. Any error means that nothing may
-//! be accepted: the outcome is unknown or nothing was written, and the store must be opened anew.
+//! of each whether it was committed, met a record that somebody else had changed, or cannot be
+//! written at all; all or nothing within a change, and none stands in the way of the others. What it
+//! returns `Ok` for is on stable storage. Any error means that nothing may be accepted: the outcome
+//! is unknown or nothing was written, and the store must be opened anew.
 //!
 //! A user record is kept in two parts under one revision: the profile (JSON, with index columns)
 //! and the auth state (one small binary row that a sign-in overwrites). The rules see one
@@ -86,6 +87,9 @@ pub enum Outcome {
     },
     /// A record had another revision, or a unique name or serial is taken: judge again.
     Conflict,
+    /// It can never be written: a record is longer than any row may be, or key and content do not
+    /// belong together. Nothing of it was; judging again would end in the same.
+    Refused,
 }
 
 /// The writing side. One owner, one thread.

@@ -45,10 +45,11 @@ impl Writer {
             counters.committed_changes.add(changes.len() as u64);
             counters.sync.observe(sync_us);
         }
-        // After a conflict the overlay is built on sand: everybody loads anew.
-        let conflict = outcomes.contains(&Outcome::Conflict);
+        // After a change that was not carried out the overlay is built on sand: everybody loads anew.
+        let sand = |outcome: &Outcome| !matches!(outcome, Outcome::Committed { .. });
+        let stale = outcomes.iter().any(sand);
         for (name, record) in overlay {
-            if conflict {
+            if stale {
                 self.engine.cache().publish(&name, None);
             } else {
                 self.engine.cache().publish(&name, record);
@@ -89,6 +90,13 @@ impl Writer {
                         self.engine.requeue(pending);
                         return;
                     }
+                    Some(Outcome::Refused) => {
+                        if let Some(user) = counted {
+                            self.repeats.forget(user, &pending.attempt.gateway.name);
+                        }
+                        self.unanswered(&pending);
+                        return;
+                    }
                     Some(Outcome::Committed { .. }) => Some(sync_us),
                     None => None,
                 };
@@ -104,6 +112,10 @@ impl Writer {
                 let answer = match outcome(change) {
                     Outcome::Committed { last_seq, .. } => Reply::Done(done, last_seq),
                     Outcome::Conflict => Reply::Again(command),
+                    Outcome::Refused => {
+                        let refusal = store_refusal("the record is longer than any may be");
+                        Reply::Refused(Box::new(refusal))
+                    }
                 };
                 let _ = reply.send(answer);
             }
@@ -113,7 +125,7 @@ impl Writer {
             } => {
                 let seq = match outcome(change) {
                     Outcome::Committed { last_seq, .. } => Some(last_seq),
-                    Outcome::Conflict => None,
+                    Outcome::Conflict | Outcome::Refused => None,
                 };
                 let _ = reply.send(seq);
             }
