@@ -173,11 +173,22 @@ pub trait Read: Send + Sync {
     fn counts(&self) -> Result<Counts, StoreError>;
 
     /// Audit records that match, in order of their numbers (newest first if `newest_first`), at
-    /// most `limit`.
+    /// most `limit`, out of at most [`AUDIT_WALK_RECORDS_MAX`] that are looked at (or `limit`, if
+    /// that is more). [`AuditPage::walked_to`] says where to go on.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError>;
+    fn audit_walk(&self, filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError>;
+
+    /// The records of one [`Self::audit_walk`], for whoever needs no more: bounded by numbers, by a
+    /// short time or by nothing but `limit`. Fewer than `limit` do not mean that there are no more
+    /// if the filter passes most records over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
+        Ok(self.audit_walk(filter, limit)?.records)
+    }
 
     /// Last audit sequence number, 0 if there is none.
     ///
@@ -236,6 +247,20 @@ pub struct AuditFilter {
     pub before_seq: u64,
     /// Newest first.
     pub newest_first: bool,
+}
+
+/// Audit records that one walk looks at: about half a second of work, after which the caller can
+/// see whether anybody still wants the answer.
+pub const AUDIT_WALK_RECORDS_MAX: u64 = 200_000;
+
+/// What a walk along the audit log has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// Records that match, in the order that was asked for.
+    pub records: Vec<StoredAudit>,
+    /// Number up to which everything has been looked at, if more follows: the next walk has it as
+    /// `after_seq`, or as `before_seq` if newest first. None: nothing follows.
+    pub walked_to: Option<u64>,
 }
 
 /// An audit record as it lies in the store.

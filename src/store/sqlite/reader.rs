@@ -20,7 +20,9 @@ use super::rows::{PIN_BLOCKED, USER_COLUMNS, hardware_of, state_column, user_of}
 use super::{audit_read, connect, meta};
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{UserId, UserRecord, UserState};
-use crate::store::{AuditFilter, Counts, Find, Read, StoreError, StoredAudit};
+use crate::store::{
+    AUDIT_WALK_RECORDS_MAX, AuditFilter, AuditPage, Counts, Find, Read, StoreError,
+};
 
 /// Reads the store from any thread; a call waits only if all connections of its pool are in use.
 pub struct SqliteReader {
@@ -181,8 +183,14 @@ impl Read for SqliteReader {
         Ok(counts)
     }
 
-    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
-        audit_read::page(&self.slow.conn(), &self.shown, filter, limit)
+    fn audit_walk(&self, filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError> {
+        audit_read::page(
+            &self.slow.conn(),
+            &self.shown,
+            filter,
+            limit,
+            AUDIT_WALK_RECORDS_MAX,
+        )
     }
 
     fn last_seq(&self) -> Result<u64, StoreError> {
