@@ -100,7 +100,9 @@ pub trait Commit: Send {
     /// [`StoreError`]: nothing of the batch may be answered with success.
     fn commit(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, StoreError>;
 
-    /// Work for idle moments: moves the write-ahead log into the main file, writes a checkpoint.
+    /// The store's own work between two batches: moves the write-ahead log into the main file,
+    /// writes a checkpoint. To be called after every batch and now and then when nothing happens; it
+    /// looks by itself whether something is due, and costs nothing if not.
     ///
     /// # Errors
     /// [`StoreError`], as for a commit.

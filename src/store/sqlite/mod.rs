@@ -4,8 +4,8 @@
 //! SqliteWriter  one connection, one thread     commit: BEGIN IMMEDIATE, statements, COMMIT = one sync
 //! SqliteReader  a few read-only connections     each call sees one committed state
 //! ```
-//! The log (`-wal`) is grown once and never truncated; it is moved into the main file when the
-//! writer is idle. A commit whose result is not known closes the writer until
+//! The log (`-wal`) is grown once and never truncated; it is moved into the main file between two
+//! batches, when nothing has been committed for a while or it has become long. A commit whose result is not known closes the writer until
 //! [`SqliteWriter::reopen`]; a failed sync is never tried again.
 //!
 //! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
