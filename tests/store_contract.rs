@@ -15,6 +15,8 @@ mod contract;
 mod cost;
 #[path = "store_contract/faults.rs"]
 mod faults;
+#[path = "store_contract/log.rs"]
+mod log;
 #[path = "store_contract/samples.rs"]
 mod samples;
 #[path = "store_contract/sqlite.rs"]

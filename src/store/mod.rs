@@ -2,9 +2,10 @@
 //!
 //! The unit is one [`Change`]: one or several writes, nearly always to one user record, and the
 //! audit events of it. [`Commit::commit`] makes a batch of changes durable with one sync and says
-//! of each whether it was committed or met a record that somebody else had changed; all or nothing
-//! within a change. What it returns `Ok` for is on stable storage. Any error means that nothing may
-//! be accepted: the outcome is unknown or nothing was written, and the store must be opened anew.
+//! of each whether it was committed, met a record that somebody else had changed, or cannot be
+//! written at all; all or nothing within a change, and none stands in the way of the others. What it
+//! returns `Ok` for is on stable storage. Any error means that nothing may be accepted: the outcome
+//! is unknown or nothing was written, and the store must be opened anew.
 //!
 //! A user record is kept in two parts under one revision: the profile (JSON, with index columns)
 //! and the auth state (one small binary row that a sign-in overwrites). The rules see one
@@ -86,6 +87,9 @@ pub enum Outcome {
     },
     /// A record had another revision, or a unique name or serial is taken: judge again.
     Conflict,
+    /// It can never be written: a record is longer than any row may be, or key and content do not
+    /// belong together. Nothing of it was; judging again would end in the same.
+    Refused,
 }
 
 /// The writing side. One owner, one thread.
@@ -96,7 +100,9 @@ pub trait Commit: Send {
     /// [`StoreError`]: nothing of the batch may be answered with success.
     fn commit(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, StoreError>;
 
-    /// Work for idle moments: moves the write-ahead log into the main file, writes a checkpoint.
+    /// The store's own work between two batches: moves the write-ahead log into the main file,
+    /// writes a checkpoint. To be called after every batch and now and then when nothing happens; it
+    /// looks by itself whether something is due, and costs nothing if not.
     ///
     /// # Errors
     /// [`StoreError`], as for a commit.
@@ -169,11 +175,22 @@ pub trait Read: Send + Sync {
     fn counts(&self) -> Result<Counts, StoreError>;
 
     /// Audit records that match, in order of their numbers (newest first if `newest_first`), at
-    /// most `limit`.
+    /// most `limit`, out of at most [`AUDIT_WALK_RECORDS_MAX`] that are looked at (or `limit`, if
+    /// that is more). [`AuditPage::walked_to`] says where to go on.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError>;
+    fn audit_walk(&self, filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError>;
+
+    /// The records of one [`Self::audit_walk`], for whoever needs no more: bounded by numbers, by a
+    /// short time or by nothing but `limit`. Fewer than `limit` do not mean that there are no more
+    /// if the filter passes most records over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
+        Ok(self.audit_walk(filter, limit)?.records)
+    }
 
     /// Last audit sequence number, 0 if there is none.
     ///
@@ -232,6 +249,20 @@ pub struct AuditFilter {
     pub before_seq: u64,
     /// Newest first.
     pub newest_first: bool,
+}
+
+/// Audit records that one walk looks at: about half a second of work, after which the caller can
+/// see whether anybody still wants the answer.
+pub const AUDIT_WALK_RECORDS_MAX: u64 = 200_000;
+
+/// What a walk along the audit log has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// Records that match, in the order that was asked for.
+    pub records: Vec<StoredAudit>,
+    /// Number up to which everything has been looked at, if more follows: the next walk has it as
+    /// `after_seq`, or as `before_seq` if newest first. None: nothing follows.
+    pub walked_to: Option<u64>,
 }
 
 /// An audit record as it lies in the store.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use mfad::domain::lockout::{Lock, LockReason};
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
-use mfad::store::{AuditFilter, Change, Commit, Find, Outcome, Read};
+use mfad::store::{
+    AuditFilter, Body, Change, Commit, Find, Key, Outcome, Read, auth_row, profile_row,
+};
 use mfad::time::Timestamp;
 
 use super::samples::*;
@@ -109,6 +111,53 @@ pub(crate) fn changes_of_a_batch_are_judged_one_by_one(factory: &dyn Factory) {
     );
     assert_eq!(store.reader.user(id(1)).unwrap().unwrap(), ada);
     assert_eq!(store.reader.user(id(2)).unwrap().unwrap(), bob);
+}
+
+pub(crate) fn what_cannot_be_written_is_refused_alone(factory: &dyn Factory) {
+    let mut store = factory.fresh();
+    let mut ada = user(1, "ada");
+    let mut bob = user(2, "bob");
+    store.ok(add(&ada));
+    store.ok(add(&bob));
+    let before = ada.clone();
+    let mut long_profile = ada.clone();
+    long_profile.profile_mut().display_name = "x".repeat(profile_row::ROW_OCTETS_MAX);
+    let mut long_state = ada.clone();
+    long_state.auth.unknown = vec![0; auth_row::ROW_OCTETS_MAX];
+    let mut long_token = pool("S1", None, true);
+    if let Some(Body::Hardware(token)) = &mut long_token.body {
+        let text = "x".repeat(profile_row::ROW_OCTETS_MAX);
+        token.extra.insert("note".to_owned(), text.into());
+    }
+    let mut newcomer = long_state.clone();
+    newcomer.id = id(3);
+    newcomer.profile_mut().name = "carol".to_owned();
+    newcomer.profile_mut().tokens.clear();
+    let mut astray = pool("S1", None, true);
+    astray.key = Key::Hardware("S2".to_owned());
+    let first = store.writer.next_seq();
+    let batch = [
+        edit(&mut long_profile),
+        sign_in(&mut long_state, 5),
+        pool_change(vec![long_token]),
+        add(&newcomer),
+        pool_change(vec![pool("S3", None, true), astray]),
+        sign_in(&mut bob, 5),
+        sign_in(&mut ada, 6),
+    ];
+    let committed = |seq| Outcome::Committed {
+        first_seq: seq,
+        last_seq: seq,
+    };
+    let mut expected = vec![Outcome::Refused; 5];
+    expected.extend([committed(first), committed(first + 1)]);
+    assert_eq!(store.writer.commit(&batch).unwrap(), expected);
+    let read = store.reader.user(id(1)).unwrap().unwrap();
+    assert_eq!((&read, &read.profile), (&ada, &before.profile));
+    assert_eq!(store.reader.user(id(2)).unwrap().unwrap(), bob);
+    assert!(store.reader.user_by_name("carol").unwrap().is_none());
+    assert_eq!(store.reader.hardware_list("", 9).unwrap(), []);
+    store.ok(edit(&mut ada));
 }
 
 pub(crate) fn a_change_is_all_or_nothing(factory: &dyn Factory) {

@@ -55,6 +55,7 @@ fn opened(path: &Path, keys: &Keys, mode: Mode) -> Opened {
 fn commit(store: &mut Opened, batch: &[Change]) {
     let outcomes = store.writer.commit(batch).unwrap();
     assert!(outcomes.iter().all(|outcome| *outcome != Outcome::Conflict));
+    store.writer.idle(at(0)).unwrap();
 }
 
 fn fill(store: &mut Opened, count: u32) -> Vec<UserRecord> {

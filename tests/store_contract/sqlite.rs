@@ -105,6 +105,7 @@ keeps_the_contract!(
     what_is_committed_is_read_back,
     an_old_revision_is_a_conflict,
     changes_of_a_batch_are_judged_one_by_one,
+    what_cannot_be_written_is_refused_alone,
     a_change_is_all_or_nothing,
     names_ids_and_serials_are_unique,
     a_rename_keeps_the_person,

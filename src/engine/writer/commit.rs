@@ -100,6 +100,13 @@ impl Writer {
                         self.engine.requeue(pending);
                         return;
                     }
+                    Some(Outcome::Refused) => {
+                        if let Some(user) = counted {
+                            self.repeats.forget(user, &pending.attempt.gateway.name);
+                        }
+                        self.unanswered(&pending);
+                        return;
+                    }
                     Some(Outcome::Committed { .. }) => Some(sync_us),
                     None => None,
                 };
@@ -115,6 +122,10 @@ impl Writer {
                 let answer = match outcome(change) {
                     Outcome::Committed { last_seq, .. } => Reply::Done(done, last_seq),
                     Outcome::Conflict => Reply::Again(command),
+                    Outcome::Refused => {
+                        let refusal = store_refusal("the record is longer than any may be");
+                        Reply::Refused(Box::new(refusal))
+                    }
                 };
                 let _ = reply.send(answer);
             }
@@ -124,7 +135,7 @@ impl Writer {
             } => {
                 let seq = match outcome(change) {
                     Outcome::Committed { last_seq, .. } => Some(last_seq),
-                    Outcome::Conflict => None,
+                    Outcome::Conflict | Outcome::Refused => None,
                 };
                 let _ = reply.send(seq);
             }

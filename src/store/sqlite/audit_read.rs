@@ -1,15 +1,16 @@
 //! Reading the audit log: by number, by person, by what the records say.
 //!
 //! No index is kept, since each would cost every sign-in a second write. A page is a walk along the
-//! numbers in the wanted direction until it is full. The person is a column; what else is asked for
-//! is looked up in the records themselves. A bound in time becomes a bound in numbers first, by
+//! numbers in the wanted direction until it is full, or until it has looked at as many as one walk
+//! may; the next walk goes on there. The person is a column; what else is asked for is looked up in
+//! the records themselves. A bound in time becomes a bound in numbers first, by
 //! bisection: records lie in the order of time but for steps of the clock.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::Value;
 
 use super::error::failed;
-use crate::store::{AuditFilter, StoreError, StoredAudit};
+use crate::store::{AuditFilter, AuditPage, StoreError, StoredAudit};
 
 /// How far the clock may ever have been set back without a search by time missing records, in
 /// milliseconds.
@@ -30,31 +31,29 @@ pub(super) fn hash_at(
     .map_err(|error| failed("reading the audit log of", path, &error))
 }
 
-/// The records that `filter` lets through, at most `limit`.
+/// The records that `filter` lets through, at most `limit`, of one walk over at most `most`.
 pub(super) fn page(
     conn: &Connection,
     path: &str,
     filter: &AuditFilter,
     limit: usize,
-) -> Result<Vec<StoredAudit>, StoreError> {
+    most: u64,
+) -> Result<AuditPage, StoreError> {
     let io = |error: rusqlite::Error| failed("reading the audit log of", path, &error);
-    let mut found = Vec::new();
+    let mut page = AuditPage::default();
+    if limit == 0 {
+        return Ok(page);
+    }
     let user = match filter.user {
         None => None,
         Some(id) => match rowid(conn, id.0).map_err(io)? {
-            None => return Ok(found),
+            None => return Ok(page),
             known => known,
         },
     };
-    let mut above = number(filter.after_seq);
-    if let Some(since) = filter.since {
-        let from = since.0.saturating_sub(CLOCK_STEP_MS);
-        above = above.max(first_since(conn, from).map_err(io)?.saturating_sub(1));
-    }
-    let below = match filter.before_seq {
-        0 => i64::MAX,
-        seq => number(seq),
-    };
+    let all = wanted(conn, filter).map_err(io)?;
+    let most = most.max(u64::try_from(limit).unwrap_or(u64::MAX));
+    let walk = all.part(filter.newest_first, number(most));
     let order = if filter.newest_first { "DESC" } else { "ASC" };
     let sql = format!(
         "SELECT seq, hash, body FROM audit WHERE seq > ?1 AND seq < ?2
@@ -62,21 +61,92 @@ pub(super) fn page(
     );
     let mut read = conn.prepare_cached(&sql).map_err(io)?;
     let since = filter.since.map(|since| since.0);
-    let mut rows = read.query(params![above, below, user, since]).map_err(io)?;
-    while found.len() < limit {
-        let Some(row) = rows.next().map_err(io)? else {
-            break;
-        };
+    let mut rows = read
+        .query(params![walk.above, walk.below, user, since])
+        .map_err(io)?;
+    let mut walked_to = walk.end(filter.newest_first);
+    while let Some(row) = rows.next().map_err(io)? {
         let body = row.get_ref(2).map_err(io)?;
-        if matches(filter, body.as_bytes().unwrap_or_default()) {
-            found.push(StoredAudit {
-                seq: row.get::<_, i64>(0).map_err(io)?.cast_unsigned(),
-                hash: row.get(1).map_err(io)?,
-                body: row.get(2).map_err(io)?,
-            });
+        if !matches(filter, body.as_bytes().unwrap_or_default()) {
+            continue;
+        }
+        let seq: i64 = row.get(0).map_err(io)?;
+        page.records.push(StoredAudit {
+            seq: seq.cast_unsigned(),
+            hash: row.get(1).map_err(io)?,
+            body: row.get(2).map_err(io)?,
+        });
+        if page.records.len() >= limit {
+            walked_to = seq;
+            break;
         }
     }
-    Ok(found)
+    if walked_to != all.end(filter.newest_first) {
+        page.walked_to = Some(walked_to.cast_unsigned());
+    }
+    Ok(page)
+}
+
+/// Numbers between two others.
+#[derive(Clone, Copy)]
+struct Span {
+    above: i64,
+    below: i64,
+}
+
+impl Span {
+    /// The first `most` of them, or the last.
+    fn part(self, from_the_end: bool, most: i64) -> Self {
+        let Self { above, below } = self;
+        if from_the_end {
+            Self {
+                above: above.max(below.saturating_sub(most).saturating_sub(1)),
+                below,
+            }
+        } else {
+            Self {
+                above,
+                below: below.min(above.saturating_add(most).saturating_add(1)),
+            }
+        }
+    }
+
+    /// The last of them that is walked over.
+    const fn end(self, from_the_end: bool) -> i64 {
+        if from_the_end {
+            self.above.saturating_add(1)
+        } else {
+            self.below.saturating_sub(1)
+        }
+    }
+}
+
+/// The numbers that `filter` leaves of those that there are.
+fn wanted(conn: &Connection, filter: &AuditFilter) -> rusqlite::Result<Span> {
+    let (first, last) = ends(conn)?;
+    let mut above = number(filter.after_seq).max(first.saturating_sub(1));
+    if let Some(since) = filter.since {
+        let from = since.0.saturating_sub(CLOCK_STEP_MS);
+        above = above.max(first_since(conn, from)?.saturating_sub(1));
+    }
+    let end = last.saturating_add(1);
+    let below = match filter.before_seq {
+        0 => end,
+        seq => number(seq).min(end),
+    };
+    // An empty span has no record to stop at, and ends where it begins.
+    Ok(Span {
+        above,
+        below: below.max(above.saturating_add(1)),
+    })
+}
+
+/// The first number and the last; 1 and 0 if there is none.
+fn ends(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
+    conn.prepare_cached(
+        "SELECT ifnull(min(seq), 1), ifnull((SELECT max(seq) FROM audit), 0) FROM audit",
+    )?
+    .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 fn number(seq: u64) -> i64 {
@@ -94,11 +164,7 @@ fn rowid(conn: &Connection, uid: [u8; 16]) -> rusqlite::Result<Option<i64>> {
 
 /// The first number whose record is not before `from`, by bisection.
 fn first_since(conn: &Connection, from: i64) -> rusqlite::Result<i64> {
-    let (mut low, end): (i64, i64) = conn.query_row(
-        "SELECT ifnull(min(seq), 1), ifnull((SELECT max(seq) FROM audit), 0) FROM audit",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let (mut low, end) = ends(conn)?;
     let mut high = end.saturating_add(1);
     let mut at = conn.prepare_cached("SELECT seq, at FROM audit WHERE seq >= ?1 LIMIT 1")?;
     while low < high {
@@ -184,6 +250,63 @@ mod tests {
         assert!(is_under("auth.accept", "auth.accept"));
         assert!(!is_under("authcode.used", "auth"));
         assert!(!is_under("auth", "auth.accept"));
+    }
+
+    /// The numbers that one walk after the other finds, and how many walks it took.
+    fn walks(conn: &Connection, mut filter: AuditFilter, limit: usize) -> (Vec<u64>, u32) {
+        let (mut found, mut walks) = (Vec::new(), 0);
+        loop {
+            let page = page(conn, "test", &filter, limit, 5).unwrap();
+            found.extend(page.records.iter().map(|record| record.seq));
+            walks += 1;
+            match page.walked_to {
+                Some(seq) if filter.newest_first => filter.before_seq = seq,
+                Some(seq) => filter.after_seq = seq,
+                None => return (found, walks),
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_is_bounded_and_the_next_goes_on() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        super::super::schema::migrate(&mut conn, "test").unwrap();
+        // The first ten are gone for their age.
+        for seq in 11..=30_i64 {
+            let name = if seq % 9 == 0 { "rare" } else { "often" };
+            let body = format!(r#"{{"event":"{name}"}}"#).into_bytes();
+            conn.execute(
+                "INSERT INTO audit (seq, at, hash, body) VALUES (?1, ?1, ?2, ?3)",
+                params![seq, [0_u8; 32], body],
+            )
+            .unwrap();
+        }
+        let rare = AuditFilter {
+            event: Some("rare".to_owned()),
+            ..AuditFilter::default()
+        };
+        let back = |filter: &AuditFilter| AuditFilter {
+            newest_first: true,
+            ..filter.clone()
+        };
+        assert_eq!(walks(&conn, rare.clone(), 9), (vec![18, 27], 3));
+        assert_eq!(walks(&conn, rare.clone(), 2), (vec![18, 27], 4));
+        assert_eq!(walks(&conn, back(&rare), 2), (vec![27, 18], 4));
+        let nobody = AuditFilter {
+            actor: Some("nobody".to_owned()),
+            ..AuditFilter::default()
+        };
+        assert_eq!(walks(&conn, nobody.clone(), 1), (Vec::new(), 4));
+        assert_eq!(walks(&conn, back(&nobody), 1), (Vec::new(), 4));
+        let all = AuditFilter::default();
+        assert_eq!(walks(&conn, all.clone(), 20), ((11..=30).collect(), 1));
+        assert_eq!(walks(&conn, back(&all), 10).1, 2);
+        let beyond = AuditFilter {
+            after_seq: 30,
+            ..AuditFilter::default()
+        };
+        assert_eq!(walks(&conn, beyond.clone(), 5), (Vec::new(), 1));
+        assert_eq!(walks(&conn, back(&beyond), 5), (Vec::new(), 1));
     }
 
     #[test]

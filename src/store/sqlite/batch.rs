@@ -2,8 +2,9 @@
 //!
 //! A sign-in is one `UPDATE` whose row count says whether the revision still was what it was judged
 //! on, and one `INSERT` into the audit table for each event. A change of several statements runs in
-//! a savepoint, so that a conflict in a later one takes the earlier ones with it. Audit records are
-//! made last: a change that met a conflict has used no number.
+//! a savepoint, so that a conflict in a later one takes the earlier ones with it; a single statement
+//! gets its row encoded before it runs. Audit records are made last: a change that was not carried
+//! out has used no number.
 //!
 //! The statements of a sign-in are looked up once for the batch.
 
@@ -11,14 +12,14 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
-use super::error::{damaged, failed, is_taken};
+use super::error::{failed, is_taken};
 use super::rows::state_column;
 use super::rows::{grant_column, locked_column, record_columns, search_column, serial_column};
 use super::schema::PAGE_OCTETS;
 use crate::audit::chain::Chain;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId};
-use crate::store::{Body, Change, Damage, Key, Outcome, StoreError, Write, auth_row};
+use crate::store::{Body, Change, Key, Outcome, StoreError, Write, auth_row};
 
 /// People whose number is remembered; at about 50 octets each.
 pub(super) const ROWIDS_MAX: usize = 1 << 16;
@@ -39,10 +40,11 @@ const INSERT_AUDIT: &str =
     "INSERT INTO audit (seq, at, user, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// What became of one write of a change.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
     Done,
     Conflict,
+    Refused,
 }
 
 /// An open transaction.
@@ -92,8 +94,10 @@ impl<'a> Batch<'a> {
             [write] if is_sign_in(write) => self.write(write)?,
             writes => self.write_together(writes)?,
         };
-        if written == Written::Conflict {
-            return Ok(Outcome::Conflict);
+        match written {
+            Written::Done => {}
+            Written::Conflict => return Ok(Outcome::Conflict),
+            Written::Refused => return Ok(Outcome::Refused),
         }
         let first_seq = self.chain.seq() + 1;
         for event in &change.events {
@@ -144,14 +148,14 @@ impl<'a> Batch<'a> {
         for write in writes {
             self.log_octets += PROFILE_PAGES * LOG_PAGE_OCTETS;
             written = self.write(write)?;
-            if written == Written::Conflict {
+            if written != Written::Done {
                 break;
             }
         }
         if written == Written::Done && self.serial_taken(writes)? {
             written = Written::Conflict;
         }
-        if written == Written::Conflict {
+        if written != Written::Done {
             self.execute("ROLLBACK TO change", [])?;
         }
         self.execute("RELEASE change", [])?;
@@ -175,7 +179,7 @@ impl<'a> Batch<'a> {
                 self.rows("DELETE FROM hardware WHERE serial = ?1", params![serial])
             }
             (_, _, None) => Ok(Written::Conflict),
-            _ => Err(damaged("a write", Damage::Value("body"))),
+            _ => Ok(Written::Refused),
         }
     }
 
@@ -195,7 +199,12 @@ impl<'a> Batch<'a> {
     ) -> Result<Written, StoreError> {
         // The same person may have been deleted in this batch, under another number.
         self.forget(id);
-        let (sum, body) = record_columns(&id.0, profile, &profile.name)?;
+        let Ok((sum, body)) = record_columns(&id.0, profile) else {
+            return Ok(Written::Refused);
+        };
+        if !self.encode(id, auth) {
+            return Ok(Written::Refused);
+        }
         let written = self.rows(
             "INSERT INTO users (uid, name, state, grant_until, search, sum, profile)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -209,11 +218,10 @@ impl<'a> Batch<'a> {
                 body
             ],
         )?;
-        if written == Written::Conflict {
-            return Ok(Written::Conflict);
+        if written != Written::Done {
+            return Ok(written);
         }
         let rowid = self.conn.last_insert_rowid();
-        self.encode(id, auth)?;
         let written = self.rows(
             "INSERT INTO auth (id, revision, locked, last_login, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![
@@ -224,8 +232,8 @@ impl<'a> Batch<'a> {
                 *self.row
             ],
         )?;
-        if written == Written::Conflict {
-            return Ok(Written::Conflict);
+        if written != Written::Done {
+            return Ok(written);
         }
         self.put_tokens(rowid, profile)
     }
@@ -240,7 +248,9 @@ impl<'a> Batch<'a> {
         let Some(rowid) = self.rowid(id)? else {
             return Ok(Written::Conflict);
         };
-        self.encode(id, auth)?;
+        if !self.encode(id, auth) {
+            return Ok(Written::Refused);
+        }
         let updated = self.update_auth.execute(params![
             rowid,
             expected.cast_signed(),
@@ -255,7 +265,9 @@ impl<'a> Batch<'a> {
         let Some(profile) = profile else {
             return Ok(Written::Done);
         };
-        let (sum, body) = record_columns(&id.0, profile, &profile.name)?;
+        let Ok((sum, body)) = record_columns(&id.0, profile) else {
+            return Ok(Written::Refused);
+        };
         let written = self.rows(
             "UPDATE users SET name = ?2, state = ?3, grant_until = ?4, search = ?5, sum = ?6,
              profile = ?7 WHERE id = ?1",
@@ -269,8 +281,8 @@ impl<'a> Batch<'a> {
                 body
             ],
         )?;
-        if written == Written::Conflict {
-            return Ok(Written::Conflict);
+        if written != Written::Done {
+            return Ok(written);
         }
         self.execute("DELETE FROM tokens WHERE user = ?1", params![rowid])?;
         self.put_tokens(rowid, profile)
@@ -285,8 +297,8 @@ impl<'a> Batch<'a> {
             "DELETE FROM auth WHERE id = ?1 AND revision = ?2",
             params![rowid, expected.cast_signed()],
         )?;
-        if deleted == Written::Conflict {
-            return Ok(Written::Conflict);
+        if deleted != Written::Done {
+            return Ok(deleted);
         }
         self.execute("DELETE FROM tokens WHERE user = ?1", params![rowid])?;
         self.execute(
@@ -302,8 +314,8 @@ impl<'a> Batch<'a> {
                 "INSERT INTO tokens (id, serial, user) VALUES (?1, ?2, ?3)",
                 params![token.id.to_string(), serial_column(token), rowid],
             )?;
-            if written == Written::Conflict {
-                return Ok(Written::Conflict);
+            if written != Written::Done {
+                return Ok(written);
             }
         }
         Ok(Written::Done)
@@ -316,9 +328,11 @@ impl<'a> Batch<'a> {
         token: &HardwareToken,
     ) -> Result<Written, StoreError> {
         if token.serial != serial {
-            return Err(damaged("a write", Damage::Value("serial")));
+            return Ok(Written::Refused);
         }
-        let (sum, body) = record_columns(serial.as_bytes(), token, serial)?;
+        let Ok((sum, body)) = record_columns(serial.as_bytes(), token) else {
+            return Ok(Written::Refused);
+        };
         match expected {
             None => self.rows(
                 "INSERT INTO hardware (serial, sum, body) VALUES (?1, ?2, ?3)",
@@ -359,14 +373,11 @@ impl<'a> Batch<'a> {
         Ok(false)
     }
 
-    /// Fills the row buffer.
-    fn encode(&mut self, id: UserId, auth: &AuthState) -> Result<(), StoreError> {
+    /// Fills the row buffer; false if the row is longer than any may be.
+    fn encode(&mut self, id: UserId, auth: &AuthState) -> bool {
         self.row.clear();
         auth_row::encode(id, auth, self.row);
-        if self.row.len() > auth_row::ROW_OCTETS_MAX {
-            return Err(damaged(format!("user {id}"), Damage::Length));
-        }
-        Ok(())
+        self.row.len() <= auth_row::ROW_OCTETS_MAX
     }
 
     /// The number of a person.

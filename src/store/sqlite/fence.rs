@@ -212,7 +212,8 @@ fn fence_hardware(
             continue;
         };
         token.next_factor = token.next_factor.max(first);
-        let (sum, body) = record_columns(token.serial.as_bytes(), &token, &token.serial)?;
+        let (sum, body) = record_columns(token.serial.as_bytes(), &token)
+            .map_err(|damage| damaged(&*token.serial, damage))?;
         conn.execute(
             "UPDATE hardware SET sum = ?2, body = ?3 WHERE serial = ?1",
             params![token.serial, sum, body],

@@ -61,7 +61,7 @@ pub fn inspect(path: &Path, keys: &Keys) -> Result<Inspected, StoreError> {
     }
     meta::check_canary(&conn, &shown, keys)?;
     Ok(Inspected {
-        reader: SqliteReader::open(path, 1)?,
+        reader: SqliteReader::open(path, 1, 1)?,
         schema,
         clean,
         went_back: went_back(&conn, path, &shown)?,

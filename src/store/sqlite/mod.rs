@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! SqliteWriter  one connection, one thread     commit: BEGIN IMMEDIATE, statements, COMMIT = one sync
-//! SqliteReader  several read-only connections  each call sees one committed state
+//! SqliteReader  a few read-only connections     each call sees one committed state
 //! ```
-//! The log (`-wal`) is grown once and never truncated; it is moved into the main file when the
-//! writer is idle. A commit whose result is not known closes the writer until
+//! The log (`-wal`) is grown once and never truncated; it is moved into the main file between two
+//! batches, when nothing has been committed for a while or it has become long. A commit whose result is not known closes the writer until
 //! [`SqliteWriter::reopen`]; a failed sync is never tried again.
 //!
 //! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
@@ -66,8 +66,10 @@ pub enum Mode {
 /// Sizes of a store in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Read-only connections.
+    /// Read-only connections for single records: sign-ins, commands, the watchdog's probe.
     pub readers: usize,
+    /// Read-only connections for walks: searches, counts, the audit log.
+    pub walkers: usize,
     /// Length that the log is grown to at start, in octets.
     pub log_octets: u64,
     /// Length of the log from which on it is moved into the main file, in octets.
@@ -78,6 +80,7 @@ impl Default for Sizes {
     fn default() -> Self {
         Self {
             readers: 4,
+            walkers: 3,
             log_octets: 64 << 20,
             checkpoint_octets: 16 << 20,
         }
@@ -147,7 +150,11 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
     };
     meta::write(&conn, &shown, meta::NODE, site.node.as_bytes())?;
     let writer = SqliteWriter::new(site, conn, chain, lock)?;
-    let reader = Arc::new(SqliteReader::open(site.path, site.sizes.readers)?);
+    let reader = Arc::new(SqliteReader::open(
+        site.path,
+        site.sizes.readers,
+        site.sizes.walkers,
+    )?);
     Ok(Opened {
         writer,
         reader,

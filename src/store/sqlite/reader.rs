@@ -1,4 +1,12 @@
 //! The reading side: a few read-only connections, each call one statement and so one state.
+//!
+//! ```text
+//! fast   one record or one fact       sign-ins, commands, the watchdog's probe
+//! slow   a walk over many records     searches, counts, the audit log
+//! ```
+//! A walk never takes a fast connection, so whatever operators ask for, the next sign-in finds one
+//! that is free within microseconds. Checks and backups of the whole file bring a connection of
+//! their own.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,26 +20,25 @@ use super::rows::{PIN_BLOCKED, USER_COLUMNS, hardware_of, state_column, user_of}
 use super::{audit_read, connect, meta};
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{UserId, UserRecord, UserState};
-use crate::store::{AuditFilter, Counts, Find, Read, StoreError, StoredAudit};
+use crate::store::{
+    AUDIT_WALK_RECORDS_MAX, AuditFilter, AuditPage, Counts, Find, Read, StoreError,
+};
 
-/// Reads the store from any thread; a call waits only if all connections are in use.
+/// Reads the store from any thread; a call waits only if all connections of its pool are in use.
 pub struct SqliteReader {
     pub(super) path: PathBuf,
     pub(super) shown: String,
-    pool: Vec<Mutex<Connection>>,
-    next: AtomicUsize,
+    fast: Pool,
+    slow: Pool,
 }
 
 impl SqliteReader {
-    pub(super) fn open(path: &Path, readers: usize) -> Result<Self, StoreError> {
-        let pool = (0..readers.max(1))
-            .map(|_| connect::reader(path).map(Mutex::new))
-            .collect::<Result<_, _>>()?;
+    pub(super) fn open(path: &Path, readers: usize, walkers: usize) -> Result<Self, StoreError> {
         let reader = Self {
             path: path.to_owned(),
             shown: shown(path),
-            pool,
-            next: AtomicUsize::new(0),
+            fast: Pool::open(path, readers)?,
+            slow: Pool::open(path, walkers)?,
         };
         reader.probe()?;
         Ok(reader)
@@ -45,33 +52,20 @@ impl SqliteReader {
         connect::quick_check(&connect::reader(&self.path)?, &self.shown)
     }
 
-    /// A free connection, or the next one.
-    fn conn(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
-        let start = self.next.fetch_add(1, Ordering::Relaxed) % self.pool.len().max(1);
-        let in_turn = || self.pool.iter().cycle().skip(start).take(self.pool.len());
-        for place in in_turn() {
-            match place.try_lock() {
-                Ok(conn) => return Ok(conn),
-                // Nobody leaves a connection half changed: it can only read.
-                Err(TryLockError::Poisoned(conn)) => return Ok(conn.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        in_turn()
-            .next()
-            .map(|place| place.lock().unwrap_or_else(PoisonError::into_inner))
-            .ok_or_else(|| super::system("reading", &self.shown, "no connection"))
-    }
-
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
         failed("reading", &self.shown, error)
     }
 
-    fn users(&self, condition: &str, params: impl Params) -> Result<Vec<UserRecord>, StoreError> {
+    fn users(
+        &self,
+        pool: &Pool,
+        condition: &str,
+        params: impl Params,
+    ) -> Result<Vec<UserRecord>, StoreError> {
         let sql = format!(
             "SELECT {USER_COLUMNS} FROM users u JOIN auth a ON a.id = u.id WHERE {condition}"
         );
-        let conn = self.conn()?;
+        let conn = pool.conn();
         let mut read = conn.prepare_cached(&sql).map_err(|e| self.failed(&e))?;
         let mut rows = read.query(params).map_err(|error| self.failed(&error))?;
         let mut users = Vec::new();
@@ -83,11 +77,12 @@ impl SqliteReader {
 
     fn hardware_where(
         &self,
+        pool: &Pool,
         condition: &str,
         params: impl Params,
     ) -> Result<Vec<HardwareToken>, StoreError> {
         let sql = format!("SELECT serial, sum, body FROM hardware WHERE {condition}");
-        let conn = self.conn()?;
+        let conn = pool.conn();
         let mut read = conn.prepare_cached(&sql).map_err(|e| self.failed(&e))?;
         let mut rows = read.query(params).map_err(|error| self.failed(&error))?;
         let mut tokens = Vec::new();
@@ -114,7 +109,7 @@ impl SqliteReader {
 
     /// Pairs of a small number and a count.
     fn tally(&self, sql: &str) -> Result<Vec<(i64, u64)>, StoreError> {
-        let conn = self.conn()?;
+        let conn = self.slow.conn();
         let mut read = conn.prepare_cached(sql).map_err(|e| self.failed(&e))?;
         let rows = read
             .query_map([], |row| {
@@ -127,26 +122,29 @@ impl SqliteReader {
 
 impl Read for SqliteReader {
     fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        let found = self.users("u.name = ?1", [name])?.pop();
+        let found = self.users(&self.fast, "u.name = ?1", [name])?.pop();
         self.expected(found, |user| user.name() == name)
     }
 
     fn user(&self, id: UserId) -> Result<Option<UserRecord>, StoreError> {
-        let found = self.users("u.uid = ?1", [id.0])?.pop();
+        let found = self.users(&self.fast, "u.uid = ?1", [id.0])?.pop();
         self.expected(found, |user| user.id == id)
     }
 
     fn user_by_token(&self, id_or_serial: &str) -> Result<Option<UserRecord>, StoreError> {
         let owner = "u.id IN (SELECT user FROM tokens WHERE id = ?1 OR serial = ?1)";
-        Ok(self.users(owner, [id_or_serial])?.pop())
+        Ok(self.users(&self.fast, owner, [id_or_serial])?.pop())
     }
 
     fn hardware(&self, serial: &str) -> Result<Option<HardwareToken>, StoreError> {
-        Ok(self.hardware_where("serial = ?1", [serial])?.pop())
+        Ok(self
+            .hardware_where(&self.fast, "serial = ?1", [serial])?
+            .pop())
     }
 
     fn hardware_list(&self, cursor: &str, limit: usize) -> Result<Vec<HardwareToken>, StoreError> {
         self.hardware_where(
+            &self.slow,
             "serial > ?1 ORDER BY serial LIMIT ?2",
             params![cursor, sql_limit(limit)],
         )
@@ -159,7 +157,7 @@ impl Read for SqliteReader {
         limit: usize,
     ) -> Result<Vec<UserRecord>, StoreError> {
         let (condition, values) = find_condition(filter, cursor, limit);
-        self.users(&condition, params_from_iter(values))
+        self.users(&self.slow, &condition, params_from_iter(values))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {
@@ -185,16 +183,22 @@ impl Read for SqliteReader {
         Ok(counts)
     }
 
-    fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
-        audit_read::page(&*self.conn()?, &self.shown, filter, limit)
+    fn audit_walk(&self, filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError> {
+        audit_read::page(
+            &self.slow.conn(),
+            &self.shown,
+            filter,
+            limit,
+            AUDIT_WALK_RECORDS_MAX,
+        )
     }
 
     fn last_seq(&self) -> Result<u64, StoreError> {
-        Ok(meta::chain_end(&*self.conn()?, &self.shown)?.0)
+        Ok(meta::chain_end(&self.fast.conn(), &self.shown)?.0)
     }
 
     fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        meta::read(&*self.conn()?, &self.shown, name)
+        meta::read(&self.fast.conn(), &self.shown, name)
     }
 
     fn probe(&self) -> Result<(), StoreError> {
@@ -202,6 +206,41 @@ impl Read for SqliteReader {
             Some(_) => Ok(()),
             None => Err(super::system("reading", &self.shown, "there is no canary")),
         }
+    }
+}
+
+/// Connections for calls of one kind; at least one.
+struct Pool {
+    first: Mutex<Connection>,
+    others: Vec<Mutex<Connection>>,
+    next: AtomicUsize,
+}
+
+impl Pool {
+    fn open(path: &Path, count: usize) -> Result<Self, StoreError> {
+        let open = || connect::reader(path).map(Mutex::new);
+        Ok(Self {
+            first: open()?,
+            others: (1..count).map(|_| open()).collect::<Result<_, _>>()?,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// A free connection, or the next one.
+    fn conn(&self) -> MutexGuard<'_, Connection> {
+        let places = 1 + self.others.len();
+        let start = self.next.fetch_add(1, Ordering::Relaxed) % places;
+        let all = || std::iter::once(&self.first).chain(&self.others);
+        for place in all().cycle().skip(start).take(places) {
+            match place.try_lock() {
+                Ok(conn) => return conn,
+                // Nobody leaves a connection half changed: it can only read.
+                Err(TryLockError::Poisoned(conn)) => return conn.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        let place = all().nth(start).unwrap_or(&self.first);
+        place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -244,4 +283,54 @@ fn find_condition(filter: &Find, cursor: &str, limit: usize) -> (String, Vec<Val
     }
     let condition = format!("u.id IN ({inner} ORDER BY f.name LIMIT ?2) ORDER BY u.name");
     (condition, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn walks_never_keep_a_sign_in_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mfad.db");
+        drop(super::super::files::create_private(&path).unwrap());
+        let mut conn = connect::writer(&path).unwrap();
+        schema::migrate(&mut conn, "test").unwrap();
+        meta::write(&conn, "test", meta::CANARY, b"{}").unwrap();
+        let reader = SqliteReader::open(&path, 1, 2).unwrap();
+        let walks = [reader.slow.conn(), reader.slow.conn()];
+        let uid = UserId([7; 16]);
+        reader.probe().unwrap();
+        assert_eq!(reader.last_seq().unwrap(), 0);
+        assert!(reader.user_by_name("ada").unwrap().is_none());
+        assert!(reader.user(uid).unwrap().is_none());
+        assert!(reader.user_by_token("S1").unwrap().is_none());
+        assert!(reader.hardware("S1").unwrap().is_none());
+        let calls: [fn(&SqliteReader); 4] = [
+            |reader| drop(reader.find(&Find::default(), "", 1).unwrap()),
+            |reader| drop(reader.audit(&AuditFilter::default(), 1).unwrap()),
+            |reader| assert_eq!(reader.counts().unwrap().users, 0),
+            |reader| drop(reader.hardware_list("", 1).unwrap()),
+        ];
+        std::thread::scope(|threads| {
+            let (done, ended) = mpsc::channel();
+            for call in calls {
+                let (reader, done) = (&reader, done.clone());
+                threads.spawn(move || {
+                    call(reader);
+                    done.send(()).unwrap();
+                });
+            }
+            let early = ended.recv_timeout(Duration::from_millis(100));
+            assert!(early.is_err(), "a walk took a fast connection");
+            drop(walks);
+            for _ in calls {
+                ended.recv_timeout(Duration::from_secs(9)).unwrap();
+            }
+        });
+    }
 }

@@ -57,9 +57,8 @@ fn record_of<T: profile_row::Extra>(owner: &[u8], row: &[u8], sum: u32) -> Resul
 pub(super) fn record_columns<T: profile_row::Extra>(
     owner: &[u8],
     record: &T,
-    what: &str,
-) -> Result<(u32, Vec<u8>), StoreError> {
-    let row = profile_row::encode(record).map_err(|damage| damaged(what, damage))?;
+) -> Result<(u32, Vec<u8>), Damage> {
+    let row = profile_row::encode(record)?;
     Ok((checksum(owner, &row), row))
 }
 

@@ -18,8 +18,15 @@ use crate::time::Now;
 /// How long nothing is committed until the log is moved although it is short, in microseconds.
 const QUIET_US: u64 = 5_000_000;
 
-/// How often the checkpoint file is brought up to date, in microseconds.
+/// How long is waited until the log is moved again after a reader was in the way, in microseconds.
+const MOVE_PAUSE_US: u64 = 1_000_000;
+
+/// How old the checkpoint file may become, in microseconds; and how soon it is written again.
 const CHECKPOINT_FILE_US: u64 = 10_000_000;
+const CHECKPOINT_FILE_PAUSE_US: u64 = 1_000_000;
+
+/// How many audit records the checkpoint file may be behind.
+const CHECKPOINT_FILE_RECORDS: u64 = 10_000;
 
 /// The one owner of a store.
 pub struct SqliteWriter {
@@ -36,7 +43,9 @@ pub struct SqliteWriter {
     row: Vec<u8>,
     /// Octets of the log that have not been moved yet, at most.
     log_octets: u64,
-    quiet_since_us: Option<u64>,
+    /// When the last batch was judged, and before when the log is not moved again.
+    committed_us: u64,
+    move_not_before_us: u64,
     /// What the checkpoint file says, and when it was written.
     saved_seq: u64,
     saved_us: u64,
@@ -62,7 +71,8 @@ impl SqliteWriter {
             rowids: HashMap::new(),
             row: Vec::new(),
             log_octets: 0,
-            quiet_since_us: None,
+            committed_us: site.fence.now.mono_us,
+            move_not_before_us: 0,
             saved_seq: 0,
             saved_us: site.fence.now.mono_us,
             lock,
@@ -82,7 +92,9 @@ impl SqliteWriter {
         let conn = connect::writer(&self.path)?;
         // What a failed sync left in the log may be in memory only. Moving all of it into the main
         // file and beginning the log again writes and syncs it once more, in another place.
-        checkpoint(&conn, &self.shown, "RESTART")?;
+        if !checkpoint(&conn, &self.shown, "RESTART")? {
+            return Err(in_the_way(&self.shown));
+        }
         let (seq, hash, _) = meta::chain_end(&conn, &self.shown)?;
         self.chain = Chain::resume(self.node.clone(), self.boot.clone(), seq, hash);
         self.rowids.clear();
@@ -105,8 +117,7 @@ impl SqliteWriter {
         Ok(())
     }
 
-    /// Octets of the log that wait to be moved, at most; from 16 MiB on, a busy owner calls
-    /// [`Commit::idle`] between two batches.
+    /// Octets of the log that wait to be moved, about.
     #[must_use]
     pub const fn log_octets(&self) -> u64 {
         self.log_octets
@@ -151,10 +162,13 @@ impl SqliteWriter {
         Ok(outcomes)
     }
 
-    fn move_log(&mut self) -> Result<(), StoreError> {
-        checkpoint(self.open_conn()?, &self.shown, "PASSIVE")?;
-        self.log_octets = 0;
-        Ok(())
+    /// Moves the log; false if a reader was in the way of a part.
+    fn move_log(&mut self) -> Result<bool, StoreError> {
+        let whole = checkpoint(self.open_conn()?, &self.shown, "PASSIVE")?;
+        if whole {
+            self.log_octets = 0;
+        }
+        Ok(whole)
     }
 
     fn save_checkpoint(&mut self) -> Result<(), StoreError> {
@@ -169,18 +183,29 @@ impl SqliteWriter {
 
     fn rest(&mut self, now: Now) -> Result<(), StoreError> {
         self.open_conn()?;
-        let since = *self.quiet_since_us.get_or_insert(now.mono_us);
-        let quiet = now.mono_us.saturating_sub(since) >= QUIET_US;
-        if self.log_octets >= self.sizes.checkpoint_octets || (quiet && self.log_octets > 0) {
-            self.move_log()?;
+        if self.move_is_due(now) && !self.move_log()? {
+            self.move_not_before_us = now.mono_us.saturating_add(MOVE_PAUSE_US);
         }
-        if now.mono_us.saturating_sub(self.saved_us) >= CHECKPOINT_FILE_US {
+        if self.save_is_due(now) {
             self.saved_us = now.mono_us;
             // An older checkpoint is as true; a disk too full for the file may well have room in
             // the log. The next time tries again, and closing reports it.
             let _ = self.save_checkpoint();
         }
         Ok(())
+    }
+
+    const fn move_is_due(&self, now: Now) -> bool {
+        let quiet = now.mono_us.saturating_sub(self.committed_us) >= QUIET_US;
+        let long = self.log_octets >= self.sizes.checkpoint_octets;
+        self.log_octets > 0 && (long || quiet) && now.mono_us >= self.move_not_before_us
+    }
+
+    const fn save_is_due(&self, now: Now) -> bool {
+        let behind = self.chain.seq().saturating_sub(self.saved_seq);
+        let age_us = now.mono_us.saturating_sub(self.saved_us);
+        let much = behind >= CHECKPOINT_FILE_RECORDS && age_us >= CHECKPOINT_FILE_PAUSE_US;
+        much || (behind > 0 && age_us >= CHECKPOINT_FILE_US)
     }
 }
 
@@ -190,15 +215,11 @@ impl Commit for SqliteWriter {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        self.quiet_since_us = None;
+        for change in batch {
+            self.committed_us = self.committed_us.max(change.at.mono_us);
+        }
         let before = self.chain.clone();
-        let outcomes = self.write(batch).and_then(|outcomes| {
-            // An owner that is never idle must not let the log grow for ever.
-            if self.log_octets >= 4 * self.sizes.checkpoint_octets {
-                self.move_log()?;
-            }
-            Ok(outcomes)
-        });
+        let outcomes = self.write(batch);
         if let Err(error) = &outcomes {
             self.chain = before;
             self.poison(error);
@@ -229,20 +250,15 @@ impl Commit for SqliteWriter {
     }
 }
 
-/// Moves the log into the main file; what a reader still needs stays for the next time.
-fn checkpoint(conn: &Connection, path: &str, how: &'static str) -> Result<(), StoreError> {
-    let io = |error: rusqlite::Error| failed("moving the log of", path, &error);
-    let busy: i64 = conn
-        .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
-            row.get(0)
-        })
-        .map_err(io)?;
-    if busy != 0 && how == "RESTART" {
-        return Err(super::system(
-            "moving the log of",
-            path,
-            "a reader is in the way",
-        ));
-    }
-    Ok(())
+/// Moves the log into the main file; false if what a reader still needs stays for the next time.
+fn checkpoint(conn: &Connection, path: &str, how: &'static str) -> Result<bool, StoreError> {
+    conn.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| {
+        let (busy, frames, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(busy == 0 && frames == moved)
+    })
+    .map_err(|error| failed("moving the log of", path, &error))
+}
+
+fn in_the_way(path: &str) -> StoreError {
+    super::system("moving the log of", path, "a reader is in the way")
 }
