@@ -57,7 +57,10 @@ impl Canary {
             list.join(",").into_bytes(),
             list.join(", ").into_bytes(),
         ];
-        Self { what: what.to_owned(), forms }
+        Self {
+            what: what.to_owned(),
+            forms,
+        }
     }
 }
 
@@ -72,7 +75,10 @@ impl<'a> Net<'a> {
     fn new(canaries: &'a [Canary]) -> Self {
         let mut begins = vec![false; 1 << 16];
         let each = |canary: &'a Canary| {
-            canary.forms.iter().map(|form| (canary.what.as_str(), form.as_slice()))
+            canary
+                .forms
+                .iter()
+                .map(|form| (canary.what.as_str(), form.as_slice()))
         };
         let forms: Vec<_> = canaries.iter().flat_map(each).collect();
         for (_, form) in &forms {
@@ -86,7 +92,11 @@ impl<'a> Net<'a> {
         let at = |(at, pair): (usize, &[u8])| {
             let begins = self.begins[usize::from(u16::from_be_bytes([pair[0], pair[1]]))];
             let there = |form: &&(&str, &[u8])| octets[at..].starts_with(form.1);
-            if begins { self.forms.iter().find(there).copied() } else { None }
+            if begins {
+                self.forms.iter().find(there).copied()
+            } else {
+                None
+            }
         };
         octets.windows(2).enumerate().find_map(at)
     }
@@ -113,7 +123,9 @@ impl Planted {
     fn new(chance: &mut Chance) -> Self {
         let mut person = Person::new("alice");
         let mut digits = |count| -> String {
-            (0..count).map(|_| char::from(b'0' + chance.octet() % 10)).collect()
+            (0..count)
+                .map(|_| char::from(b'0' + chance.octet() % 10))
+                .collect()
         };
         person.pin = format!("7{}", digits(10));
         person.password = format!("Zqx-{}-canary-{}", digits(8), digits(8));
@@ -133,7 +145,10 @@ impl Planted {
     /// Searches something; it must hold none of them.
     fn search(&self, place: &str, octets: &[u8]) {
         if let Some((what, form)) = Net::new(&self.canaries).find(octets) {
-            panic!("the {what} is in {place}, as {}", String::from_utf8_lossy(form));
+            panic!(
+                "the {what} is in {place}, as {}",
+                String::from_utf8_lossy(form)
+            );
         }
     }
 }
@@ -147,14 +162,19 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     planted.watch("secret in the configuration", &spare);
     planted.watch("master key", site.key());
     let key = mfad::daemon::key::parse(site.key().as_bytes()).unwrap();
-    planted.canaries.push(Canary::new("master key itself", key.expose()));
+    planted
+        .canaries
+        .push(Canary::new("master key itself", key.expose()));
     for gateway in ["gw-pin", "gw-local", "gw-none", "gw-gateway"] {
         let secret = site.gateway(gateway).secret;
         planted.watch("gateway's secret", &secret);
     }
     // The search finds what is there.
     let key_file = fs::read(site.path("key")).unwrap();
-    assert_eq!(Net::new(&planted.canaries).find(&key_file).unwrap().0, "master key");
+    assert_eq!(
+        Net::new(&planted.canaries).find(&key_file).unwrap().0,
+        "master key"
+    );
 
     let mut answers = Vec::new();
     for round in 0..2 {
@@ -165,11 +185,18 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
         search_process(&daemon, &planted);
         planted.search("log", daemon.log().as_bytes());
         // Once with all that lies in the write-ahead log, once closed cleanly.
-        site = if round == 0 { daemon.kill() } else { daemon.stop() };
+        site = if round == 0 {
+            daemon.kill()
+        } else {
+            daemon.stop()
+        };
         search_folder(site.folder(), &planted);
     }
     for answer in answers {
-        planted.search("an answer on the control socket", answer.to_string().as_bytes());
+        planted.search(
+            "an answer on the control socket",
+            answer.to_string().as_bytes(),
+        );
     }
     let ledger = Ledger::of(&site);
     assert!(ledger.count("auth.accept", "alice") >= 4);
@@ -204,7 +231,9 @@ fn sign_in(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance) {
     none.keeps_out(&right, &password);
     let chap = pin.port().build(|request, _| {
         request.message_authenticator().unwrap();
-        request.attribute(AttributeType::USER_NAME, password.as_bytes()).unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, password.as_bytes())
+            .unwrap();
         request.attribute(AttributeType(3), &[7; 17]).unwrap();
     });
     let _ = pin.port().ask(&chap);
@@ -219,14 +248,31 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
     operator.change("Users.Add", &user, &json!({}));
     let pin = planted.person.pin.clone();
     operator.change("Pins.Reset", &user, &json!({"pin": pin}));
-    operator.change("Pins.PasswordSet", &user, &json!({"password": planted.person.password}));
+    operator.change(
+        "Pins.PasswordSet",
+        &user,
+        &json!({"password": planted.person.password}),
+    );
     // Refused, and not repeated.
     let weak = format!("{}{}", planted.person.pin, planted.person.pin);
     planted.watch("refused PIN", &weak);
-    answers.push(refused(daemon, "Pins.Reset", &json!({"user": user, "pin": weak, "reason": "x"})));
+    answers.push(refused(
+        daemon,
+        "Pins.Reset",
+        &json!({"user": user, "pin": weak, "reason": "x"}),
+    ));
     let seed = base32::encode(&planted.person.seed).expose().clone();
-    let otp = Otp { digits: Digits::EIGHT, factor: Factor::Counter, ..Otp::HOTP };
-    let code = |counter| otp.code_at(&planted.person.seed, counter).text().expose().clone();
+    let otp = Otp {
+        digits: Digits::EIGHT,
+        factor: Factor::Counter,
+        ..Otp::HOTP
+    };
+    let code = |counter| {
+        otp.code_at(&planted.person.seed, counter)
+            .text()
+            .expose()
+            .clone()
+    };
     let token = json!({"kind": "hotp", "digits": 8, "serial": format!("K{round}"), "seed": seed,
         "confirm": code(0)});
     let added = operator.change("Tokens.Add", &user, &token);
@@ -262,7 +308,10 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
 }
 
 fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {
-    daemon.operator().try_call(method, parameters).expect_err("a refusal")
+    daemon
+        .operator()
+        .try_call(method, parameters)
+        .expect_err("a refusal")
 }
 
 /// What is secret in what was shown: lines of codes, or the seed of an otpauth URI. Fewer than eight
@@ -272,7 +321,10 @@ fn secrets_of(shown: &str) -> Vec<String> {
         Some((_, rest)) => vec![rest.split('&').next().unwrap().to_owned()],
         None => shown.lines().map(str::to_owned).collect(),
     };
-    secrets.into_iter().filter(|secret| secret.len() >= 8).collect()
+    secrets
+        .into_iter()
+        .filter(|secret| secret.len() >= 8)
+        .collect()
 }
 
 /// An error message shows the line that is wrong, but not what must not stand there.
@@ -306,7 +358,10 @@ fn search_folder(folder: &Path, planted: &Planted) {
         }
     });
     let has = |part: &str| searched.iter().any(|name| name.contains(part));
-    assert!(has("mfad.db") && has("canary0") && has("log"), "{searched:?}");
+    assert!(
+        has("mfad.db") && has("canary0") && has("log"),
+        "{searched:?}"
+    );
 }
 
 fn visit(folder: &Path, see: &mut impl FnMut(&PathBuf)) {
