@@ -82,17 +82,16 @@ pub(super) fn finish(
     }
     let reply = DoneReply { done };
     let text = match given.common.format {
-        Format::Json | Format::JsonLines => {
+        Format::Json | Format::JsonLines | Format::Csv => {
             let value = serde_json::to_value(&reply).map_err(|error| {
                 Trouble::new(errors::SOFTWARE, "the answer is no JSON").why(error.to_string())
             })?;
-            if given.common.format == Format::Json {
-                format!("{value:#}\n")
-            } else {
+            if given.common.format == Format::JsonLines {
                 format!("{value}\n")
+            } else {
+                format!("{value:#}\n")
             }
         }
-        Format::Csv => return Err(Trouble::usage("--format csv is for lists")),
         Format::Table => {
             if reply.done.dry_run {
                 output::would(&mut session.screen, &reply.done);

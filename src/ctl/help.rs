@@ -281,9 +281,18 @@ fn noun_text(noun: &str) -> String {
     let mut out = String::new();
     for verb in cmd::verbs().filter(|verb| verb.words().0 == noun) {
         let line = format!("mfactl {}", verb.name);
-        let _ = writeln!(out, "  {} {}", text::left(&line, 27), verb.about);
+        explained_at(&mut out, &line, verb.about);
     }
     format!("{out}\nmfactl {noun} VERB -h   what it takes, with examples\n")
+}
+
+/// A command with what it does, which goes on below itself.
+fn explained_at(out: &mut String, command: &str, about: &str) {
+    let indent = 30;
+    for (at, line) in text::wrap(about, 80 - indent).iter().enumerate() {
+        let command = if at == 0 { command } else { "" };
+        let _ = writeln!(out, "  {}{line}", text::left(command, indent - 2));
+    }
 }
 
 /// The help of one command.

@@ -91,6 +91,9 @@ impl Session {
     }
 
     fn carry_out(&mut self, given: &Given) -> Result<u8, Trouble> {
+        if given.common.format == Format::Csv && !matches!(given.verb.run, Run::List(_)) {
+            return Err(Trouble::usage("--format csv is for lists"));
+        }
         let status = match given.verb.run {
             Run::Change => change::run(self, given),
             Run::Special(run) => run(self, given),
@@ -126,11 +129,8 @@ impl Session {
         let screen = self.screen.take();
         let text = match given.common.format {
             Format::Table => screen,
-            Format::Json => format!("{answer:#}\n"),
             Format::JsonLines => format!("{answer}\n"),
-            Format::Csv => {
-                return Err(Trouble::usage("--format csv is for lists"));
-            }
+            Format::Json | Format::Csv => format!("{answer:#}\n"),
         };
         self.print(&text, given);
         Ok(status)

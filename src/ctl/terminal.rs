@@ -52,15 +52,16 @@ impl Terminal {
     }
 
     fn line(&mut self, question: &str, echo: bool) -> Result<Zeroizing<String>, Trouble> {
-        self.write(question);
         let before = self.raw()?;
+        self.write(question);
         let line = self.signs(echo);
-        let _ = termios::tcsetattr(&self.device, SetArg::TCSAFLUSH, &before);
+        let _ = termios::tcsetattr(&self.device, SetArg::TCSADRAIN, &before);
         self.write("\n");
         line
     }
 
-    /// Switches editing, echo and signals off; returns how it was.
+    /// Switches editing, echo and signals off, and drops what was typed before the question stood
+    /// there; returns how it was.
     fn raw(&self) -> Result<Termios, Trouble> {
         let failed = |error: nix::Error| {
             Trouble::new(errors::USAGE, "the terminal cannot be used").why(error.to_string())
@@ -77,7 +78,7 @@ impl Terminal {
                 *place = value;
             }
         }
-        termios::tcsetattr(&self.device, SetArg::TCSADRAIN, &raw).map_err(failed)?;
+        termios::tcsetattr(&self.device, SetArg::TCSAFLUSH, &raw).map_err(failed)?;
         Ok(before)
     }
 

@@ -24,10 +24,12 @@ pub struct Environment {
 /// Runs `mfad`; the exit status.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> u8 {
-    match args::parse(args) {
+    let status = match args::parse(args) {
         Ok(mode) => run_mode(mode, environment),
         Err(exit) => tell(&exit),
-    }
+    };
+    crate::log::flush();
+    status
 }
 
 fn run_mode(mode: Mode, environment: Environment) -> u8 {

@@ -155,14 +155,17 @@ fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {
     let _ = notify::stopping("DRAINING");
     ending.store(true, Ordering::Relaxed);
     if let Some(engine) = instance.engine() {
-        let _ = engine.note(Origin::system(), Event::new("daemon.stopped"));
+        engine.note_later(Origin::system(), Event::new("daemon.stopped"));
     }
     instance.stop();
     if let Some(dog) = dog {
         dog.thread().unpark();
         let _ = dog.join();
     }
-    info_always!("stopped clean=yes");
+    let clean = instance
+        .engine()
+        .is_none_or(|engine| engine.store_error().is_none());
+    info_always!("stopped clean={}", if clean { "yes" } else { "no" });
     status::OK
 }
 

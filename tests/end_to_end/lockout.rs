@@ -186,3 +186,36 @@ fn a_reject_does_not_leave_early_whatever_was_wrong() {
         "{lengths:?}"
     );
 }
+
+#[test]
+fn a_full_pool_does_not_delay_codes() {
+    const CROWD: usize = 150;
+    let mut people: Vec<Person> = (0..CROWD)
+        .map(|at| Person::new(&format!("user{at}")))
+        .collect();
+    let mut alice = Person::new("alice");
+    people.push(alice.clone());
+    // One thread that hashes, and a place for eight that wait.
+    let limits = "\n[limits]\npin_threads = 1\npin_queue = 8\n";
+    let daemon = Site::with(&people, limits).start();
+    let mut port = daemon.gateway("gw-pin").port();
+    for person in &mut people[..CROWD] {
+        let request = port.request(&person.name, &format!("{PIN}{}", person.code()));
+        port.socket.send(&request).unwrap();
+    }
+    // What is hashed now is done after some 17 ms each; the code alone waits for none of it.
+    let none = daemon.gateway("gw-none");
+    let asked = Instant::now();
+    none.lets_in("alice", &alice.code());
+    let took = asked.elapsed();
+    let pins = Instant::now();
+    daemon
+        .gateway("gw-pin")
+        .lets_in("alice", &format!("{PIN}{}", alice.code()));
+    println!("a code took {took:?}, then a PIN {:?}", pins.elapsed());
+    let status = daemon
+        .operator()
+        .call("Daemon.Status", &serde_json::json!({}));
+    println!("{status}");
+    assert!(took < std::time::Duration::from_secs(1), "{took:?}");
+}

@@ -8,7 +8,7 @@ use super::{Screen, text};
 /// Blanks between columns.
 const GAP: usize = 2;
 /// Columns that free text keeps before a column is dropped.
-const FREE_MIN: usize = 8;
+const FREE_MIN: usize = 12;
 
 /// One column.
 pub(in crate::ctl) struct Column {
@@ -67,7 +67,7 @@ pub(in crate::ctl) fn table(screen: &mut Screen, columns: &[Column], rows: &[Vec
 
 /// Widths of the columns that stay.
 fn fit(columns: &[Column], rows: &[Vec<String>], room: usize) -> Vec<usize> {
-    let mut widths: Vec<usize> = columns
+    let natural: Vec<usize> = columns
         .iter()
         .enumerate()
         .map(|(at, column)| {
@@ -76,28 +76,31 @@ fn fit(columns: &[Column], rows: &[Vec<String>], room: usize) -> Vec<usize> {
             widest.max(text::columns(column.title))
         })
         .collect();
-    let whole =
-        |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-    while whole(&widths) > room {
-        let over = whole(&widths) - room;
-        let several = widths.len() > 1;
-        let widest = widths
+    let least = |column: &Column, width: usize| {
+        if column.free {
+            width.min(FREE_MIN.max(text::columns(column.title)))
+        } else {
+            width
+        }
+    };
+    for kept in (1..=columns.len()).rev() {
+        let mut widths: Vec<usize> = natural.iter().copied().take(kept).collect();
+        let gaps = GAP * (kept - 1);
+        let mut over = (widths.iter().sum::<usize>() + gaps).saturating_sub(room);
+        for (width, column) in widths
             .iter_mut()
-            .zip(columns)
-            .filter(|(width, column)| {
-                column.free && **width > FREE_MIN.max(text::columns(column.title))
-            })
-            .max_by_key(|(width, _)| **width);
-        match widest {
-            Some((width, column)) => {
-                let least = FREE_MIN.max(text::columns(column.title));
-                *width = width.saturating_sub(over).max(least);
-            }
-            None if several => drop(widths.pop()),
-            None => break,
+            .zip(columns.get(..kept).unwrap_or(columns))
+            .rev()
+        {
+            let given = over.min(*width - least(column, *width));
+            *width -= given;
+            over -= given;
+        }
+        if over == 0 || kept == 1 {
+            return widths;
         }
     }
-    widths
+    Vec::new()
 }
 
 fn laid_out(columns: &[Column], widths: &[usize], cells: &[String]) -> String {
@@ -126,7 +129,7 @@ mod tests {
         let rows = [vec!["aaaa".to_owned(), "x".repeat(30), "12".to_owned()]];
         assert_eq!(fit(&columns, &rows, 80), [4, 30, 2]);
         assert_eq!(fit(&columns, &rows, 30), [4, 20, 2]);
-        assert_eq!(fit(&columns, &rows, 17), [4, 8]);
+        assert_eq!(fit(&columns, &rows, 21), [4, 15]);
         assert_eq!(fit(&columns, &rows, 10), [4]);
     }
 }

@@ -73,9 +73,16 @@ pub(in crate::ctl) fn right(text: &str, width: usize) -> String {
 
 /// Breaks a text at blanks into lines of at most `width` columns; a longer word stands alone.
 pub(in crate::ctl) fn wrap(text: &str, width: usize) -> Vec<String> {
+    if columns(text) <= width {
+        return vec![text.trim_end().to_owned()];
+    }
+    fill(text.split(' ').filter(|word| !word.is_empty()), width)
+}
+
+fn fill<'a>(words: impl IntoIterator<Item = &'a str>, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for word in words {
         let needed = columns(&line) + 1 + columns(word);
         if !line.is_empty() && needed > width {
             lines.push(std::mem::take(&mut line));
@@ -91,12 +98,26 @@ pub(in crate::ctl) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The words of a command; what stands in quotes is one.
+fn words_of_command(text: &str) -> Vec<&str> {
+    let mut quote = None;
+    let words = text.split(move |sign| {
+        match (quote, sign) {
+            (None, '"' | '\'') => quote = Some(sign),
+            (Some(open), sign) if open == sign => quote = None,
+            _ => {}
+        }
+        sign == ' ' && quote.is_none()
+    });
+    words.filter(|word| !word.is_empty()).collect()
+}
+
 /// Breaks a command so that it can still be pasted: each line but the last ends in a backslash.
 pub(in crate::ctl) fn wrap_command(text: &str, width: usize) -> Vec<String> {
     if columns(text) <= width {
         return vec![text.to_owned()];
     }
-    let mut lines = wrap(text, width.saturating_sub(4));
+    let mut lines = fill(words_of_command(text), width.saturating_sub(4));
     let last = lines.len().saturating_sub(1);
     for (at, line) in lines.iter_mut().enumerate() {
         if at > 0 {
@@ -145,23 +166,30 @@ pub(in crate::ctl) fn milliseconds(us: u64) -> String {
     format!("{}.{} ms", number(us / 1000), us % 1000 / 100)
 }
 
-/// How many letters must change to make one word of the other.
+/// How many letters must change, or neighbours change places, to make one word of the other.
 pub(in crate::ctl) fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    let mut previous = None;
     for (at, sign) in one.chars().enumerate() {
-        let mut before = at;
-        let mut left = at + 1;
-        let mut next = vec![left];
-        for (above, theirs) in row.iter().skip(1).zip(&other) {
-            let swap = before + usize::from(sign != *theirs);
-            left = swap.min(above + 1).min(left + 1);
-            next.push(left);
-            before = *above;
+        let mut row = vec![at + 1];
+        for (place, theirs) in other.iter().enumerate() {
+            let of =
+                |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX - 1);
+            let swap = of(&last, place) + usize::from(sign != *theirs);
+            let mut least = swap.min(of(&last, place + 1) + 1).min(of(&row, place) + 1);
+            let turned =
+                place > 0 && other.get(place - 1) == Some(&sign) && previous == Some(*theirs);
+            if turned {
+                least = least.min(of(&before_last, place - 1) + 1);
+            }
+            row.push(least);
         }
-        row = next;
+        before_last = std::mem::replace(&mut last, row);
+        previous = Some(sign);
     }
-    row.last().copied().unwrap_or(0)
+    last.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -184,6 +212,10 @@ mod tests {
             wrap_command("a bb ccc dddd", 8),
             ["a bb \\", "  ccc \\", "  dddd"]
         );
+        assert_eq!(
+            wrap_command("a -r \"b c d\"", 10),
+            ["a -r \\", "  \"b c d\""]
+        );
         assert_eq!(cut("phone in repair", 10), "phone in..");
         assert_eq!(columns("日本"), 4);
     }
@@ -194,6 +226,7 @@ mod tests {
         assert_eq!(number(12), "12");
         assert_eq!(octets(214_000_000), "214 MB");
         assert_eq!(distance("unlok", "unlock"), 1);
+        assert_eq!(distance("statsu", "status"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("same", "same"), 0);
     }

@@ -5,8 +5,7 @@ use serde_json::Value;
 use crate::audit::record::AuditRecord;
 use crate::control::reply::{Attempt, Stages};
 use crate::domain::attempt::attempt_id;
-use crate::domain::judge::reject_message;
-use crate::domain::verdict::Reason;
+use crate::domain::verdict::{Message, Reason};
 use crate::engine::trace;
 use crate::store::AuditFilter;
 
@@ -56,9 +55,7 @@ impl Desk<'_> {
             how: text(record, "how").filter(|_| accepted),
             token: record.target.token.clone(),
             grant: grant_of(record),
-            reply: rejected
-                .zip(known)
-                .map(|(policy, reason)| reject_message(policy, reason).id().to_owned()),
+            reply: message_number(record, accepted).map(str::to_owned),
             text: words(record, known),
             counted: limit.is_some(),
             count: count.filter(|_| limit.is_some()),
@@ -99,6 +96,35 @@ impl Desk<'_> {
         if let Some((seq, reason)) = lock {
             row.locked = reason;
             row.lock_seq = Some(seq);
+        }
+    }
+}
+
+/// The number of the message that was shown. The log keeps its text, unless it is the one Reject.
+pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'static str> {
+    const FIXED: [Message; 8] = [
+        Message::Denied,
+        Message::Locked,
+        Message::PinBlocked,
+        Message::NotActive,
+        Message::Revoked,
+        Message::TokenExpired,
+        Message::EnrolmentRequired,
+        Message::CodeUsed,
+    ];
+    match text(record, "message") {
+        None if accepted => None,
+        None => Some(Message::Denied.id()),
+        Some(said) if accepted => Some(match said {
+            said if said.starts_with("Temporary access until") => "M09",
+            said if said.starts_with("Temporary access ends") => "M10",
+            _ => "M11",
+        }),
+        Some(said) => {
+            let known = FIXED
+                .into_iter()
+                .find(|message| message.to_string() == said);
+            known.map(Message::id)
         }
     }
 }

@@ -113,22 +113,19 @@ impl Desk<'_> {
                 .why("what sums up many attempts is kept without their ids")
                 .try_next("mfactl auth log"));
         };
-        if let Some(id) = entry.record.target.user_id {
-            if let Ok(Some(owner)) = self.reader().user(id) {
-                self.note_read(&owner, "auth show");
-            }
+        if let Some(id) = entry.record.target.user_id
+            && let Ok(Some(owner)) = self.reader().user(id)
+        {
+            self.note_read(&owner, "auth show");
         }
         let Some(row) = self.attempt(&entry, true) else {
             return Err(Refusal::new(Code::Arg, format!("`{id}` is no attempt")));
         };
         let from = entry.record.from.as_ref();
-        let said = entry
-            .record
-            .detail
-            .get("message")
-            .and_then(|text| text.as_str());
-        let plain = || (row.result == "reject").then(|| Message::Denied.to_string());
-        let reply_text = said.map(str::to_owned).or_else(plain);
+        let said = entry.record.detail.get("message");
+        let said = said.and_then(|text| text.as_str().map(str::to_owned));
+        let denied = (row.result == "reject").then(|| Message::Denied.to_string());
+        let reply_text = said.or(denied);
         Ok(Reply::AuthShow(Box::new(AuthShow {
             address: from.map_or_else(String::new, |from| from.address.to_string()),
             packet_id: None,

@@ -63,7 +63,7 @@ impl Answerer {
                 };
                 let gateways = config.gateways.iter();
                 gateways
-                    .map(|g| row(&*g.policy.name, first_factor(g)))
+                    .map(|g| row(&g.policy.name, first_factor(g)))
                     .collect()
             }
             CandidateKind::Set => desk

@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use crate::domain::action::Role;
-use crate::domain::command::TokenRef;
+use crate::domain::command::{TokenRef, resolve};
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::lapse;
 use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::token_record::{Base, Token};
 use crate::domain::user::UserRecord;
 use crate::engine::{Engine, Rules};
 use crate::store::{Read, StoreError};
@@ -101,52 +100,24 @@ impl<'a> Desk<'a> {
     /// The token that is meant, and its owner.
     pub(super) fn token(&self, wanted: &TokenRef) -> Result<(UserRecord, TokenId), Refusal> {
         let text = match wanted {
-            TokenRef::OfUser(user, kind) => {
+            TokenRef::OfUser(user, _) => {
                 let record = self.person(user, "mfactl token list")?;
-                let fits = |token: &&Token| {
-                    token.kind == *kind && token.base_at(self.now) != Base::Obsolete
-                };
-                let found: Vec<TokenId> = record
-                    .profile
-                    .tokens
-                    .iter()
-                    .filter(fits)
-                    .map(|token| token.id)
-                    .collect();
-                return match found.as_slice() {
-                    [id] => Ok((record, *id)),
-                    [] => {
-                        let what = format!("{user} has no token of type {}", kind.name());
-                        Err(Refusal::new(Code::NoToken, what)
-                            .try_next(format!("mfactl token list {user}")))
-                    }
-                    several => {
-                        let what = format!("{user} has several tokens of type {}", kind.name());
-                        let tries = several.iter().map(|id| format!("mfactl token show {id}"));
-                        let mut refusal = Refusal::new(Code::Arg, what);
-                        refusal.tries = tries.collect();
-                        Err(refusal)
-                    }
-                };
+                let id = resolve(&record, wanted)?;
+                return Ok((record, id));
             }
             TokenRef::Id(id) => id.to_string(),
             TokenRef::Serial(serial) => serial.clone(),
-        };
-        let missing = || {
-            Refusal::new(Code::NoToken, format!("there is no token `{text}`"))
-                .try_next("mfactl token find")
         };
         let owner = self
             .reader()
             .user_by_token(&text)
             .map_err(|error| store(&error))?;
-        let record = self.settled(owner.ok_or_else(missing)?);
-        let mut tokens = record.profile.tokens.iter();
-        let found = tokens.find(|token| match wanted {
-            TokenRef::Id(id) => token.id == *id,
-            _ => token.serial.as_deref() == Some(&*text),
-        });
-        let id = found.map(|token| token.id).ok_or_else(missing)?;
+        let Some(owner) = owner else {
+            let what = format!("there is no token `{text}`");
+            return Err(Refusal::new(Code::NoToken, what).try_next("mfactl token find"));
+        };
+        let record = self.settled(owner);
+        let id = resolve(&record, wanted)?;
         Ok((record, id))
     }
 

@@ -2,15 +2,11 @@
 
 use crate::control::reply::{Explain, Reply, Step};
 use crate::domain::command::TokenRef;
-use crate::domain::passthrough;
-use crate::domain::policy::{FirstFactorBy, GatewayPolicy};
+use crate::domain::explain::{self, Mark};
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::user::{UserRecord, UserState};
-use crate::domain::verify;
-use crate::token::TokenId;
+use crate::domain::user::UserRecord;
 
 use super::desk::Desk;
-use super::view::View;
 
 impl Desk<'_> {
     pub(super) fn explain(
@@ -20,135 +16,68 @@ impl Desk<'_> {
         token: Option<&TokenRef>,
     ) -> Result<Reply, Refusal> {
         let gateway = self.gateway(gateway)?;
-        let record = self.person(user, "mfactl why")?;
-        let token = match token {
-            None => None,
-            Some(wanted) => {
-                let (owner, id) = self.token(wanted)?;
-                if owner.id != record.id {
-                    let what = format!("{id} is not a token of {user}");
-                    return Err(Refusal::new(Code::NoToken, what)
-                        .try_next(format!("mfactl token list {user}")));
-                }
-                Some(id)
-            }
+        let mut record = self.person(user, "mfactl why")?;
+        if let Some(wanted) = token {
+            self.keep_only(&mut record, wanted)?;
+        }
+        let told = explain::explain(Some(&record), user, gateway, self.policy(), self.now);
+        let asks = |step: &explain::Step| step.mark == Mark::Unknown;
+        let result = match (told.would_be_refused, told.steps.iter().any(asks)) {
+            (true, _) => "refuse",
+            (false, true) => "needs_code",
+            (false, false) => "accept",
         };
-        let mut steps = self.rules_for(&record, gateway, token);
-        let stop = steps.iter().position(|step| step.mark == "STOP");
-        let lifted = match stop {
-            Some(at) => steps.split_off(at + 1),
-            None => Vec::new(),
-        };
-        let granted = passthrough::current(&record, Some(&gateway.name), self.now).is_some();
-        let (result, words) = match (stop, granted && gateway.allow_passthrough) {
-            (Some(_), _) => ("refuse", "WOULD BE REFUSED"),
-            (None, true) => ("accept", "NEEDS NO CODE"),
-            (None, false) => ("needs_code", "NEEDS A CODE"),
-        };
+        let line = told.verdict_line.as_str();
+        let verdict = line.rsplit_once(": ").map_or(line, |(_, verdict)| verdict);
         Ok(Reply::Explain(Box::new(Explain {
             user: record.name().to_owned(),
             gateway: gateway.name.to_string(),
             now: self.now.wall.into(),
             result: result.to_owned(),
-            verdict: format!("{} at {}: {words}", record.name(), gateway.name),
-            steps,
-            lifted,
+            verdict: verdict.to_owned(),
+            steps: told.steps.into_iter().map(step).collect(),
+            lifted: told.and_if_lifted.into_iter().map(step).collect(),
         })))
     }
 
-    // domain 3.1.
-    fn rules_for(
-        &self,
-        record: &UserRecord,
-        gateway: &GatewayPolicy,
-        token: Option<TokenId>,
-    ) -> Vec<Step> {
-        let view = View::of(self, record);
-        let state = record.profile.state;
-        let closed = matches!(state, UserState::Deactivated | UserState::Revoke);
-        let lock = record.auth.lock.as_ref();
-        let grant = passthrough::current(record, Some(&gateway.name), self.now)
-            .filter(|_| gateway.allow_passthrough);
-        let mut candidates = verify::candidates(record, gateway, self.policy(), self.now);
-        candidates.retain(|candidate| token.is_none_or(|id| candidate.id == id));
-        let names: Vec<String> = candidates
-            .iter()
-            .map(|token| format!("{} {}", token.id, token.kind.name()))
-            .collect();
-        let (first_mark, first_text) = first_factor(&view, gateway);
-        let due = matches!(state, UserState::Reset | UserState::ResetAll);
-        let none = candidates.is_empty() && grant.is_none();
-        vec![
-            step(
-                "D4",
-                "ok",
-                format!("{}, revision {}", record.name(), record.auth.revision),
-            ),
-            step(
-                "D5",
-                if closed { "STOP" } else { "ok" },
-                state.title().to_owned(),
-            ),
-            match lock {
-                None => step("D6", "ok", "not locked".to_owned()),
-                Some(lock) => {
-                    let text = format!("locked {}, {}", lock.since, lock.reason.name());
-                    step("D6", "STOP", text)
-                }
-            },
-            step("D7", first_mark, first_text),
-            match grant {
-                None => step("D8", "-", "no passthrough grant".to_owned()),
-                Some(grant) => step("D8", "ok", format!("P-{} until {}", grant.id, grant.until)),
-            },
-            match due {
-                true => step(
-                    "D9",
-                    "STOP",
-                    format!("{}: an operator must act", state.title()),
-                ),
-                false => step("D9", "ok", "no workflow stands in the way".to_owned()),
-            },
-            match none {
-                true => step(
-                    "D10",
-                    "STOP",
-                    "no token that could verify anything".to_owned(),
-                ),
-                false => step("D10", &candidates.len().to_string(), names.join(", ")),
-            },
-            match grant {
-                Some(_) => step("D11", "-", "no code needed".to_owned()),
-                None => step(
-                    "D11",
-                    "?",
-                    "needs a code that was never accepted".to_owned(),
-                ),
-            },
-        ]
-    }
-}
-
-fn first_factor(view: &View<'_>, gateway: &GatewayPolicy) -> (&'static str, String) {
-    let profile = &view.record.profile;
-    match gateway.first_factor {
-        FirstFactorBy::Gateway => ("ok", format!("{} checks the password itself", gateway.name)),
-        FirstFactorBy::None => ("-", "no first factor is asked for".to_owned()),
-        FirstFactorBy::Pin if view.pin_blocked() => ("STOP", "the PIN is blocked".to_owned()),
-        FirstFactorBy::Pin if profile.pin.is_some() => ("?", "needs the PIN".to_owned()),
-        FirstFactorBy::Pin => ("STOP", "no PIN is set".to_owned()),
-        FirstFactorBy::Local if profile.password.is_some() => {
-            ("?", "needs the local password".to_owned())
+    /// Leaves out all other tokens, as if the person would use this one.
+    fn keep_only(&self, record: &mut UserRecord, wanted: &TokenRef) -> Result<(), Refusal> {
+        let (owner, id) = self.token(wanted)?;
+        if owner.id != record.id {
+            let user = record.name();
+            let what = format!("{id} is not a token of {user}");
+            return Err(
+                Refusal::new(Code::NoToken, what).try_next(format!("mfactl token list {user}"))
+            );
         }
-        FirstFactorBy::Local => ("STOP", "no local password is set".to_owned()),
+        record.profile_mut().tokens.retain(|token| token.id == id);
+        Ok(())
     }
 }
 
-fn step(rule: &str, mark: &str, text: String) -> Step {
+/// A step whose further lines stand by themselves.
+fn step(step: explain::Step) -> Step {
+    let mut lines = step.text.lines().map(str::to_owned);
     Step {
-        rule: rule.to_owned(),
-        mark: mark.to_owned(),
-        text,
-        detail: Vec::new(),
+        rule: step.rule.to_owned(),
+        mark: step.mark.text(),
+        text: lines.next().unwrap_or_default(),
+        detail: lines.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_lines_become_details() {
+        let told = step(explain::Step {
+            rule: "D6",
+            mark: Mark::Stop,
+            text: "locked\nlifted by".to_owned(),
+        });
+        assert_eq!((told.mark.as_str(), told.text.as_str()), ("STOP", "locked"));
+        assert_eq!(told.detail, ["lifted by"]);
     }
 }

@@ -57,7 +57,7 @@ use crate::store::sqlite::SqliteReader;
 use crate::sys::clock::Clock;
 use crate::time::Now;
 
-pub use self::config::ReloadError;
+pub use self::config::{ReloadError, Reloaded};
 pub use self::facts::Facts;
 
 use self::desk::Desk;

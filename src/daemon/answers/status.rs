@@ -44,7 +44,7 @@ impl Answerer {
             .and_then(|desk| desk.grants(None, &mut Deaf).ok());
         let grants = grants.unwrap_or_default();
         let warnings = self.warnings(&statistics, &grants, now);
-        let (state, verdict) = self.verdict(warnings.len(), now);
+        let (state, verdict) = self.verdict(now);
         Status {
             now: now.wall.into(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -67,26 +67,18 @@ impl Answerer {
     }
 
     /// One word, and the first line after the host.
-    fn verdict(&self, warnings: usize, now: Now) -> (&'static str, String) {
-        let engine = match &self.engine {
-            Ok(engine) => engine,
-            Err(_) => {
-                let line = "is SEALED: no master key, no login is answered (E020)";
-                return ("sealed", line.to_owned());
-            }
+    fn verdict(&self, now: Now) -> (&'static str, String) {
+        let Ok(engine) = &self.engine else {
+            let line = "is SEALED: no master key, no login is answered (E020).";
+            return ("sealed", line.to_owned());
         };
         if let Some(error) = engine.store_error() {
-            let line = format!("is NOT ANSWERING: the store refuses writes (E011): {error}");
+            let line = format!("is NOT ANSWERING: the store refuses writes (E011): {error}.");
             return ("not_answering", line);
         }
         let up_us = now.mono_us.saturating_sub(self.started.mono_us);
         let up = span(Duration::from_micros(up_us));
-        let things = match warnings {
-            0 => "All well.".to_owned(),
-            1 => "1 thing needs you:".to_owned(),
-            n => format!("{n} things need you:"),
-        };
-        ("serving", format!("is SERVING, up {up}. {things}"))
+        ("serving", format!("is SERVING, up {up}."))
     }
 
     fn warnings(&self, statistics: &Statistics, grants: &[Live], now: Now) -> Vec<Warning> {

@@ -212,7 +212,7 @@ fn damage_of(damage: &crate::audit::verify::Damage, report: &Report) -> Damage {
     let (expected, found) = match &damage.kind {
         DamageKind::Changed { expected, found } => (hex(expected), hex(found)),
         DamageKind::Rewritten { signed, found } => (hex(signed), hex(found)),
-        other => (other.to_string(), String::new()),
+        other => ("not compared".to_owned(), other.to_string()),
     };
     Damage {
         seq: damage.seq,

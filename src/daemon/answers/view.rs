@@ -1,6 +1,6 @@
 //! Parts of a record as screens show them.
 
-use crate::control::reply::{self, Counter, FailedLogin, Instant, Login, Unlocked};
+use crate::control::reply::{self, Counter, FailedLogin, Login, Unlocked};
 use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
 use crate::domain::policy::Policy;
@@ -176,78 +176,24 @@ impl<'a> View<'a> {
     // domain 8.1.
     pub(super) fn counters(&self) -> Vec<Counter> {
         let (auth, rules) = (&self.record.auth, &self.policy.lockout);
-        let last_failed = auth.last_failed.as_ref().map(|failed| failed.at);
-        let row =
-            |name: &str, of: String, words: [&str; 3], count, limit, since: Option<Timestamp>| {
-                let [text, effect, cleared_by] = words.map(str::to_owned);
-                let since = since.filter(|_| count > 0).map(Instant);
-                Counter {
-                    name: name.to_owned(),
-                    of,
-                    text,
-                    count,
-                    limit,
-                    effect,
-                    cleared_by,
-                    since,
-                }
-            };
-        let pin = [
-            "wrong PINs",
-            "blocks the PIN",
-            "right PIN, pin unblock, pin reset",
-        ];
-        let soft = [
-            "failures",
-            "locks the user",
-            "sign-in, user unlock, lock clear-counters",
-        ];
-        let total = [
-            "wrong codes of no single token",
-            "ends all tokens",
-            "sign-in with a token",
-        ];
-        let token_soft = [
-            "wrong codes",
-            "locks the token",
-            "sign-in, token unlock, token resync",
-        ];
-        let token_total = [
-            "wrong codes since the last success",
-            "ends the token",
-            "sign-in with it",
-        ];
-        let (pin_limit, user) = (self.policy.pin.max_failures, || "user".to_owned());
+        let failed = auth.last_failed.as_ref().map(|failed| failed.at);
+        let pin = (auth.pin.failures, self.policy.pin.max_failures);
         let mut counters = vec![
-            row(
-                "C1",
-                "pin".to_owned(),
-                pin,
-                auth.pin.failures,
-                pin_limit,
-                None,
-            ),
-            row(
-                "C3",
-                user(),
-                soft,
-                auth.soft,
-                rules.user_max_failures,
-                last_failed,
-            ),
-            row("C4", user(), total, auth.total, rules.hard_cap, None),
+            PIN_FAILURES.row("pin", pin, None),
+            USER_FAILURES.row("user", (auth.soft, rules.user_max_failures), failed),
+            USER_TOTAL.row("user", (auth.total, rules.hard_cap), None),
         ];
         for token in &self.record.profile.tokens {
             if self.status(token) == Status::Obsolete {
                 continue;
             }
             let state = auth.token(token.id);
-            let (count, all) = state.map_or((0, 0), |state| (state.soft, state.total));
+            let (soft, total) = state.map_or((0, 0), |state| (state.soft, state.total));
             let failed = state.and_then(|state| state.last_failed);
             let id = token.id.to_string();
             let limit = rules.token_max_failures;
-            counters.push(row("C2", id.clone(), token_soft, count, limit, failed));
-            counters.push(row("C4", id, token_total, all, rules.hard_cap, failed));
+            counters.push(TOKEN_FAILURES.row(&id, (soft, limit), failed));
+            counters.push(TOKEN_TOTAL.row(&id, (total, rules.hard_cap), failed));
         }
         counters.sort_by(|a, b| a.name.cmp(&b.name));
         counters
@@ -310,6 +256,61 @@ impl<'a> View<'a> {
     /// The person takes a seat.
     pub(super) fn counted(state: UserState) -> bool {
         state != UserState::Deactivated
+    }
+}
+
+/// What a failure counter is for.
+struct Counted {
+    name: &'static str,
+    text: &'static str,
+    effect: &'static str,
+    cleared_by: &'static str,
+}
+
+const PIN_FAILURES: Counted = Counted {
+    name: "C1",
+    text: "wrong PINs",
+    effect: "blocks the PIN",
+    cleared_by: "right PIN, pin unblock, pin reset",
+};
+const TOKEN_FAILURES: Counted = Counted {
+    name: "C2",
+    text: "wrong codes",
+    effect: "locks the token",
+    cleared_by: "sign-in, token unlock, token resync, user unlock",
+};
+const USER_FAILURES: Counted = Counted {
+    name: "C3",
+    text: "failures",
+    effect: "locks the user",
+    cleared_by: "sign-in, user unlock, lock clear-counters",
+};
+const USER_TOTAL: Counted = Counted {
+    name: "C4",
+    text: "wrong codes of no single token",
+    effect: "ends all tokens",
+    cleared_by: "sign-in with a token",
+};
+const TOKEN_TOTAL: Counted = Counted {
+    name: "C4",
+    text: "wrong codes since the last success",
+    effect: "ends the token",
+    cleared_by: "sign-in with it",
+};
+
+impl Counted {
+    /// The counter of something, with its count and limit.
+    fn row(&self, of: &str, (count, limit): (u32, u32), failed: Option<Timestamp>) -> Counter {
+        Counter {
+            name: self.name.to_owned(),
+            of: of.to_owned(),
+            text: self.text.to_owned(),
+            count,
+            limit,
+            effect: self.effect.to_owned(),
+            cleared_by: self.cleared_by.to_owned(),
+            since: failed.filter(|_| count > 0).map(Into::into),
+        }
     }
 }
 

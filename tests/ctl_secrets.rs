@@ -1,0 +1,343 @@
+//! Secrets go in by prompt, pipe or file and come out on the terminal, in a file of one's own, or
+//! where they were asked for by name; and nowhere else.
+//!
+//! What needs a terminal runs under `script(1)` and is left out, saying so, where there is none.
+
+#[path = "cli/fake.rs"]
+mod fake;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Child, Command, Stdio};
+
+use fake::{Answer, Fake, command};
+use serde_json::{Value, json};
+
+const URI: &str = "otpauth://totp/mfad:alice?secret=KVKFKRCPNZQUYMLXOVYDSQKJKZDTSRLD&issuer=mfad";
+
+/// A daemon that makes secrets, and takes the code 287082.
+fn maker() -> Fake {
+    Fake::serve(|method, parameters| match method {
+        "org.mfad.Tokens.Add" | "org.mfad.Tokens.EnrollQr" => Answer::Reply(json!({"done": {
+            "audit": 184_240, "message": "T-9C2VR for alice: totp, 6 digits, 30 s, pending.",
+            "user": "alice", "token": "T-9C2VR",
+            "reveal": {"kind": "otpauth_uri", "text": URI},
+        }})),
+        "org.mfad.Tokens.Confirm" if parameters["code"] == "287082" => {
+            Answer::Reply(json!({"done": {
+                "audit": 184_241, "message": "T-9C2VR proven and REGISTERED.", "token": "T-9C2VR",
+            }}))
+        }
+        "org.mfad.Tokens.Confirm" => Answer::Error(
+            "Otp",
+            json!({"code": "E_OTP", "what": "that code does not fit"}),
+        ),
+        "org.mfad.Pins.Reset" | "org.mfad.Tokens.RecoveryIssue" => {
+            let dry = parameters["dry_run"] == true;
+            let reveal = (!dry && parameters.get("pin").is_none())
+                .then(|| json!({"kind": "pin", "text": "402817"}));
+            Answer::Reply(json!({"done": {
+                "audit": 7, "message": "PIN saved.", "reveal": reveal, "dry_run": dry,
+            }}))
+        }
+        _ => Answer::Reply(json!({"done": {"audit": 8, "message": "done."}})),
+    })
+}
+
+#[test]
+fn nothing_is_made_that_could_not_be_shown() {
+    let fake = maker();
+    let lines: &[&[&str]] = &[
+        &["token", "add", "alice", "--type", "totp"],
+        &["token", "add", "alice", "--type", "totp", "--json"],
+        &["enroll", "qr", "alice"],
+        &["recovery", "issue", "alice"],
+        &["pin", "reset", "alice", "--generate", "-y"],
+        &["password", "set", "alice", "--generate", "-y", "--json"],
+    ];
+    for args in lines {
+        let run = fake.mfactl(args);
+        assert_eq!(run.status, 64, "{args:?} {}", run.err);
+        assert!(run.err.contains("--to-stdout"), "{}", run.err);
+    }
+    assert!(fake.calls().is_empty());
+}
+
+#[test]
+fn comes_out_where_it_was_asked_for_by_name() {
+    let fake = maker();
+    let run = fake.mfactl(&["token", "add", "alice", "--type", "totp", "--to-stdout"]);
+    assert_eq!(run.out.lines().next(), Some(URI));
+    let run = fake.mfactl(&[
+        "token",
+        "add",
+        "alice",
+        "--type",
+        "totp",
+        "--to-stdout",
+        "--json",
+    ]);
+    let read: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(read["done"]["reveal"]["text"], URI);
+    let png = fake.folder().join("alice.png");
+    let with_png = [
+        "enroll",
+        "qr",
+        "alice",
+        "--json",
+        "--png",
+        png.to_str().unwrap(),
+    ];
+    let run = fake.mfactl(&with_png);
+    assert_eq!(run.status, 0, "{}", run.err);
+    assert!(!run.out.contains("KVKF"), "{}", run.out);
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    assert_eq!(fs::metadata(&png).unwrap().mode() & 0o777, 0o600);
+    let before = fake.calls().len();
+    assert_eq!(fake.mfactl(&with_png).status, 73, "never overwritten");
+    assert_eq!(fake.calls().len(), before);
+    assert_eq!(fake.calls()[before - 1].1["channel"], "png");
+    let svg = fake.folder().join("alice.svg");
+    fake.mfactl(&["enroll", "qr", "alice", "--svg", svg.to_str().unwrap()]);
+    assert!(fs::read_to_string(&svg).unwrap().starts_with("<svg"));
+}
+
+#[test]
+fn goes_in_by_pipe_or_file_of_ones_own() {
+    let fake = maker();
+    let reset = ["pin", "reset", "alice", "-y", "--stdin"];
+    let run = fake.run(&reset, 80, &[], "402817\n");
+    assert_eq!(run.status, 0, "{}", run.err);
+    assert_eq!(fake.calls()[0].1["pin"], "402817");
+    let run = fake.run(&reset, 80, &[], "");
+    assert_eq!(run.status, 64, "{}", run.err);
+    let path = fake.folder().join("pin");
+    fs::write(&path, "733911\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let from_file = [
+        "pin",
+        "reset",
+        "alice",
+        "-y",
+        "--file",
+        path.to_str().unwrap(),
+    ];
+    let run = fake.mfactl(&from_file);
+    assert_eq!(run.status, 66);
+    assert!(run.err.contains("others can read it"), "{}", run.err);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(fake.mfactl(&from_file).status, 0);
+    assert_eq!(fake.calls()[1].1["pin"], "733911");
+}
+
+#[test]
+fn a_seed_in_the_arguments_is_warned_of() {
+    let fake = maker();
+    let run = fake.mfactl(&[
+        "token",
+        "add",
+        "alice",
+        "--type",
+        "totp",
+        "JBSWY3DPEHPK3PXP",
+    ]);
+    assert!(
+        run.err
+            .contains("that seed is now in your shell history; it was not used")
+    );
+    assert_eq!(run.status, 64);
+    assert!(fake.calls().is_empty());
+}
+
+#[test]
+fn a_new_gateway_gets_files_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let new = [
+        "gateway",
+        "new",
+        "vpn2",
+        "--address",
+        "192.0.2.20",
+        "--kind",
+        "ocserv",
+        "--dir",
+        dir,
+    ];
+    let run = fake::Run::of(command(&new, 80), "");
+    assert_eq!(run.status, 0, "{}", run.err);
+    assert!(
+        run.out.contains("from the vendor's manual, not tested"),
+        "{}",
+        run.out
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let write: Vec<&str> = new.iter().copied().chain(["--write"]).collect();
+    let run = fake::Run::of(command(&write, 80), "");
+    assert_eq!(run.status, 0, "{}", run.err);
+    let secret = fs::read_to_string(folder.path().join("vpn2.secret")).unwrap();
+    assert!(run.out.contains(secret.trim()));
+    let mode = fs::metadata(folder.path().join("vpn2.secret"))
+        .unwrap()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let stanza = fs::read_to_string(folder.path().join("vpn2.toml")).unwrap();
+    assert!(stanza.contains("[gateway.vpn2]\n"));
+    assert_eq!(fake::Run::of(command(&write, 80), "").status, 73);
+}
+
+/// A run under `script(1)`, which gives it a terminal.
+struct OnTerminal {
+    child: Child,
+    seen: String,
+}
+
+impl OnTerminal {
+    fn start(fake: &Fake, line: &str) -> Option<Self> {
+        if Command::new("script").arg("--version").output().is_err() {
+            eprintln!("left out: there is no script(1)");
+            return None;
+        }
+        let line = format!(
+            "stty rows 40 cols 80; {} {line}",
+            env!("CARGO_BIN_EXE_mfactl")
+        );
+        let child = Command::new("script")
+            .args(["-qefc", &line, "/dev/null"])
+            .env("MFAD_SOCKET", fake.socket())
+            .env("LANG", "C.UTF-8")
+            .env("TERM", "xterm")
+            .env_remove("COLUMNS")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let seen = String::new();
+        Some(Self { child, seen })
+    }
+
+    /// Reads until this stands there, then types that.
+    fn answer(&mut self, question: &str, typed: &str) {
+        let from = self.seen.len();
+        let mut octet = [0];
+        let mut held = Vec::new();
+        while !String::from_utf8_lossy(&held).contains(question) {
+            let read = self
+                .child
+                .stdout
+                .as_mut()
+                .unwrap()
+                .read(&mut octet)
+                .unwrap();
+            assert!(
+                read == 1,
+                "no {question:?} in {}",
+                String::from_utf8_lossy(&held)
+            );
+            held.extend_from_slice(&octet);
+        }
+        self.seen.push_str(&String::from_utf8_lossy(&held));
+        assert!(self.seen.len() > from);
+        let input = self.child.stdin.as_mut().unwrap();
+        input.write_all(typed.as_bytes()).unwrap();
+        input.flush().unwrap();
+    }
+
+    fn end(mut self) -> (String, i32) {
+        let mut rest = Vec::new();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_end(&mut rest)
+            .unwrap();
+        self.seen.push_str(&String::from_utf8_lossy(&rest));
+        let status = self.child.wait().unwrap();
+        (self.seen, status.code().unwrap_or(-1))
+    }
+}
+
+#[test]
+fn a_token_is_added_shown_and_proven() {
+    let fake = maker();
+    let Some(mut run) = OnTerminal::start(&fake, "token add alice --type totp") else {
+        return;
+    };
+    run.answer("Code the app shows now", "111 111\r");
+    run.answer("2 tries left", "");
+    run.answer("cancel and delete): ", "287 082\r");
+    let (seen, status) = run.end();
+    assert_eq!(status, 0, "{seen}");
+    let (before, after) = seen.split_once("\u{1b}[?1049h").unwrap();
+    let (secret, after) = after
+        .split_once("\u{1b}[2J\u{1b}[3J\u{1b}[H\u{1b}[?1049l")
+        .unwrap();
+    assert!(before.contains("T-9C2VR for alice"));
+    assert!(secret.contains("▀") && secret.contains("\u{1b}[38;2;0;0;0;48;2;255;255;255m"));
+    assert!(after.contains("proven and REGISTERED"), "{after}");
+    assert!(
+        !seen.contains("KVKF"),
+        "the seed is not shown as text unless asked for"
+    );
+}
+
+#[test]
+fn a_cancelled_token_is_deleted() {
+    let fake = maker();
+    let Some(mut run) = OnTerminal::start(&fake, "token add alice --type totp") else {
+        return;
+    };
+    run.answer("cancel and delete): ", "\u{3}");
+    let (seen, status) = run.end();
+    assert_eq!(status, 1, "{seen}");
+    let last = fake.calls().pop().unwrap();
+    assert_eq!(
+        (last.0.as_str(), &last.1["token"]),
+        ("org.mfad.Tokens.Delete", &json!("T-9C2VR"))
+    );
+}
+
+#[test]
+fn a_pin_is_asked_for_twice_without_echo() {
+    let fake = maker();
+    let Some(mut run) = OnTerminal::start(&fake, "pin reset alice") else {
+        return;
+    };
+    run.answer("New PIN: ", "733x\u{7f}911\r");
+    run.answer("again: ", "733911\r");
+    run.answer("Go on? [y/N] ", "y\r");
+    let (seen, status) = run.end();
+    assert_eq!(status, 0, "{seen}");
+    assert!(!seen.contains("733"), "{seen}");
+    let calls = fake.calls();
+    assert_eq!(calls[0].1["dry_run"], true);
+    assert_eq!(calls[1].1["pin"], "733911");
+    assert_eq!(calls[1].1.get("dry_run"), None);
+}
+
+#[test]
+fn declining_changes_nothing() {
+    let fake = maker();
+    for (typed, status) in [("n\r", 1), ("\r", 1), ("\u{3}", 130)] {
+        let before = fake.calls().len();
+        let line = "token delete T-8F3K2 -r old";
+        let Some(mut run) = OnTerminal::start(&fake, line) else {
+            return;
+        };
+        run.answer("Go on? [y/N] ", typed);
+        let (seen, ended) = run.end();
+        assert_eq!(ended, status, "{seen}");
+        assert!(seen.contains("nothing changed"), "{seen}");
+        assert!(
+            fake.calls()[before..]
+                .iter()
+                .all(|call| call.1["dry_run"] == true)
+        );
+    }
+    let Some(mut run) = OnTerminal::start(&fake, "user delete alice -r left") else {
+        return;
+    };
+    run.answer("Type alice to go on: ", "alicia\r");
+    assert_eq!(run.end().1, 1);
+}
