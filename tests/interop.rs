@@ -1,7 +1,7 @@
 //! The same promises, asked for by programs that other people wrote: `radclient` of FreeRADIUS,
 //! `pam_radius` below `pamtester`, codes by `oathtool`.
 //!
-//! Debian's pam_radius 2.0 does not sign its requests, so that its gateways are those of the site
+//! Debian's `pam_radius` 2.0 does not sign its requests, so that its gateways are those of the site
 //! that need not.
 
 #![allow(

@@ -115,6 +115,32 @@ fn two_thousand_wrong_codes_at_once_count_five_failures() {
     assert_eq!(ledger.count("auth.accept", "alice"), 0);
 }
 
+#[test]
+fn a_datagram_that_is_sent_five_times_at_once_is_judged_once() {
+    const COPIES: usize = 5;
+    let rounds = u64::try_from(size(200, 10_000)).unwrap();
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let mut port = daemon.gateway("gw-none").port();
+    for _ in 0..rounds {
+        let request = port.request("alice", &alice.code());
+        for _ in 0..COPIES {
+            port.socket.send(&request).unwrap();
+        }
+        let reply = port.await_or_ask(&request);
+        assert_eq!(reply.code, ACCEPT);
+        // One that came while the first was being judged got none; a later one gets the same.
+        assert_eq!(port.ask(&request), reply);
+    }
+    let ledger = Ledger::of(&daemon.stop());
+    let judged = ledger
+        .records
+        .iter()
+        .filter(|record| record.event.starts_with("auth."))
+        .count();
+    assert_eq!(u64::try_from(judged).unwrap(), rounds);
+}
+
 /// All the wrong codes, from several ports, none waiting for the answer to another.
 fn storm(daemon: &Daemon, person: &Person) {
     const PORTS: usize = 20;
@@ -133,7 +159,7 @@ fn storm(daemon: &Daemon, person: &Person) {
                 }
                 let mut answered = vec![false; asked.len()];
                 port.collect(&asked, &mut answered, |_, reply| {
-                    assert_ne!(reply.code, ACCEPT)
+                    assert_ne!(reply.code, ACCEPT);
                 });
                 assert!(
                     answered.iter().all(|answered| *answered),

@@ -71,9 +71,6 @@ fn start(
     };
     let config = load(config_path, &surroundings)?;
     let key = key::load(&config.key, surroundings.credentials_dir.as_deref());
-    if let Err(error) = &key {
-        error_always!("E020 SEALED: {error}. Control socket up, RADIUS silent.");
-    }
     let Sockets {
         radius,
         control,
@@ -120,9 +117,13 @@ fn start(
 /// Says that logins are answered from now on (or why not), to people, systemd and the audit log.
 fn ready(instance: &Instance, gateways: usize, us: u64) {
     let ms = us / 1000;
-    let Some(engine) = instance.engine() else {
-        let _ = notify::ready("SEALED: no login is answered (E020)");
-        return;
+    let engine = match &instance.answerer().engine {
+        Ok(engine) => engine,
+        Err(why) => {
+            error_always!("E020 SEALED: {why}. Control socket up, RADIUS silent.");
+            let _ = notify::ready("SEALED: no login is answered (E020)");
+            return;
+        }
     };
     if synchronised() == Synchronised::No {
         warn_always!("W021 the kernel says that the clock is not synchronised");

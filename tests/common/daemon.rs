@@ -147,8 +147,15 @@ impl Site {
         &self.key
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Puts another master key in the place of the right one.
+    pub(crate) fn forge_key(&self) {
+        let key = SecretKey::new(mfad::sys::random::array().unwrap());
+        fs::write(self.path("key"), key::text(&key).expose()).unwrap();
+    }
+
+    /// Puts the right master key back.
+    pub(crate) fn restore_key(&self) {
+        fs::write(self.path("key"), &self.key).unwrap();
     }
 
     /// Writes the configuration anew.
@@ -210,6 +217,11 @@ impl Site {
 
     /// Starts the daemon and waits until it answers logins.
     pub(crate) fn start(self) -> Daemon {
+        self.start_until("READY ")
+    }
+
+    /// Starts the daemon and waits for such a line in its log.
+    pub(crate) fn start_until(self, text: &str) -> Daemon {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -235,7 +247,7 @@ impl Site {
             log_from,
             ready_after: Duration::ZERO,
         };
-        daemon.wait_for_line("READY ", READY_WITHIN);
+        daemon.wait_for_line(text, READY_WITHIN);
         daemon.ready_after = started.elapsed();
         daemon
     }

@@ -214,7 +214,8 @@ pub(crate) fn verified(request: &[u8], reply: &[u8], secret: &[u8]) -> Reply {
         answers(reply, request, secret),
         "the Response Authenticator"
     );
-    // RFC 3579 s3.2: Message-Authenticator, and first against CVE-2024-3596.
+    // RFC 3579 s3.2: HMAC-MD5 of the reply with the Request Authenticator in it. First, because of
+    // CVE-2024-3596.
     assert_eq!(
         reply.get(HEADER..HEADER + 2),
         Some(&[SIGNATURE, 18][..]),
@@ -235,7 +236,7 @@ pub(crate) fn verified(request: &[u8], reply: &[u8], secret: &[u8]) -> Reply {
 }
 
 /// Whether a reply was made for this request, by its Response Authenticator.
-// RFC 2865 s3.
+// RFC 2865 s3: MD5 of the reply with the Request Authenticator in it, and the secret.
 pub(crate) fn answers(reply: &[u8], request: &[u8], secret: &[u8]) -> bool {
     if reply.len() < HEADER || request.len() < HEADER {
         return false;

@@ -1,6 +1,6 @@
 //! Who is kept out, and what is counted.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::common::daemon::{REJECT_DELAY, Site};
 use crate::common::ledger::Ledger;
@@ -185,4 +185,38 @@ fn a_reject_does_not_leave_early_whatever_was_wrong() {
         lengths.iter().all(|rest| *rest == lengths[0]),
         "{lengths:?}"
     );
+}
+
+#[test]
+fn a_full_pool_does_not_delay_codes() {
+    const CROWD: usize = 150;
+    let mut people: Vec<Person> = (0..CROWD)
+        .map(|at| Person::new(&format!("user{at}")))
+        .collect();
+    let mut alice = Person::new("alice");
+    people.push(alice.clone());
+    // One thread that hashes, and a place for eight that wait.
+    let limits = "\n[limits]\npin_threads = 1\npin_queue = 8\n";
+    let daemon = Site::with(&people, limits).start();
+    let mut port = daemon.gateway("gw-pin").port();
+    for person in &mut people[..CROWD] {
+        let passcode = format!("{PIN}{}", person.code());
+        let request = port.request(&person.name, &passcode);
+        port.socket.send(&request).unwrap();
+    }
+    // What is hashed now is done after some 17 ms each; the code alone waits for none of it.
+    let none = daemon.gateway("gw-none");
+    let asked = Instant::now();
+    none.lets_in("alice", &alice.code());
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // The pool was full indeed: most of the crowd got no answer, and can ask again.
+    let pin = daemon.gateway("gw-pin");
+    pin.lets_in("alice", &format!("{PIN}{}", alice.code()));
+    let ledger = Ledger::of(&daemon.stop());
+    let accepts = ledger
+        .records
+        .iter()
+        .filter(|record| record.event == "auth.accept");
+    assert!(accepts.count() < CROWD / 2);
 }

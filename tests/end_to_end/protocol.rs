@@ -32,7 +32,6 @@ fn tells_that_it_lives() {
         let _ = request.finish(port.secret());
         octets
     };
-    // RFC 5997 s3.
     assert_eq!(port.ask(&status(true, 1)).code, ACCEPT);
     assert!(port.is_silent(&status(false, 2), A_WHILE));
 }

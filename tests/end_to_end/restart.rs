@@ -91,3 +91,33 @@ fn two_daemons_never_share_a_store() {
     assert_eq!(second.status.code(), Some(75));
     daemon.stop();
 }
+
+#[test]
+fn a_wrong_key_seals() {
+    let mut alice = Person::new("alice");
+    let site = Site::new(std::slice::from_ref(&alice));
+    let before = Ledger::of(&site).records.len();
+    site.forge_key();
+    let daemon = site.start_until("E020 SEALED");
+    let mut port = daemon.gateway("gw-none").port();
+    let request = port.request("alice", &alice.code());
+    assert!(
+        port.ask_for(&request, 2, Duration::from_millis(300))
+            .is_none()
+    );
+    // It is there to be asked, and says so.
+    let status = daemon
+        .operator()
+        .call("Daemon.Status", &serde_json::json!({}));
+    assert!(status.to_string().contains("E020"), "{status}");
+    let site = daemon.stop();
+    site.restore_key();
+    assert_eq!(
+        Ledger::of(&site).records.len(),
+        before,
+        "nothing was written"
+    );
+    let daemon = site.start();
+    assert_eq!(port.ask(&request).code, ACCEPT);
+    daemon.stop();
+}

@@ -87,7 +87,7 @@ pub(crate) fn attributes(packet: &[u8]) -> Option<Vec<(u8, usize, &[u8])>> {
     Some(found)
 }
 
-// RFC 2865 s5.2.
+// RFC 2865 s5.2: each block is hidden under MD5 of the secret and the block before it.
 fn reveal(hidden: &[u8], secret: &[u8], authenticator: &[u8]) -> Vec<u8> {
     let mut clear = Vec::new();
     let mut before = authenticator.to_vec();

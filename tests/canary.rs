@@ -1,0 +1,377 @@
+//! Nothing that is secret is ever found anywhere it should not be.
+//!
+//! Secrets that are like no others are used for everything that can be done with them, at log level
+//! trace; then every octet that mfad has written or shown is searched for them, in each form they
+//! could take: log, store, write-ahead log, backup, checkpoints, answers on the control socket,
+//! arguments and environment of the process.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise, and measures time"
+)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use mfad::radius::AttributeType;
+use mfad::token::{Digits, Factor, Otp, base32};
+
+use common::chance::Chance;
+use common::daemon::{Daemon, Site};
+use common::ledger::Ledger;
+use common::people::Person;
+
+/// A secret, and the forms in which it is looked for.
+struct Canary {
+    what: String,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Canary {
+    fn new(what: &str, secret: &[u8]) -> Self {
+        let base32 = base32::encode(secret).expose().clone();
+        let base64 = base64(secret);
+        let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
+        let wide: Vec<u8> = secret.iter().flat_map(|octet| [*octet, 0]).collect();
+        // As serde and Debug print octets.
+        let list: Vec<String> = secret.iter().map(u8::to_string).collect();
+        let forms = vec![
+            secret.to_vec(),
+            hex.to_uppercase().into_bytes(),
+            hex.into_bytes(),
+            base32.to_lowercase().into_bytes(),
+            base32.into_bytes(),
+            base64.replace('+', "-").replace('/', "_").into_bytes(),
+            base64.into_bytes(),
+            wide,
+            list.join(",").into_bytes(),
+            list.join(", ").into_bytes(),
+        ];
+        Self {
+            what: what.to_owned(),
+            forms,
+        }
+    }
+}
+
+/// Everything that is looked for, found in one pass over what is searched.
+struct Net<'a> {
+    /// Whether a form begins with these two octets.
+    begins: Vec<bool>,
+    forms: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Net<'a> {
+    fn new(canaries: &'a [Canary]) -> Self {
+        let mut begins = vec![false; 1 << 16];
+        let each = |canary: &'a Canary| {
+            canary
+                .forms
+                .iter()
+                .map(|form| (canary.what.as_str(), form.as_slice()))
+        };
+        let forms: Vec<_> = canaries.iter().flat_map(each).collect();
+        for (_, form) in &forms {
+            begins[usize::from(u16::from_be_bytes([form[0], form[1]]))] = true;
+        }
+        Self { begins, forms }
+    }
+
+    /// The first secret that is there, and its form.
+    fn find(&self, octets: &[u8]) -> Option<(&'a str, &'a [u8])> {
+        let at = |(at, pair): (usize, &[u8])| {
+            let begins = self.begins[usize::from(u16::from_be_bytes([pair[0], pair[1]]))];
+            let there = |form: &&(&str, &[u8])| octets[at..].starts_with(form.1);
+            if begins {
+                self.forms.iter().find(there).copied()
+            } else {
+                None
+            }
+        };
+        octets.windows(2).enumerate().find_map(at)
+    }
+}
+
+/// Without its padding, so that what follows does not matter.
+fn base64(octets: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // The octets that do not fill a group would change with what stands behind them.
+    let whole = octets.chunks_exact(3).flat_map(|group| {
+        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
+        [18, 12, 6, 0].map(|shift| char::from(SIGNS[(bits >> shift) as usize & 63]))
+    });
+    whole.collect()
+}
+
+/// Secrets that are like no others.
+struct Planted {
+    person: Person,
+    canaries: Vec<Canary>,
+}
+
+impl Planted {
+    fn new(chance: &mut Chance) -> Self {
+        let mut person = Person::new("alice");
+        let mut digits = |count| -> String {
+            (0..count)
+                .map(|_| char::from(b'0' + chance.octet() % 10))
+                .collect()
+        };
+        person.pin = format!("7{}", digits(10));
+        person.password = format!("Zqx-{}-canary-{}", digits(8), digits(8));
+        person.seed = chance.octets();
+        let canaries = vec![
+            Canary::new("PIN", person.pin.as_bytes()),
+            Canary::new("password", person.password.as_bytes()),
+            Canary::new("seed", &person.seed),
+        ];
+        Self { person, canaries }
+    }
+
+    fn watch(&mut self, what: &str, secret: &str) {
+        self.canaries.push(Canary::new(what, secret.as_bytes()));
+    }
+
+    /// Searches something; it must hold none of them.
+    fn search(&self, place: &str, octets: &[u8]) {
+        if let Some((what, form)) = Net::new(&self.canaries).find(octets) {
+            panic!(
+                "the {what} is in {place}, as {}",
+                String::from_utf8_lossy(form)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_found_in_no_log_file_answer_or_process() {
+    let mut chance = Chance::new("canary");
+    let mut planted = Planted::new(&mut chance);
+    let mut site = Site::new(std::slice::from_ref(&planted.person)).at_trace();
+    let spare = format!("secret-in-the-wrong-place-{:016x}", chance.next());
+    planted.watch("secret in the configuration", &spare);
+    planted.watch("master key", site.key());
+    let key = mfad::daemon::key::parse(site.key().as_bytes()).unwrap();
+    planted
+        .canaries
+        .push(Canary::new("master key itself", key.expose()));
+    for gateway in ["gw-pin", "gw-local", "gw-none", "gw-gateway"] {
+        let secret = site.gateway(gateway).secret;
+        planted.watch("gateway's secret", &secret);
+    }
+    // The search finds what is there.
+    let key_file = fs::read(site.path("key")).unwrap();
+    assert_eq!(
+        Net::new(&planted.canaries).find(&key_file).unwrap().0,
+        "master key"
+    );
+
+    let mut answers = Vec::new();
+    for round in 0..2 {
+        let mut daemon = site.start();
+        sign_in(&daemon, &mut planted, &mut chance);
+        operate(&daemon, &mut planted, &mut answers, round);
+        reload_with_a_secret_in_the_file(&mut daemon, &spare);
+        search_process(&daemon, &planted);
+        planted.search("log", daemon.log().as_bytes());
+        // Once with all that lies in the write-ahead log, once closed cleanly.
+        site = if round == 0 {
+            daemon.kill()
+        } else {
+            daemon.stop()
+        };
+        search_folder(site.folder(), &planted);
+    }
+    for answer in answers {
+        planted.search(
+            "an answer on the control socket",
+            answer.to_string().as_bytes(),
+        );
+    }
+    let ledger = Ledger::of(&site);
+    assert!(ledger.count("auth.accept", "alice") >= 4);
+    planted.search("the audit log", format!("{:?}", ledger.records).as_bytes());
+}
+
+/// Right and wrong sign-ins, and secrets typed where they do not belong.
+fn sign_in(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance) {
+    let [pin, local, none] = ["gw-pin", "gw-local", "gw-none"].map(|name| daemon.gateway(name));
+    let (right, password) = (planted.person.pin.clone(), planted.person.password.clone());
+    let wrong_pin = format!("8{:010}", chance.next() % 10_000_000_000);
+    let wrong_password = format!("Wrong-{:016x}-password", chance.next());
+    planted.watch("wrong PIN", &wrong_pin);
+    planted.watch("wrong password", &wrong_password);
+    let passcode = |first: &str, planted: &mut Planted| {
+        let passcode = format!("{first}{}", planted.person.code());
+        planted.watch("passcode", &passcode);
+        passcode
+    };
+    let typed = passcode(&right, planted);
+    pin.lets_in("alice", &typed);
+    pin.keeps_out("alice", &typed);
+    let typed = passcode(&wrong_pin, planted);
+    pin.keeps_out("alice", &typed);
+    let typed = passcode(&password, planted);
+    local.lets_in("alice", &typed);
+    let typed = passcode(&wrong_password, planted);
+    local.keeps_out("alice", &typed);
+    // People type a password where the name is asked for.
+    none.keeps_out(&password, "123456");
+    none.keeps_out(&wrong_password, &right);
+    none.keeps_out(&right, &password);
+    let chap = pin.port().build(|request, _| {
+        request.message_authenticator().unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, password.as_bytes())
+            .unwrap();
+        request.attribute(AttributeType(3), &[7; 17]).unwrap();
+    });
+    let _ = pin.port().ask(&chap);
+    let code = planted.person.code();
+    none.lets_in("alice", &code);
+}
+
+/// What an operator does with secrets, and what mfad makes itself and shows once.
+fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, round: usize) {
+    let operator = daemon.operator();
+    let user = format!("bob{round}");
+    operator.change("Users.Add", &user, &json!({}));
+    let pin = planted.person.pin.clone();
+    operator.change("Pins.Reset", &user, &json!({"pin": pin}));
+    operator.change(
+        "Pins.PasswordSet",
+        &user,
+        &json!({"password": planted.person.password}),
+    );
+    // Refused, and not repeated.
+    let weak = format!("{}{}", planted.person.pin, planted.person.pin);
+    planted.watch("refused PIN", &weak);
+    answers.push(refused(
+        daemon,
+        "Pins.Reset",
+        &json!({"user": user, "pin": weak, "reason": "x"}),
+    ));
+    let seed = base32::encode(&planted.person.seed).expose().clone();
+    let otp = Otp {
+        digits: Digits::EIGHT,
+        factor: Factor::Counter,
+        ..Otp::HOTP
+    };
+    let code = |counter| {
+        otp.code_at(&planted.person.seed, counter)
+            .text()
+            .expose()
+            .clone()
+    };
+    let token = json!({"kind": "hotp", "digits": 8, "serial": format!("K{round}"), "seed": seed,
+        "confirm": code(0)});
+    let added = operator.change("Tokens.Add", &user, &token);
+    let token = added["done"]["token"].as_str().unwrap().to_owned();
+    let test = json!({"token": token, "code": code(1), "reason": "x"});
+    answers.push(operator.call("Tokens.Test", &test));
+    let again = json!({"token": token, "code": code(1), "reason": "x"});
+    answers.push(refused(daemon, "Tokens.Test", &again));
+    let codes = [code(0), code(1)];
+    for code in codes {
+        planted.watch("code of eight digits", &code);
+    }
+    for (method, more) in [
+        ("Pins.Reset", json!({})),
+        ("Pins.PasswordSet", json!({})),
+        ("Tokens.Add", json!({"kind": "totp"})),
+        ("Tokens.RecoveryIssue", json!({})),
+    ] {
+        let done = operator.change(method, &user, &more);
+        let shown = done["done"]["reveal"]["text"].as_str().unwrap().to_owned();
+        for secret in secrets_of(&shown) {
+            planted.watch(method, &secret);
+        }
+    }
+    answers.push(operator.call("Daemon.Backup", &json!({"name": format!("canary{round}")})));
+    answers.push(operator.show("alice"));
+    answers.push(operator.show(&user));
+    answers.push(operator.call("Auth.Why", &json!({"user": "alice"})));
+    answers.push(operator.call("Auth.Log", &json!({"user": "alice"})));
+    answers.push(operator.call("Audit.Log", &json!({"limit": 500})));
+    answers.push(operator.call("Daemon.Status", &json!({})));
+    answers.push(operator.call("Gateways.Show", &json!({"gateway": "gw-pin"})));
+}
+
+fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {
+    daemon
+        .operator()
+        .try_call(method, parameters)
+        .expect_err("a refusal")
+}
+
+/// What is secret in what was shown: lines of codes, or the seed of an otpauth URI. Fewer than eight
+/// digits are met by chance.
+fn secrets_of(shown: &str) -> Vec<String> {
+    let secrets = match shown.split_once("secret=") {
+        Some((_, rest)) => vec![rest.split('&').next().unwrap().to_owned()],
+        None => shown.lines().map(str::to_owned).collect(),
+    };
+    secrets
+        .into_iter()
+        .filter(|secret| secret.len() >= 8)
+        .collect()
+}
+
+/// An error message shows the line that is wrong, but not what must not stand there.
+fn reload_with_a_secret_in_the_file(daemon: &mut Daemon, secret: &str) {
+    let within = std::time::Duration::from_secs(5);
+    let line = format!("\n[gateway.wrong]\naddresses = [\"127.0.0.77\"]\nsecret = \"{secret}\"\n");
+    daemon.site.write_config(&line);
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_line("NOT reloaded", within);
+    daemon.site.write_config("");
+}
+
+fn search_process(daemon: &Daemon, planted: &Planted) {
+    for file in ["cmdline", "environ"] {
+        let path = format!("/proc/{}/{file}", daemon.pid());
+        // Not to be read at all is as good.
+        if let Ok(octets) = fs::read(&path) {
+            planted.search(&path, &octets);
+        }
+    }
+}
+
+fn search_folder(folder: &Path, planted: &Planted) {
+    let mut searched = Vec::new();
+    visit(folder, &mut |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let kept = name == "key" || name.ends_with(".secret");
+        if !kept {
+            planted.search(&path.display().to_string(), &fs::read(path).unwrap());
+            searched.push(name);
+        }
+    });
+    let has = |part: &str| searched.iter().any(|name| name.contains(part));
+    assert!(
+        has("mfad.db") && has("canary0") && has("log"),
+        "{searched:?}"
+    );
+}
+
+fn visit(folder: &Path, see: &mut impl FnMut(&PathBuf)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        if kind.is_dir() {
+            visit(&path, see);
+        } else if kind.is_file() {
+            see(&path);
+        }
+    }
+}
