@@ -48,10 +48,13 @@ fn long_errors_stay_within_the_screen() {
         "LastToken",
         json!({
             "code": "E_LAST_TOKEN",
-            "what": "T-8F3K2 stays enabled: it is the last token alice can log in with, and that is that \u{1b}[2J",
+            "what": "T-8F3K2 stays enabled: it is the last token alice can log in with, \
+                     and that is that \u{1b}[2J",
             "why": "recovery codes do not count as a token, whatever one might think about them",
-            "tries": ["mfactl token add alice --type totp --description \"a new telephone for alice of accounting\""],
-            "doing": "ask her", "need": "operator. Here: root and group mfad-operator (carol, dan, and many others)",
+            "tries": ["mfactl token add alice --type totp --description \
+                       \"a new telephone for alice of accounting\""],
+            "doing": "ask her", "need": "operator. Here: root and group mfad-operator (carol, dan, and \
+                     many others)",
         }),
     );
     let run = fake.mfactl(&["token", "enable", "alice/totp", "-y"]);

@@ -21,6 +21,7 @@ mod complete;
 mod env;
 mod errors;
 mod help;
+mod manual;
 mod output;
 mod qr;
 mod reach;
@@ -40,7 +41,7 @@ use errors::Trouble;
 use output::Screen;
 use verb::{Common, Format, Given, Run};
 
-pub use help::manual;
+pub use manual::manual;
 
 /// Runs `mfactl` with the arguments of the process; returns the exit status.
 #[must_use]

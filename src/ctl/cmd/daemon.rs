@@ -8,7 +8,7 @@ use crate::ctl::errors::Trouble;
 use crate::ctl::output::table::{numbers, table, words};
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
-use crate::ctl::time::long_distance;
+use crate::ctl::time::{Times, long_distance};
 use crate::ctl::verb::{Given, Kind, Run, Verb, flag, may};
 
 /// Columns of the label in front of a fact.
@@ -153,7 +153,7 @@ fn facts(screen: &mut Screen, status: &Status) {
     }
 }
 
-fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static str, String)> {
+fn more_facts(times: &Times, status: &Status) -> Vec<(&'static str, String)> {
     let store = &status.store;
     let mut words = vec![store.kind.clone(), text::octets(store.octets)];
     words.extend(
@@ -198,8 +198,14 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
             .map(|at| format!("checkpoint {}", times.ago(at.0))),
     );
     facts.push(("Audit", words.join(", ")));
+    facts.extend(surroundings(times, status));
+    facts
+}
+
+/// Clock, key and configuration.
+fn surroundings(times: &Times, status: &Status) -> [(&'static str, String); 3] {
     let clock = &status.clock;
-    let words = if clock.text.is_empty() {
+    let clock = if clock.text.is_empty() {
         let kept = match clock.synchronised {
             Some(true) => "synchronised",
             Some(false) => "NOT synchronised",
@@ -209,9 +215,8 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
     } else {
         clock.text.clone()
     };
-    facts.push(("Clock", words));
     let key = &status.key;
-    let words = if key.text.is_empty() {
+    let key = if key.text.is_empty() {
         let version = key.version.map(|version| format!(", version {version}"));
         format!(
             "from {}{}",
@@ -221,7 +226,6 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
     } else {
         key.text.clone()
     };
-    facts.push(("Key", words));
     let config = &status.config;
     let same = match config.same {
         Some(true) => ", same as on disk",
@@ -229,14 +233,11 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
         None => "",
     };
     let loaded = times.cell(config.loaded.0);
-    facts.push((
-        "Config",
-        format!(
-            "{} loaded {loaded} by {}{same}",
-            config.path, config.loaded_by
-        ),
-    ));
-    facts
+    let config = format!(
+        "{} loaded {loaded} by {}{same}",
+        config.path, config.loaded_by
+    );
+    [("Clock", clock), ("Key", key), ("Config", config)]
 }
 
 fn whoami(screen: &mut Screen, given: &Given, answer: &Value) -> Result<u8, Trouble> {

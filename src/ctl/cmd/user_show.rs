@@ -157,6 +157,11 @@ fn facts(screen: &mut Screen, user: &UserShow) {
         );
     }
     passthrough(screen, user);
+    past(screen, user);
+}
+
+/// What happened last, and what is counted.
+fn past(screen: &mut Screen, user: &UserShow) {
     let login = user.last_login.as_ref().map_or_else(
         || "never".to_owned(),
         |one| {
