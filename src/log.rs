@@ -17,7 +17,8 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -56,8 +57,17 @@ impl Output {
     }
 }
 
+/// Lines that may wait to be written; beyond them lines are counted and lost. Whoever writes a line
+/// never waits for standard error: a journal that stands still must not hold up a sign-in.
+pub const LINES_WAITING_MAX: usize = 8_192;
+
 /// Starts logging to standard error; a second call in the same process changes nothing.
 pub fn init(output: Output, level: LevelFilter) {
+    let (lines, waiting) = sync_channel(LINES_WAITING_MAX);
+    let writer = std::thread::Builder::new().name("log".to_owned());
+    if writer.spawn(move || write_lines(&waiting)).is_ok() {
+        let _ = WAITING.set(lines);
+    }
     let lines = Lines {
         output,
         level,
@@ -65,6 +75,49 @@ pub fn init(output: Output, level: LevelFilter) {
     };
     // The only error is that somebody was first, which is what a test process does.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
+}
+
+/// Waits until everything said so far is written; for the end of the program.
+pub fn flush() {
+    let Some(waiting) = WAITING.get() else { return };
+    let (written, done) = sync_channel(1);
+    if waiting.send(Item::Flush(written)).is_ok() {
+        let _ = done.recv();
+    }
+}
+
+/// What the writing thread is given.
+enum Item {
+    /// A line with its end.
+    Line(String),
+    /// Tell when everything before is written.
+    Flush(SyncSender<()>),
+}
+
+static WAITING: OnceLock<SyncSender<Item>> = OnceLock::new();
+
+/// Lines that found no place.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+fn write_lines(waiting: &Receiver<Item>) {
+    // Nobody is left to tell if standard error is gone.
+    for item in waiting {
+        match item {
+            Item::Line(line) => {
+                let _ = io::stderr().write_all(line.as_bytes());
+            }
+            Item::Flush(written) => {
+                let _ = written.send(());
+            }
+        }
+        let lost = LOST.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = writeln!(
+                io::stderr(),
+                "{lost} log lines were lost: they came too fast"
+            );
+        }
+    }
 }
 
 /// Tells the limits what time it is, on the monotonic clock.
@@ -259,8 +312,10 @@ impl<S: Subscriber> Layer<S> for Lines {
         line.push_str(&text.pairs);
         line.truncate(line.floor_char_boundary(LINE_OCTETS_MAX));
         line.push('\n');
-        // Nobody is left to tell if standard error is gone.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+        let Some(waiting) = WAITING.get() else { return };
+        if waiting.try_send(Item::Line(line)).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

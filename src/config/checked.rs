@@ -3,7 +3,7 @@
 //! A [`Config`] cannot be built wrong: the only way to one is [`super::parse`], which either
 //! returns it or tells everything that is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct Config {
     pub files: Vec<FileRead>,
     /// Every key with its value as text, without secrets.
     pub(super) values: BTreeMap<String, String>,
+    /// The keys that the files state.
+    pub(super) stated: BTreeSet<String>,
 }
 
 /// One VPN gateway.

@@ -19,6 +19,12 @@ impl Config {
         self.values.get(key).map(String::as_str)
     }
 
+    /// Whether a file states `key`; else its value is the default.
+    #[must_use]
+    pub fn stated(&self, key: &str) -> bool {
+        self.stated.contains(key)
+    }
+
     /// All keys that are `prefix` or stand below it, with their values; all for an empty prefix.
     pub fn below(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
         self.values

@@ -44,7 +44,7 @@ pub use self::checked::{
 pub use self::diff::{Change, ChangeKind, Diff};
 pub use self::gateways::GATEWAYS_MAX;
 pub use self::load::{FILE_OCTETS_MAX, FILES_MAX, GATEWAYS_FOLDER, Surroundings, load};
-pub use self::near::nearest;
+pub use self::near::{distance, nearest};
 pub use self::network::{Network, NetworkError};
 pub use self::problems::{PROBLEMS_MAX, Problem, Problems, Severity, Spot};
 pub use self::secrets::{
@@ -112,6 +112,7 @@ fn check(
         alert_locks_per_minute: settings.count_u32("alert.locks_per_minute"),
         files: sources.iter().map(file_read).collect(),
         values: std::collections::BTreeMap::new(),
+        stated: raw.entries.keys().cloned().collect(),
     };
     config.fill_values(&raw);
     config

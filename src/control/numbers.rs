@@ -158,6 +158,17 @@ pub const ALL: &[Number] = &[
             --key-stdin`) and restart. Never start with a new key: every user would enrol again.",
     },
     Number {
+        code: "E030",
+        title: "the audit log is damaged",
+        meaning: "The last check found a record that was changed, removed or added, or a signed \
+            checkpoint that disagrees. Logins go on; what the log says from that record on proves \
+            nothing.",
+        cause: "Somebody wrote to the store past mfad, an older copy of the store was put in its \
+            place, or the disk is failing.",
+        cure: "Keep the disk as it is. `mfactl audit verify` names the record; compare with the \
+            checkpoint lines in the system journal, which the store's writer could not change.",
+    },
+    Number {
         code: "E101",
         title: "the configuration was not reloaded",
         meaning: "The files on disk have errors. The configuration in force stays in force, all \

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
+use super::args::Demo as Wish;
 use super::client::{Client, Reply};
 use super::instance::{Instance, Start};
 use super::key;
@@ -45,15 +46,6 @@ const PIN_DIGITS: usize = 6;
 
 /// The file with the demo user's seed, for `mfad --demo-code`.
 const SEED_FILE: &str = "demo-seed";
-
-/// How the demo was asked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wish {
-    /// One JSON line instead of the screen.
-    pub json: bool,
-    /// The QR code without half blocks.
-    pub ascii: bool,
-}
 
 /// What went wrong, for a person.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +84,7 @@ struct Demo {
     clippy::print_stderr,
     reason = "the demo talks to a person"
 )]
-pub fn run(wish: Wish, level: LevelFilter) -> u8 {
+pub fn run(wish: &Wish, level: LevelFilter) -> u8 {
     crate::log::init(crate::log::Output::detect(), level);
     let folder = match new_folder() {
         Ok(folder) => folder,

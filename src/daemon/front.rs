@@ -4,6 +4,8 @@
 //! holds Rejects until they may leave. What binds them is [`Front`], which owns the door between
 //! datagrams and attempts and lends it to whoever needs it for a moment.
 
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::domain::verdict::{Message, Reason, Verdict};
 use crate::engine::count::Count;
 use crate::engine::writer::Ticket;
 use crate::engine::{Answers, Engine};
-use crate::log::{info_always, warn};
+use crate::log::{info, info_always, warn};
 use crate::server::udp::socket::{Local, Outgoing, ReceiveBatch, Socket};
 use crate::server::udp::wheel::Wheel;
 use crate::sys::clock::Clock;
@@ -26,7 +28,7 @@ const LOOK_AROUND: Duration = Duration::from_millis(200);
 
 /// Pairs of socket and local address told apart; an answer to a further one leaves from whatever
 /// address the system picks.
-const PATHS_MAX: usize = 4_096;
+const PATHS_MAX: usize = 256;
 
 /// Everything between the sockets and the engine.
 pub struct Front {
@@ -38,17 +40,41 @@ pub struct Front {
     woken: Condvar,
     clock: Arc<Clock>,
     engine: OnceLock<Arc<Engine>>,
-    ending: AtomicBool,
+    receiving_ends: AtomicBool,
+    holding_ends: AtomicBool,
     alarms: Arc<Alarms>,
     /// Rejects that found the wheel full.
     pub wheel_full: Count,
 }
 
 /// A way in, and so the way out.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Path {
     socket: usize,
     local: Option<Local>,
+}
+
+impl Path {
+    /// A retransmission that comes over another interface is still the same request; only link-local
+    /// addresses mean something else on each interface.
+    fn same_as(&self, other: &Self) -> bool {
+        let place = |path: &Self| {
+            path.local.map(|local| {
+                let link_local = matches!(local.address, IpAddr::V6(six)
+                    if six.is_unicast_link_local());
+                (local.address, link_local.then_some(local.interface))
+            })
+        };
+        self.socket == other.socket && place(self) == place(other)
+    }
+}
+
+/// What a receiving thread keeps from batch to batch, for its memory.
+#[derive(Default)]
+struct Work {
+    scratch: Vec<u8>,
+    replies: Vec<(Arc<[u8]>, SocketAddr, Option<Local>)>,
+    attempts: Vec<(Box<Attempt>, access::Ticket)>,
 }
 
 impl Front {
@@ -76,7 +102,8 @@ impl Front {
             woken: Condvar::new(),
             clock,
             engine: OnceLock::new(),
-            ending: AtomicBool::new(false),
+            receiving_ends: AtomicBool::new(false),
+            holding_ends: AtomicBool::new(false),
             alarms,
             wheel_full: Count::default(),
         })
@@ -105,60 +132,73 @@ impl Front {
             .len()
     }
 
-    /// Receives at one socket until [`Front::end`].
+    /// Receives at one socket until [`Front::end_receiving`].
     pub fn receive(&self, socket: usize) {
         let Some(own) = self.sockets.get(socket) else {
             return;
         };
         let mut batch = ReceiveBatch::new();
-        let mut scratch = Vec::with_capacity(crate::radius::PACKET_OCTETS_MAX);
-        let mut attempts = Vec::new();
-        while !self.ending.load(Ordering::Relaxed) {
+        let mut work = Work::default();
+        while !self.receiving_ends.load(Ordering::Relaxed) {
             match own.receive(&mut batch, LOOK_AROUND) {
                 Ok(0) => continue,
-                Ok(_) => {}
+                Ok(_) => self.take_in(socket, own, &mut batch, &mut work),
                 Err(error) => {
                     warn!("a RADIUS socket cannot receive: {error}");
                     std::thread::sleep(LOOK_AROUND);
-                    continue;
                 }
             }
-            let now = self.clock.now();
-            {
-                let mut access = self.access();
-                for datagram in batch.iter() {
-                    let path = self.path(Path {
-                        socket,
-                        local: datagram.local,
-                    });
-                    let action =
-                        access.receive(datagram.octets, datagram.peer, path, now, &mut scratch);
-                    let octets: &[u8] = match &action {
-                        Action::Drop(_) => continue,
-                        Action::Resend { octets } => octets,
-                        Action::Reply => &scratch,
-                        Action::Attempt { .. } => {
-                            attempts.push(action);
-                            continue;
-                        }
-                    };
-                    let (peer, local) = (datagram.peer, datagram.local);
-                    own.send(&[Outgoing {
-                        octets,
-                        peer,
-                        local,
-                    }]);
+        }
+    }
+
+    /// Takes in one batch of datagrams: what is answered already is answered, the rest submitted.
+    fn take_in(&self, socket: usize, own: &Socket, batch: &mut ReceiveBatch, work: &mut Work) {
+        let now = self.clock.now();
+        {
+            let mut access = self.access();
+            for datagram in batch.iter() {
+                // Only who may be answered gets a path: strangers must not fill the table.
+                let known = access.gateways().find(datagram.peer.ip()).is_some();
+                let path = if known {
+                    self.path(socket, datagram.local)
+                } else {
+                    0
+                };
+                let scratch = &mut work.scratch;
+                match access.receive(datagram.octets, datagram.peer, path, now, scratch) {
+                    Action::Drop(_) => {}
+                    Action::Resend { octets } => {
+                        work.replies.push((octets, datagram.peer, datagram.local));
+                    }
+                    Action::Reply => {
+                        let octets = Arc::from(work.scratch.as_slice());
+                        work.replies.push((octets, datagram.peer, datagram.local));
+                    }
+                    Action::Attempt { attempt, ticket } => work.attempts.push((attempt, ticket)),
                 }
             }
-            batch.wipe();
-            let Some(engine) = self.engine.get() else {
-                continue;
-            };
-            for action in attempts.drain(..) {
-                if let Action::Attempt { attempt, ticket } = action {
-                    engine.submit(*attempt, Ticket(ticket.parts()));
-                }
-            }
+        }
+        batch.wipe();
+        // Not under the lock: a full send buffer must not hold up the writer.
+        let outgoing: Vec<Outgoing<'_>> = work
+            .replies
+            .iter()
+            .map(|(octets, peer, local)| Outgoing {
+                octets,
+                peer: *peer,
+                local: *local,
+            })
+            .collect();
+        if !outgoing.is_empty() {
+            own.send(&outgoing);
+        }
+        drop(outgoing);
+        work.replies.clear();
+        let Some(engine) = self.engine.get() else {
+            return;
+        };
+        for (attempt, ticket) in work.attempts.drain(..) {
+            engine.submit(*attempt, Ticket(ticket.parts()));
         }
     }
 
@@ -171,7 +211,7 @@ impl Front {
                 let now_us = self.clock.now().mono_us;
                 held.due(now_us, &mut due);
                 if due.is_empty() {
-                    if self.ending.load(Ordering::Relaxed) && held.is_empty() {
+                    if self.holding_ends.load(Ordering::Relaxed) && held.is_empty() {
                         return;
                     }
                     let wait = held.next_us().map_or(LOOK_AROUND, |next| {
@@ -189,19 +229,26 @@ impl Front {
         }
     }
 
-    /// Ends the threads; held Rejects still leave at their time.
-    pub fn end(&self) {
-        self.ending.store(true, Ordering::Relaxed);
+    /// Ends the receiving threads.
+    pub fn end_receiving(&self) {
+        self.receiving_ends.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the holding thread once the last held Reject has left; to be called when nothing is
+    /// judged any more.
+    pub fn end_holding(&self) {
+        self.holding_ends.store(true, Ordering::Relaxed);
         self.woken.notify_all();
     }
 
     /// The number of a path; that of its bare socket if there are too many.
-    fn path(&self, path: Path) -> u16 {
+    fn path(&self, socket: usize, local: Option<Local>) -> u16 {
+        let path = Path { socket, local };
         let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = paths.iter().position(|known| *known == path);
+        let known = paths.iter().position(|known| known.same_as(&path));
         let number = known.unwrap_or_else(|| {
             if paths.len() >= PATHS_MAX {
-                return path.socket;
+                return socket;
             }
             paths.push(path);
             paths.len() - 1
@@ -239,8 +286,12 @@ impl Front {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(answer);
-            return;
+        } else {
+            self.hold_back(answer);
         }
+    }
+
+    fn hold_back(&self, answer: Answer) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.insert(answer.leave_us, answer).is_err() {
             // Never sent early: the gateway asks again, and meets the same verdict.
@@ -252,10 +303,11 @@ impl Front {
 }
 
 impl Answers for Front {
-    fn verdict(&self, ticket: Ticket, attempt: &Attempt, verdict: &Verdict) {
+    fn verdict(&self, ticket: Ticket, attempt: &Attempt, known: bool, verdict: &Verdict) {
         let now = self.clock.now();
         tell(
             attempt,
+            known,
             verdict,
             now.mono_us.saturating_sub(attempt.received.mono_us),
         );
@@ -277,8 +329,9 @@ impl Answers for Front {
             message: Message::Denied,
         };
         let answer = self.access().answer(ticket, &verdict, self.clock.now());
+        // Through the wheel even if it is late: this may not be the writer's thread, which flushes.
         if let Some(answer) = answer {
-            self.dispatch(answer);
+            self.hold_back(answer);
         }
     }
 
@@ -295,46 +348,49 @@ impl Answers for Front {
     }
 }
 
-/// One line a verdict.
-fn tell(attempt: &Attempt, verdict: &Verdict, us: u64) {
+/// One line a verdict. What a stranger can bring about without being counted is rate-limited.
+fn tell(attempt: &Attempt, known: bool, verdict: &Verdict, us: u64) {
     let id = attempt.id();
     let gateway = &*attempt.gateway.name;
-    let unknown;
-    let user: &str = match &attempt.user {
-        Some(user)
-            if !matches!(
-                verdict,
-                Verdict::Reject {
-                    reason: Reason::UnknownUser,
-                    ..
-                }
-            ) =>
-        {
-            user
-        }
-        _ => {
-            unknown = format!("~{}", attempt.pseudonym);
-            &unknown
-        }
-    };
+    let user = Shown { attempt, known };
     match verdict {
         Verdict::Accept { how, .. } => {
-            let how_name = how.name();
-            match how.token() {
-                Some(token) => info_always!(
-                    "accept attempt={id} user={user} gateway={gateway} how={how_name} \
-                     token={token} us={us}"
-                ),
-                None => info_always!(
-                    "accept attempt={id} user={user} gateway={gateway} how={how_name} us={us}"
-                ),
-            }
+            let (how_name, token) = (how.name(), how.token());
+            let token = token
+                .map(|token| format!(" token={token}"))
+                .unwrap_or_default();
+            info_always!(
+                "accept attempt={id} user={user} gateway={gateway} how={how_name}{token} us={us}"
+            );
         }
         Verdict::Reject { reason, .. } => {
-            let reason = reason.name();
-            info_always!(
-                "reject attempt={id} user={user} gateway={gateway} reason={reason} us={us}"
+            let name = reason.name();
+            let counted = matches!(
+                reason,
+                Reason::BadCode | Reason::BadPin | Reason::NoPin | Reason::BadPassword
             );
+            if counted {
+                info_always!(
+                    "reject attempt={id} user={user} gateway={gateway} reason={name} us={us}"
+                );
+            } else {
+                info!("reject attempt={id} user={user} gateway={gateway} reason={name} us={us}");
+            }
+        }
+    }
+}
+
+/// The name of a known person; of anybody else a pseudonym: people type passwords there.
+struct Shown<'a> {
+    attempt: &'a Attempt,
+    known: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.attempt.user {
+            Some(user) if self.known => f.write_str(user),
+            _ => write!(f, "~{}", self.attempt.pseudonym),
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::alarm::Alarms;
+use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
 use crate::access::{self, Access, GatewayTable, PrimedVerdict};
@@ -25,7 +27,7 @@ use crate::config::{Config, Gateway};
 use crate::daemon::answers::Answerer;
 use crate::domain::verdict::Message;
 use crate::engine::pins::PinLimits;
-use crate::engine::{Engine, Limits, Parts, Rules, World};
+use crate::engine::{Answers as _, Engine, Limits, Parts, Rules, World};
 use crate::log::{info_always, warn_always};
 use crate::secret::SecretKey;
 use crate::server::udp::socket::Socket;
@@ -38,6 +40,10 @@ use crate::time::Now;
 
 /// Name of the database file in the state folder.
 pub const STORE_FILE: &str = "mfad.db";
+
+/// Threads of the PIN pool unless the configuration says more: each holds 19 MiB, and the unit
+/// bounds memory and tasks.
+const PIN_THREADS_MAX: usize = 8;
 
 /// Verdicts this old are still answered the same to a retransmitted datagram.
 const PRIME_FOR: Duration = Duration::from_secs(30);
@@ -95,6 +101,7 @@ pub struct Instance {
     answerer: Arc<Answerer>,
     threads: Mutex<Threads>,
     stop: watch::Sender<bool>,
+    last_records: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -104,6 +111,7 @@ struct Threads {
     writer: Option<JoinHandle<()>>,
     control: Option<JoinHandle<()>>,
     metrics: Option<JoinHandle<()>>,
+    checkpoints: Option<JoinHandle<()>>,
 }
 
 /// Clock and randomness of this machine.
@@ -148,6 +156,7 @@ impl Instance {
             Arc::clone(&alarms),
         );
         let mut threads = Threads::default();
+        let last_records = Arc::new(AtomicBool::new(false));
         let (engine, reader) = match opened {
             Ok((keys, opened)) => {
                 let reader = Arc::clone(&opened.reader);
@@ -169,10 +178,12 @@ impl Instance {
             hardening: start.hardening,
             started: clock.now(),
             alarms,
+            facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
         threads.metrics = serve_metrics(&answerer, &config)?;
         if let Ok(engine) = &engine {
+            threads.checkpoints = Some(sign_checkpoints(&config, engine, &last_records)?);
             answer_radius(&front, engine, &mut threads)?;
         }
         let engine = engine.ok();
@@ -182,6 +193,7 @@ impl Instance {
             answerer,
             threads: Mutex::new(threads),
             stop,
+            last_records,
         })
     }
 
@@ -208,20 +220,30 @@ impl Instance {
     pub fn stop(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.stop.send(true);
-        self.front.end();
+        self.front.end_receiving();
         for receiver in threads.receivers.drain(..) {
             let _ = receiver.join();
+        }
+        // Calls under way are answered before what they need ends.
+        if let Some(control) = threads.control.take() {
+            let _ = control.join();
         }
         if let Some(engine) = &self.engine {
             engine.stop();
         }
-        let others = [
-            threads.writer.take(),
-            threads.holder.take(),
-            threads.control.take(),
-        ];
-        for thread in others.into_iter().flatten() {
-            let _ = thread.join();
+        if let Some(writer) = threads.writer.take() {
+            let _ = writer.join();
+        }
+        self.front.flush();
+        self.front.end_holding();
+        if let Some(holder) = threads.holder.take() {
+            let _ = holder.join();
+        }
+        // The last checkpoint covers the last record.
+        self.last_records.store(true, Ordering::Relaxed);
+        if let Some(checkpoints) = threads.checkpoints.take() {
+            checkpoints.thread().unpark();
+            let _ = checkpoints.join();
         }
         drop(threads.metrics.take());
     }
@@ -245,6 +267,29 @@ fn unseal(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Starts the thread that signs checkpoints of the audit log.
+fn sign_checkpoints(
+    config: &Config,
+    engine: &Arc<Engine>,
+    stop: &Arc<AtomicBool>,
+) -> Result<JoinHandle<()>, StartError> {
+    let path = checkpoints::path(&config.state_dir);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| StartError::System {
+            doing: "making the audit folder",
+            source,
+        })?;
+    }
+    let (engine, stop, node) = (
+        Arc::clone(engine),
+        Arc::clone(stop),
+        Arc::clone(&config.node),
+    );
+    spawn("checkpoints".to_owned(), move || {
+        checkpoints::keep(&engine, &node, &path, &stop)
+    })
 }
 
 /// Starts the threads that answer gateways.
@@ -331,7 +376,7 @@ fn judge(
                 threads: config
                     .limits
                     .pin_threads
-                    .unwrap_or_else(|| cores.saturating_sub(1).max(1)),
+                    .unwrap_or_else(|| cores.saturating_sub(1).clamp(1, PIN_THREADS_MAX)),
                 queue: config.limits.pin_queue,
                 memory_entries: config.limits.pin_memory_entries,
                 memory_us: u64::try_from(ttl).unwrap_or(u64::MAX),
@@ -411,7 +456,10 @@ fn access_keys(opened: &Result<(Arc<Keys>, Opened), String>) -> Result<access::K
 /// Verdicts of the last seconds before the start, so that a retransmitted datagram gets its answer.
 fn prime(front: &Front, engine: &Engine) {
     let (now, rules) = (engine.now(), engine.rules());
+    // The newest ones: they are what is being asked again.
+    let last = engine.reader().last_seq().unwrap_or(0);
     let filter = AuditFilter {
+        after_seq: last.saturating_sub(access::PRIMED_MAX as u64),
         event: Some("auth".to_owned()),
         since: Some(now.wall - PRIME_FOR),
         ..AuditFilter::default()

@@ -14,7 +14,7 @@ use tracing::level_filters::LevelFilter;
 use super::instance::{Instance, Start, StartError};
 use super::key;
 use crate::config::{self, Config, Surroundings};
-use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
+use crate::domain::event::{Event, Origin};
 use crate::log::{error_always, info_always, warn_always};
 use crate::server::udp::socket::Socket;
 use crate::store::StoreError;
@@ -155,14 +155,17 @@ fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {
     let _ = notify::stopping("DRAINING");
     ending.store(true, Ordering::Relaxed);
     if let Some(engine) = instance.engine() {
-        let _ = engine.note(Origin::system(), Event::new("daemon.stopped"));
+        engine.note_later(Origin::system(), Event::new("daemon.stopped"));
     }
     instance.stop();
     if let Some(dog) = dog {
         dog.thread().unpark();
         let _ = dog.join();
     }
-    info_always!("stopped clean=yes");
+    let clean = instance
+        .engine()
+        .is_none_or(|engine| engine.store_error().is_none());
+    info_always!("stopped clean={}", if clean { "yes" } else { "no" });
     status::OK
 }
 
@@ -198,22 +201,9 @@ async fn signals(instance: &Arc<Instance>, clock: &Arc<Clock>) -> String {
 
 fn reload(instance: &Arc<Instance>) {
     let _ = notify::reloading();
-    let operator = Operator {
-        uid: 0,
-        name: Arc::from("root"),
-        role: crate::domain::action::Role::Admin,
-    };
-    let origin = Origin {
-        actor: Actor::Operator(operator),
-        source: None,
-        request: RequestRef::None,
-    };
-    if let Err(refusal) = instance.answerer().reload(origin) {
-        error_always!(
-            "E101 config NOT reloaded, the old one stays in force: {}",
-            refusal.what
-        );
-    }
+    let origin = Origin::system();
+    // What came of it stands in the log and in the audit log.
+    let _ = instance.answerer().reload(&origin, None);
     let _ = notify::ready("SERVING");
 }
 

@@ -153,7 +153,8 @@ pub(super) fn told_of(lock: &Lock) -> Reason {
 }
 
 /// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
-pub(super) fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
+#[must_use]
+pub fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
     if !gateway.helpful {
         return Message::Denied;
     }
@@ -263,6 +264,7 @@ impl<'a> Case<'a> {
             password.last_used = Some(at);
         }
         self.record.auth.soft = 0;
+        let mut used = None;
         if let Some(id) = how.token() {
             // A passthrough proves no token, so it clears no count towards the hard cap (I10).
             self.record.auth.total = 0;
@@ -279,7 +281,7 @@ impl<'a> Case<'a> {
                 gateway: Arc::clone(&gateway),
                 station: Arc::clone(&station),
             });
-            self.used_token(id, first_use);
+            used = Some((id, first_use));
         }
         if let How::Passthrough(grant) = how {
             let state = self.record.auth.grant_mut(grant);
@@ -310,6 +312,10 @@ impl<'a> Case<'a> {
         if let How::Recovery(id) = how {
             let event = self.about(Event::new("recovery.used")).token(id);
             self.events.push(event);
+        }
+        // After the verdict: what follows from a sign-in stands behind it in the log.
+        if let Some((id, first_use)) = used {
+            self.used_token(id, first_use);
         }
         self.defer_workflow();
         self.close(Verdict::Accept { how, message }, false)

@@ -60,7 +60,8 @@ pub trait World: Send + Sync {
 /// Where verdicts go.
 pub trait Answers: Send + Sync {
     /// The attempt is decided and durable.
-    fn verdict(&self, ticket: Ticket, attempt: &Attempt, verdict: &Verdict);
+    /// `known` says whether there is such a person.
+    fn verdict(&self, ticket: Ticket, attempt: &Attempt, known: bool, verdict: &Verdict);
 
     /// The attempt could not be decided: no answer, unless the gateway wants a Reject.
     fn nothing(&self, ticket: Ticket, attempt: &Attempt);
@@ -203,7 +204,8 @@ impl Engine {
             let first = match jobs.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    writer.idle(self.now());
+                    writer.turn(Vec::new(), self.now());
+                    writer.rest(self.now());
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -215,6 +217,7 @@ impl Engine {
             }
             let stop = batch.iter().any(|job| matches!(job, Job::Stop));
             writer.turn(batch, self.now());
+            writer.rest(self.now());
             if stop {
                 break;
             }
@@ -353,11 +356,11 @@ impl Engine {
     #[must_use]
     pub fn note(&self, origin: Origin, event: Event) -> Option<u64> {
         let (reply, answer) = sync_channel(1);
-        self.order(Job::Note(Note {
+        self.order(Job::Note(Box::new(Note {
             origin,
             event,
             reply: Some(reply),
-        }))
+        })))
         .ok()?;
         answer.recv().ok().flatten()
     }
@@ -367,11 +370,11 @@ impl Engine {
         self.counters.verify_queue.up();
         if self
             .queue
-            .try_send(Job::Note(Note {
+            .try_send(Job::Note(Box::new(Note {
                 origin,
                 event,
                 reply: None,
-            }))
+            })))
             .is_err()
         {
             self.counters.verify_queue.down();

@@ -20,9 +20,12 @@ pub struct Pace {
 impl Pace {
     /// Counts a try; false if it is one too many.
     pub fn try_one(&mut self, user: &str, now: Now) -> bool {
-        if self.tries.len() >= USERS_MAX {
+        if self.tries.len() >= USERS_MAX && !self.tries.contains_key(user) {
             self.tries
                 .retain(|_, (since, _)| now.mono_us.saturating_sub(*since) < WINDOW_US);
+            if self.tries.len() >= USERS_MAX {
+                return false;
+            }
         }
         let (since, count) = self
             .tries

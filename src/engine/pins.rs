@@ -6,8 +6,8 @@
 //! good check a keyed tag of user, secret and stored hash is kept for a while, so that a person's
 //! next sign-ins cost microseconds. The tag is useless outside this process: its key is random.
 
-use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -81,6 +81,8 @@ pub struct Pins {
 
 struct Memory {
     tags: HashMap<[u8; 16], u64>,
+    /// The tags as they came: the oldest goes when it is full.
+    order: VecDeque<[u8; 16]>,
     limits: PinLimits,
 }
 
@@ -116,6 +118,7 @@ impl Pins {
             queue: Mutex::new(Some(sender)),
             memory: Mutex::new(Memory {
                 tags: HashMap::new(),
+                order: VecDeque::new(),
                 limits,
             }),
             tag_key,
@@ -204,13 +207,12 @@ impl Pins {
         let Some(queue) = queue.as_ref() else {
             return Err(Full);
         };
-        match queue.try_send(job) {
-            Ok(()) => {
-                self.counters.pin_queue.up();
-                Ok(())
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Full),
-        }
+        // Before it is sent: a worker may be done with it at once.
+        self.counters.pin_queue.up();
+        queue.try_send(job).map_err(|_| {
+            self.counters.pin_queue.down();
+            Full
+        })
     }
 
     fn run(&self, check: &Check, hasher: &mut PinHasher) -> Option<bool> {
@@ -224,21 +226,16 @@ impl Pins {
     fn remember(&self, check: &Check, now: Now) {
         let tag = self.tag(check);
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let PinLimits {
-            memory_entries,
-            memory_us,
-            ..
-        } = memory.limits;
-        if memory.tags.len() >= memory_entries {
-            memory
-                .tags
-                .retain(|_, at| now.mono_us.saturating_sub(*at) < memory_us / 2);
-            if memory.tags.len() >= memory_entries {
-                memory.tags.clear();
-            }
+        if memory.limits.memory_entries == 0 {
+            return;
         }
-        if memory_entries > 0 {
-            memory.tags.insert(tag, now.mono_us);
+        if memory.tags.insert(tag, now.mono_us).is_none() {
+            memory.order.push_back(tag);
+        }
+        while memory.order.len() > memory.limits.memory_entries {
+            if let Some(oldest) = memory.order.pop_front() {
+                memory.tags.remove(&oldest);
+            }
         }
     }
 

@@ -77,7 +77,6 @@ impl Engine {
     ) -> Result<Carried, Refusal> {
         for _ in 0..TRIES_MAX {
             let (target, record) = self.target(&command)?;
-            self.pace_of(&command, &target)?;
             // Permission first, so that nobody makes the daemon hash who may not.
             command::permit(
                 command.action(),
@@ -90,6 +89,9 @@ impl Engine {
                     self.denied(operator, command.action());
                 }
             })?;
+            if record.is_some() {
+                self.pace_of(&command, &target)?;
+            }
             let prepared = self.prepare(&command, record.as_deref())?;
             if manner.dry_run {
                 return self.judge_only(&command, record.as_deref(), prepared, operator, manner);

@@ -33,6 +33,11 @@ impl Repeats {
         })
     }
 
+    /// Forgets a failure whose count met a conflict and is not in the store.
+    pub fn forget(&mut self, user: UserId, gateway: &Arc<str>) {
+        self.last.remove(&(user, Arc::clone(gateway)));
+    }
+
     /// Remembers a counted failure.
     pub fn remember(&mut self, user: UserId, gateway: &Arc<str>, tag: [u8; 16], now: Now) {
         if self.last.len() >= REPEATS_MAX {

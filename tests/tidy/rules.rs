@@ -37,7 +37,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
         "server",
         "secret time radius domain access control config audit engine sys log",
     ),
-    ("ctl", "secret time control"),
+    ("ctl", "secret time token domain control config sys"),
     (
         "daemon",
         "secret time radius token domain access control config audit store engine server sys log",

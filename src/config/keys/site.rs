@@ -366,8 +366,8 @@ pub(super) const KEYS: &[Key] = &[
     ),
 ];
 
-const ROLE_ADMIN: &str = "Users of this host, by name or uid, who may do everything. root and the user of \
-     the service always may.";
+const ROLE_ADMIN: &str = "Users of this host, by name or uid, who may do everything. root and the user \
+     of the service always may.";
 const ROLE_OPERATOR: &str =
     "Users who may add, disable and delete tokens and set most states, too.";
 const ROLE_SUPPORT: &str = "The help desk: users who may unlock, unblock, test and grant a \

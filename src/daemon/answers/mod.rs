@@ -1,4 +1,41 @@
-//! Answers of the control socket.
+//! Answers of the control socket: what an operator asks and what he changes.
+//!
+//! ```text
+//! change --> engine --> Done          query --> Desk (record, rules, role) --> reply --> caller
+//! ```
+//! Nothing is decided here. Changes go to the engine, which judges them on the newest record in the
+//! writer; questions are answered from a snapshot of the store, never through the writer, so that
+//! nothing an operator asks makes a sign-in wait. Lists are read in pages of a bounded size.
+//!
+//! What a role may see is cut out in [`mask`] and [`redact`] and nowhere else. Without a key that
+//! opens the store all but `status`, `whoami` and `config check` is refused.
+
+mod actions;
+mod attempts;
+mod audit;
+mod auth;
+mod backup;
+mod change;
+mod complete;
+mod config;
+mod desk;
+mod explain;
+mod facts;
+mod filter;
+mod gateways;
+mod mask;
+mod near;
+mod pages;
+mod passthrough;
+mod redact;
+mod status;
+mod tokens;
+mod users;
+mod verify;
+mod view;
+mod warnings;
+mod whoami;
+mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,12 +43,24 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::config::{Config, Surroundings};
+use crate::control::query::{Manner, Query};
+use crate::control::reply::{Done, Reply};
 use crate::daemon::alarm::Alarms;
 use crate::daemon::front::Front;
+use crate::domain::action::{Action, Role};
+use crate::domain::command::Command;
+use crate::domain::event::Operator;
+use crate::domain::refusal::{Code, Refusal};
 use crate::engine::Engine;
+use crate::server::control::{Backend, Sink};
 use crate::store::sqlite::SqliteReader;
 use crate::sys::clock::Clock;
 use crate::time::Now;
+
+pub use self::config::{ReloadError, Reloaded};
+pub use self::facts::Facts;
+
+use self::desk::Desk;
 
 /// Answers calls.
 pub struct Answerer {
@@ -35,44 +84,107 @@ pub struct Answerer {
     pub started: Now,
     /// What needs a person.
     pub alarms: Arc<Alarms>,
+    /// What only the answers themselves know.
+    pub facts: Facts,
 }
-impl crate::server::control::Backend for Answerer {
+
+impl Backend for Answerer {
     fn change(
         &self,
-        _: &crate::domain::event::Operator,
-        _: crate::domain::command::Command,
-        _: crate::control::query::Manner,
-    ) -> Result<crate::control::reply::Done, crate::domain::refusal::Refusal> {
-        Err(crate::domain::refusal::Refusal::new(
-            crate::domain::refusal::Code::Busy,
-            "",
-        ))
+        operator: &Operator,
+        command: Command,
+        manner: Manner,
+    ) -> Result<Done, Refusal> {
+        self.carry_out(operator, command, manner)
     }
+
     fn query(
         &self,
-        _: &crate::domain::event::Operator,
-        _: crate::control::query::Query,
-        _: &mut dyn crate::server::control::Sink,
-    ) -> Result<crate::control::reply::Reply, crate::domain::refusal::Refusal> {
-        Err(crate::domain::refusal::Refusal::new(
-            crate::domain::refusal::Code::Busy,
-            "",
-        ))
+        operator: &Operator,
+        query: Query,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        match query {
+            Query::Status => Ok(Reply::Status(Box::new(self.status()))),
+            Query::Whoami { can } => Ok(Reply::Whoami(Box::new(self.whoami(operator, can)))),
+            Query::ConfigCheck => Ok(Reply::ConfigCheck(self.config_check())),
+            query => {
+                let desk = Desk::new(self.engine()?, operator);
+                self.look_up(&desk, query, sink)
+            }
+        }
     }
-    fn denied(
-        &self,
-        _: &crate::domain::event::Operator,
-        _: crate::domain::action::Action,
-        _: crate::domain::action::Role,
-    ) -> crate::domain::refusal::Refusal {
-        crate::domain::refusal::Refusal::new(crate::domain::refusal::Code::Busy, "")
+
+    fn denied(&self, operator: &Operator, action: Action, least: Role) -> Refusal {
+        self.refuse_role(operator, action, least)
     }
 }
+
 impl Answerer {
-    pub fn reload(
+    /// The engine, or the refusal of everything that needs one.
+    fn engine(&self) -> Result<&Arc<Engine>, Refusal> {
+        self.engine.as_ref().map_err(|why| {
+            Refusal::new(Code::Sealed, "mfad is sealed: no login is answered (E020)")
+                .why(why.clone())
+                .try_next("mfactl status")
+                .doing("restore the master key and restart mfad; never start with a new key")
+        })
+    }
+
+    fn look_up(
         &self,
-        _: crate::domain::event::Origin,
-    ) -> Result<(), crate::domain::refusal::Refusal> {
-        Ok(())
+        desk: &Desk<'_>,
+        query: Query,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        match query {
+            Query::Why {
+                user,
+                gateway,
+                attempts,
+            } => desk.why(&user, gateway.as_deref(), attempts),
+            Query::Explain {
+                user,
+                gateway,
+                token,
+            } => desk.explain(&user, &gateway, token.as_ref()),
+            Query::AuthLog {
+                filter,
+                stages,
+                page,
+            } => desk.auth_log(&filter, stages, &page, sink),
+            Query::AuthShow { attempt } => desk.auth_show(&attempt),
+            Query::LockShow { user } => desk.lock_show(&user),
+            Query::GatewayList => Ok(Reply::GatewayList(self.gateway_list())),
+            Query::GatewayShow { gateway } => self.gateway_show(&gateway),
+            Query::UserShow { user } => desk.user_show(&user),
+            Query::UserFind { filter, page } => desk.user_find(&filter, &page, sink),
+            Query::Seats => desk.seats(),
+            Query::TokenList {
+                user,
+                all,
+                authenticators,
+            } => desk.token_list(&user, all, authenticators),
+            Query::TokenFind { filter, page } => desk.token_find(&filter, &page, sink),
+            Query::TokenShow { token } => desk.token_show(&token),
+            Query::HwList { serial, page } => desk.hw_list(serial.as_deref(), &page, sink),
+            Query::PassthroughList { expiring_s, page } => {
+                desk.passthrough_list(expiring_s, &page, sink)
+            }
+            Query::PassthroughUses { user, page } => desk.passthrough_uses(&user, &page, sink),
+            Query::AuditLog { filter, page } => desk.audit_log(&filter, &page, sink),
+            Query::AuditVerify { from } => self.audit_verify(desk, from),
+            Query::ConfigDiff => self.config_diff(),
+            Query::ConfigReload { manner } => self.config_reload(desk, &manner),
+            Query::ConfigGet { key } => self.config_get(&key),
+            Query::Backup { name, manner } => self.backup(desk, name.as_deref(), &manner),
+            Query::Complete { kind, prefix, user } => {
+                self.complete(desk, kind, &prefix, user.as_deref())
+            }
+            Query::Status | Query::Whoami { .. } | Query::ConfigCheck => Err(Refusal::new(
+                Code::Arg,
+                "this question is answered elsewhere",
+            )),
+        }
     }
 }

@@ -20,6 +20,7 @@ mod connect;
 mod error;
 mod fence;
 mod files;
+mod inspect;
 mod meta;
 mod reader;
 mod restore;
@@ -34,8 +35,10 @@ use rusqlite::Connection;
 
 pub use backup::Manifest;
 pub use fence::{Fence, Fenced};
+pub use inspect::{Inspected, Outline, inspect, outline};
 pub use reader::SqliteReader;
 pub use restore::{Restored, restore};
+pub use schema::SCHEMA;
 pub use writer::SqliteWriter;
 
 use self::error::{shown, system};

@@ -16,7 +16,7 @@ pub(super) const PAGE_OCTETS: u32 = 4096;
 const MIGRATIONS: [&str; 1] = [FIRST];
 
 /// Schema that this program writes.
-pub(super) const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 const _: () = assert!(MIGRATIONS.len() == SCHEMA as usize);
 

@@ -1,0 +1,272 @@
+//! What can be done now with a person or a token, and by whom: the buttons of a screen.
+//!
+//! Role, protection and self-service are judged by the function that judges the command itself;
+//! the state by the table below, which a test holds against the table of actions.
+
+use crate::control::reply::ActionState;
+use crate::domain::action::Action;
+use crate::domain::command::permit;
+use crate::domain::lockout::LockReason;
+use crate::domain::refusal::Code;
+use crate::domain::token_record::{Base, Status, Token, TokenKind};
+use crate::domain::user::UserState;
+
+use super::desk::Desk;
+use super::view::View;
+
+/// Stands for the reason that the operator will state.
+const REASON: &str = "-r TEXT";
+
+/// What can be done with a person.
+const OF_USER: [Action; 21] = [
+    Action::Why,
+    Action::UserUnlock,
+    Action::PinUnblock,
+    Action::TokenTest,
+    Action::TokenResync,
+    Action::PassthroughEnable,
+    Action::PassthroughRenew,
+    Action::PassthroughDisable,
+    Action::EnrollQr,
+    Action::PinReset,
+    Action::PinClear,
+    Action::PasswordSet,
+    Action::PasswordClear,
+    Action::LockClearCounters,
+    Action::RecoveryIssue,
+    Action::RecoveryRevoke,
+    Action::TokenAdd,
+    Action::UserLock,
+    Action::UserSetState,
+    Action::UserReactivate,
+    Action::UserDelete,
+];
+
+/// What can be done with a token.
+const OF_TOKEN: [Action; 8] = [
+    Action::TokenTest,
+    Action::TokenConfirm,
+    Action::EnrollQr,
+    Action::TokenResync,
+    Action::TokenUnlock,
+    Action::TokenDisable,
+    Action::TokenEnable,
+    Action::TokenDelete,
+];
+
+pub(super) fn of_user(desk: &Desk<'_>, view: &View<'_>) -> Vec<ActionState> {
+    let first = if view.record.auth.lock.is_some() || view.record.auth.soft > 0 {
+        Action::Why
+    } else {
+        Action::UserSetState
+    };
+    let state = |action: Action| {
+        let line = user_line(action, view);
+        let mut state = permitted(desk, view, action, line);
+        if state.allowed {
+            state.why_not = user_obstacle(action, view).map(str::to_owned);
+            state.allowed = state.why_not.is_none();
+        }
+        state.first = state.allowed && action == first && first == Action::Why;
+        state
+    };
+    OF_USER.into_iter().map(state).collect()
+}
+
+pub(super) fn of_token(desk: &Desk<'_>, view: &View<'_>, token: &Token) -> Vec<ActionState> {
+    let state = |action: Action| {
+        let line = match action {
+            Action::EnrollQr => format!("mfactl enroll qr {}", view.record.name()),
+            _ if action.spec().reason => {
+                format!("mfactl {} {} {REASON}", action.spec().name, token.id)
+            }
+            _ => format!("mfactl {} {}", action.spec().name, token.id),
+        };
+        let mut state = permitted(desk, view, action, line);
+        if state.allowed {
+            state.why_not = token_obstacle(action, view, token).map(str::to_owned);
+            state.allowed = state.why_not.is_none();
+        }
+        state
+    };
+    OF_TOKEN.into_iter().map(state).collect()
+}
+
+/// The action as role, protection and self-service have it.
+fn permitted(desk: &Desk<'_>, view: &View<'_>, action: Action, line: String) -> ActionState {
+    let spec = action.spec();
+    let mut state = ActionState {
+        command: spec.name.to_owned(),
+        line,
+        allowed: true,
+        text: words(action).to_owned(),
+        ..ActionState::default()
+    };
+    if desk.operator.role < spec.least {
+        state.allowed = false;
+        state.why_not = Some(format!("role {} may not", desk.operator.role));
+        state.need = Some(spec.least.to_string());
+    } else if let Err(refusal) = permit(action, desk.operator, Some(view.record), Some(REASON)) {
+        state.allowed = false;
+        state.why_not = Some(refusal.what);
+        state.need = refusal.need.filter(|_| refusal.code == Code::Perm);
+    }
+    state
+}
+
+fn user_line(action: Action, view: &View<'_>) -> String {
+    let (name, user) = (action.spec().name, view.record.name());
+    let reason = if action.spec().reason {
+        format!(" {REASON}")
+    } else {
+        String::new()
+    };
+    match action {
+        Action::TokenTest | Action::TokenResync => {
+            let mut tokens = view.record.profile.tokens.iter().filter(|token| {
+                token.primary() && (view.usable(token) || action == Action::TokenResync)
+            });
+            let token = tokens.find(|token| view.status(token) != Status::Obsolete);
+            let token = token.map_or_else(|| "TOKEN".to_owned(), |token| token.id.to_string());
+            format!("mfactl {name} {token}")
+        }
+        Action::PassthroughEnable => format!("mfactl {name} {user} --for 1d{reason}"),
+        Action::TokenAdd => format!("mfactl {name} {user} --type totp"),
+        Action::UserSetState => format!("mfactl {name} {user} STATE{reason}"),
+        Action::PinReset | Action::PasswordSet => format!("mfactl {name} {user} --generate"),
+        _ => format!("mfactl {name} {user}{reason}"),
+    }
+}
+
+/// What the person's state has against it.
+fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
+    let (record, profile) = (view.record, &view.record.profile);
+    let reason = record.auth.lock.as_ref().map(|lock| lock.reason);
+    let off = profile.state == UserState::Deactivated;
+    let closed = off || profile.state == UserState::Revoke;
+    let live = view.live_grants().next().is_some();
+    let tokens = || {
+        profile
+            .tokens
+            .iter()
+            .filter(|token| view.status(token) != Status::Obsolete)
+    };
+    let unless = |so: bool, why: &'static str| (!so).then_some(why);
+    match action {
+        Action::UserUnlock if reason == Some(LockReason::PinBlocked) => {
+            Some("the PIN is blocked: pin unblock")
+        }
+        Action::UserUnlock => unless(reason.is_some(), "not locked"),
+        Action::UserLock => unless(
+            reason != Some(LockReason::Operator),
+            "already locked by an operator",
+        ),
+        Action::PinUnblock => unless(record.auth.pin.blocked_since.is_some(), "no PIN blocked"),
+        Action::PinClear => unless(profile.pin.is_some(), "no PIN is set"),
+        Action::PasswordClear => unless(profile.password.is_some(), "no password is set"),
+        Action::LockClearCounters => unless(record.auth.soft > 0, "nothing counted"),
+        Action::TokenTest => unless(view.usable_primaries().next().is_some(), "no usable token"),
+        Action::TokenResync => unless(
+            tokens().any(|token| resync_needed(view, token)),
+            "not needed",
+        ),
+        Action::EnrollQr => {
+            let pending = |token: &Token| token.base_at(view.now) == Base::Pending;
+            unless(tokens().any(pending), "no token waits to be proven")
+        }
+        Action::RecoveryRevoke => unless(
+            tokens().any(|token| token.kind == TokenKind::Recovery),
+            "no recovery codes",
+        ),
+        Action::PassthroughEnable => unless(!closed, "not possible in this state"),
+        Action::PassthroughRenew => unless(live && !closed, "no passthrough"),
+        Action::PassthroughDisable => unless(live, "no passthrough"),
+        Action::UserReactivate => unless(off, "not deactivated"),
+        Action::TokenAdd => unless(
+            tokens().count() < view.policy.tokens_max_per_user,
+            "as many tokens as the site allows",
+        ),
+        _ => None,
+    }
+}
+
+/// What the token's state has against it.
+fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'static str> {
+    let base = token.base_at(view.now);
+    let status = view.status(token);
+    let codes = token.kind != TokenKind::Recovery;
+    let hard = |state: &crate::domain::token_record::TokenState| {
+        state.hard_locked(view.policy.lockout.hard_cap)
+    };
+    let unless = |so: bool, why: &'static str| (!so).then_some(why);
+    if base == Base::Obsolete && action != Action::TokenDelete {
+        return Some("obsolete: void for good");
+    }
+    match action {
+        Action::TokenTest => unless(codes && status.usable(), "not usable now"),
+        Action::TokenConfirm | Action::EnrollQr => unless(base == Base::Pending, "already proven"),
+        Action::TokenResync => unless(
+            codes && base == Base::Registered,
+            "only a proven token with codes",
+        ),
+        Action::TokenUnlock if view.record.auth.token(token.id).is_some_and(hard) => {
+            Some("ended by too many wrong codes: only a new token helps")
+        }
+        Action::TokenUnlock => unless(status == Status::Locked, "not locked"),
+        Action::TokenDisable => unless(base != Base::Disabled, "already disabled"),
+        Action::TokenEnable => unless(base == Base::Disabled, "not disabled"),
+        _ => None,
+    }
+}
+
+/// A token that is out of step, or may be.
+fn resync_needed(view: &View<'_>, token: &Token) -> bool {
+    let state = view.record.auth.token(token.id);
+    state.is_some_and(|state| state.resync_required)
+        || (token.kind == TokenKind::Hotp && state.is_some_and(|state| state.soft > 0))
+}
+
+/// What it does, in a few words.
+const fn words(action: Action) -> &'static str {
+    match action {
+        Action::Why => "what was typed, and what to do",
+        Action::UserUnlock => "lock and failure count go",
+        Action::UserLock => "refused until unlocked",
+        Action::UserSetState => "another lifecycle state",
+        Action::UserReactivate => "back in the state New Credential",
+        Action::UserDelete => "gone; only the audit log remembers",
+        Action::PinUnblock => "the same PIN works at once",
+        Action::PinReset => "a new PIN",
+        Action::PinClear => "no PIN any more",
+        Action::PasswordSet => "a new local password",
+        Action::PasswordClear => "no local password any more",
+        Action::TokenTest => "try a code on the phone",
+        Action::TokenResync => "two codes in a row bring it back in step",
+        Action::TokenConfirm => "the first code proves it",
+        Action::TokenUnlock => "its failure count goes",
+        Action::TokenDisable => "off until enabled",
+        Action::TokenEnable => "on again",
+        Action::TokenDelete => "gone with its secret",
+        Action::TokenAdd => "a new token",
+        Action::EnrollQr => "the QR code once more",
+        Action::RecoveryIssue => "new codes on paper; old ones are void",
+        Action::RecoveryRevoke => "codes on paper are void",
+        Action::PassthroughEnable => "no code needed for a while",
+        Action::PassthroughRenew => "prolongs the passthrough",
+        Action::PassthroughDisable => "codes are asked for again",
+        Action::LockClearCounters => "failure counts to zero",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_says_what_it_does() {
+        for action in OF_USER.into_iter().chain(OF_TOKEN) {
+            assert_ne!(words(action), "", "{}", action.spec().name);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Sign-in attempts as the audit log knows them, in the words of screens.
+
+use serde_json::Value;
+
+use crate::audit::record::AuditRecord;
+use crate::control::reply::{Attempt, Stages};
+use crate::domain::attempt::attempt_id;
+use crate::domain::verdict::{Message, Reason};
+use crate::engine::trace;
+use crate::store::AuditFilter;
+
+use super::desk::Desk;
+use super::pages::Entry;
+use super::redact;
+
+/// Records of one attempt that follow its verdict.
+const FOLLOWERS_MAX: usize = 6;
+
+impl Desk<'_> {
+    /// The line of an attempt; none if the record is no verdict.
+    pub(super) fn attempt(&self, entry: &Entry, stages: bool) -> Option<Attempt> {
+        let record = &entry.record;
+        let accepted = match record.event.as_str() {
+            "auth.accept" => true,
+            "auth.reject" | "auth.replay" => false,
+            _ => return None,
+        };
+        let digest = record.datagram();
+        let reason = record.reason.as_deref().filter(|_| !accepted);
+        let count = number(record, "count");
+        // A record that sums up many has the time of the first; one that was counted has a limit.
+        let summed = record.detail.contains_key("first");
+        let limit = number(record, "of").filter(|_| !summed);
+        let gateway = record.gateway().unwrap_or_default();
+        let policy = self
+            .rules
+            .gateways
+            .iter()
+            .find(|known| *known.name == *gateway);
+        let rejected = policy.filter(|_| !accepted);
+        let known = reason.and_then(Reason::by_name);
+        let mut row = Attempt {
+            id: digest.map(|digest| attempt_id(&digest).to_string()),
+            seq: entry.stored.seq,
+            at: record.wall.into(),
+            user: user(record),
+            gateway: gateway.to_owned(),
+            station: record
+                .from
+                .as_ref()
+                .map_or_else(String::new, |from| from.station.to_string()),
+            result: if accepted { "accept" } else { "reject" }.to_owned(),
+            rule: Some(rule(record, known).to_owned()),
+            reason: reason.map(str::to_owned),
+            how: text(record, "how").filter(|_| accepted),
+            token: record.target.token.clone(),
+            grant: grant_of(record),
+            reply: message_number(record, accepted).map(str::to_owned),
+            text: words(record, known),
+            counted: limit.is_some(),
+            count: count.filter(|_| limit.is_some()),
+            limit,
+            locked: None,
+            lock_seq: None,
+            repeated: count.filter(|_| summed).unwrap_or(1),
+            held_ms: rejected.and_then(|p| u64::try_from(p.reject_delay.as_millis()).ok()),
+            stages: digest
+                .filter(|_| stages)
+                .and_then(|digest| self.engine.traces().stages(&digest))
+                .map(stages_of),
+        };
+        if row.counted {
+            self.add_lock(entry, &mut row);
+        }
+        if !self.sees_halves() {
+            redact::attempt(&mut row);
+        }
+        Some(row)
+    }
+
+    /// The lock that an attempt has brought about stands in the records right after it.
+    fn add_lock(&self, entry: &Entry, row: &mut Attempt) {
+        let filter = AuditFilter {
+            after_seq: entry.stored.seq,
+            before_seq: entry.stored.seq.saturating_add(8),
+            ..AuditFilter::default()
+        };
+        let Ok(found) = self.reader().audit(&filter, FOLLOWERS_MAX) else {
+            return;
+        };
+        let lock = found.iter().find_map(|stored| {
+            let record = AuditRecord::parse(&stored.body).ok()?;
+            let same = record.request == entry.record.request;
+            (same && record.event == "user.locked").then_some((stored.seq, record.reason))
+        });
+        if let Some((seq, reason)) = lock {
+            row.locked = reason;
+            row.lock_seq = Some(seq);
+        }
+    }
+}
+
+/// The number of the message that was shown. The log keeps its text, unless it is the one Reject.
+pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'static str> {
+    const FIXED: [Message; 8] = [
+        Message::Denied,
+        Message::Locked,
+        Message::PinBlocked,
+        Message::NotActive,
+        Message::Revoked,
+        Message::TokenExpired,
+        Message::EnrolmentRequired,
+        Message::CodeUsed,
+    ];
+    match text(record, "message") {
+        None if accepted => None,
+        None => Some(Message::Denied.id()),
+        Some(said) if accepted => Some(match said {
+            said if said.starts_with("Temporary access until") => "M09",
+            said if said.starts_with("Temporary access ends") => "M10",
+            _ => "M11",
+        }),
+        Some(said) => {
+            let known = FIXED
+                .into_iter()
+                .find(|message| message.to_string() == said);
+            known.map(Message::id)
+        }
+    }
+}
+
+/// The grant that a record names, as `P-31`.
+pub(super) fn grant_of(record: &AuditRecord) -> Option<String> {
+    record
+        .detail
+        .get("grant")
+        .and_then(Value::as_u64)
+        .map(|id| format!("P-{id}"))
+}
+
+/// The stages that the engine has measured.
+pub(super) fn stages_of(stages: trace::Stages) -> Stages {
+    let some = |us: u32| Some(u64::from(us));
+    Stages {
+        receive_us: None,
+        decode_us: some(stages.decode_us),
+        load_us: some(stages.load_us),
+        otp_us: some(stages.otp_us),
+        pin_us: stages.pin_us.map(u64::from),
+        judge_us: None,
+        wait_us: some(stages.wait_us),
+        sync_us: stages.sync_us.map(u64::from),
+        sign_us: None,
+        send_us: None,
+    }
+}
+
+fn text(record: &AuditRecord, key: &str) -> Option<String> {
+    record
+        .detail
+        .get(key)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+}
+
+fn number(record: &AuditRecord, key: &str) -> Option<u32> {
+    let number = record.detail.get(key).and_then(Value::as_u64)?;
+    Some(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// The name as known, or the pseudonym of one that is not.
+fn user(record: &AuditRecord) -> String {
+    let known = record.target.user.clone();
+    known
+        .or_else(|| text(record, "name"))
+        .unwrap_or_else(|| "(unknown)".to_owned())
+}
+
+fn repeated(record: &AuditRecord) -> bool {
+    record.detail.get("repeated").and_then(Value::as_bool) == Some(true)
+}
+
+/// The rule that decided.
+// domain 3.1.
+fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
+    if repeated(record) {
+        return "D17";
+    }
+    match (reason, text(record, "how").as_deref()) {
+        (Some(Reason::UnsupportedAuth | Reason::DialogueExpired), _) => "D3",
+        (Some(Reason::UnknownUser), _) | (None, Some("policy_passthrough")) => "D4",
+        (Some(Reason::Deactivated | Reason::Revoked), _) => "D5",
+        (Some(Reason::Locked), _) => "D6",
+        (Some(Reason::BadPin | Reason::NoPin | Reason::BadPassword | Reason::PinBlocked), _) => {
+            "D7"
+        }
+        (None, Some("passthrough")) => "D8",
+        (Some(Reason::Policy), _) => "D9",
+        (Some(Reason::NoToken | Reason::ExpiredToken), _) => "D10",
+        (Some(Reason::BadCode | Reason::Replay), _) => "D11",
+        (Some(Reason::Internal), _) => "D14",
+        (None, Some("grace")) => "D18",
+        (None, _) => "D13",
+    }
+}
+
+/// The reason or the way, in words.
+fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
+    if repeated(record) {
+        return "the same again, not counted".to_owned();
+    }
+    let Some(reason) = reason else {
+        if record.event != "auth.accept" {
+            return record.reason.clone().unwrap_or_default();
+        }
+        let token = record.target.token.as_deref().unwrap_or("a token");
+        return match text(record, "how").as_deref() {
+            Some("grace") => format!("{token}, the same code within the grace"),
+            Some("recovery") => format!("a recovery code of {token}"),
+            Some("passthrough") => match grant_of(record) {
+                Some(grant) => format!("passthrough {grant}"),
+                None => "passthrough".to_owned(),
+            },
+            Some("policy_passthrough") => "the gateway lets in who has no token".to_owned(),
+            _ => token.to_owned(),
+        };
+    };
+    match (reason, text(record, "method")) {
+        (Reason::UnsupportedAuth, Some(method)) => {
+            format!("{method}, not PAP: no code can be checked in it")
+        }
+        (reason, _) => reason_words(reason).to_owned(),
+    }
+}
+
+/// A reason in words.
+pub(super) const fn reason_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::BadCode => "wrong code",
+        Reason::BadPin => "right code, wrong PIN",
+        Reason::NoPin => "right code, no PIN set or typed",
+        Reason::BadPassword => "right code, wrong password",
+        Reason::Replay => "the code was used before, not counted",
+        Reason::Locked => "locked, code not looked at",
+        Reason::PinBlocked => "PIN blocked",
+        Reason::Deactivated => "deactivated",
+        Reason::Revoked => "revoked",
+        Reason::ExpiredToken => "the token has expired",
+        Reason::NoToken => "no token to sign in with",
+        Reason::UnknownUser => "no such user",
+        Reason::UnsupportedAuth => "not PAP: no code can be checked in it",
+        Reason::DialogueExpired => "answer to a dialogue that is over",
+        Reason::Policy => "a step is due that this gateway cannot lead",
+        Reason::Internal => "mfad could not decide",
+    }
+}

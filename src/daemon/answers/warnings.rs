@@ -1,0 +1,224 @@
+//! What needs a person: the warnings of `status`, with the numbers that the log and the manual use.
+
+use std::fmt::Write as _;
+
+use crate::access::GatewayStatistics;
+use crate::config::{Gateway, SECRET_CHARS_ADVISED};
+use crate::control::reply::Warning;
+use crate::sys::clock::Jump;
+use crate::time::Timestamp;
+
+use super::passthrough::Live;
+
+/// Packets that must fail, all of them, before it is said that the secret is wrong.
+const WRONG_MIN: u64 = 5;
+
+/// Names listed in a sentence.
+const NAMES_MAX: usize = 5;
+
+/// What is wrong with a gateway.
+pub(super) fn of_gateway(gateway: &Gateway, counts: Option<&GatewayStatistics>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let Some(counts) = counts {
+        warnings.extend(wrong_secret(&gateway.policy.name, counts));
+        warnings.extend(unreadable(&gateway.policy.name, counts));
+    }
+    if !gateway.require_message_authenticator {
+        warnings.push(unsigned(&gateway.policy.name, counts));
+    }
+    let chars = String::from_utf8_lossy(gateway.secret.expose())
+        .chars()
+        .count();
+    if chars < SECRET_CHARS_ADVISED {
+        warnings.push(short_secret(&gateway.policy.name, chars));
+    }
+    warnings
+}
+
+// ux 7 (5): at least 5 packets of one address, and all of them; cleared by the first good one.
+fn wrong_secret(name: &str, counts: &GatewayStatistics) -> Vec<Warning> {
+    let rows = counts.addresses.rows.iter();
+    let wrong = rows.filter(|(_, signing)| signing.wrong.in_row >= WRONG_MIN);
+    wrong
+        .map(|(address, signing)| {
+            let run = signing.wrong;
+            let mut text = format!("{name} ({address}): the last {} packets", run.in_row);
+            if let Some(since) = run.since {
+                let _ = write!(text, ", since {since},");
+            }
+            text.push_str(" fail the secret check.");
+            Warning {
+                number: "W017".to_owned(),
+                text,
+                detail: vec![format!(
+                    "Probably the wrong shared secret; nobody can log in through {name} from there."
+                )],
+                tries: vec![format!("mfactl gateway show {name}")],
+                doing: Some("enter the same secret at both ends".to_owned()),
+                since: run.since.map(Into::into),
+            }
+        })
+        .collect()
+}
+
+fn unreadable(name: &str, counts: &GatewayStatistics) -> Option<Warning> {
+    let run = counts.unreadable;
+    (run.in_row >= WRONG_MIN).then(|| Warning {
+        number: "W018".to_owned(),
+        text: format!(
+            "{name}: the last {} passwords come out unreadable.",
+            run.in_row
+        ),
+        detail: vec![
+            "Probably the wrong shared secret; no Message-Authenticator was sent, so the packet \
+             itself looked fine."
+                .to_owned(),
+        ],
+        tries: vec![format!("mfactl gateway show {name}")],
+        doing: Some("enter the same secret at both ends".to_owned()),
+        since: run.since.map(Into::into),
+    })
+}
+
+fn unsigned(name: &str, counts: Option<&GatewayStatistics>) -> Warning {
+    let (signed, unsigned) = counts.map_or((0, 0), |counts| (counts.signed, counts.unsigned));
+    let (detail, doing) = if unsigned == 0 && signed > 0 {
+        let all = format!("It has sent one in all {signed} requests since the start.");
+        (
+            all,
+            format!("set gateway.{name}.require_message_authenticator = true"),
+        )
+    } else {
+        let some = format!(
+            "It has sent one in {signed} of {} requests since the start; CVE-2024-3596 applies.",
+            signed.saturating_add(unsigned)
+        );
+        (some, format!("have {name} send it, then require it"))
+    };
+    Warning {
+        number: "W031".to_owned(),
+        text: format!("{name} may omit Message-Authenticator."),
+        detail: vec![detail],
+        tries: vec![format!("mfactl gateway show {name}")],
+        doing: Some(doing),
+        since: None,
+    }
+}
+
+fn short_secret(name: &str, chars: usize) -> Warning {
+    Warning {
+        number: "W032".to_owned(),
+        text: format!(
+            "{name}: the shared secret has {chars} characters; {SECRET_CHARS_ADVISED} or more are \
+             advised."
+        ),
+        doing: Some("enter a longer one at both ends".to_owned()),
+        ..Warning::default()
+    }
+}
+
+pub(super) fn clock_jump(ahead_ms: i64, jump: Option<Jump>) -> Warning {
+    let way = if ahead_ms < 0 { "behind" } else { "ahead of" };
+    Warning {
+        number: "W021".to_owned(),
+        text: format!(
+            "The clock has jumped: it is {} s {way} the monotonic clock.",
+            ahead_ms.unsigned_abs() / 1000
+        ),
+        detail: vec![
+            "Nothing is refused for it and no code can be accepted twice; phones' codes fail until \
+             the clock is right."
+                .to_owned(),
+        ],
+        doing: Some("chronyc tracking, or timedatectl".to_owned()),
+        since: jump.map(|jump| jump.at.into()),
+        ..Warning::default()
+    }
+}
+
+pub(super) fn ending_grants(ending: &[Live], within_s: u64) -> Option<Warning> {
+    if ending.is_empty() {
+        return None;
+    }
+    let mut names: Vec<&str> = ending
+        .iter()
+        .take(NAMES_MAX)
+        .map(|live| live.grant.user.as_str())
+        .collect();
+    if ending.len() > NAMES_MAX {
+        names.push("..");
+    }
+    let hours = within_s / 3600;
+    let end = if ending.len() == 1 {
+        "1 grant of passthrough ends"
+    } else {
+        ""
+    };
+    let count = ending.len();
+    let what = if end.is_empty() {
+        format!("{count} grants of passthrough end")
+    } else {
+        end.into()
+    };
+    let stranded = ending.iter().filter(|live| !live.has_token);
+    let stranded: Vec<&str> = stranded
+        .take(NAMES_MAX)
+        .map(|live| live.grant.user.as_str())
+        .collect();
+    let detail =
+        (!stranded.is_empty()).then(|| format!("Without another token: {}.", stranded.join(", ")));
+    Some(Warning {
+        number: "W024".to_owned(),
+        text: format!("{what} within {hours} h ({}).", names.join(", ")),
+        detail: detail.into_iter().collect(),
+        tries: vec![format!("mfactl passthrough list --expiring {hours}h")],
+        ..Warning::default()
+    })
+}
+
+pub(super) fn mass_lock(count: usize) -> Warning {
+    Warning {
+        number: "W040".to_owned(),
+        text: format!("Mass lock: {count} users were locked within a minute."),
+        detail: vec!["Somebody may be trying names and passwords.".to_owned()],
+        tries: vec![
+            "mfactl user find --locked".to_owned(),
+            "mfactl gateway list".to_owned(),
+        ],
+        ..Warning::default()
+    }
+}
+
+pub(super) fn sealed(why: &str) -> Warning {
+    Warning {
+        number: "E020".to_owned(),
+        text: format!("Sealed: {why}."),
+        detail: vec!["The control socket is up, RADIUS is silent.".to_owned()],
+        doing: Some("restore the master key; never start with a new key".to_owned()),
+        ..Warning::default()
+    }
+}
+
+pub(super) fn store_fails(error: &str, path: &str) -> Warning {
+    Warning {
+        number: "E011".to_owned(),
+        text: format!("The store cannot commit: {error}."),
+        detail: vec![
+            "No login is answered; gateways turn to their next server. Nothing was accepted."
+                .to_owned(),
+        ],
+        doing: Some(format!("free space at {path}; mfad retries by itself")),
+        ..Warning::default()
+    }
+}
+
+pub(super) fn damaged_log(checked: Timestamp) -> Warning {
+    Warning {
+        number: "E030".to_owned(),
+        text: format!("The audit log was found damaged at {checked}."),
+        tries: vec!["mfactl audit verify".to_owned()],
+        doing: Some("keep the disk as it is".to_owned()),
+        since: Some(checked.into()),
+        ..Warning::default()
+    }
+}

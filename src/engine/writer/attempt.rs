@@ -1,0 +1,248 @@
+//! Sign-ins: the newest record, evidence made of that very record, the judgement.
+
+use std::sync::Arc;
+
+use super::{Batch, CHECKS_MAX, Pending, Waiting, Writer, micros};
+use crate::audit::summing::{Key as SumKey, Offer};
+use crate::domain::attempt::{Attempt, Proof};
+use crate::domain::event::{Actor, Event, Origin, RequestRef};
+use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
+use crate::domain::user::{UserId, UserRecord};
+use crate::domain::verdict::Verdict;
+use crate::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
+use crate::engine::pins::{Check, What, tag};
+use crate::secret::SecretBytes;
+use crate::store::{Body, Change, Key, Write};
+use crate::time::Now;
+
+impl Writer {
+    pub(super) fn attempt(&mut self, mut pending: Box<Pending>, batch: &mut Batch, now: Now) {
+        pending.stages.wait_us = micros(now.mono_us.saturating_sub(pending.queued_us));
+        let record = match &pending.attempt.user {
+            Some(user) => match self.newest(user, batch) {
+                Ok(record) => record,
+                // One record that cannot be read is no reason to leave others without an answer.
+                Err(_) => return self.unanswered(&pending),
+            },
+            None => None,
+        };
+        let judgement = match &record {
+            None => judge_stranger(&pending.attempt, now),
+            Some(record) => match self.judge_known(&mut pending, record, now) {
+                Some(judgement) => judgement,
+                // Gone to the PIN pool with what the newest record asks; it comes back.
+                None => return self.recheck(pending, record, now),
+            },
+        };
+        self.settle(pending, record.as_deref(), judgement, batch, now);
+    }
+
+    /// Judges with evidence made of this very record; none: a first factor has to be checked first.
+    fn judge_known(
+        &mut self,
+        pending: &mut Pending,
+        record: &UserRecord,
+        now: Now,
+    ) -> Option<Judgement> {
+        let rules = self.engine.rules();
+        let attempt = &pending.attempt;
+        if admit(Some(record), attempt, now) != Admission::Open {
+            let evidence = Evidence {
+                finding: no_finding(record),
+                first: FirstFactor::NotAsked,
+                repeated: false,
+            };
+            return Some(judge(record, attempt, &evidence, &rules.policy, now));
+        }
+        let finding = match pending.finding.take() {
+            Some(finding) if finding.revision == record.auth.revision => finding,
+            _ => verify(record, attempt, &rules.policy, self.engine.keys(), now),
+        };
+        let first = match check_of(record, attempt, &finding.ask) {
+            None => FirstFactor::NotAsked,
+            Some(check) => match &pending.first {
+                Some(made) if made.ask == finding.ask && made.stored == check.stored => {
+                    if made.right {
+                        FirstFactor::Right
+                    } else {
+                        FirstFactor::Wrong
+                    }
+                }
+                _ if self.engine.pins().remembers(&check, now) => FirstFactor::Right,
+                _ => {
+                    pending.finding = Some(finding);
+                    return None;
+                }
+            },
+        };
+        let may_repeat = matches!(
+            finding.code,
+            CodeMatch::Wrong { .. }
+                | CodeMatch::NoCode
+                | CodeMatch::Passthrough { .. }
+                | CodeMatch::Unenrolled
+        );
+        let repeated = may_repeat && self.is_repeat(record.id, attempt, now);
+        let evidence = Evidence {
+            finding,
+            first,
+            repeated,
+        };
+        Some(judge(record, attempt, &evidence, &rules.policy, now))
+    }
+
+    /// Sends an attempt to the PIN pool from here: its record changed while it was on its way.
+    fn recheck(&mut self, mut pending: Box<Pending>, record: &UserRecord, now: Now) {
+        pending.checks += 1;
+        let ask = pending
+            .finding
+            .as_ref()
+            .map_or(Ask::Nothing, |finding| finding.ask.clone());
+        let check = check_of(record, &pending.attempt, &ask);
+        match check {
+            Some(check) if pending.checks <= CHECKS_MAX => {
+                self.engine.check_first(pending, check, ask, now);
+            }
+            _ => self.unanswered(&pending),
+        }
+    }
+
+    /// Takes a judgement into the batch.
+    fn settle(
+        &mut self,
+        pending: Box<Pending>,
+        before: Option<&UserRecord>,
+        judgement: Judgement,
+        batch: &mut Batch,
+        now: Now,
+    ) {
+        let Judgement {
+            verdict,
+            record,
+            events,
+            counted,
+        } = judgement;
+        let attempt = &pending.attempt;
+        let counted = record.as_ref().map(|record| record.id).filter(|_| counted);
+        if let Some(user) = counted {
+            // Now, not after the commit: the next one of this batch must know of it (D17).
+            let tag = self.repeat_tag(user, attempt);
+            self.repeats.remember(user, &attempt.gateway.name, tag, now);
+        }
+        let origin = Origin {
+            actor: Actor::User,
+            source: Some(attempt.source.clone()),
+            request: RequestRef::Datagram(attempt.digest),
+        };
+        let change = match record {
+            Some(record) => {
+                let profile =
+                    before.is_none_or(|before| !Arc::ptr_eq(&before.profile, &record.profile));
+                let write = Write {
+                    key: Key::User(record.id),
+                    expected: Some(record.auth.revision - 1),
+                    body: Some(Body::User {
+                        profile: profile.then(|| Arc::clone(&record.profile)),
+                        auth: record.auth.clone(),
+                    }),
+                };
+                let name = record.name().to_owned();
+                batch.overlay.insert(name, Some(Arc::new(record)));
+                Some(batch.push(Change {
+                    writes: vec![write],
+                    origin,
+                    events,
+                    at: now,
+                }))
+            }
+            None => self.unchanging(attempt, &verdict, events, origin, batch, now),
+        };
+        let known = before.is_some();
+        batch.waiting.push(Waiting::Verdict {
+            pending,
+            known,
+            verdict,
+            change,
+            counted,
+        });
+    }
+
+    /// A verdict that changes no record: its audit record is written, or summed up with its like.
+    fn unchanging(
+        &mut self,
+        attempt: &Attempt,
+        verdict: &Verdict,
+        events: Vec<Event>,
+        origin: Origin,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Option<usize> {
+        let user = events.iter().find_map(|event| event.user.clone());
+        let change = Change {
+            writes: Vec::new(),
+            origin,
+            events,
+            at: now,
+        };
+        let Verdict::Reject { reason, .. } = verdict else {
+            return Some(batch.push(change));
+        };
+        let key = SumKey {
+            gateway: Arc::clone(&attempt.gateway.name),
+            reason: *reason,
+            user,
+        };
+        match self.summing.offer(key, now) {
+            Offer::Write => Some(batch.push(change)),
+            Offer::Summed => None,
+        }
+    }
+    fn is_repeat(&self, user: UserId, attempt: &Attempt, now: Now) -> bool {
+        let tag = self.repeat_tag(user, attempt);
+        self.repeats
+            .is_repeat(user, &attempt.gateway.name, &tag, now)
+    }
+
+    fn repeat_tag(&self, user: UserId, attempt: &Attempt) -> [u8; 16] {
+        tag(
+            &self.repeat_key,
+            &[&user.0, attempt.gateway.name.as_bytes(), attempt.passcode()],
+        )
+    }
+}
+
+/// The check that answers what was asked, if something was.
+pub(in crate::engine) fn check_of(
+    record: &UserRecord,
+    attempt: &Attempt,
+    ask: &Ask,
+) -> Option<Check> {
+    let Proof::Passcode(passcode) = &attempt.proof else {
+        return None;
+    };
+    let (what, range, stored) = match ask {
+        Ask::Pin(range) => (What::Pin, range, &record.profile.pin.as_ref()?.hash),
+        Ask::Password(range) => (
+            What::Password,
+            range,
+            &record.profile.password.as_ref()?.hash,
+        ),
+        Ask::Nothing | Ask::Missing | Ask::Blocked => return None,
+    };
+    let typed = SecretBytes::copy_of(passcode.expose().get(range.clone())?);
+    Some(Check {
+        user: record.id,
+        what,
+        typed,
+        stored: stored.clone(),
+    })
+}
+
+/// For attempts that are refused without a look at the passcode.
+fn no_finding(record: &UserRecord) -> Finding {
+    Finding {
+        revision: record.auth.revision,
+        code: CodeMatch::NoCode,
+        ask: Ask::Nothing,
+    }
+}

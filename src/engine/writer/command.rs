@@ -1,0 +1,199 @@
+//! Operators' commands and notes: judged on the newest record, in the same order as sign-ins.
+
+use std::sync::Arc;
+
+use super::commit::store_refusal;
+use super::{Batch, Note, Ordered, Reply, Waiting, Writer};
+use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
+use crate::domain::event::{Actor, Event, Origin, RequestRef};
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::user::UserRecord;
+use crate::store::{Body, Change, Key, Write};
+use crate::time::Now;
+
+impl Writer {
+    pub(super) fn command(&mut self, ordered: Ordered, batch: &mut Batch, now: Now) {
+        let reply = ordered.reply.clone();
+        if let Err(refusal) = self.carry_out(ordered, batch, now) {
+            let _ = reply.send(Reply::Refused(refusal));
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        ordered: Ordered,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<(), Box<Refusal>> {
+        let Ordered {
+            command,
+            target,
+            mut prepared,
+            operator,
+            reason,
+            if_revision,
+            ..
+        } = ordered;
+        self.ask_store(&command, &mut prepared, batch, now)?;
+        let record = self
+            .newest(&target, batch)
+            .map_err(|error| Box::new(store_refusal(&error.to_string())))?;
+        let rules = self.engine.rules();
+        let asked = Asked {
+            operator: &operator,
+            reason: reason.as_deref(),
+            if_revision,
+        };
+        let site = Site {
+            policy: &rules.policy,
+            gateways: &rules.gateways,
+            now,
+            unseal: self.engine.keys(),
+            next_seq: self.store.next_seq() + batch.events(),
+        };
+        let applied = command::apply(&command, record.as_deref(), prepared, &asked, &site);
+        let origin = Origin {
+            actor: Actor::Operator(operator),
+            source: None,
+            request: RequestRef::Command(ordered.request),
+        };
+        let Applied {
+            effects,
+            events,
+            done,
+        } = match applied {
+            Ok(applied) => applied,
+            Err(refusal) => {
+                let told = refused_event(&command, record.as_deref(), &refusal);
+                if let Some(event) = told {
+                    let events = vec![event];
+                    batch.push(Change {
+                        writes: Vec::new(),
+                        origin,
+                        events,
+                        at: now,
+                    });
+                }
+                return Err(Box::new(refusal));
+            }
+        };
+        let writes = effects
+            .into_iter()
+            .map(|effect| batch.take_effect(&target, effect))
+            .collect();
+        let change = batch.push(Change {
+            writes,
+            origin,
+            events,
+            at: now,
+        });
+        let (command, done) = (Box::new(command), Box::new(done));
+        batch.waiting.push(Waiting::Command {
+            command,
+            done,
+            reply: ordered.reply,
+            change,
+        });
+        Ok(())
+    }
+
+    /// What is counted or unique in the whole store is asked of the store itself, so what the batch
+    /// holds has to be in it.
+    fn ask_store(
+        &mut self,
+        command: &Command,
+        prepared: &mut Prepared,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<(), Box<Refusal>> {
+        let wants = command::needs(command);
+        if !wants.seats && wants.serial.is_none() {
+            return Ok(());
+        }
+        self.commit(std::mem::take(batch), now);
+        if let Some(why) = self.broken() {
+            return Err(Box::new(store_refusal(why)));
+        }
+        self.engine.look_up(&wants, prepared).map_err(Box::new)
+    }
+
+    pub(super) fn note(&mut self, note: Note, batch: &mut Batch, now: Now) {
+        let Note {
+            origin,
+            event,
+            reply,
+        } = note;
+        let change = batch.push(Change {
+            writes: Vec::new(),
+            origin,
+            events: vec![event],
+            at: now,
+        });
+        batch.waiting.push(Waiting::Note { reply, change });
+    }
+}
+
+/// The audit record that a refusal leaves: a role that was too low, a code that did not fit.
+fn refused_event(
+    command: &Command,
+    record: Option<&UserRecord>,
+    refusal: &Refusal,
+) -> Option<Event> {
+    let event = match (refusal.code, command) {
+        (Code::Perm, _) => {
+            Event::new("role.denied").detail("command", command.action().spec().name)
+        }
+        (Code::Otp, Command::TokenTest { token, .. }) => {
+            let event = Event::new("token.tested").detail("ok", false);
+            match record.and_then(|record| command::resolve(record, token).ok()) {
+                Some(id) => event.token(id),
+                None => event,
+            }
+        }
+        _ => return None,
+    };
+    let event = match record {
+        Some(record) => event.user(record.id, record.name()),
+        None => event,
+    };
+    Some(event.refused())
+}
+
+impl Batch {
+    /// Takes the effect of a command in: what the next job sees, and what is written.
+    pub(super) fn take_effect(&mut self, target: &str, effect: Effect) -> Write {
+        match effect {
+            Effect::Put { user, expected } => {
+                let name = user.name().to_owned();
+                let write = Write {
+                    key: Key::User(user.id),
+                    expected,
+                    body: Some(Body::User {
+                        profile: Some(Arc::clone(&user.profile)),
+                        auth: user.auth.clone(),
+                    }),
+                };
+                self.overlay.insert(name, Some(Arc::from(user)));
+                write
+            }
+            Effect::Remove { id, expected } => {
+                self.overlay.insert(target.to_owned(), None);
+                Write {
+                    key: Key::User(id),
+                    expected: Some(expected),
+                    body: None,
+                }
+            }
+            Effect::PoolPut(token) => Write {
+                key: Key::Hardware(token.serial.clone()),
+                expected: None,
+                body: Some(Body::Hardware(token)),
+            },
+            Effect::PoolTake(serial) => Write {
+                key: Key::Hardware(serial),
+                expected: Some(1),
+                body: None,
+            },
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Durable or not: the commit of a batch, and who is told what.
+
+use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
+use crate::domain::event::Origin;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::verdict::Verdict;
+use crate::engine::repeat::Repeats;
+use crate::engine::trace::Trace;
+use crate::store::{Change, Outcome, StoreError};
+use crate::time::Now;
+use std::sync::Arc;
+
+/// How often a closed store is tried, in microseconds.
+const REOPEN_EVERY_US: u64 = 500_000;
+
+impl Writer {
+    pub(super) fn sums(&mut self, batch: &mut Batch, now: Now) {
+        for summed in self.summing.due(now) {
+            batch.push(summed_change(&summed, now));
+        }
+    }
+
+    pub(super) fn commit(&mut self, batch: Batch, now: Now) {
+        let Batch {
+            changes,
+            overlay,
+            waiting,
+        } = batch;
+        let outcomes = if changes.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.store.commit(&changes)
+        };
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                self.fail(&error, now);
+                for waiting in waiting {
+                    self.give_up(waiting, &error);
+                }
+                self.engine.answers().flush();
+                return;
+            }
+        };
+        let sync_us = self.engine.now().mono_us.saturating_sub(now.mono_us);
+        if !changes.is_empty() {
+            let counters = self.engine.counters();
+            counters.commits.up();
+            counters.committed_changes.add(changes.len() as u64);
+            counters.sync.observe(sync_us);
+        }
+        // After a conflict the overlay is built on sand: everybody loads anew.
+        let conflict = outcomes.contains(&Outcome::Conflict);
+        for (name, record) in overlay {
+            if conflict {
+                self.engine.cache().publish(&name, None);
+            } else {
+                self.engine.cache().publish(&name, record);
+            }
+        }
+        for waiting in waiting {
+            self.release(waiting, &outcomes, micros(sync_us), now);
+        }
+        self.engine.answers().flush();
+        for (change, outcome) in changes.iter().zip(&outcomes) {
+            let Outcome::Committed { first_seq, .. } = *outcome else {
+                continue;
+            };
+            for (event, seq) in change.events.iter().zip(first_seq..) {
+                if !event.name.starts_with("auth.") {
+                    self.engine.answers().recorded(&change.origin, event, seq);
+                }
+            }
+        }
+    }
+
+    /// Answers one of a batch that is durable; what met a conflict is judged again.
+    fn release(&mut self, waiting: Waiting, outcomes: &[Outcome], sync_us: u32, now: Now) {
+        let outcome = |change: usize| outcomes.get(change).copied().unwrap_or(Outcome::Conflict);
+        match waiting {
+            Waiting::Verdict {
+                mut pending,
+                known,
+                verdict,
+                change,
+                counted,
+            } => {
+                let synced = match change.map(outcome) {
+                    Some(Outcome::Conflict) => {
+                        if let Some(user) = counted {
+                            self.repeats.forget(user, &pending.attempt.gateway.name);
+                        }
+                        pending.finding = None;
+                        self.engine.requeue(pending);
+                        return;
+                    }
+                    Some(Outcome::Committed { .. }) => Some(sync_us),
+                    None => None,
+                };
+                pending.stages.sync_us = synced;
+                self.tell(&pending, known, &verdict, now);
+            }
+            Waiting::Command {
+                command,
+                done,
+                reply,
+                change,
+            } => {
+                let answer = match outcome(change) {
+                    Outcome::Committed { last_seq, .. } => Reply::Done(done, last_seq),
+                    Outcome::Conflict => Reply::Again(command),
+                };
+                let _ = reply.send(answer);
+            }
+            Waiting::Note {
+                reply: Some(reply),
+                change,
+            } => {
+                let seq = match outcome(change) {
+                    Outcome::Committed { last_seq, .. } => Some(last_seq),
+                    Outcome::Conflict => None,
+                };
+                let _ = reply.send(seq);
+            }
+            Waiting::Note { reply: None, .. } => {}
+        }
+    }
+
+    fn tell(&self, pending: &Pending, known: bool, verdict: &Verdict, now: Now) {
+        let attempt = &pending.attempt;
+        let us = now.mono_us.saturating_sub(attempt.received.mono_us);
+        self.engine.counted(
+            attempt,
+            verdict,
+            us + u64::from(pending.stages.sync_us.unwrap_or(0)),
+        );
+        let user = match &attempt.user {
+            Some(user) if known => Arc::clone(user),
+            _ => Arc::from(format!("~{}", attempt.pseudonym)),
+        };
+        let trace = Trace {
+            attempt: attempt.id(),
+            digest: attempt.digest,
+            user,
+            stages: pending.stages,
+        };
+        self.engine.traces().keep(trace);
+        self.engine
+            .answers()
+            .verdict(pending.ticket, attempt, known, verdict);
+    }
+
+    pub(super) fn unanswered(&self, pending: &Pending) {
+        self.engine.counters().unanswered_store.up();
+        self.engine
+            .answers()
+            .nothing(pending.ticket, &pending.attempt);
+    }
+
+    fn give_up(&self, waiting: Waiting, error: &StoreError) {
+        match waiting {
+            Waiting::Verdict { pending, .. } => self.unanswered(&pending),
+            Waiting::Command { reply, .. } => {
+                let refusal = store_refusal(&error.to_string());
+                let _ = reply.send(Reply::Refused(Box::new(refusal)));
+            }
+            Waiting::Note {
+                reply: Some(reply), ..
+            } => {
+                let _ = reply.send(None);
+            }
+            Waiting::Note { reply: None, .. } => {}
+        }
+    }
+
+    pub(super) fn refuse_broken(&self, job: Job, why: &str) {
+        match job {
+            Job::Attempt(pending) => self.unanswered(&pending),
+            Job::Command(ordered) => {
+                let _ = ordered
+                    .reply
+                    .send(Reply::Refused(Box::new(store_refusal(why))));
+            }
+            Job::Note(note) => {
+                if let Some(reply) = note.reply {
+                    let _ = reply.send(None);
+                }
+            }
+            Job::Stop => {}
+        }
+    }
+
+    /// A failed commit: nothing in memory can be trusted any more.
+    pub(super) fn fail(&mut self, error: &StoreError, now: Now) {
+        self.engine.counters().commit_failures.up();
+        self.engine.cache().clear();
+        // What was not committed was not counted either.
+        self.repeats = Repeats::default();
+        self.engine.store_is(Some(error.to_string()));
+        self.broken = Some(Broken {
+            why: error.to_string(),
+            tried_us: now.mono_us,
+        });
+    }
+
+    /// Opens a closed store anew, at most twice a second.
+    pub(super) fn try_reopen(&mut self, now: Now) {
+        let Some(broken) = &mut self.broken else {
+            return;
+        };
+        if now.mono_us.saturating_sub(broken.tried_us) < REOPEN_EVERY_US {
+            return;
+        }
+        broken.tried_us = now.mono_us;
+        match self.store.reopen() {
+            Ok(()) => {
+                self.broken = None;
+                self.engine.cache().clear();
+                self.engine.store_is(None);
+            }
+            Err(error) => {
+                broken.why = error.to_string();
+                self.engine.store_is(Some(error.to_string()));
+            }
+        }
+    }
+}
+
+pub(super) fn store_refusal(detail: &str) -> Refusal {
+    Refusal::new(Code::Store, "not done: mfad cannot write to its store")
+        .why(detail)
+        .doing("free space or repair the disk; mfad goes on by itself within a second")
+}
+pub(super) fn summed_change(summed: &crate::audit::summing::Summed, now: Now) -> Change {
+    let events = vec![summed.event()];
+    Change {
+        writes: Vec::new(),
+        origin: Origin::system(),
+        events,
+        at: now,
+    }
+}

@@ -1,0 +1,219 @@
+//! `user find`, `token find`, `passthrough list`, completion.
+
+use std::time::Duration;
+
+use mfad::control::query::{CandidateKind, Extent, Page, Query, TokenFilter, UserFilter};
+use mfad::domain::action::Role;
+use mfad::domain::command::{Command, PassthroughEnd};
+use mfad::server::control::Backend;
+use serde_json::Value;
+
+use crate::site::{Pages, Site, operator, page};
+
+fn find(site: &Site, filter: UserFilter) -> Value {
+    let filter = Box::new(filter);
+    site.ask(
+        Role::Viewer,
+        Query::UserFind {
+            filter,
+            page: page(),
+        },
+    )
+}
+
+#[test]
+fn people_are_found_page_by_page() {
+    let site = Site::start();
+    for number in 0..7 {
+        site.add_user(&format!("user{number}"), "");
+    }
+    let mut sink = Pages::default();
+    let page = Page {
+        limit: 3,
+        cursor: None,
+        extent: Extent::All,
+    };
+    let query = Query::UserFind {
+        filter: Box::default(),
+        page,
+    };
+    let last = site
+        .answerer()
+        .query(&operator(Role::Viewer), query, &mut sink)
+        .unwrap();
+    sink.pages.push(serde_json::to_value(last).unwrap());
+    let names: Vec<String> = sink
+        .pages
+        .iter()
+        .flat_map(|page| page["rows"].as_array().unwrap())
+        .map(|row| row["user"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        (0..7)
+            .map(|number| format!("user{number}"))
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(sink.pages.last().unwrap()["matched"], 7);
+}
+
+#[test]
+fn an_empty_search_offers_close_names() {
+    let site = Site::start();
+    site.add_user("alice", "Alice Example");
+    let text = |text: &str| UserFilter {
+        text: Some(text.to_owned()),
+        ..UserFilter::default()
+    };
+    assert_eq!(find(&site, text("EXAMPLE"))["rows"][0]["user"], "alice");
+    let none = find(&site, text("alcie"));
+    assert_eq!((&none["matched"], &none["of"]), (&0.into(), &1.into()));
+    assert_eq!(none["close"][0]["value"], "alice");
+}
+
+#[test]
+fn locked_people_are_found_with_a_word_about_them() {
+    let site = Site::start();
+    site.add_user("alice", "Alice Example");
+    site.add_user("gina", "Gina Prova");
+    let lock = Command::UserLock {
+        user: "gina".to_owned(),
+        until: None,
+    };
+    site.change(Role::Operator, lock).unwrap();
+    let found = find(
+        &site,
+        UserFilter {
+            locked: true,
+            ..UserFilter::default()
+        },
+    );
+    assert_eq!(found["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(found["rows"][0]["lock"]["by"], "bob");
+    assert_eq!(found["notes"][0], "gina was locked by bob: \"a test\".");
+}
+
+#[test]
+fn tokens_are_found_by_kind_and_shown_with_what_can_be_done() {
+    let site = Site::start();
+    site.add_user("alice", "Alice Example");
+    let (id, _) = site.add_token("alice");
+    let kind = Some(mfad::domain::token_record::TokenKind::Totp);
+    let filter = TokenFilter {
+        kind,
+        ..TokenFilter::default()
+    };
+    let found = site.ask(
+        Role::Viewer,
+        Query::TokenFind {
+            filter,
+            page: page(),
+        },
+    );
+    assert_eq!(found["rows"][0]["id"], id.as_str());
+    let token = mfad::control::words::token_ref("alice/totp").ok().unwrap();
+    let shown = site.ask(Role::Operator, Query::TokenShow { token });
+    assert_eq!(
+        (&shown["last_one"], &shown["token"]["status"]),
+        (&true.into(), &"registered".into())
+    );
+    let actions = shown["actions"].as_array().unwrap();
+    let allowed = |name: &str| {
+        actions
+            .iter()
+            .find(|action| action["command"] == name)
+            .unwrap()["allowed"]
+            == true
+    };
+    assert!(allowed("token disable") && !allowed("token enable") && !allowed("token confirm"));
+}
+
+#[test]
+fn the_grant_that_ends_first_is_in_front() {
+    let site = Site::start();
+    for (name, days) in [("alice", 5), ("dave", 1)] {
+        site.add_user(name, "");
+        let end = PassthroughEnd::For(Duration::from_secs(days * 86_400 - 60));
+        let enable = Command::PassthroughEnable {
+            user: name.to_owned(),
+            from: None,
+            end,
+            gateways: Vec::new(),
+        };
+        site.change(Role::Support, enable).unwrap();
+    }
+    let list = |expiring_s| {
+        site.ask(
+            Role::Viewer,
+            Query::PassthroughList {
+                expiring_s,
+                page: page(),
+            },
+        )
+    };
+    let all = list(None);
+    let users: Vec<&str> = all["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["user"].as_str().unwrap())
+        .collect();
+    assert_eq!(users, ["dave", "alice"]);
+    assert!(
+        all["notes"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("dave has no other token")
+    );
+    assert_eq!(list(Some(2 * 86_400))["rows"].as_array().unwrap().len(), 1);
+    let status = site.ask(Role::Viewer, Query::Status);
+    assert_eq!(status["users"]["passthrough"], 2);
+    let numbers: Vec<&str> = status["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| warning["number"].as_str().unwrap())
+        .collect();
+    assert_eq!(numbers, ["W024", "W031"]);
+}
+
+#[test]
+fn completion_offers_what_fits() {
+    let site = Site::start();
+    site.add_user("alice", "Alice Example");
+    site.add_user("alina", "Alina Example");
+    site.add_token("alice");
+    let lock = Command::UserLock {
+        user: "alina".to_owned(),
+        until: None,
+    };
+    site.change(Role::Operator, lock).unwrap();
+    let complete = |role, kind, prefix: &str, user: Option<&str>| -> Vec<String> {
+        let (prefix, user) = (prefix.to_owned(), user.map(str::to_owned));
+        let reply = site.ask(role, Query::Complete { kind, prefix, user });
+        let rows = reply["rows"].as_array().unwrap();
+        rows.iter()
+            .map(|row| row["value"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    use CandidateKind::{ConfigKey, Gateway, LockedUser, State, Token, User};
+    assert_eq!(complete(Role::Viewer, User, "al", None), ["alice", "alina"]);
+    assert_eq!(complete(Role::Viewer, User, "alice", None), ["alice"]);
+    assert!(complete(Role::Viewer, User, "a", None).is_empty());
+    assert_eq!(
+        complete(Role::Viewer, LockedUser, "al", None),
+        ["alina", "alice"]
+    );
+    assert_eq!(
+        complete(Role::Viewer, Token, "alice/", None),
+        ["alice/totp"]
+    );
+    assert_eq!(complete(Role::Viewer, Gateway, "", None), ["vpn1", "vpn2"]);
+    assert_eq!(
+        complete(Role::Viewer, ConfigKey, "lockout.user.m", None),
+        ["lockout.user.max_failures"]
+    );
+    let operator = complete(Role::Operator, State, "re", Some("alice"));
+    assert!(operator.contains(&"replace".to_owned()) && !operator.contains(&"revoke".to_owned()));
+    assert!(complete(Role::Admin, State, "re", Some("alice")).contains(&"revoke".to_owned()));
+}

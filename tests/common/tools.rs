@@ -1,0 +1,70 @@
+//! Programs that other people wrote. Where one is missing its tests say so; with `CI=true` they fail.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a program said.
+pub(crate) struct Said {
+    pub(crate) success: bool,
+    pub(crate) text: String,
+}
+
+/// Whether a program is there.
+pub(crate) fn have(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    found || missing(program)
+}
+
+/// The module of `pam_radius`.
+pub(crate) fn pam_radius() -> Option<PathBuf> {
+    let name = "security/pam_radius_auth.so";
+    let inner = std::fs::read_dir("/lib").into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = inner.map(|entry| entry.path()).collect();
+    folders.push(PathBuf::from("/lib"));
+    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        missing("pam_radius_auth.so");
+    }
+    found
+}
+
+fn missing(what: &str) -> bool {
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!ci, "{what} is missing: bash .ci/run installs it");
+    println!("skipped: {what} is missing");
+    false
+}
+
+/// Runs a program with `input` until it ends.
+pub(crate) fn run(program: &str, arguments: &[&str], folder: &Path, input: &str) -> Said {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not read what it is given is no error here.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    Said { success: output.status.success(), text: String::from_utf8_lossy(&text).into_owned() }
+}
+
+/// The code of a token at a counter, by `oathtool`.
+pub(crate) fn oathtool_hotp(seed_hex: &str, counter: u64) -> String {
+    let counter = counter.to_string();
+    let said = run("oathtool", &["--hotp", "-c", &counter, seed_hex], Path::new("/"), "");
+    assert!(said.success, "{}", said.text);
+    said.text.trim().to_owned()
+}
+
+/// The present code of a time based token, by `oathtool`.
+pub(crate) fn oathtool_totp(seed_hex: &str) -> String {
+    let said = run("oathtool", &["--totp", seed_hex], Path::new("/"), "");
+    assert!(said.success, "{}", said.text);
+    said.text.trim().to_owned()
+}

@@ -1,0 +1,85 @@
+//! Ends and beginnings of the process.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::common::daemon::Site;
+use crate::common::gateway::{ACCEPT, REJECT};
+use crate::common::ledger::Ledger;
+use crate::common::people::Person;
+
+#[test]
+fn an_answered_datagram_gets_the_same_answer_from_the_next_process() {
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let mut port = daemon.gateway("gw-none").port();
+    let code = alice.code();
+    let right = port.request("alice", &code);
+    let wrong = port.request("alice", &alice.wrong_code());
+    let (accepted, rejected) = (port.ask(&right), port.ask(&wrong));
+    assert_eq!((accepted.code, rejected.code), (ACCEPT, REJECT));
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&right), accepted);
+    assert_eq!(port.ask(&wrong), rejected);
+    // The code itself is used up all the same.
+    assert!(!port.login("alice", &code));
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("auth.accept", "alice"), 1);
+    assert_eq!(ledger.rejects("alice", "bad_code"), 1);
+    assert_eq!(ledger.count("auth.replay", "alice"), 1);
+}
+
+#[test]
+fn a_reject_that_is_held_back_still_leaves_at_the_end() {
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let mut port = daemon.gateway("gw-none").port();
+    let request = port.request("alice", &alice.wrong_code());
+    port.socket.send(&request).unwrap();
+    let mut daemon = daemon;
+    daemon.wait_for_line("reject attempt=", Duration::from_secs(5));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(port.hear(&request, Duration::from_secs(5)).map(|reply| reply.code), Some(REJECT));
+    daemon.stop();
+}
+
+#[test]
+fn reads_its_configuration_anew_on_sighup() {
+    let mut alice = Person::new("alice");
+    let mut daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let gateway = daemon.gateway("gw-none");
+    gateway.lets_in("alice", &alice.code());
+    daemon.site.write_config("\n[token_types.hotp]\nenabled = false\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_line("reloaded", Duration::from_secs(5));
+    gateway.keeps_out("alice", &alice.code());
+    // A file with an error changes nothing.
+    daemon.site.write_config("\n[token_types.hotp]\nenabled = true\nspeed = 7\n");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_line("NOT reloaded", Duration::from_secs(5));
+    gateway.keeps_out("alice", &alice.code());
+    let reloads = daemon.log().matches("reloaded").count();
+    daemon.site.write_config("");
+    daemon.signal(Signal::SIGHUP);
+    let end = std::time::Instant::now() + Duration::from_secs(5);
+    while daemon.log().matches("reloaded").count() <= reloads {
+        assert!(std::time::Instant::now() < end, "{}", daemon.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    gateway.lets_in("alice", &alice.code());
+    daemon.stop();
+}
+
+#[test]
+fn two_daemons_never_share_a_store() {
+    let daemon = Site::new(&[]).start();
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_mfad"))
+        .arg("--config")
+        .arg(daemon.site.path("mfad.toml"))
+        .env_remove("JOURNAL_STREAM")
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(75));
+    daemon.stop();
+}

@@ -1,0 +1,206 @@
+//! The same promises, asked for by programs that other people wrote: `radclient` of FreeRADIUS,
+//! `pam_radius` below `pamtester`, codes by `oathtool`.
+//!
+//! Debian's pam_radius 2.0 does not sign its requests, so that its gateways are those of the site
+//! that need not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise, and measures time"
+)]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use common::daemon::{Daemon, Site};
+use common::people::{PASSWORD, PIN, Person};
+use common::tools::{Said, have, oathtool_hotp, oathtool_totp, pam_radius, run};
+
+/// Somebody whose codes are computed by `oathtool`.
+struct Phone {
+    seed_hex: String,
+    next: u64,
+}
+
+impl Phone {
+    fn of(person: &Person) -> Self {
+        Self { seed_hex: person.seed_hex(), next: 0 }
+    }
+
+    fn code(&mut self) -> String {
+        self.next += 1;
+        oathtool_hotp(&self.seed_hex, self.next - 1)
+    }
+}
+
+/// `radclient` in the place of a gateway.
+fn radclient(daemon: &Daemon, gateway: &str, attributes: &str, command: &str) -> Said {
+    let gateway = daemon.gateway(gateway);
+    let server = gateway.server.to_string();
+    let source = gateway.source;
+    let secret = daemon.site.path("radclient-secret");
+    fs::write(&secret, &gateway.secret).unwrap();
+    let file = secret.display().to_string();
+    let input = format!(
+        "{attributes}Message-Authenticator=0x00,Packet-Src-IP-Address={source}\n"
+    );
+    let arguments = ["-x", "-t", "3", "-r", "3", "-S", &file, &server, command];
+    run("radclient", &arguments, daemon.site.folder(), &input)
+}
+
+fn radclient_login(daemon: &Daemon, gateway: &str, user: &str, passcode: &str) -> bool {
+    let attributes = format!("User-Name=\"{user}\",User-Password=\"{passcode}\",");
+    let said = radclient(daemon, gateway, &attributes, "auth");
+    let accepted = said.text.contains("Received Access-Accept");
+    assert_eq!(accepted, said.success, "{}", said.text);
+    assert!(accepted || said.text.contains("Received Access-Reject"), "{}", said.text);
+    accepted
+}
+
+/// A PAM service that asks mfad; its file goes when the test ends.
+struct Service {
+    file: PathBuf,
+    name: String,
+}
+
+impl Service {
+    /// None: no root, or no module.
+    fn new(daemon: &Daemon, gateway: &str) -> Option<Self> {
+        let module = pam_radius()?;
+        let gateway_of_site = daemon.gateway(gateway);
+        let conf = daemon.site.path(&format!("{gateway}.conf"));
+        let (server, source) = (gateway_of_site.server, gateway_of_site.source);
+        let secret = &gateway_of_site.secret;
+        fs::write(&conf, format!("{server} {secret} 4 {source}\n")).unwrap();
+        let name = format!("mfad-test-{}-{gateway}", daemon.pid());
+        let file = PathBuf::from("/etc/pam.d").join(&name);
+        let (module, conf) = (module.display(), conf.display());
+        let lines = format!("auth required {module} conf={conf}\naccount required pam_permit.so\n");
+        match fs::write(&file, lines) {
+            Ok(()) => Some(Self { file, name }),
+            Err(error) => {
+                assert!(std::env::var("CI").is_err(), "{}: {error}", file.display());
+                println!("skipped: {}: {error}", file.display());
+                None
+            }
+        }
+    }
+
+    /// Whether somebody who types this is let in.
+    fn login(&self, user: &str, passcode: &str) -> bool {
+        let arguments = [self.name.as_str(), user, "authenticate"];
+        let said = run("pamtester", &arguments, "/".as_ref(), &format!("{passcode}\n"));
+        let accepted = said.text.contains("successfully authenticated");
+        assert_eq!(accepted, said.success, "{}", said.text);
+        assert!(accepted || said.text.contains("Authentication failure"), "{}", said.text);
+        accepted
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+#[test]
+fn radclient_logs_in_with_codes_of_oathtool() {
+    if !have("radclient") || !have("oathtool") {
+        return;
+    }
+    let (alice, carol) = (Person::new("alice"), Person::new("carol").with_totp());
+    let daemon = Site::new(&[alice.clone(), carol.clone()]).start();
+    let login = |gateway, user, passcode: &str| radclient_login(&daemon, gateway, user, passcode);
+    let mut phone = Phone::of(&alice);
+
+    assert!(login("gw-pin", "alice", &format!("{PIN}{}", phone.code())), "PIN and code");
+    assert!(login("gw-local", "alice", &format!("{PASSWORD}{}", phone.code())), "password and code");
+    assert!(login("gw-none", "alice", &phone.code()), "the code alone");
+    let code = oathtool_totp(&carol.seed_hex());
+    assert!(login("gw-pin", "carol", &format!("{PIN}{code}")), "PIN and time based code");
+    assert!(!login("gw-pin", "carol", &format!("{PIN}{code}")), "a used code");
+    assert!(!login("gw-pin", "alice", &format!("{PIN}{}", alice.wrong_code())), "a wrong code");
+    assert!(!login("gw-pin", "alice", &format!("733190{}", phone.code())), "a wrong PIN");
+    assert!(!login("gw-pin", "nobody", &format!("{PIN}{}", phone.code())), "nobody");
+
+    let status = radclient(&daemon, "gw-pin", "", "status");
+    assert!(status.success && status.text.contains("Received Access-Accept"), "{}", status.text);
+    let chap = "User-Name=alice,CHAP-Password=\"123456\",";
+    let chap = radclient(&daemon, "gw-pin", chap, "auth");
+    assert!(chap.text.contains("Received Access-Reject"), "{}", chap.text);
+    for code in alice.wrong_codes().skip(100).take(5) {
+        assert!(!login("gw-none", "alice", &code));
+    }
+    assert!(!login("gw-none", "alice", &phone.code()), "locked");
+}
+
+#[test]
+fn pam_radius_logs_in_with_codes_of_oathtool() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let services = [Service::new(&daemon, "gw-pam"), Service::new(&daemon, "gw-pam-local")];
+    let [Some(pin), Some(local)] = &services else { return };
+    let mut phone = Phone::of(&alice);
+
+    let code = phone.code();
+    assert!(pin.login("alice", &format!("{PIN}{code}")), "PIN and code");
+    assert!(!pin.login("alice", &format!("{PIN}{code}")), "a used code");
+    assert!(local.login("alice", &format!("{PASSWORD}{}", phone.code())), "password and code");
+    assert!(!pin.login("alice", &format!("{PIN}{}", alice.wrong_code())), "a wrong code");
+    assert!(!pin.login("alice", &format!("733190{}", phone.code())), "a wrong PIN");
+    assert!(pin.login("alice", &format!("{PIN}{}", phone.code())), "PIN and code again");
+    for code in alice.wrong_codes().skip(100).take(5) {
+        assert!(!pin.login("alice", &format!("{PIN}{code}")));
+    }
+    assert!(!pin.login("alice", &format!("{PIN}{}", phone.code())), "locked");
+    assert!(!local.login("alice", &format!("{PASSWORD}{}", phone.code())), "locked");
+}
+
+#[test]
+fn what_an_operator_does_holds_for_the_next_login_of_pam_radius() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let people = ["alice", "bob", "carol"].map(Person::new);
+    let daemon = Site::new(&people).start();
+    let services = [Service::new(&daemon, "gw-pam"), Service::new(&daemon, "gw-pam-local")];
+    let [Some(pin), Some(local)] = &services else { return };
+    let [mut alice, mut bob, mut carol] = people.each_ref().map(Phone::of);
+    let operator = daemon.operator();
+
+    assert!(pin.login("alice", &format!("{PIN}{}", alice.code())));
+    operator.set_state("alice", "deactivated");
+    assert!(!pin.login("alice", &format!("{PIN}{}", alice.code())), "deactivated");
+
+    assert!(pin.login("bob", &format!("{PIN}{}", bob.code())));
+    operator.set_state("bob", "revoke");
+    assert!(!pin.login("bob", &format!("{PIN}{}", bob.code())), "revoked");
+
+    assert!(!pin.login("carol", PIN), "no passthrough yet");
+    operator.change("Passthrough.Enable", "carol", &json!({}));
+    assert!(pin.login("carol", PIN), "passthrough: PIN alone");
+    assert!(local.login("carol", PASSWORD), "passthrough: password alone");
+    assert!(!pin.login("carol", "733190"), "passthrough: a wrong PIN");
+    operator.change("Passthrough.Disable", "carol", &json!({}));
+    assert!(!pin.login("carol", PIN), "passthrough over");
+    assert!(pin.login("carol", &format!("{PIN}{}", carol.code())));
+
+    for last in 0..5 {
+        assert!(!pin.login("carol", &format!("73319{last}{}", carol.code())));
+    }
+    assert!(!pin.login("carol", &format!("{PIN}{}", carol.code())), "PIN blocked");
+    operator.change("Pins.Unblock", "carol", &json!({}));
+    assert!(pin.login("carol", &format!("{PIN}{}", carol.code())), "the old PIN again");
+}
