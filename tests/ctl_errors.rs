@@ -162,7 +162,7 @@ fn hanging_up(entries: Value) -> Fake {
 fn a_broken_connection_is_asked_about_before_anything_is_said() {
     let record = |result: &str| {
         json!([{"seq": 184_281, "record": {
-            "event": "user.unlocked", "result": result, "user": {"name": "alice"},
+            "event": "user.unlocked", "result": result, "target": {"user": "alice"},
         }}])
     };
     let fake = hanging_up(record("ok"));
@@ -272,7 +272,12 @@ fn statuses_tell_yes_from_no() {
         _ => Answer::Reply(json!({})),
     });
     assert_eq!(fake.mfactl(&["status"]).status, 0);
-    assert_eq!(fake.mfactl(&["status"]).status, 2);
+    let run = fake.mfactl(&["status", "--nagios"]);
+    assert_eq!(run.status, 2);
+    assert!(run.out.starts_with("MFAD CRITICAL - sealed"), "{}", run.out);
+    let run = Run::of(command(&["status", "--nagios"], 80), "");
+    let away = "MFAD CRITICAL - mfad is not running\n";
+    assert_eq!((run.out.as_str(), run.status), (away, 2));
     let run = fake.mfactl(&["audit", "verify"]);
     assert_eq!(run.status, 1);
     assert!(

@@ -31,13 +31,19 @@ fn lets_in_with_pin_and_code_with_password_and_code_and_with_the_code_alone() {
     let mut alice = Person::new("alice");
     let mut carol = Person::new("carol").with_totp();
     let daemon = Site::new(&[alice.clone(), carol.clone()]).start();
-    daemon.gateway("gw-pin").lets_in("alice", &format!("{PIN}{}", alice.code()));
-    daemon.gateway("gw-local").lets_in("alice", &format!("{PASSWORD}{}", alice.code()));
+    daemon
+        .gateway("gw-pin")
+        .lets_in("alice", &format!("{PIN}{}", alice.code()));
+    daemon
+        .gateway("gw-local")
+        .lets_in("alice", &format!("{PASSWORD}{}", alice.code()));
     daemon.gateway("gw-none").lets_in("alice", &alice.code());
     daemon.gateway("gw-gateway").lets_in("alice", &alice.code());
     daemon.gateway("gw-gateway").lets_in("ALICE", &alice.code());
     let code = carol.code();
-    daemon.gateway("gw-pin").lets_in("carol", &format!("{PIN}{code}"));
+    daemon
+        .gateway("gw-pin")
+        .lets_in("carol", &format!("{PIN}{code}"));
     daemon.gateway("gw-none").keeps_out("carol", &code);
     daemon.stop();
 }
@@ -47,11 +53,17 @@ fn each_gateway_wants_its_own_form() {
     let mut alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
     let code = alice.code();
-    daemon.gateway("gw-none").keeps_out("alice", &format!("{PIN}{code}"));
+    daemon
+        .gateway("gw-none")
+        .keeps_out("alice", &format!("{PIN}{code}"));
     daemon.gateway("gw-pin").keeps_out("alice", PIN);
     // The code alone is a code with an empty PIN: it fits, and is used up.
     daemon.gateway("gw-pin").keeps_out("alice", &code);
     daemon.gateway("gw-none").keeps_out("alice", &code);
-    daemon.gateway("gw-local").keeps_out("alice", &format!("{PIN}{}", alice.code()));
-    daemon.gateway("gw-local").lets_in("alice", &format!("{PASSWORD}{}", alice.code()));
+    daemon
+        .gateway("gw-local")
+        .keeps_out("alice", &format!("{PIN}{}", alice.code()));
+    daemon
+        .gateway("gw-local")
+        .lets_in("alice", &format!("{PASSWORD}{}", alice.code()));
 }

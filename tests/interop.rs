@@ -33,7 +33,10 @@ struct Phone {
 
 impl Phone {
     fn of(person: &Person) -> Self {
-        Self { seed_hex: person.seed_hex(), next: 0 }
+        Self {
+            seed_hex: person.seed_hex(),
+            next: 0,
+        }
     }
 
     fn code(&mut self) -> String {
@@ -50,9 +53,7 @@ fn radclient(daemon: &Daemon, gateway: &str, attributes: &str, command: &str) ->
     let secret = daemon.site.path("radclient-secret");
     fs::write(&secret, &gateway.secret).unwrap();
     let file = secret.display().to_string();
-    let input = format!(
-        "{attributes}Message-Authenticator=0x00,Packet-Src-IP-Address={source}\n"
-    );
+    let input = format!("{attributes}Message-Authenticator=0x00,Packet-Src-IP-Address={source}\n");
     let arguments = ["-x", "-t", "3", "-r", "3", "-S", &file, &server, command];
     run("radclient", &arguments, daemon.site.folder(), &input)
 }
@@ -62,7 +63,11 @@ fn radclient_login(daemon: &Daemon, gateway: &str, user: &str, passcode: &str) -
     let said = radclient(daemon, gateway, &attributes, "auth");
     let accepted = said.text.contains("Received Access-Accept");
     assert_eq!(accepted, said.success, "{}", said.text);
-    assert!(accepted || said.text.contains("Received Access-Reject"), "{}", said.text);
+    assert!(
+        accepted || said.text.contains("Received Access-Reject"),
+        "{}",
+        said.text
+    );
     accepted
 }
 
@@ -98,10 +103,19 @@ impl Service {
     /// Whether somebody who types this is let in.
     fn login(&self, user: &str, passcode: &str) -> bool {
         let arguments = [self.name.as_str(), user, "authenticate"];
-        let said = run("pamtester", &arguments, "/".as_ref(), &format!("{passcode}\n"));
+        let said = run(
+            "pamtester",
+            &arguments,
+            "/".as_ref(),
+            &format!("{passcode}\n"),
+        );
         let accepted = said.text.contains("successfully authenticated");
         assert_eq!(accepted, said.success, "{}", said.text);
-        assert!(accepted || said.text.contains("Authentication failure"), "{}", said.text);
+        assert!(
+            accepted || said.text.contains("Authentication failure"),
+            "{}",
+            said.text
+        );
         accepted
     }
 }
@@ -122,21 +136,50 @@ fn radclient_logs_in_with_codes_of_oathtool() {
     let login = |gateway, user, passcode: &str| radclient_login(&daemon, gateway, user, passcode);
     let mut phone = Phone::of(&alice);
 
-    assert!(login("gw-pin", "alice", &format!("{PIN}{}", phone.code())), "PIN and code");
-    assert!(login("gw-local", "alice", &format!("{PASSWORD}{}", phone.code())), "password and code");
+    assert!(
+        login("gw-pin", "alice", &format!("{PIN}{}", phone.code())),
+        "PIN and code"
+    );
+    assert!(
+        login("gw-local", "alice", &format!("{PASSWORD}{}", phone.code())),
+        "password and code"
+    );
     assert!(login("gw-none", "alice", &phone.code()), "the code alone");
     let code = oathtool_totp(&carol.seed_hex());
-    assert!(login("gw-pin", "carol", &format!("{PIN}{code}")), "PIN and time based code");
-    assert!(!login("gw-pin", "carol", &format!("{PIN}{code}")), "a used code");
-    assert!(!login("gw-pin", "alice", &format!("{PIN}{}", alice.wrong_code())), "a wrong code");
-    assert!(!login("gw-pin", "alice", &format!("733190{}", phone.code())), "a wrong PIN");
-    assert!(!login("gw-pin", "nobody", &format!("{PIN}{}", phone.code())), "nobody");
+    assert!(
+        login("gw-pin", "carol", &format!("{PIN}{code}")),
+        "PIN and time based code"
+    );
+    assert!(
+        !login("gw-pin", "carol", &format!("{PIN}{code}")),
+        "a used code"
+    );
+    assert!(
+        !login("gw-pin", "alice", &format!("{PIN}{}", alice.wrong_code())),
+        "a wrong code"
+    );
+    assert!(
+        !login("gw-pin", "alice", &format!("733190{}", phone.code())),
+        "a wrong PIN"
+    );
+    assert!(
+        !login("gw-pin", "nobody", &format!("{PIN}{}", phone.code())),
+        "nobody"
+    );
 
     let status = radclient(&daemon, "gw-pin", "", "status");
-    assert!(status.success && status.text.contains("Received Access-Accept"), "{}", status.text);
+    assert!(
+        status.success && status.text.contains("Received Access-Accept"),
+        "{}",
+        status.text
+    );
     let chap = "User-Name=alice,CHAP-Password=\"123456\",";
     let chap = radclient(&daemon, "gw-pin", chap, "auth");
-    assert!(chap.text.contains("Received Access-Reject"), "{}", chap.text);
+    assert!(
+        chap.text.contains("Received Access-Reject"),
+        "{}",
+        chap.text
+    );
     for code in alice.wrong_codes().skip(100).take(5) {
         assert!(!login("gw-none", "alice", &code));
     }
@@ -150,22 +193,45 @@ fn pam_radius_logs_in_with_codes_of_oathtool() {
     }
     let alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let services = [Service::new(&daemon, "gw-pam"), Service::new(&daemon, "gw-pam-local")];
-    let [Some(pin), Some(local)] = &services else { return };
+    let services = [
+        Service::new(&daemon, "gw-pam"),
+        Service::new(&daemon, "gw-pam-local"),
+    ];
+    let [Some(pin), Some(local)] = &services else {
+        return;
+    };
     let mut phone = Phone::of(&alice);
 
     let code = phone.code();
     assert!(pin.login("alice", &format!("{PIN}{code}")), "PIN and code");
     assert!(!pin.login("alice", &format!("{PIN}{code}")), "a used code");
-    assert!(local.login("alice", &format!("{PASSWORD}{}", phone.code())), "password and code");
-    assert!(!pin.login("alice", &format!("{PIN}{}", alice.wrong_code())), "a wrong code");
-    assert!(!pin.login("alice", &format!("733190{}", phone.code())), "a wrong PIN");
-    assert!(pin.login("alice", &format!("{PIN}{}", phone.code())), "PIN and code again");
+    assert!(
+        local.login("alice", &format!("{PASSWORD}{}", phone.code())),
+        "password and code"
+    );
+    assert!(
+        !pin.login("alice", &format!("{PIN}{}", alice.wrong_code())),
+        "a wrong code"
+    );
+    assert!(
+        !pin.login("alice", &format!("733190{}", phone.code())),
+        "a wrong PIN"
+    );
+    assert!(
+        pin.login("alice", &format!("{PIN}{}", phone.code())),
+        "PIN and code again"
+    );
     for code in alice.wrong_codes().skip(100).take(5) {
         assert!(!pin.login("alice", &format!("{PIN}{code}")));
     }
-    assert!(!pin.login("alice", &format!("{PIN}{}", phone.code())), "locked");
-    assert!(!local.login("alice", &format!("{PASSWORD}{}", phone.code())), "locked");
+    assert!(
+        !pin.login("alice", &format!("{PIN}{}", phone.code())),
+        "locked"
+    );
+    assert!(
+        !local.login("alice", &format!("{PASSWORD}{}", phone.code())),
+        "locked"
+    );
 }
 
 #[test]
@@ -175,23 +241,37 @@ fn what_an_operator_does_holds_for_the_next_login_of_pam_radius() {
     }
     let people = ["alice", "bob", "carol"].map(Person::new);
     let daemon = Site::new(&people).start();
-    let services = [Service::new(&daemon, "gw-pam"), Service::new(&daemon, "gw-pam-local")];
-    let [Some(pin), Some(local)] = &services else { return };
+    let services = [
+        Service::new(&daemon, "gw-pam"),
+        Service::new(&daemon, "gw-pam-local"),
+    ];
+    let [Some(pin), Some(local)] = &services else {
+        return;
+    };
     let [mut alice, mut bob, mut carol] = people.each_ref().map(Phone::of);
     let operator = daemon.operator();
 
     assert!(pin.login("alice", &format!("{PIN}{}", alice.code())));
     operator.set_state("alice", "deactivated");
-    assert!(!pin.login("alice", &format!("{PIN}{}", alice.code())), "deactivated");
+    assert!(
+        !pin.login("alice", &format!("{PIN}{}", alice.code())),
+        "deactivated"
+    );
 
     assert!(pin.login("bob", &format!("{PIN}{}", bob.code())));
     operator.set_state("bob", "revoke");
-    assert!(!pin.login("bob", &format!("{PIN}{}", bob.code())), "revoked");
+    assert!(
+        !pin.login("bob", &format!("{PIN}{}", bob.code())),
+        "revoked"
+    );
 
     assert!(!pin.login("carol", PIN), "no passthrough yet");
     operator.change("Passthrough.Enable", "carol", &json!({}));
     assert!(pin.login("carol", PIN), "passthrough: PIN alone");
-    assert!(local.login("carol", PASSWORD), "passthrough: password alone");
+    assert!(
+        local.login("carol", PASSWORD),
+        "passthrough: password alone"
+    );
     assert!(!pin.login("carol", "733190"), "passthrough: a wrong PIN");
     operator.change("Passthrough.Disable", "carol", &json!({}));
     assert!(!pin.login("carol", PIN), "passthrough over");
@@ -200,7 +280,13 @@ fn what_an_operator_does_holds_for_the_next_login_of_pam_radius() {
     for last in 0..5 {
         assert!(!pin.login("carol", &format!("73319{last}{}", carol.code())));
     }
-    assert!(!pin.login("carol", &format!("{PIN}{}", carol.code())), "PIN blocked");
+    assert!(
+        !pin.login("carol", &format!("{PIN}{}", carol.code())),
+        "PIN blocked"
+    );
     operator.change("Pins.Unblock", "carol", &json!({}));
-    assert!(pin.login("carol", &format!("{PIN}{}", carol.code())), "the old PIN again");
+    assert!(
+        pin.login("carol", &format!("{PIN}{}", carol.code())),
+        "the old PIN again"
+    );
 }

@@ -55,8 +55,12 @@ struct Told {
 fn what_was_told_before_a_kill_is_still_so_after_it() {
     let kills = size(12, VICTIMS);
     let mut chance = Chance::new("kill");
-    let people: Vec<Person> = (0..PEOPLE).map(|at| Person::new(&format!("user{at}"))).collect();
-    let victims: Vec<Person> = (0..kills).map(|at| Person::new(&format!("victim{at}"))).collect();
+    let people: Vec<Person> = (0..PEOPLE)
+        .map(|at| Person::new(&format!("user{at}")))
+        .collect();
+    let victims: Vec<Person> = (0..kills)
+        .map(|at| Person::new(&format!("victim{at}")))
+        .collect();
     let all: Vec<Person> = people.iter().chain(&victims).cloned().collect();
     let mut daemon = Site::new(&all).start();
     let gateways = ["gw-none", "gw-pin"].map(|name| daemon.gateway(name));
@@ -83,15 +87,25 @@ fn what_was_told_before_a_kill_is_still_so_after_it() {
             slowest = slowest.max(daemon.ready_after);
             struck.push(attack);
         }
-        let struck: Vec<usize> = struck.into_iter().map(|attack| attack.join().unwrap()).collect();
+        let struck: Vec<usize> = struck
+            .into_iter()
+            .map(|attack| attack.join().unwrap())
+            .collect();
         over.store(true, Ordering::Relaxed);
-        let told: Vec<Told> = logins.into_iter().map(|login| login.join().unwrap()).collect();
+        let told: Vec<Told> = logins
+            .into_iter()
+            .map(|login| login.join().unwrap())
+            .collect();
         (told, struck, daemon)
     });
 
     // Every code that was accepted is refused by the process that is there now.
     for (at, (person, told)) in people.iter().zip(&told).enumerate() {
-        assert!(!told.accepted.is_empty(), "{} was let in at all", person.name);
+        assert!(
+            !told.accepted.is_empty(),
+            "{} was let in at all",
+            person.name
+        );
         for passcode in told.accepted.iter().rev().take(OLD_CODES) {
             gateways[at % 2].keeps_out(&person.name, passcode);
         }
@@ -99,15 +113,35 @@ fn what_was_told_before_a_kill_is_still_so_after_it() {
     let ledger = Ledger::of(&daemon.kill());
     for (person, told) in people.iter().zip(&told) {
         let accepts = ledger.count("auth.accept", &person.name);
-        assert_eq!(accepts, told.accepted.len(), "{}: each was told once", person.name);
+        assert_eq!(
+            accepts,
+            told.accepted.len(),
+            "{}: each was told once",
+            person.name
+        );
         let wrong = ledger.rejects(&person.name, "bad_code");
         // The last code used is known as such; those before it are wrong codes like any other.
         let older = told.accepted.len().clamp(1, OLD_CODES) - 1;
-        assert_eq!(wrong, told.wrong + older, "{}: each failure was counted once", person.name);
+        assert_eq!(
+            wrong,
+            told.wrong + older,
+            "{}: each failure was counted once",
+            person.name
+        );
     }
     for (victim, told) in victims.iter().zip(struck) {
-        assert_eq!(ledger.rejects(&victim.name, "bad_code"), 5, "{} after {told}", victim.name);
-        assert_eq!(ledger.count("user.locked", &victim.name), 1, "{}", victim.name);
+        assert_eq!(
+            ledger.rejects(&victim.name, "bad_code"),
+            5,
+            "{} after {told}",
+            victim.name
+        );
+        assert_eq!(
+            ledger.count("user.locked", &victim.name),
+            1,
+            "{}",
+            victim.name
+        );
     }
     let logins: usize = told.iter().map(|told| told.accepted.len()).sum();
     println!("{kills} kills, {logins} logins, slowest start {slowest:?}");
@@ -122,7 +156,10 @@ fn log_in(
     over: &AtomicBool,
 ) -> Told {
     let first = if with_pin { PIN } else { "" };
-    let mut told = Told { accepted: Vec::new(), wrong: 0 };
+    let mut told = Told {
+        accepted: Vec::new(),
+        wrong: 0,
+    };
     let mut port = gateway.port();
     let mut used: Option<String> = None;
     while !over.load(Ordering::Relaxed) {
@@ -151,7 +188,10 @@ fn log_in(
 /// Types wrong codes until past the lock; how many answers came.
 fn guess(victim: &Person, gateway: &Gateway) -> usize {
     let mut port = gateway.port();
-    let answers = victim.wrong_codes().take(6).map(|code| answered(&mut port, &victim.name, &code));
+    let answers = victim
+        .wrong_codes()
+        .take(6)
+        .map(|code| answered(&mut port, &victim.name, &code));
     let told = answers.filter(|reply| reply.code != ACCEPT).count();
     let right = answered(&mut port, &victim.name, &victim.hotp(0));
     assert_ne!(right.code, ACCEPT, "{} is locked", victim.name);
@@ -166,6 +206,9 @@ fn answered(port: &mut Port, user: &str, passcode: &str) -> Reply {
         if let Some(reply) = port.ask_for(&request, 1, REPEATED_AFTER) {
             return reply;
         }
-        assert!(Instant::now() < end, "{user}: no answer within {ANSWERED_WITHIN:?}");
+        assert!(
+            Instant::now() < end,
+            "{user}: no answer within {ANSWERED_WITHIN:?}"
+        );
     }
 }

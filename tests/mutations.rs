@@ -64,7 +64,9 @@ const NO_LOCK: &str = "\n[lockout.user]\nmax_failures = 0\n\n[lockout.token]\nma
 fn a_spoiled_request_lets_nobody_in() {
     let total = size(40_000, 1_000_000);
     let mut chance = Chance::new("mutations");
-    let people: Vec<Person> = (0..PEOPLE).map(|at| Person::new(&format!("user{at:02}"))).collect();
+    let people: Vec<Person> = (0..PEOPLE)
+        .map(|at| Person::new(&format!("user{at:02}")))
+        .collect();
     let mut daemon = Site::with(&people, NO_LOCK).start();
     let sums: Vec<Sum> = std::thread::scope(|scope| {
         let workers: Vec<_> = people
@@ -74,7 +76,10 @@ fn a_spoiled_request_lets_nobody_in() {
                 scope.spawn(move || spoil_requests(person, daemon, chance, total / PEOPLE))
             })
             .collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .collect()
     });
     assert!(daemon.alive(), "{}", daemon.log());
     let mut sum = Sum::default();
@@ -90,9 +95,18 @@ fn a_spoiled_request_lets_nobody_in() {
     for (person, one) in people.iter().zip(&sums) {
         account_for(&ledger, &person.name, one);
     }
-    let Sum { sent, silent, rejects, accepts, .. } = sum;
+    let Sum {
+        sent,
+        silent,
+        rejects,
+        accepts,
+        ..
+    } = sum;
     println!("{sent} spoiled: {silent} unanswered, {rejects} Rejects, {accepts} Accepts");
-    assert!(silent > 0 && rejects > 0 && accepts > 0, "all kinds were met");
+    assert!(
+        silent > 0 && rejects > 0 && accepts > 0,
+        "all kinds were met"
+    );
 }
 
 /// Every Accept in the ledger was earned by the request it names, and no code earned two.
@@ -102,12 +116,23 @@ fn a_spoiled_request_lets_nobody_in() {
 fn account_for(ledger: &Ledger, name: &str, sum: &Sum) {
     let mut used = HashSet::new();
     for accept in ledger.of_user("auth.accept", name) {
-        let counter = accept.datagram().and_then(|digest| sum.fitting.get(&digest));
-        assert!(used.insert(counter), "{name}: record {}: {counter:?}", accept.seq);
+        let counter = accept
+            .datagram()
+            .and_then(|digest| sum.fitting.get(&digest));
+        assert!(
+            used.insert(counter),
+            "{name}: record {}: {counter:?}",
+            accept.seq
+        );
     }
     // The last login, by a request that nobody spoiled, is the one that is not known here.
     assert!(used.contains(&None), "{name}");
-    assert!(used.len() > sum.accepts, "{name}: {} of {} told", used.len(), sum.accepts);
+    assert!(
+        used.len() > sum.accepts,
+        "{name}: {} of {} told",
+        used.len(),
+        sum.accepts
+    );
 }
 
 /// What came of the requests of one person.
@@ -153,7 +178,13 @@ struct Worker {
 fn spoil_requests(person: Person, daemon: &Daemon, mut chance: Chance, share: usize) -> Sum {
     let port = daemon.gateway("gw-none").port();
     let (sent, accepted) = (VecDeque::new(), HashSet::new());
-    let mut worker = Worker { person, port, sent, accepted, sum: Sum::default() };
+    let mut worker = Worker {
+        person,
+        port,
+        sent,
+        accepted,
+        sum: Sum::default(),
+    };
     while worker.sum.sent < share {
         worker.burst(&mut chance);
     }
@@ -178,14 +209,22 @@ impl Worker {
         let at = self.send(whole);
         self.listen(Instant::now() + ANSWERED_WITHIN, Some(at));
         let answer = self.sent[at].answered.as_ref();
-        assert_eq!(answer.map(|reply| reply[0]), Some(ACCEPT), "{name}: a whole request");
+        assert_eq!(
+            answer.map(|reply| reply[0]),
+            Some(ACCEPT),
+            "{name}: a whole request"
+        );
         while self.sent.len() > REMEMBERED {
             self.forget();
         }
     }
 
     fn forget(&mut self) {
-        if self.sent.pop_front().is_some_and(|sent| sent.answered.is_none()) {
+        if self
+            .sent
+            .pop_front()
+            .is_some_and(|sent| sent.answered.is_none())
+        {
             self.sum.silent += 1;
         }
     }
@@ -200,10 +239,17 @@ impl Worker {
             near.clone().find(fits).filter(|_| named)
         });
         if let (Some(counter), Some(packet)) = (counter, packet(&octets)) {
-            self.sum.fitting.insert(Sha256::digest(packet).into(), counter);
+            self.sum
+                .fitting
+                .insert(Sha256::digest(packet).into(), counter);
         }
         let _ = self.port.socket.send(&octets);
-        self.sent.push_back(Sent { octets, reading, counter, answered: None });
+        self.sent.push_back(Sent {
+            octets,
+            reading,
+            counter,
+            answered: None,
+        });
         self.sent.len() - 1
     }
 
@@ -212,7 +258,9 @@ impl Worker {
         let mut octets = [0; 4096];
         let done = |sent: &VecDeque<Sent>| until.is_some_and(|at| sent[at].answered.is_some());
         while !done(&self.sent) {
-            let left = end.saturating_duration_since(Instant::now()).min(REPEATED_AFTER);
+            let left = end
+                .saturating_duration_since(Instant::now())
+                .min(REPEATED_AFTER);
             if left.is_zero() {
                 return;
             }
@@ -234,11 +282,19 @@ impl Worker {
         let asked = self.sent.iter_mut().rev().find(|sent| {
             sent.octets.get(1) == reply.get(1) && answers(reply, &sent.octets, secret)
         });
-        let Some(asked) = asked else { panic!("an answer to no request: {reply:02x?}") };
+        let Some(asked) = asked else {
+            panic!("an answer to no request: {reply:02x?}")
+        };
         let octets = &asked.octets;
-        assert!(asked.reading.authentic, "an answer to what is not signed rightly: {octets:02x?}");
+        assert!(
+            asked.reading.authentic,
+            "an answer to what is not signed rightly: {octets:02x?}"
+        );
         if let Some(before) = &asked.answered {
-            assert_eq!(before, reply, "another answer to the same request: {octets:02x?}");
+            assert_eq!(
+                before, reply,
+                "another answer to the same request: {octets:02x?}"
+            );
             return;
         }
         let _ = verified(octets, reply, secret);
@@ -248,8 +304,13 @@ impl Worker {
         match reply[0] {
             ACCEPT if status => {}
             ACCEPT => {
-                let Some(counter) = asked.counter else { panic!("let in by {octets:02x?}") };
-                assert!(self.accepted.insert(counter), "code {counter} twice: {octets:02x?}");
+                let Some(counter) = asked.counter else {
+                    panic!("let in by {octets:02x?}")
+                };
+                assert!(
+                    self.accepted.insert(counter),
+                    "code {counter} twice: {octets:02x?}"
+                );
                 self.sum.accepts += 1;
             }
             REJECT => self.sum.rejects += 1,

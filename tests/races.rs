@@ -40,7 +40,9 @@ fn each_code_behind_a_pin_is_accepted_once_however_many_ask_at_once() {
 
 /// Lets all these people race with themselves; exactly one request for each code may win.
 fn race(gateway: &str, first: &str, count: usize, rounds: usize) {
-    let people: Vec<Person> = (0..count).map(|at| Person::new(&format!("user{at}"))).collect();
+    let people: Vec<Person> = (0..count)
+        .map(|at| Person::new(&format!("user{at}")))
+        .collect();
     let daemon = Site::new(&people).start();
     let gateway = daemon.gateway(gateway);
     let accepts: usize = std::thread::scope(|scope| {
@@ -56,9 +58,19 @@ fn race(gateway: &str, first: &str, count: usize, rounds: usize) {
     assert_eq!(accepts, count * rounds, "one Accept for each code");
     let ledger = Ledger::of(&daemon.stop());
     for person in &people {
-        assert_eq!(ledger.count("auth.accept", &person.name), rounds, "{}", person.name);
+        assert_eq!(
+            ledger.count("auth.accept", &person.name),
+            rounds,
+            "{}",
+            person.name
+        );
         let lost = ledger.count("auth.replay", &person.name);
-        assert_eq!(lost, rounds * (PARALLEL - 1), "{}: none was lost", person.name);
+        assert_eq!(
+            lost,
+            rounds * (PARALLEL - 1),
+            "{}: none was lost",
+            person.name
+        );
     }
 }
 
@@ -67,12 +79,17 @@ fn race_alone(person: &mut Person, gateway: &Gateway, first: &str, rounds: usize
     let mut accepts = 0;
     for round in 0..rounds {
         let passcode = format!("{first}{}", person.code());
-        let asked: Vec<_> =
-            ports.iter_mut().map(|port| port.request(&person.name, &passcode)).collect();
+        let asked: Vec<_> = ports
+            .iter_mut()
+            .map(|port| port.request(&person.name, &passcode))
+            .collect();
         for (port, request) in ports.iter().zip(&asked) {
             port.socket.send(request).unwrap();
         }
-        let replies = ports.iter().zip(&asked).map(|(port, request)| port.await_or_ask(request));
+        let replies = ports
+            .iter()
+            .zip(&asked)
+            .map(|(port, request)| port.await_or_ask(request));
         let won = replies.filter(|reply| reply.code == ACCEPT).count();
         assert_eq!(won, 1, "{} in round {round}", person.name);
         accepts += won;
@@ -89,7 +106,11 @@ fn two_thousand_wrong_codes_at_once_count_five_failures() {
     daemon.gateway("gw-none").keeps_out("alice", &alice.code());
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.rejects("alice", "bad_code"), 5, "judged");
-    assert_eq!(ledger.rejects("alice", "locked"), WRONG - 5 + 1, "refused unjudged");
+    assert_eq!(
+        ledger.rejects("alice", "locked"),
+        WRONG - 5 + 1,
+        "refused unjudged"
+    );
     assert_eq!(ledger.count("user.locked", "alice"), 1);
     assert_eq!(ledger.count("auth.accept", "alice"), 0);
 }
@@ -103,14 +124,21 @@ fn storm(daemon: &Daemon, person: &Person) {
         for codes in codes.chunks(WRONG / PORTS) {
             let mut port = gateway.port();
             scope.spawn(move || {
-                let asked: Vec<_> =
-                    codes.iter().map(|code| port.request(&person.name, code)).collect();
+                let asked: Vec<_> = codes
+                    .iter()
+                    .map(|code| port.request(&person.name, code))
+                    .collect();
                 for request in &asked {
                     port.socket.send(request).unwrap();
                 }
                 let mut answered = vec![false; asked.len()];
-                port.collect(&asked, &mut answered, |_, reply| assert_ne!(reply.code, ACCEPT));
-                assert!(answered.iter().all(|answered| *answered), "all are answered");
+                port.collect(&asked, &mut answered, |_, reply| {
+                    assert_ne!(reply.code, ACCEPT)
+                });
+                assert!(
+                    answered.iter().all(|answered| *answered),
+                    "all are answered"
+                );
             });
         }
     });

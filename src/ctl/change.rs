@@ -329,7 +329,8 @@ fn recorded(page: &AuditPage, request: &str) -> Fate {
         return Fate::NotDone;
     };
     let event = entry.record.get("event").and_then(Value::as_str);
-    let user = entry.record.get("user").and_then(user_name);
+    let target = entry.record.get("target");
+    let user = target.and_then(|target| target.get("user")?.as_str());
     let about = user.map(|user| format!(" of {user}")).unwrap_or_default();
     let message = format!(
         "it was done: {}{about}, request {request}.",
@@ -340,10 +341,4 @@ fn recorded(page: &AuditPage, request: &str) -> Fate {
         message,
         ..Done::default()
     }))
-}
-
-/// The name in the user field of a record, which is a name or an object with one.
-fn user_name(value: &Value) -> Option<String> {
-    let name = value.as_str().or_else(|| value.get("name")?.as_str())?;
-    Some(name.to_owned())
 }

@@ -101,6 +101,11 @@ impl Session {
             Run::List(shape) => output::list::run(self, given, shape),
             Run::Show(show) => self.show(given, show),
         };
+        if let (Err(trouble), true) = (&status, given.has("nagios")) {
+            let what = output::text::clean(&trouble.what);
+            output::print(&format!("MFAD CRITICAL - {what}\n"), &self.env, false);
+            return Ok(2);
+        }
         match (status, &given.common.graceful) {
             (Err(trouble), Some(name)) if trouble.is_named(name) => {
                 if !given.common.quiet {

@@ -1,5 +1,8 @@
 //! A daemon that answers from a table, and runs of the built `mfactl` against it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -103,7 +106,7 @@ pub(crate) fn command(args: &[&str], columns: usize) -> Command {
         .env_clear()
         .env("LANG", "C.UTF-8")
         .env("TERM", "xterm")
-        .env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        .env("TZ", "CET-1")
         .env("COLUMNS", columns.to_string())
         .env("MFAD_SOCKET", "/nonexistent/control");
     command

@@ -17,7 +17,9 @@ pub(crate) struct Chance(u64);
 impl Chance {
     /// From `MFAD_SEED`, else a new one. The seed is printed.
     pub(crate) fn new(what: &str) -> Self {
-        let given = std::env::var("MFAD_SEED").ok().and_then(|text| text.parse().ok());
+        let given = std::env::var("MFAD_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok());
         let seed = given.unwrap_or_else(|| {
             u64::from_le_bytes(mfad::sys::random::array().expect("random octets")) >> 16
         });

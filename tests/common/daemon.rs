@@ -29,10 +29,26 @@ const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// A gateway of the site: name, last octet of its address, what stands in its table.
 const GATEWAYS: [(&str, u8, &str); 6] = [
-    ("gw-gateway", 2, "first_factor = \"gateway\"\npasscode = \"otp\"\n"),
-    ("gw-pin", 3, "first_factor = \"pin\"\npasscode = \"pin+otp\"\n"),
-    ("gw-local", 4, "first_factor = \"local\"\npasscode = \"password+otp\"\n"),
-    ("gw-none", 5, "first_factor = \"none\"\npasscode = \"otp\"\n"),
+    (
+        "gw-gateway",
+        2,
+        "first_factor = \"gateway\"\npasscode = \"otp\"\n",
+    ),
+    (
+        "gw-pin",
+        3,
+        "first_factor = \"pin\"\npasscode = \"pin+otp\"\n",
+    ),
+    (
+        "gw-local",
+        4,
+        "first_factor = \"local\"\npasscode = \"password+otp\"\n",
+    ),
+    (
+        "gw-none",
+        5,
+        "first_factor = \"none\"\npasscode = \"otp\"\n",
+    ),
     (
         "gw-pam",
         6,
@@ -47,8 +63,7 @@ const GATEWAYS: [(&str, u8, &str); 6] = [
 ];
 
 /// The gateway with an IPv6 address.
-const GATEWAY_6: (&str, &str) =
-    ("gw-six", "first_factor = \"pin\"\npasscode = \"pin+otp\"\n");
+const GATEWAY_6: (&str, &str) = ("gw-six", "first_factor = \"pin\"\npasscode = \"pin+otp\"\n");
 
 /// Folder, configuration and store of a daemon that may run or not.
 pub(crate) struct Site {
@@ -87,7 +102,10 @@ impl Site {
 
     /// A site with more lines at the end of its configuration.
     pub(crate) fn with(people: &[Person], extra: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("mfad-test-").tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("mfad-test-")
+            .tempdir()
+            .unwrap();
         let key = SecretKey::new(mfad::sys::random::array().unwrap());
         let site = Self {
             folder,
@@ -101,7 +119,10 @@ impl Site {
         for (name, ..) in GATEWAYS {
             write_private(&site.path(&format!("{name}.secret")), &secret(name));
         }
-        write_private(&site.path(&format!("{}.secret", GATEWAY_6.0)), &secret(GATEWAY_6.0));
+        write_private(
+            &site.path(&format!("{}.secret", GATEWAY_6.0)),
+            &secret(GATEWAY_6.0),
+        );
         site.write_config(extra);
         make_store(&site.path("mfad.toml"), people);
         site
@@ -133,7 +154,11 @@ impl Site {
     /// Writes the configuration anew.
     pub(crate) fn write_config(&self, extra: &str) {
         let (folder, port) = (self.folder.path().display(), self.port);
-        let six = if self.six { format!(", \"[::1]:{port}\"") } else { String::new() };
+        let six = if self.six {
+            format!(", \"[::1]:{port}\"")
+        } else {
+            String::new()
+        };
         let mut text = format!(
             "node = \"test\"\n\
              radius.listen = [\"127.0.0.1:{port}\"{six}]\n\
@@ -162,11 +187,20 @@ impl Site {
         let (source, server): (IpAddr, IpAddr) = if name == GATEWAY_6.0 {
             (Ipv6Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into())
         } else {
-            let (_, octet, _) =
-                GATEWAYS.iter().find(|(known, ..)| *known == name).expect("a gateway of the site");
-            (Ipv4Addr::new(127, 0, 0, *octet).into(), Ipv4Addr::LOCALHOST.into())
+            let (_, octet, _) = GATEWAYS
+                .iter()
+                .find(|(known, ..)| *known == name)
+                .expect("a gateway of the site");
+            (
+                Ipv4Addr::new(127, 0, 0, *octet).into(),
+                Ipv4Addr::LOCALHOST.into(),
+            )
         };
-        Gateway { source, server: SocketAddr::new(server, self.port), secret: secret(name) }
+        Gateway {
+            source,
+            server: SocketAddr::new(server, self.port),
+            secret: secret(name),
+        }
     }
 
     /// Whether this machine has IPv6 on loopback.
@@ -176,7 +210,11 @@ impl Site {
 
     /// Starts the daemon and waits until it answers logins.
     pub(crate) fn start(self) -> Daemon {
-        let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .unwrap();
         let log_from = log.metadata().unwrap().len();
         let started = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_mfad"))
@@ -191,7 +229,12 @@ impl Site {
             .spawn()
             .unwrap();
         let process = Process(child);
-        let mut daemon = Daemon { site: self, process, log_from, ready_after: Duration::ZERO };
+        let mut daemon = Daemon {
+            site: self,
+            process,
+            log_from,
+            ready_after: Duration::ZERO,
+        };
         daemon.wait_for_line("READY ", READY_WITHIN);
         daemon.ready_after = started.elapsed();
         daemon
@@ -235,7 +278,10 @@ impl Daemon {
                 return line.to_owned();
             }
             assert!(self.alive(), "mfad ended before `{text}`:\n{log}");
-            assert!(Instant::now() < end, "no `{text}` within {within:?}:\n{log}");
+            assert!(
+                Instant::now() < end,
+                "no `{text}` within {within:?}:\n{log}"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -257,7 +303,11 @@ impl Daemon {
     pub(crate) fn stop(mut self) -> Site {
         self.signal(nix::sys::signal::Signal::SIGTERM);
         let status = self.wait_end();
-        assert!(status.success(), "mfad ended with {status}:\n{}", self.log());
+        assert!(
+            status.success(),
+            "mfad ended with {status}:\n{}",
+            self.log()
+        );
         self.site
     }
 
@@ -281,8 +331,12 @@ fn secret(name: &str) -> String {
 /// A file that only its owner may read.
 fn write_private(path: &Path, text: &str) {
     use std::io::Write as _;
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 

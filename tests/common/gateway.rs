@@ -50,7 +50,11 @@ impl Gateway {
     pub(crate) fn port(&self) -> Port {
         let socket = UdpSocket::bind((self.source, 0)).unwrap();
         socket.connect(self.server).unwrap();
-        Port { socket, secret: self.secret.as_bytes().to_vec(), identifier: 0 }
+        Port {
+            socket,
+            secret: self.secret.as_bytes().to_vec(),
+            identifier: 0,
+        }
     }
 
     /// Logs somebody in from a new port; whether they are let in.
@@ -78,7 +82,9 @@ impl Port {
     pub(crate) fn request(&mut self, user: &str, passcode: &str) -> Vec<u8> {
         self.build(|request, secret| {
             request.message_authenticator().unwrap();
-            request.attribute(AttributeType::USER_NAME, user.as_bytes()).unwrap();
+            request
+                .attribute(AttributeType::USER_NAME, user.as_bytes())
+                .unwrap();
             request.user_password(passcode.as_bytes(), secret).unwrap();
         })
     }
@@ -98,18 +104,24 @@ impl Port {
     pub(crate) fn login(&mut self, user: &str, passcode: &str) -> bool {
         let request = self.request(user, passcode);
         let reply = self.ask(&request);
-        assert!(reply.code == ACCEPT || reply.code == REJECT, "code {}", reply.code);
+        assert!(
+            reply.code == ACCEPT || reply.code == REJECT,
+            "code {}",
+            reply.code
+        );
         reply.code == ACCEPT
     }
 
     /// Sends a request, again if there is no answer, and gives the reply.
     pub(crate) fn ask(&self, request: &[u8]) -> Reply {
-        self.ask_for(request, TRIES, AGAIN_AFTER).expect("an answer")
+        self.ask_for(request, TRIES, AGAIN_AFTER)
+            .expect("an answer")
     }
 
     /// Waits for the reply to a request that was sent; asks again if none comes.
     pub(crate) fn await_or_ask(&self, request: &[u8]) -> Reply {
-        self.hear(request, AGAIN_AFTER).unwrap_or_else(|| self.ask(request))
+        self.hear(request, AGAIN_AFTER)
+            .unwrap_or_else(|| self.ask(request))
     }
 
     /// Collects the replies to many requests that were sent, each with an identifier of its own;
@@ -126,7 +138,10 @@ impl Port {
         while answered.contains(&false) && tries < TRIES {
             let Ok(length) = self.socket.recv(&mut octets) else {
                 tries += 1;
-                let missing = requests.iter().zip(&*answered).filter(|(_, answered)| !**answered);
+                let missing = requests
+                    .iter()
+                    .zip(&*answered)
+                    .filter(|(_, answered)| !**answered);
                 for (request, _) in missing {
                     let _ = self.socket.send(request);
                 }
@@ -137,7 +152,10 @@ impl Port {
             };
             if !answered[at] {
                 answered[at] = true;
-                each(at, &verified(&requests[at], &octets[..length], &self.secret));
+                each(
+                    at,
+                    &verified(&requests[at], &octets[..length], &self.secret),
+                );
             }
         }
     }
@@ -192,14 +210,28 @@ pub(crate) fn verified(request: &[u8], reply: &[u8], secret: &[u8]) -> Reply {
     let length = usize::from(u16::from_be_bytes([reply[2], reply[3]]));
     assert_eq!(length, reply.len(), "the length of the reply");
     assert_eq!(reply[1], request[1], "the identifier");
-    assert!(answers(reply, request, secret), "the Response Authenticator");
+    assert!(
+        answers(reply, request, secret),
+        "the Response Authenticator"
+    );
     // RFC 3579 s3.2: Message-Authenticator, and first against CVE-2024-3596.
-    assert_eq!(reply.get(HEADER..HEADER + 2), Some(&[SIGNATURE, 18][..]), "signed, and first");
+    assert_eq!(
+        reply.get(HEADER..HEADER + 2),
+        Some(&[SIGNATURE, 18][..]),
+        "signed, and first"
+    );
     let mut unsigned = reply.to_vec();
     unsigned[4..HEADER].copy_from_slice(&request[4..HEADER]);
     unsigned[HEADER + 2..HEADER + 18].fill(0);
-    assert_eq!(signature(&unsigned, secret)[..], reply[HEADER + 2..HEADER + 18], "signed rightly");
-    Reply { code: reply[0], octets: reply.to_vec() }
+    assert_eq!(
+        signature(&unsigned, secret)[..],
+        reply[HEADER + 2..HEADER + 18],
+        "signed rightly"
+    );
+    Reply {
+        code: reply[0],
+        octets: reply.to_vec(),
+    }
 }
 
 /// Whether a reply was made for this request, by its Response Authenticator.

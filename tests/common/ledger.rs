@@ -23,20 +23,44 @@ impl Ledger {
     pub(crate) fn of(site: &Site) -> Self {
         let keys = Keys::derive(&key::parse(site.key().as_bytes()).unwrap()).unwrap();
         let path = store_path(&site.path("state"));
-        let fence = Fence { now: Clock::start().now(), window_steps: 1 };
+        let fence = Fence {
+            now: Clock::start().now(),
+            window_steps: 1,
+        };
         let sizes = Sizes::default();
         let (node, boot) = (Arc::from("test"), Arc::from("ledger"));
-        let opening = sqlite::Site { path: &path, keys: &keys, node, boot, fence, sizes };
+        let opening = sqlite::Site {
+            path: &path,
+            keys: &keys,
+            node,
+            boot,
+            fence,
+            sizes,
+        };
         let opened = sqlite::open(&opening, Mode::Existing).unwrap();
-        assert!(opened.fenced.is_none(), "no record that was made durable is missing");
+        assert!(
+            opened.fenced.is_none(),
+            "no record that was made durable is missing"
+        );
         let stored = all(&*opened.reader);
         Box::new(opened.writer).close().unwrap();
-        let plan = Plan { node: "test", start: Start::CHAIN, checkpoints: &[], keys: &[] };
+        let plan = Plan {
+            node: "test",
+            start: Start::CHAIN,
+            checkpoints: &[],
+            keys: &[],
+        };
         let each = stored.iter().cloned().map(Ok::<_, StoreError>);
         let report = verify(&plan, each).unwrap();
-        assert!(report.damage.is_none(), "the chain of records: {:?}", report.damage);
+        assert!(
+            report.damage.is_none(),
+            "the chain of records: {:?}",
+            report.damage
+        );
         let parse = |stored: &StoredAudit| AuditRecord::parse(&stored.body).unwrap();
-        Self { records: stored.iter().map(parse).collect() }
+        Self {
+            records: stored.iter().map(parse).collect(),
+        }
     }
 
     /// Records of one kind about one person.
@@ -69,7 +93,11 @@ fn times(record: &AuditRecord) -> usize {
     if !record.detail.contains_key("first") {
         return 1;
     }
-    let count = record.detail.get("count").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let count = record
+        .detail
+        .get("count")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or(1);
     usize::try_from(count).unwrap()
 }
 
@@ -78,7 +106,13 @@ fn all(reader: &dyn Read) -> Vec<StoredAudit> {
     let mut found = Vec::new();
     loop {
         let after_seq = found.last().map_or(0, |last: &StoredAudit| last.seq);
-        let page = reader.audit(&AuditFilter { after_seq, ..AuditFilter::default() }, PAGE);
+        let page = reader.audit(
+            &AuditFilter {
+                after_seq,
+                ..AuditFilter::default()
+            },
+            PAGE,
+        );
         let page = page.unwrap();
         if page.is_empty() {
             return found;

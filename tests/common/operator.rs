@@ -21,7 +21,9 @@ impl Operator {
     /// Calls a method; the parameters of the answer, or the error with its name.
     pub(crate) fn try_call(&self, method: &str, parameters: &Value) -> Result<Value, Value> {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         let call = json!({"method": format!("org.mfad.{method}"), "parameters": parameters});
         stream.write_all(call.to_string().as_bytes()).unwrap();
         stream.write_all(&[0]).unwrap();
@@ -29,12 +31,19 @@ impl Operator {
         let mut piece = [0; 4096];
         while octets.last() != Some(&0) {
             let length = stream.read(&mut piece).unwrap();
-            assert!(length > 0, "{method}: the control socket closed without an answer");
+            assert!(
+                length > 0,
+                "{method}: the control socket closed without an answer"
+            );
             octets.extend_from_slice(&piece[..length]);
         }
         octets.pop();
         let reply: Value = serde_json::from_slice(&octets).unwrap();
-        if reply.get("error").is_some() { Err(reply) } else { Ok(reply["parameters"].clone()) }
+        if reply.get("error").is_some() {
+            Err(reply)
+        } else {
+            Ok(reply["parameters"].clone())
+        }
     }
 
     /// Calls a method that must be carried out.

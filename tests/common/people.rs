@@ -71,7 +71,11 @@ impl Person {
 
     /// The code of a counter.
     pub(crate) fn hotp(&self, counter: u64) -> String {
-        Otp::HOTP.code_at(&self.seed, counter).text().expose().clone()
+        Otp::HOTP
+            .code_at(&self.seed, counter)
+            .text()
+            .expose()
+            .clone()
     }
 
     pub(crate) fn totp_at(&self, now: Now) -> String {
@@ -90,22 +94,29 @@ impl Person {
         let mut near: Vec<String> = (from..from + 64).map(|at| self.hotp(at)).collect();
         let now = Clock::start().now();
         let step = step_at(now.wall, Period::THIRTY);
-        near.extend((step - 4..step + 20).map(|step| {
-            Otp::TOTP.code_at(&self.seed, step).text().expose().clone()
-        }));
+        near.extend(
+            (step - 4..step + 20)
+                .map(|step| Otp::TOTP.code_at(&self.seed, step).text().expose().clone()),
+        );
         (0..1_000_000_u32)
             .map(|number| format!("{:06}", (number * 7919 + 100_003) % 1_000_000))
             .filter(move |code| !near.contains(code))
     }
 
     pub(crate) fn seed_hex(&self) -> String {
-        self.seed.iter().map(|octet| format!("{octet:02x}")).collect()
+        self.seed
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect()
     }
 }
 
 /// Makes the store of a configuration with these people in it, as an operator would.
 pub(crate) fn make_store(config_path: &Path, people: &[Person]) {
-    let surroundings = Surroundings { credentials_dir: None, hostname: "test".to_owned() };
+    let surroundings = Surroundings {
+        credentials_dir: None,
+        hostname: "test".to_owned(),
+    };
     let loaded = config::load(config_path, &surroundings)
         .unwrap_or_else(|problems| panic!("the configuration of the test:\n{problems}"));
     let setup = config_path.with_file_name("setup");
@@ -133,16 +144,39 @@ pub(crate) fn make_store(config_path: &Path, people: &[Person]) {
 
 fn make(instance: &Instance, person: &Person) {
     let user = || person.name.clone();
-    order(instance, Command::UserAdd(NewUser { user: user(), ..NewUser::default() }));
+    order(
+        instance,
+        Command::UserAdd(NewUser {
+            user: user(),
+            ..NewUser::default()
+        }),
+    );
     if !person.pin.is_empty() {
         let pin = Some(SecretBytes::copy_of(person.pin.as_bytes()));
-        order(instance, Command::PinReset { user: user(), pin, keep: true });
+        order(
+            instance,
+            Command::PinReset {
+                user: user(),
+                pin,
+                keep: true,
+            },
+        );
     }
     if !person.password.is_empty() {
         let password = Some(SecretBytes::copy_of(person.password.as_bytes()));
-        order(instance, Command::PasswordSet { user: user(), password });
+        order(
+            instance,
+            Command::PasswordSet {
+                user: user(),
+                password,
+            },
+        );
     }
-    let otp = if person.kind == TokenKind::Totp { Otp::TOTP } else { Otp::HOTP };
+    let otp = if person.kind == TokenKind::Totp {
+        Otp::TOTP
+    } else {
+        Otp::HOTP
+    };
     let token = NewToken {
         user: user(),
         kind: person.kind,
@@ -160,9 +194,19 @@ fn make(instance: &Instance, person: &Person) {
 }
 
 fn order(instance: &Instance, command: Command) {
-    let operator = Operator { uid: 0, name: Arc::from("setup"), role: Role::Admin };
-    let manner = Manner { reason: Some("test".to_owned()), ..Manner::default() };
-    let done = instance.engine().unwrap().change(&operator, command, &manner);
+    let operator = Operator {
+        uid: 0,
+        name: Arc::from("setup"),
+        role: Role::Admin,
+    };
+    let manner = Manner {
+        reason: Some("test".to_owned()),
+        ..Manner::default()
+    };
+    let done = instance
+        .engine()
+        .unwrap()
+        .change(&operator, command, &manner);
     if let Err(refusal) = done {
         panic!("setting up: {refusal}");
     }

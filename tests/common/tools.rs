@@ -23,7 +23,10 @@ pub(crate) fn pam_radius() -> Option<PathBuf> {
     let inner = std::fs::read_dir("/lib").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = inner.map(|entry| entry.path()).collect();
     folders.push(PathBuf::from("/lib"));
-    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let found = folders
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
     if found.is_none() {
         missing("pam_radius_auth.so");
     }
@@ -51,13 +54,21 @@ pub(crate) fn run(program: &str, arguments: &[&str], folder: &Path, input: &str)
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = [output.stdout, output.stderr].concat();
-    Said { success: output.status.success(), text: String::from_utf8_lossy(&text).into_owned() }
+    Said {
+        success: output.status.success(),
+        text: String::from_utf8_lossy(&text).into_owned(),
+    }
 }
 
 /// The code of a token at a counter, by `oathtool`.
 pub(crate) fn oathtool_hotp(seed_hex: &str, counter: u64) -> String {
     let counter = counter.to_string();
-    let said = run("oathtool", &["--hotp", "-c", &counter, seed_hex], Path::new("/"), "");
+    let said = run(
+        "oathtool",
+        &["--hotp", "-c", &counter, seed_hex],
+        Path::new("/"),
+        "",
+    );
     assert!(said.success, "{}", said.text);
     said.text.trim().to_owned()
 }

@@ -28,7 +28,10 @@ fn a_wrong_code_and_a_used_code_are_refused() {
 #[test]
 fn no_spelling_of_a_used_code_is_another_code() {
     let mut alice = Person::new("alice");
-    let daemon = Site::with(std::slice::from_ref(&alice), "\n[lockout.user]\nmax_failures = 0\n");
+    let daemon = Site::with(
+        std::slice::from_ref(&alice),
+        "\n[lockout.user]\nmax_failures = 0\n",
+    );
     let daemon = daemon.start();
     let gateway = daemon.gateway("gw-none");
     let used = alice.code();
@@ -58,7 +61,11 @@ fn no_spelling_of_a_used_code_is_another_code() {
         .map(|(port, spelling)| port.request("alice", spelling))
         .collect();
     for ((port, request), spelling) in ports.iter().zip(&asked).zip(&spellings) {
-        assert_eq!(port.ask(request).code, crate::common::gateway::REJECT, "{spelling:?}");
+        assert_eq!(
+            port.ask(request).code,
+            crate::common::gateway::REJECT,
+            "{spelling:?}"
+        );
     }
 }
 
@@ -76,7 +83,9 @@ fn five_failures_lock_and_the_right_code_is_then_refused_even_after_a_restart() 
     daemon.gateway("gw-gateway").keeps_out("alice", &fifth);
     daemon.gateway("gw-none").keeps_out("alice", &alice.code());
     let daemon = daemon.kill().start();
-    daemon.gateway("gw-pin").keeps_out("alice", &format!("{PIN}{}", alice.code()));
+    daemon
+        .gateway("gw-pin")
+        .keeps_out("alice", &format!("{PIN}{}", alice.code()));
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("auth.accept", "alice"), 0);
     assert_eq!(ledger.rejects("alice", "bad_code"), 5);
@@ -88,7 +97,13 @@ fn every_spelling_of_a_name_shares_one_counter() {
     let mut alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
     let gateway = daemon.gateway("gw-none");
-    let names = ["alice", "ALICE", "Alice", "aLiCe", "\u{ff41}\u{ff4c}\u{ff49}\u{ff43}\u{ff45}"];
+    let names = [
+        "alice",
+        "ALICE",
+        "Alice",
+        "aLiCe",
+        "\u{ff41}\u{ff4c}\u{ff49}\u{ff43}\u{ff45}",
+    ];
     for (name, code) in names.iter().zip(alice.wrong_codes()) {
         gateway.keeps_out(name, &code);
     }
@@ -96,7 +111,14 @@ fn every_spelling_of_a_name_shares_one_counter() {
         gateway.keeps_out(name, &alice.code());
     }
     // No name at all, and none of hers.
-    for name in [" alice", "alice ", "al\u{7}ice", "alice@corp", "corp\\alice", "bob"] {
+    for name in [
+        " alice",
+        "alice ",
+        "al\u{7}ice",
+        "alice@corp",
+        "corp\\alice",
+        "bob",
+    ] {
         gateway.keeps_out(name, &alice.code());
     }
     let ledger = Ledger::of(&daemon.stop());
@@ -150,10 +172,17 @@ fn a_reject_does_not_leave_early_whatever_was_wrong() {
         let request = port.request(user, &passcode);
         let sent = Instant::now();
         let reply = port.ask(&request);
-        assert!(sent.elapsed() >= REJECT_DELAY, "{user}: {:?}", sent.elapsed());
+        assert!(
+            sent.elapsed() >= REJECT_DELAY,
+            "{user}: {:?}",
+            sent.elapsed()
+        );
         assert_eq!(reply.code, crate::common::gateway::REJECT);
         // Header and signature differ with the request; nothing else may.
         lengths.push(reply.octets[38..].to_vec());
     }
-    assert!(lengths.iter().all(|rest| *rest == lengths[0]), "{lengths:?}");
+    assert!(
+        lengths.iter().all(|rest| *rest == lengths[0]),
+        "{lengths:?}"
+    );
 }

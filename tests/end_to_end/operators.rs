@@ -16,7 +16,9 @@ fn unlocking_lets_in_at_once() {
     }
     gateway.keeps_out("alice", &alice.code());
     assert_eq!(daemon.operator().show("alice")["locked"], true);
-    daemon.operator().change("Users.Unlock", "alice", &json!({}));
+    daemon
+        .operator()
+        .change("Users.Unlock", "alice", &json!({}));
     assert_eq!(daemon.operator().show("alice")["locked"], false);
     gateway.lets_in("alice", &alice.code());
     daemon.operator().change("Users.Lock", "alice", &json!({}));
@@ -32,7 +34,9 @@ fn unblocking_a_pin_makes_the_old_one_work_at_once() {
         gateway.keeps_out("alice", &format!("73319{last}{}", alice.code()));
     }
     gateway.keeps_out("alice", &format!("{PIN}{}", alice.code()));
-    daemon.operator().change("Pins.Unblock", "alice", &json!({}));
+    daemon
+        .operator()
+        .change("Pins.Unblock", "alice", &json!({}));
     gateway.lets_in("alice", &format!("{PIN}{}", alice.code()));
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("auth.accept", "alice"), 1);
@@ -49,11 +53,15 @@ fn deactivated_and_revoked_people_are_kept_out() {
         gateway.lets_in(&name, &format!("{PIN}{}", person.code()));
         operator.set_state(&name, state);
         gateway.keeps_out(&name, &format!("{PIN}{}", person.code()));
-        daemon.gateway("gw-gateway").keeps_out(&name, &person.code());
+        daemon
+            .gateway("gw-gateway")
+            .keeps_out(&name, &person.code());
     }
     operator.change("Users.Reactivate", "alice", &json!({}));
     let daemon = daemon.kill().start();
-    daemon.gateway("gw-pin").keeps_out("bob", &format!("{PIN}{}", people[1].code()));
+    daemon
+        .gateway("gw-pin")
+        .keeps_out("bob", &format!("{PIN}{}", people[1].code()));
 }
 
 #[test]
@@ -90,7 +98,9 @@ fn the_first_sign_in_with_a_new_token_ends_the_passthrough() {
     let mut alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
     let pin = daemon.gateway("gw-pin");
-    daemon.operator().change("Passthrough.Enable", "alice", &json!({}));
+    daemon
+        .operator()
+        .change("Passthrough.Enable", "alice", &json!({}));
     pin.lets_in("alice", PIN);
     pin.lets_in("alice", &format!("{PIN}{}", alice.code()));
     pin.keeps_out("alice", PIN);
@@ -103,7 +113,9 @@ fn a_passthrough_ends_by_itself() {
     let gateway = daemon.gateway("gw-gateway");
     let until = mfad::time::Timestamp(mfad::sys::clock::Clock::start().now().wall.0 + 2_000);
     let end = json!({"until": until.to_string()});
-    daemon.operator().change("Passthrough.Enable", "alice", &end);
+    daemon
+        .operator()
+        .change("Passthrough.Enable", "alice", &end);
     gateway.lets_in("alice", "x");
     let late = std::time::Instant::now() + std::time::Duration::from_millis(2_000);
     while std::time::Instant::now() < late {

@@ -44,7 +44,9 @@ fn an_unsigned_or_badly_signed_request_gets_no_answer() {
     let code = alice.code();
     let mut port = daemon.gateway("gw-none").port();
     let bare = |request: &mut RequestBuilder<'_>, secret: &[u8]| {
-        request.attribute(AttributeType::USER_NAME, b"alice").unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, b"alice")
+            .unwrap();
         request.user_password(code.as_bytes(), secret).unwrap();
     };
     let unsigned = port.build(bare);
@@ -57,7 +59,10 @@ fn an_unsigned_or_badly_signed_request_gets_no_answer() {
     }
     let mut other = signed.clone();
     other[19] ^= 1;
-    assert!(port.is_silent(&other, A_WHILE), "signed for another Request Authenticator");
+    assert!(
+        port.is_silent(&other, A_WHILE),
+        "signed for another Request Authenticator"
+    );
     let mut twice = signed.clone();
     twice.extend_from_slice(&signed[20..38]);
     set_length(&mut twice);
@@ -80,7 +85,9 @@ fn a_gateway_that_does_not_sign_is_served_only_where_the_configuration_says_so()
     let unsigned = |proxied: bool| {
         let passcode = passcode.clone();
         move |request: &mut RequestBuilder<'_>, secret: &[u8]| {
-            request.attribute(AttributeType::USER_NAME, b"alice").unwrap();
+            request
+                .attribute(AttributeType::USER_NAME, b"alice")
+                .unwrap();
             request.user_password(passcode.as_bytes(), secret).unwrap();
             if proxied {
                 request.attribute(PROXY_STATE, b"chosen prefix").unwrap();
@@ -102,12 +109,18 @@ fn a_stranger_gets_no_answer() {
     gateway.source = IpAddr::from(Ipv4Addr::new(127, 0, 0, 200));
     let mut port = gateway.port();
     let request = port.request("alice", &alice.code());
-    assert!(port.is_silent(&request, A_WHILE), "an address of no gateway");
+    assert!(
+        port.is_silent(&request, A_WHILE),
+        "an address of no gateway"
+    );
     let mut gateway = daemon.gateway("gw-none");
     gateway.secret = daemon.gateway("gw-pin").secret;
     let mut port = gateway.port();
     let request = port.request("alice", &alice.code());
-    assert!(port.is_silent(&request, A_WHILE), "the secret of another gateway");
+    assert!(
+        port.is_silent(&request, A_WHILE),
+        "the secret of another gateway"
+    );
 }
 
 #[test]
@@ -118,17 +131,25 @@ fn methods_that_are_not_offered_are_refused() {
     let code = alice.code();
     let chap = port.build(|request, _| {
         request.message_authenticator().unwrap();
-        request.attribute(AttributeType::USER_NAME, b"alice").unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, b"alice")
+            .unwrap();
         request.attribute(CHAP_PASSWORD, &[7; 17]).unwrap();
     });
     let eap = port.build(|request, _| {
         request.message_authenticator().unwrap();
-        request.attribute(AttributeType::USER_NAME, b"alice").unwrap();
-        request.attribute(EAP_MESSAGE, &[2, 1, 0, 10, 1, b'a', b'l', b'i', b'c', b'e']).unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, b"alice")
+            .unwrap();
+        request
+            .attribute(EAP_MESSAGE, &[2, 1, 0, 10, 1, b'a', b'l', b'i', b'c', b'e'])
+            .unwrap();
     });
     let state = port.build(|request, secret| {
         request.message_authenticator().unwrap();
-        request.attribute(AttributeType::USER_NAME, b"alice").unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, b"alice")
+            .unwrap();
         request.user_password(code.as_bytes(), secret).unwrap();
         request.attribute(AttributeType::STATE, &[9; 16]).unwrap();
     });
@@ -136,10 +157,18 @@ fn methods_that_are_not_offered_are_refused() {
         request.message_authenticator().unwrap();
         request.user_password(code.as_bytes(), secret).unwrap();
     });
-    for (what, request) in [("CHAP", chap), ("EAP", eap), ("State", state), ("no name", nameless)] {
+    for (what, request) in [
+        ("CHAP", chap),
+        ("EAP", eap),
+        ("State", state),
+        ("no name", nameless),
+    ] {
         assert_eq!(port.ask(&request).code, REJECT, "{what}");
     }
-    assert!(port.login("alice", &code), "none of it has used the code up");
+    assert!(
+        port.login("alice", &code),
+        "none of it has used the code up"
+    );
 }
 
 #[test]
@@ -167,8 +196,12 @@ fn a_repeated_datagram_gets_the_same_octets_and_counts_once() {
     // The same identifier from the same port, and another request.
     let mut other = port.build(|request, secret| {
         request.message_authenticator().unwrap();
-        request.attribute(AttributeType::USER_NAME, b"alice").unwrap();
-        request.user_password(alice.code().as_bytes(), secret).unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, b"alice")
+            .unwrap();
+        request
+            .user_password(alice.code().as_bytes(), secret)
+            .unwrap();
     });
     other[1] = right[1];
     sign(&mut other, &port);

@@ -40,7 +40,11 @@ fn a_reject_that_is_held_back_still_leaves_at_the_end() {
     let mut daemon = daemon;
     daemon.wait_for_line("reject attempt=", Duration::from_secs(5));
     daemon.signal(Signal::SIGTERM);
-    assert_eq!(port.hear(&request, Duration::from_secs(5)).map(|reply| reply.code), Some(REJECT));
+    assert_eq!(
+        port.hear(&request, Duration::from_secs(5))
+            .map(|reply| reply.code),
+        Some(REJECT)
+    );
     daemon.stop();
 }
 
@@ -50,12 +54,16 @@ fn reads_its_configuration_anew_on_sighup() {
     let mut daemon = Site::new(std::slice::from_ref(&alice)).start();
     let gateway = daemon.gateway("gw-none");
     gateway.lets_in("alice", &alice.code());
-    daemon.site.write_config("\n[token_types.hotp]\nenabled = false\n");
+    daemon
+        .site
+        .write_config("\n[token_types.hotp]\nenabled = false\n");
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_line("reloaded", Duration::from_secs(5));
     gateway.keeps_out("alice", &alice.code());
     // A file with an error changes nothing.
-    daemon.site.write_config("\n[token_types.hotp]\nenabled = true\nspeed = 7\n");
+    daemon
+        .site
+        .write_config("\n[token_types.hotp]\nenabled = true\nspeed = 7\n");
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_line("NOT reloaded", Duration::from_secs(5));
     gateway.keeps_out("alice", &alice.code());

@@ -18,13 +18,22 @@ pub(crate) struct Reading {
     pub(crate) login: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-const NOTHING: Reading = Reading { authentic: false, login: None };
+const NOTHING: Reading = Reading {
+    authentic: false,
+    login: None,
+};
 
 /// Reads a datagram as a gateway with this secret would have meant it.
 pub(crate) fn read(datagram: &[u8], secret: &[u8]) -> Reading {
-    let Some(packet) = packet(datagram) else { return NOTHING };
-    let Some(attributes) = attributes(packet) else { return NOTHING };
-    let mut signatures = attributes.iter().filter(|(kind, ..)| *kind == MESSAGE_AUTHENTICATOR);
+    let Some(packet) = packet(datagram) else {
+        return NOTHING;
+    };
+    let Some(attributes) = attributes(packet) else {
+        return NOTHING;
+    };
+    let mut signatures = attributes
+        .iter()
+        .filter(|(kind, ..)| *kind == MESSAGE_AUTHENTICATOR);
     let (Some((_, at, value)), None) = (signatures.next(), signatures.next()) else {
         return NOTHING;
     };
@@ -34,20 +43,35 @@ pub(crate) fn read(datagram: &[u8], secret: &[u8]) -> Reading {
         return NOTHING;
     }
     let first = |wanted| {
-        attributes.iter().find(|(kind, ..)| *kind == wanted).map(|(_, _, value)| value.to_vec())
+        attributes
+            .iter()
+            .find(|(kind, ..)| *kind == wanted)
+            .map(|(_, _, value)| value.to_vec())
     };
     let login = || {
         let hidden = first(USER_PASSWORD)?;
-        Some((first(USER_NAME)?, reveal(&hidden, secret, &packet[4..HEADER])))
+        Some((
+            first(USER_NAME)?,
+            reveal(&hidden, secret, &packet[4..HEADER]),
+        ))
     };
-    let login = if packet[0] == ACCESS_REQUEST { login() } else { None };
-    Reading { authentic: true, login }
+    let login = if packet[0] == ACCESS_REQUEST {
+        login()
+    } else {
+        None
+    };
+    Reading {
+        authentic: true,
+        login,
+    }
 }
 
 /// The octets that the Length field counts.
 pub(crate) fn packet(datagram: &[u8]) -> Option<&[u8]> {
     let length = usize::from(u16::from_be_bytes([*datagram.get(2)?, *datagram.get(3)?]));
-    datagram.get(..length).filter(|_| (HEADER..=4096).contains(&length))
+    datagram
+        .get(..length)
+        .filter(|_| (HEADER..=4096).contains(&length))
 }
 
 /// Type, place of the value, and value; none if they do not fill the packet.
@@ -68,7 +92,10 @@ fn reveal(hidden: &[u8], secret: &[u8], authenticator: &[u8]) -> Vec<u8> {
     let mut clear = Vec::new();
     let mut before = authenticator.to_vec();
     for block in hidden.chunks(16) {
-        let mask = Md5::new().chain_update(secret).chain_update(&before).finalize();
+        let mask = Md5::new()
+            .chain_update(secret)
+            .chain_update(&before)
+            .finalize();
         clear.extend(block.iter().zip(mask).map(|(octet, mask)| octet ^ mask));
         before = block.to_vec();
     }

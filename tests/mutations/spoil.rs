@@ -82,9 +82,10 @@ fn crowd(octets: &mut Vec<u8>, chance: &mut Chance) {
 /// Moves, doubles, removes, renames, resizes or adds whole attributes.
 fn surgery(octets: &mut Vec<u8>, chance: &mut Chance) {
     let mut parts: Vec<Vec<u8>> = match packet(octets).and_then(attributes) {
-        Some(found) if !found.is_empty() => {
-            found.iter().map(|(_, at, value)| octets[at - 2..at + value.len()].to_vec()).collect()
-        }
+        Some(found) if !found.is_empty() => found
+            .iter()
+            .map(|(_, at, value)| octets[at - 2..at + value.len()].to_vec())
+            .collect(),
         _ => return flip(octets, chance),
     };
     let (one, other) = (chance.below(parts.len()), chance.below(parts.len()));
@@ -126,9 +127,12 @@ fn set_length(octets: &mut [u8]) {
 fn sign(octets: &mut [u8], secret: &[u8]) {
     let Some(whole) = packet(octets) else { return };
     let length = whole.len();
-    let place = attributes(whole).into_iter().flatten().find_map(|(kind, at, value)| {
-        (kind == MESSAGE_AUTHENTICATOR && value.len() == 16).then_some(at)
-    });
+    let place = attributes(whole)
+        .into_iter()
+        .flatten()
+        .find_map(|(kind, at, value)| {
+            (kind == MESSAGE_AUTHENTICATOR && value.len() == 16).then_some(at)
+        });
     let Some(at) = place else { return };
     octets[at..at + 16].fill(0);
     let right = signature(&octets[..length], secret);
