@@ -242,20 +242,12 @@ pub(super) fn send(
     let request = request_id()
         .map_err(|error| Trouble::new(errors::SOFTWARE, "no request id").why(error.to_string()))?;
     payload.set("request", request.as_str());
+    // A person may have been asked meanwhile for longer than the daemon keeps an idle connection.
+    session.client = None;
     let client = session.client(&given.common)?;
     let answer: Result<DoneReply, CallError> = client.call(method, payload);
     match answer {
         Ok(reply) => Ok(reply.done),
-        Err(CallError::Unsent(_)) => {
-            // An idle connection that the daemon has closed meanwhile: nothing was sent.
-            session.client = None;
-            let client = session.client(&given.common)?;
-            match client.call::<DoneReply>(method, payload) {
-                Ok(reply) => Ok(reply.done),
-                Err(CallError::Lost(_)) => lost(session, given, &request),
-                Err(error) => Err(with_request(session.trouble(error, given), request)),
-            }
-        }
         Err(CallError::Lost(_)) => lost(session, given, &request),
         Err(error) => Err(with_request(session.trouble(error, given), request)),
     }

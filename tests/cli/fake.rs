@@ -52,6 +52,7 @@ impl Fake {
     }
 
     /// Serves the same replies to everybody.
+    #[allow(dead_code, reason = "each test file uses its own part")]
     pub(crate) fn with_replies() -> Self {
         let text = include_str!("replies.json");
         let replies: Value = serde_json::from_str(text).unwrap();

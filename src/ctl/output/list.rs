@@ -167,8 +167,7 @@ fn follow(
             }
         };
         later = true;
-        output::print(&text, &env, false);
-        true
+        output::print(&text, &env, false)
     });
     match (failed, answer) {
         (Some(trouble), _) => Err(trouble),

@@ -155,14 +155,17 @@ impl Screen {
     }
 }
 
-/// Prints; through a pager if a person would have to scroll. A reader that went away is no error.
-pub(super) fn print(text: &str, env: &Env, pager: bool) {
+/// Prints; through a pager if a person would have to scroll. A reader that went away is no error;
+/// the answer says whether it is still there.
+pub(super) fn print(text: &str, env: &Env, pager: bool) -> bool {
     let long = text.lines().count() >= env.rows;
     if pager && long && env.stdout_terminal && page(text).is_ok() {
-        return;
+        return true;
     }
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
 }
 
 /// Prints to standard error.
