@@ -132,7 +132,7 @@ impl Access {
             strangers_window: Window::default(),
             duplicates: Duplicates::new(limits, hash, gateways),
             primed: Primed::new(hash),
-            reader: Reader::new(keys.pseudonym),
+            reader: Reader::new(&keys.pseudonym),
             buffer: Vec::with_capacity(PACKET_OCTETS_MAX),
             table,
         }

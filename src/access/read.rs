@@ -23,7 +23,8 @@ pub const TEXT_CHARS_MAX: usize = 64;
 
 /// Reads attempts out of packets.
 pub(super) struct Reader {
-    pseudonym_key: SecretKey,
+    /// Keyed, for pseudonyms.
+    pseudonyms: Hmac<Sha256>,
     empty: Arc<str>,
 }
 
@@ -36,9 +37,14 @@ pub(super) struct Reading {
 }
 
 impl Reader {
-    pub(super) fn new(pseudonym_key: SecretKey) -> Self {
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes a key of any length (RFC 2104 s2)"
+    )]
+    pub(super) fn new(pseudonym_key: &SecretKey) -> Self {
+        let key = pseudonym_key.expose();
         Self {
-            pseudonym_key,
+            pseudonyms: Hmac::new_from_slice(key).expect("any key length"),
             empty: Arc::from(""),
         }
     }
@@ -78,13 +84,8 @@ impl Reader {
     }
 
     /// What log and audit call a name that may be no name: people type passwords there.
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes a key of any length (RFC 2104 s2)"
-    )]
     fn pseudonym(&self, typed: &[u8]) -> Arc<str> {
-        let key = self.pseudonym_key.expose();
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length");
+        let mut mac = self.pseudonyms.clone();
         mac.update(typed);
         let [a, b, c, d, ..]: [u8; 32] = mac.finalize().into_bytes().into();
         Arc::from(format!("{:08x}", u32::from_be_bytes([a, b, c, d])))
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_pseudonym_depends_on_key_and_name() {
-        let reader = |key| Reader::new(SecretKey::new([key; 32]));
+        let reader = |key| Reader::new(&SecretKey::new([key; 32]));
         let name = reader(1).pseudonym(b"hunter2");
         assert_eq!(name.len(), 8);
         assert!(name.bytes().all(|b| b.is_ascii_hexdigit()));

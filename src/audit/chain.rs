@@ -191,7 +191,7 @@ fn write_source(line: &mut Line, source: &Source) {
         line.text(&source.station);
     }
     line.key("src");
-    line.shown(&source.address);
+    line.address(source.address);
     line.key("gateway");
     line.text(&source.gateway);
     line.close();

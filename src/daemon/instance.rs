@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -21,20 +20,19 @@ use super::alarm::Alarms;
 use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
-use crate::access::{self, Access, GatewayTable, PrimedVerdict};
-use crate::audit::record::AuditRecord;
+use super::prime;
+use crate::access::{self, Access, GatewayTable};
 use crate::config::{Config, Gateway};
 use crate::daemon::answers::Answerer;
-use crate::domain::verdict::Message;
 use crate::engine::pins::PinLimits;
 use crate::engine::{Answers as _, Engine, Limits, Parts, Rules, World};
-use crate::log::{info_always, warn_always};
+use crate::log::warn_always;
 use crate::secret::SecretKey;
 use crate::server::udp::socket::Socket;
 use crate::store::pin_hash::PinHasher;
 use crate::store::seal::Keys;
 use crate::store::sqlite::{self, Fence, Mode, Opened, Sizes};
-use crate::store::{AuditFilter, Read, StoreError};
+use crate::store::{Read, StoreError};
 use crate::sys::clock::Clock;
 use crate::time::Now;
 
@@ -44,9 +42,6 @@ pub const STORE_FILE: &str = "mfad.db";
 /// Threads of the PIN pool unless the configuration says more: each holds 19 MiB, and the unit
 /// bounds memory and tasks.
 const PIN_THREADS_MAX: usize = 8;
-
-/// Verdicts this old are still answered the same to a retransmitted datagram.
-const PRIME_FOR: Duration = Duration::from_secs(30);
 
 /// What an instance is started with.
 pub struct Start {
@@ -298,7 +293,7 @@ fn answer_radius(
     engine: &Arc<Engine>,
     threads: &mut Threads,
 ) -> Result<(), StartError> {
-    prime(front, engine);
+    prime::prime(front, engine);
     front.connect(Arc::clone(engine));
     for socket in 0..front.sockets().len() {
         let front = Arc::clone(front);
@@ -451,59 +446,6 @@ fn access_keys(opened: &Result<(Arc<Keys>, Opened), String>) -> Result<access::K
         Err(_) => SecretKey::new([0; 32]),
     };
     Ok(access::Keys { hash, pseudonym })
-}
-
-/// Verdicts of the last seconds before the start, so that a retransmitted datagram gets its answer.
-fn prime(front: &Front, engine: &Engine) {
-    let (now, rules) = (engine.now(), engine.rules());
-    // The newest ones: they are what is being asked again.
-    let last = engine.reader().last_seq().unwrap_or(0);
-    let filter = AuditFilter {
-        after_seq: last.saturating_sub(access::PRIMED_MAX as u64),
-        event: Some("auth".to_owned()),
-        since: Some(now.wall - PRIME_FOR),
-        ..AuditFilter::default()
-    };
-    let Ok(records) = engine.reader().audit(&filter, access::PRIMED_MAX) else {
-        return;
-    };
-    let primed: Vec<PrimedVerdict> = records
-        .iter()
-        .filter_map(|stored| primed(&stored.body, &rules))
-        .collect();
-    if !primed.is_empty() {
-        info_always!(
-            "verdicts remembered for retransmitted requests: {}",
-            primed.len()
-        );
-    }
-    front.access().prime(primed, now);
-}
-
-fn primed(body: &[u8], rules: &Rules) -> Option<PrimedVerdict> {
-    let record = AuditRecord::parse(body).ok()?;
-    let gateway = record.gateway()?;
-    let policy = rules
-        .gateways
-        .iter()
-        .find(|known| *known.name == *gateway)?;
-    let accepted = record.event == "auth.accept";
-    let said = record
-        .detail
-        .get("message")
-        .and_then(|text| text.as_str().map(Box::from));
-    let message = if accepted {
-        said
-    } else {
-        Some(said.unwrap_or_else(|| Box::from(Message::Denied.to_string())))
-    };
-    Some(PrimedVerdict {
-        digest: record.datagram()?,
-        gateway: Arc::clone(&policy.name),
-        accepted,
-        message,
-        decided: record.wall,
-    })
 }
 
 fn serve_control(

@@ -22,6 +22,7 @@ pub mod live;
 pub mod manual;
 pub mod metrics;
 pub mod places;
+mod prime;
 pub mod program;
 pub mod report;
 pub mod restore;

@@ -6,9 +6,7 @@
 //! (every change is committed against the revision it was judged on), but an operator's change must
 //! be obeyed by the next packet (I6).
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::user::UserRecord;
@@ -18,13 +16,14 @@ const SHARDS: usize = 16;
 /// A bounded map from login name to record.
 pub struct Cache {
     shards: Vec<RwLock<Shard>>,
-    hasher: RandomState,
     entries_max: usize,
 }
 
 #[derive(Default)]
 struct Shard {
     records: HashMap<Arc<str>, Arc<UserRecord>>,
+    /// Names as they came in.
+    order: VecDeque<Arc<str>>,
     publications: u64,
 }
 
@@ -39,7 +38,6 @@ impl Cache {
         let shards = (0..SHARDS).map(|_| RwLock::new(Shard::default())).collect();
         Self {
             shards,
-            hasher: RandomState::new(),
             entries_max: entries_max.div_ceil(SHARDS),
         }
     }
@@ -81,7 +79,9 @@ impl Cache {
         match record {
             Some(record) => shard.put(record, self.entries_max),
             None => {
-                shard.records.remove(name);
+                if shard.records.remove(name).is_some() {
+                    shard.order.retain(|known| **known != *name);
+                }
             }
         }
     }
@@ -92,6 +92,7 @@ impl Cache {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
             shard.publications += 1;
             shard.records.clear();
+            shard.order.clear();
         }
     }
 
@@ -119,20 +120,28 @@ impl Cache {
         reason = "the remainder is below the number of shards"
     )]
     fn shard(&self, name: &str) -> &RwLock<Shard> {
-        let hash = self.hasher.hash_one(name);
-        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+        // Names are those of records, so nobody outside chooses which shard is full.
+        let mix = |mixed: u32, octet| (mixed ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+        let [.., high] = name.bytes().fold(0x811c_9dc5, mix).to_le_bytes();
+        &self.shards[usize::from(high) % SHARDS]
     }
 }
 
 impl Shard {
     fn put(&mut self, record: Arc<UserRecord>, entries_max: usize) {
-        if self.records.len() >= entries_max && !self.records.contains_key(record.name()) {
-            // Any other one: the map's order is random, which is good enough and costs nothing.
-            let other = self.records.keys().next().map(Arc::clone);
-            if let Some(other) = other {
-                self.records.remove(&other);
-            }
+        if let Some(place) = self.records.get_mut(record.name()) {
+            *place = record;
+            return;
         }
-        self.records.insert(Arc::from(record.name()), record);
+        // The oldest goes. A name that was taken out meanwhile is still in the order once.
+        while self.records.len() >= entries_max {
+            let Some(oldest) = self.order.pop_front() else {
+                break;
+            };
+            self.records.remove(&oldest);
+        }
+        let name: Arc<str> = Arc::from(record.name());
+        self.order.push_back(Arc::clone(&name));
+        self.records.insert(name, record);
     }
 }

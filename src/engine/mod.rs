@@ -28,6 +28,7 @@ use crate::domain::action::Action;
 use crate::domain::attempt::Attempt;
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::policy::{GatewayPolicy, Policy};
+use crate::domain::token_record::TokenKind;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, admit, verify};
@@ -199,24 +200,25 @@ impl Engine {
 
     /// The writer's thread: takes what waits, in batches, until told to stop.
     pub fn run(self: &Arc<Self>, mut writer: Writer, jobs: &Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH_CHANGES_MAX);
         loop {
             self.turned_us.store(self.now().mono_us, Ordering::Relaxed);
             let first = match jobs.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    writer.turn(Vec::new(), self.now());
+                    writer.turn(&mut batch, self.now());
                     writer.rest(self.now());
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut batch = vec![first];
+            batch.push(first);
             batch.extend(jobs.try_iter().take(BATCH_CHANGES_MAX - 1));
             for _ in &batch {
                 self.counters.verify_queue.down();
             }
             let stop = batch.iter().any(|job| matches!(job, Job::Stop));
-            writer.turn(batch, self.now());
+            writer.turn(&mut batch, self.now());
             writer.rest(self.now());
             if stop {
                 break;
@@ -495,18 +497,9 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner) = error;
     }
 
-    pub(crate) fn counted(&self, attempt: &Attempt, verdict: &Verdict, us: u64) {
+    pub(crate) fn counted(&self, verdict: &Verdict, kind: Option<TokenKind>, us: u64) {
         match verdict {
-            Verdict::Accept { how, .. } => {
-                let record = attempt
-                    .user
-                    .as_deref()
-                    .and_then(|name| self.cache.find(name).ok());
-                let kind = how
-                    .token()
-                    .and_then(|id| record?.token(id).map(|token| token.kind));
-                self.counters.accepted(how, kind);
-            }
+            Verdict::Accept { how, .. } => self.counters.accepted(how, kind),
             Verdict::Reject { reason, .. } => self.counters.rejected(*reason),
         }
         self.counters.answer.observe(us);

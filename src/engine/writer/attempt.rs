@@ -7,6 +7,7 @@ use crate::audit::summing::{Key as SumKey, Offer};
 use crate::domain::attempt::{Attempt, Proof};
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
+use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
@@ -157,10 +158,11 @@ impl Writer {
             }
             None => self.unchanging(attempt, &verdict, events, origin, batch, now),
         };
-        let known = before.is_some();
+        let (known, kind) = (before.is_some(), kind_of(&verdict, before));
         batch.waiting.push(Waiting::Verdict {
             pending,
             known,
+            kind,
             verdict,
             change,
             counted,
@@ -209,6 +211,14 @@ impl Writer {
             &[&user.0, attempt.gateway.name.as_bytes(), attempt.passcode()],
         )
     }
+}
+
+/// The kind of the token that a verdict says was used.
+fn kind_of(verdict: &Verdict, record: Option<&UserRecord>) -> Option<TokenKind> {
+    let Verdict::Accept { how, .. } = verdict else {
+        return None;
+    };
+    Some(record?.token(how.token()?)?.kind)
 }
 
 /// The check that answers what was asked, if something was.

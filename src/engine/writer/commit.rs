@@ -3,6 +3,7 @@
 use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
 use crate::domain::event::Origin;
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::Verdict;
 use crate::engine::repeat::Repeats;
 use crate::engine::trace::Trace;
@@ -20,22 +21,21 @@ impl Writer {
         }
     }
 
-    pub(super) fn commit(&mut self, batch: Batch, now: Now) {
+    pub(super) fn commit(&mut self, mut batch: Batch, now: Now) {
         let Batch {
             changes,
             overlay,
             waiting,
-        } = batch;
-        let outcomes = if changes.is_empty() {
-            Ok(Vec::new())
-        } else {
-            self.store.commit(&changes)
+        } = &mut batch;
+        let outcomes = match changes.as_slice() {
+            [] => Ok(Vec::new()),
+            changes => self.store.commit(changes),
         };
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 self.fail(&error, now);
-                for waiting in waiting {
+                for waiting in waiting.drain(..) {
                     self.give_up(waiting, &error);
                 }
                 self.engine.answers().flush();
@@ -50,19 +50,24 @@ impl Writer {
             counters.sync.observe(sync_us);
         }
         // After a conflict the overlay is built on sand: everybody loads anew.
-        let conflict = outcomes.contains(&Outcome::Conflict);
-        for (name, record) in overlay {
-            if conflict {
-                self.engine.cache().publish(&name, None);
-            } else {
-                self.engine.cache().publish(&name, record);
-            }
+        let sound = outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, Outcome::Committed { .. }));
+        for (name, record) in overlay.drain() {
+            self.engine.cache().publish(&name, record.filter(|_| sound));
         }
-        for waiting in waiting {
+        for waiting in waiting.drain(..) {
             self.release(waiting, &outcomes, micros(sync_us), now);
         }
         self.engine.answers().flush();
-        for (change, outcome) in changes.iter().zip(&outcomes) {
+        self.record(changes, &outcomes);
+        changes.clear();
+        self.spare = batch;
+    }
+
+    /// Tells the watcher of everything that is durable but the verdicts.
+    fn record(&self, changes: &[Change], outcomes: &[Outcome]) {
+        for (change, outcome) in changes.iter().zip(outcomes) {
             let Outcome::Committed { first_seq, .. } = *outcome else {
                 continue;
             };
@@ -81,6 +86,7 @@ impl Writer {
             Waiting::Verdict {
                 mut pending,
                 known,
+                kind,
                 verdict,
                 change,
                 counted,
@@ -98,7 +104,7 @@ impl Writer {
                     None => None,
                 };
                 pending.stages.sync_us = synced;
-                self.tell(&pending, known, &verdict, now);
+                self.tell(&pending, known, &verdict, kind, now);
             }
             Waiting::Command {
                 command,
@@ -126,14 +132,19 @@ impl Writer {
         }
     }
 
-    fn tell(&self, pending: &Pending, known: bool, verdict: &Verdict, now: Now) {
+    fn tell(
+        &self,
+        pending: &Pending,
+        known: bool,
+        verdict: &Verdict,
+        kind: Option<TokenKind>,
+        now: Now,
+    ) {
         let attempt = &pending.attempt;
         let us = now.mono_us.saturating_sub(attempt.received.mono_us);
-        self.engine.counted(
-            attempt,
-            verdict,
-            us + u64::from(pending.stages.sync_us.unwrap_or(0)),
-        );
+        let sync_us = u64::from(pending.stages.sync_us.unwrap_or(0));
+        self.engine
+            .counted(verdict, kind, us.saturating_add(sync_us));
         let user = match &attempt.user {
             Some(user) if known => Arc::clone(user),
             _ => Arc::from(format!("~{}", attempt.pseudonym)),

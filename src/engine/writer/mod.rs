@@ -26,6 +26,7 @@ use crate::domain::command::{Command, Done, Prepared};
 use crate::domain::event::{Event, Operator, Origin};
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::Sealed;
+use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Ask, Finding};
@@ -133,6 +134,8 @@ pub struct Writer {
     repeat_key: SecretKey,
     summing: Summing,
     broken: Option<Broken>,
+    /// The room of the last batch, so that no batch asks the system for its own.
+    spare: Batch,
 }
 
 /// Why the store is closed, and when it was last tried.
@@ -155,6 +158,8 @@ enum Waiting {
         pending: Box<Pending>,
         /// There is such a person.
         known: bool,
+        /// The kind of token that was used.
+        kind: Option<TokenKind>,
         verdict: Verdict,
         change: Option<usize>,
         /// Whose counted failure is remembered for D17.
@@ -184,14 +189,15 @@ impl Writer {
             repeat_key,
             summing,
             broken: None,
+            spare: Batch::default(),
         }
     }
 
-    /// Judges the jobs in order, commits, answers.
-    pub fn turn(&mut self, jobs: Vec<Job>, now: Now) {
+    /// Takes the jobs out, judges them in order, commits, answers.
+    pub fn turn(&mut self, jobs: &mut Vec<Job>, now: Now) {
         self.try_reopen(now);
-        let mut batch = Batch::default();
-        for job in jobs {
+        let mut batch = std::mem::take(&mut self.spare);
+        for job in jobs.drain(..) {
             if let Some(broken) = &self.broken {
                 let why = broken.why.clone();
                 self.refuse_broken(job, &why);

@@ -51,6 +51,8 @@ pub(super) struct Batch<'a> {
     path: &'a str,
     chain: &'a mut Chain,
     rowids: &'a mut HashMap<UserId, i64>,
+    /// Who was last looked up: the audit record of a change is about the same person.
+    last: Option<(UserId, i64)>,
     row: &'a mut Vec<u8>,
     update_auth: CachedStatement<'a>,
     insert_audit: CachedStatement<'a>,
@@ -77,6 +79,7 @@ impl<'a> Batch<'a> {
             path,
             chain,
             rowids,
+            last: None,
             row,
             log_octets: 0,
         })
@@ -191,7 +194,7 @@ impl<'a> Batch<'a> {
         auth: &AuthState,
     ) -> Result<Written, StoreError> {
         // The same person may have been deleted in this batch, under another number.
-        self.rowids.remove(&id);
+        self.forget(id);
         let (sum, body) = record_columns(&id.0, profile, &profile.name)?;
         let written = self.rows(
             "INSERT INTO users (uid, name, state, grant_until, search, sum, profile)
@@ -277,7 +280,7 @@ impl<'a> Batch<'a> {
         let Some(rowid) = self.rowid(id)? else {
             return Ok(Written::Conflict);
         };
-        self.rowids.remove(&id);
+        self.forget(id);
         let deleted = self.rows(
             "DELETE FROM auth WHERE id = ?1 AND revision = ?2",
             params![rowid, expected.cast_signed()],
@@ -368,8 +371,14 @@ impl<'a> Batch<'a> {
 
     /// The number of a person.
     fn rowid(&mut self, id: UserId) -> Result<Option<i64>, StoreError> {
-        if let Some(rowid) = self.rowids.get(&id) {
-            return Ok(Some(*rowid));
+        if let Some((last, rowid)) = self.last
+            && last == id
+        {
+            return Ok(Some(rowid));
+        }
+        if let Some(rowid) = self.rowids.get(&id).copied() {
+            self.last = Some((id, rowid));
+            return Ok(Some(rowid));
         }
         let rowid = self.lookup("SELECT id FROM users WHERE uid = ?1", id)?;
         if let Some(rowid) = rowid {
@@ -379,6 +388,12 @@ impl<'a> Batch<'a> {
             self.rowids.insert(id, rowid);
         }
         Ok(rowid)
+    }
+
+    /// Forgets a number that may become another one.
+    fn forget(&mut self, id: UserId) {
+        self.last = None;
+        self.rowids.remove(&id);
     }
 
     /// The number under which the audit records of a person lie, deleted ones too.

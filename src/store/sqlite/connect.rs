@@ -16,11 +16,11 @@ const WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements that a connection holds open.
 const STATEMENTS_MAX: usize = 64;
 
-/// Memory for pages of the writer, in KiB.
-const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// Memory for pages of the writer, in KiB: the auth rows of some hundred thousand people.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
-/// Memory for pages of a reader, in KiB.
-const READER_CACHE_KIB: i64 = 8 * 1024;
+/// Memory for pages of a reader, in KiB. Each commit makes what it holds worthless.
+const READER_CACHE_KIB: i64 = 2 * 1024;
 
 /// The one connection that writes.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
@@ -70,6 +70,8 @@ fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sto
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)
         .and_then(|_| conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true))
         .and_then(|_| conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false))
+        // Else a statement is planned anew each time a value is bound that an index could care for.
+        .and_then(|_| conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true))
         .map_err(io)?;
     conn.pragma_update(None, "cell_size_check", true)
         .map_err(io)?;

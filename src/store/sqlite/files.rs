@@ -22,8 +22,9 @@ use crate::store::StoreError;
 
 const MODE: u32 = 0o600;
 
-/// Octets of zeros written at a time.
-const ZEROS_OCTETS: usize = 1 << 20;
+/// Octets of zeros written at a time: a page. What is written in larger pieces lies in larger
+/// pieces in memory, all of which the file system looks through whenever a part of it is written.
+const ZEROS_OCTETS: usize = 4_096;
 
 /// Longest checkpoint file that is read, in octets.
 const CHECKPOINT_OCTETS_MAX: u64 = 4096;

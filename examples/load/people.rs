@@ -1,0 +1,146 @@
+//! The people who sign in: names, seeds, and where each one's counter stands.
+
+use mfad::radius::{AttributeType, RequestBuilder};
+use mfad::sys::random;
+use mfad::token::Otp;
+
+use crate::Failure;
+
+/// Everybody's PIN: what it costs does not depend on it.
+pub(crate) const PIN: &[u8] = b"481516";
+
+/// Octets of a seed.
+const SEED_OCTETS: usize = 20;
+
+/// Everybody, by number.
+pub(crate) struct People {
+    seeds: Vec<[u8; SEED_OCTETS]>,
+    counters: Vec<u64>,
+    signing_in: Vec<bool>,
+    /// The first so many have a PIN.
+    pub(crate) pins: usize,
+    /// Their PINs were checked by this run of the daemon.
+    pub(crate) warm: bool,
+    dice: Dice,
+}
+
+/// Which form of passcode is sent, and with which secret.
+#[derive(Clone, Copy)]
+pub(crate) struct Form {
+    /// The PIN stands before the code.
+    pub(crate) pin: bool,
+    /// The gateway's.
+    pub(crate) secret: &'static [u8],
+    /// People who sign in: the first so many.
+    pub(crate) people: usize,
+}
+
+impl People {
+    /// Draws a seed for each; the first `pins` have a PIN.
+    pub(crate) fn draw(number: usize, pins: usize) -> Result<Self, Failure> {
+        let mut dice = Dice::new()?;
+        let seeds = (0..number).map(|_| dice.octets()).collect();
+        Ok(Self {
+            seeds,
+            counters: vec![0; number],
+            signing_in: vec![false; number],
+            pins,
+            warm: false,
+            dice,
+        })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.seeds.len()
+    }
+
+    /// The login name of one.
+    #[expect(clippy::unused_self, reason = "a name is a fact of the people")]
+    pub(crate) fn name(&self, number: usize) -> String {
+        format!("person{number:07}")
+    }
+
+    /// The seed of one's token.
+    pub(crate) fn seed(&self, number: usize) -> &[u8] {
+        self.seeds.get(number).map_or(&[], |seed| seed)
+    }
+
+    /// Picks somebody who is not signing in right now.
+    pub(crate) fn pick(&mut self, of: usize) -> usize {
+        loop {
+            let number = self.dice.below(of);
+            if let Some(busy) = self.signing_in.get_mut(number).filter(|busy| !**busy) {
+                *busy = true;
+                return number;
+            }
+        }
+    }
+
+    /// One's sign-in has ended; the code is used up, whatever the answer was.
+    pub(crate) fn done(&mut self, number: usize) {
+        if let Some(busy) = self.signing_in.get_mut(number) {
+            *busy = false;
+        }
+    }
+
+    /// Writes an Access-Request with the next code of `number`; its authenticator.
+    pub(crate) fn request(
+        &mut self,
+        number: usize,
+        identifier: u8,
+        form: Form,
+        octets: &mut Vec<u8>,
+    ) -> Result<[u8; 16], Failure> {
+        let counter = self.counters.get_mut(number).map_or(0, |counter| {
+            *counter += 1;
+            *counter - 1
+        });
+        let code = Otp::HOTP.code_at(self.seed(number), counter).text();
+        let authenticator = self.dice.octets();
+        let mut request = RequestBuilder::access_request(identifier, &authenticator, octets);
+        request.message_authenticator()?;
+        request.attribute(AttributeType::USER_NAME, self.name(number).as_bytes())?;
+        if form.pin {
+            let passcode = [PIN, code.expose().as_bytes()].concat();
+            request.user_password(&passcode, form.secret)?;
+        } else {
+            request.user_password(code.expose().as_bytes(), form.secret)?;
+        }
+        request.attribute(AttributeType::NAS_IDENTIFIER, b"load")?;
+        let _ = request.finish(form.secret);
+        Ok(authenticator)
+    }
+}
+
+/// A fast generator (splitmix64): who signs in next need not be unguessable.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self(u64::from_le_bytes(random::array()?)))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        let limit = u64::try_from(limit.max(1)).unwrap_or(u64::MAX);
+        usize::try_from(self.next() % limit).unwrap_or(0)
+    }
+
+    fn octets<const N: usize>(&mut self) -> [u8; N] {
+        let mut octets = [0; N];
+        for part in octets.chunks_mut(8) {
+            let drawn = self.next().to_le_bytes();
+            for (octet, drawn) in part.iter_mut().zip(drawn) {
+                *octet = drawn;
+            }
+        }
+        octets
+    }
+}
