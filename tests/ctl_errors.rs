@@ -48,10 +48,13 @@ fn long_errors_stay_within_the_screen() {
         "LastToken",
         json!({
             "code": "E_LAST_TOKEN",
-            "what": "T-8F3K2 stays enabled: it is the last token alice can log in with, and that is that \u{1b}[2J",
+            "what": "T-8F3K2 stays enabled: it is the last token alice can log in with, \
+                     and that is that \u{1b}[2J",
             "why": "recovery codes do not count as a token, whatever one might think about them",
-            "tries": ["mfactl token add alice --type totp --description \"a new telephone for alice of accounting\""],
-            "doing": "ask her", "need": "operator. Here: root and group mfad-operator (carol, dan, and many others)",
+            "tries": ["mfactl token add alice --type totp --description \
+                       \"a new telephone for alice of accounting\""],
+            "doing": "ask her", "need": "operator. Here: root and group mfad-operator (carol, dan, and \
+                     many others)",
         }),
     );
     let run = fake.mfactl(&["token", "enable", "alice/totp", "-y"]);
@@ -159,7 +162,7 @@ fn hanging_up(entries: Value) -> Fake {
 fn a_broken_connection_is_asked_about_before_anything_is_said() {
     let record = |result: &str| {
         json!([{"seq": 184_281, "record": {
-            "event": "user.unlocked", "result": result, "user": {"name": "alice"},
+            "event": "user.unlocked", "result": result, "target": {"user": "alice"},
         }}])
     };
     let fake = hanging_up(record("ok"));
@@ -269,7 +272,12 @@ fn statuses_tell_yes_from_no() {
         _ => Answer::Reply(json!({})),
     });
     assert_eq!(fake.mfactl(&["status"]).status, 0);
-    assert_eq!(fake.mfactl(&["status"]).status, 2);
+    let run = fake.mfactl(&["status", "--nagios"]);
+    assert_eq!(run.status, 2);
+    assert!(run.out.starts_with("MFAD CRITICAL - sealed"), "{}", run.out);
+    let run = Run::of(command(&["status", "--nagios"], 80), "");
+    let away = "MFAD CRITICAL - mfad is not running\n";
+    assert_eq!((run.out.as_str(), run.status), (away, 2));
     let run = fake.mfactl(&["audit", "verify"]);
     assert_eq!(run.status, 1);
     assert!(

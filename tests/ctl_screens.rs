@@ -240,3 +240,18 @@ fn completes_from_the_daemon_and_without_it() {
     let run = fake::Run::of(command(&["__complete", "--", "pin", "un"], 80), "");
     assert!(run.out.starts_with("unblock\t"), "{}", run.out);
 }
+
+#[test]
+fn following_ends_when_the_reader_goes() {
+    let fake = Fake::serve(|_, _| {
+        let row = json!({"rows": [{"user": "alice", "at": "2025-11-21T13:02:11.204Z"}]});
+        Answer::Pages(vec![row; 2000])
+    });
+    let mut following = command(&["auth", "log", "--follow"], 80);
+    following
+        .env("MFAD_SOCKET", fake.socket())
+        .stdout(std::process::Stdio::piped());
+    let mut child = following.spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

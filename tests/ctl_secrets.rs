@@ -3,6 +3,9 @@
 //!
 //! What needs a terminal runs under `script(1)` and is left out, saying so, where there is none.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::print_stderr, reason = "a test that is left out says so")]
+
 #[path = "cli/fake.rs"]
 mod fake;
 

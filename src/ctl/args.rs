@@ -357,7 +357,7 @@ fn unknown_command(args: &[String]) -> Trouble {
     let rest: Vec<&str> = args
         .iter()
         .map(String::as_str)
-        .skip_while(|arg| !typed.last().is_some_and(|last| last == arg))
+        .skip_while(|arg| typed.last().is_none_or(|last| last != arg))
         .skip(1)
         .collect();
     let wrong = typed.join(" ");

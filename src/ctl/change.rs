@@ -242,20 +242,12 @@ pub(super) fn send(
     let request = request_id()
         .map_err(|error| Trouble::new(errors::SOFTWARE, "no request id").why(error.to_string()))?;
     payload.set("request", request.as_str());
+    // A person may have been asked meanwhile for longer than the daemon keeps an idle connection.
+    session.client = None;
     let client = session.client(&given.common)?;
     let answer: Result<DoneReply, CallError> = client.call(method, payload);
     match answer {
         Ok(reply) => Ok(reply.done),
-        Err(CallError::Unsent(_)) => {
-            // An idle connection that the daemon has closed meanwhile: nothing was sent.
-            session.client = None;
-            let client = session.client(&given.common)?;
-            match client.call::<DoneReply>(method, payload) {
-                Ok(reply) => Ok(reply.done),
-                Err(CallError::Lost(_)) => lost(session, given, &request),
-                Err(error) => Err(with_request(session.trouble(error, given), request)),
-            }
-        }
         Err(CallError::Lost(_)) => lost(session, given, &request),
         Err(error) => Err(with_request(session.trouble(error, given), request)),
     }
@@ -329,7 +321,8 @@ fn recorded(page: &AuditPage, request: &str) -> Fate {
         return Fate::NotDone;
     };
     let event = entry.record.get("event").and_then(Value::as_str);
-    let user = entry.record.get("user").and_then(user_name);
+    let target = entry.record.get("target");
+    let user = target.and_then(|target| target.get("user")?.as_str());
     let about = user.map(|user| format!(" of {user}")).unwrap_or_default();
     let message = format!(
         "it was done: {}{about}, request {request}.",
@@ -340,10 +333,4 @@ fn recorded(page: &AuditPage, request: &str) -> Fate {
         message,
         ..Done::default()
     }))
-}
-
-/// The name in the user field of a record, which is a name or an object with one.
-fn user_name(value: &Value) -> Option<String> {
-    let name = value.as_str().or_else(|| value.get("name")?.as_str())?;
-    Some(name.to_owned())
 }

@@ -5,6 +5,7 @@
 //! Lines without content are left out.
 
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 
 use serde_json::{Map, Value};
 
@@ -35,9 +36,27 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// Column at which the text of a line begins.
 const INDENT: usize = 9;
 
-/// Something that did not happen.
+/// Something that did not happen; what is known of it is in [`Details`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(super) struct Trouble(Box<Details>);
+
+impl Deref for Trouble {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Trouble {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+/// What is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Details {
     /// Full varlink name, if the daemon said so.
     pub(super) error: Option<String>,
     /// What did not happen.
@@ -63,19 +82,19 @@ pub(super) struct Trouble {
 impl Trouble {
     /// Trouble with its first line and exit status.
     pub(super) fn new(exit: u8, what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
+        let what = what.into();
+        Self(Box::new(Details {
+            what,
             exit,
-            ..Self::default()
-        }
+            ..Details::default()
+        }))
     }
 
     /// Wrong usage.
     pub(super) fn usage(what: impl Into<String>) -> Self {
-        Self {
-            code: Some("E_ARG".to_owned()),
-            ..Self::new(USAGE, what)
-        }
+        let mut trouble = Self::new(USAGE, what);
+        trouble.code = Some("E_ARG".to_owned());
+        trouble
     }
 
     /// Somebody pressed Ctrl-C, or said no.
@@ -192,7 +211,7 @@ impl From<Fault> for Trouble {
         let exit = fault.exit();
         let parameters = fault.parameters;
         let code = Some(parameters.code).filter(|code| !code.is_empty());
-        let mut trouble = Self {
+        let mut trouble = Self(Box::new(Details {
             what: parameters.what,
             why: parameters.why,
             places: Vec::new(),
@@ -203,7 +222,7 @@ impl From<Fault> for Trouble {
             exit,
             request: parameters.request,
             error: Some(fault.error),
-        };
+        }));
         if trouble.what.is_empty() {
             let name = trouble.error.clone().unwrap_or_default();
             trouble.what = format!("mfad answers {name}");
@@ -218,7 +237,7 @@ impl From<Fault> for Trouble {
 impl Trouble {
     /// A daemon that does not know what this program asks.
     fn older(mut self) -> Self {
-        self.why = Some(self.what);
+        self.why = Some(std::mem::take(&mut self.what));
         self.what = format!(
             "mfactl {} and mfad do not understand each other",
             env!("CARGO_PKG_VERSION")

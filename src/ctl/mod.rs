@@ -21,6 +21,7 @@ mod complete;
 mod env;
 mod errors;
 mod help;
+mod manual;
 mod output;
 mod qr;
 mod reach;
@@ -40,7 +41,7 @@ use errors::Trouble;
 use output::Screen;
 use verb::{Common, Format, Given, Run};
 
-pub use help::manual;
+pub use manual::manual;
 
 /// Runs `mfactl` with the arguments of the process; returns the exit status.
 #[must_use]
@@ -100,6 +101,11 @@ impl Session {
             Run::List(shape) => output::list::run(self, given, shape),
             Run::Show(show) => self.show(given, show),
         };
+        if let (Err(trouble), true) = (&status, given.has("nagios")) {
+            let what = output::text::clean(&trouble.what);
+            output::print(&format!("MFAD CRITICAL - {what}\n"), &self.env, false);
+            return Ok(2);
+        }
         match (status, &given.common.graceful) {
             (Err(trouble), Some(name)) if trouble.is_named(name) => {
                 if !given.common.quiet {

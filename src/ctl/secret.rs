@@ -145,7 +145,10 @@ pub(super) fn reveal(
 ) -> Result<(), Trouble> {
     let clear = secret.text.expose();
     match sink {
-        Sink::Stdout => output::print(&format!("{clear}\n"), &session.env, false),
+        Sink::Stdout => {
+            let line = Zeroizing::new(format!("{}\n", clear.trim_end()));
+            output::print(&line, &session.env, false);
+        }
         Sink::Png(path) => write_new(path, &qr::png(clear)?)?,
         Sink::Svg(path) => write_new(path, qr::svg(clear)?.as_bytes())?,
         Sink::Screen => {

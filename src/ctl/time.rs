@@ -232,6 +232,8 @@ pub(super) enum Edge {
     Begin,
     /// Its end: where something ends.
     End,
+    /// Its first moment, of what is still to come: where something will begin.
+    Start,
 }
 
 /// Reads a point in time that was typed for `flag`.
@@ -265,7 +267,7 @@ fn read_point(text: &str, edge: Edge, times: &Times) -> Option<Timestamp> {
     if text.len() == "2026-11-28".len() {
         let date: Date = text.parse().ok()?;
         let date = match edge {
-            Edge::Begin => date,
+            Edge::Begin | Edge::Start => date,
             Edge::End => date.tomorrow().ok()?,
         };
         return local(date.to_datetime(Time::midnight()), times);
@@ -279,7 +281,7 @@ fn next_or_last(time: Time, edge: Edge, times: &Times) -> Option<Timestamp> {
     let today = local(now.date().to_datetime(time), times)?;
     let day = Span::new().days(1);
     match edge {
-        Edge::End if today <= times.now => {
+        Edge::End | Edge::Start if today <= times.now => {
             local(now.date().checked_add(day).ok()?.to_datetime(time), times)
         }
         Edge::Begin if today > times.now => {
@@ -369,6 +371,9 @@ mod tests {
         assert_eq!(end("2026-11-28T18:00"), at("2026-11-28T17:00:00Z"));
         assert_eq!(end("2026-11-28 18:00"), at("2026-11-28T17:00:00Z"));
         assert_eq!(end("2026-11-28T18:00:00+02:00"), at("2026-11-28T16:00:00Z"));
+        let start = |text| point(text, "from", Edge::Start, &times).unwrap();
+        assert_eq!(start("09:00"), at("2026-11-22T08:00:00Z"), "still to come");
+        assert_eq!(start("2026-11-28"), at("2026-11-27T23:00:00Z"));
         let begin = |text| since(text, "since", &times).unwrap();
         assert_eq!(begin("18:00"), at("2026-11-20T17:00:00Z"), "the last one");
         assert_eq!(begin("2026-11-20"), at("2026-11-19T23:00:00Z"));

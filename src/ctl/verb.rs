@@ -34,7 +34,9 @@ pub(super) enum Kind {
     Span,
     /// The end of something.
     End,
-    /// The beginning of something: a span back, or a point.
+    /// The beginning of something that is still to come.
+    Start,
+    /// The beginning of a list: a span back, or a point.
     Since,
     /// A one-time code: spaces and dashes are dropped.
     Code,
@@ -304,6 +306,11 @@ impl Given {
             Kind::Span => Some(time::span(text, flag)?.into()),
             Kind::End => Some(
                 time::point(text, flag, Edge::End, times)?
+                    .to_string()
+                    .into(),
+            ),
+            Kind::Start => Some(
+                time::point(text, flag, Edge::Start, times)?
                     .to_string()
                     .into(),
             ),

@@ -1,5 +1,8 @@
 //! A daemon that answers from a table, and runs of the built `mfactl` against it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -49,6 +52,7 @@ impl Fake {
     }
 
     /// Serves the same replies to everybody.
+    #[allow(dead_code, reason = "each test file uses its own part")]
     pub(crate) fn with_replies() -> Self {
         let text = include_str!("replies.json");
         let replies: Value = serde_json::from_str(text).unwrap();
@@ -103,7 +107,7 @@ pub(crate) fn command(args: &[&str], columns: usize) -> Command {
         .env_clear()
         .env("LANG", "C.UTF-8")
         .env("TERM", "xterm")
-        .env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        .env("TZ", "CET-1")
         .env("COLUMNS", columns.to_string())
         .env("MFAD_SOCKET", "/nonexistent/control");
     command

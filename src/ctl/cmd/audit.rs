@@ -46,12 +46,14 @@ pub(super) const VERBS: &[Verb] = &[
             rows: "entries",
             csv: &[
                 "seq",
-                "record.at",
+                "record.wall",
                 "record.event",
                 "record.result",
+                "record.actor.kind",
                 "record.actor.name",
-                "record.user.name",
-                "record.token",
+                "record.target.user",
+                "record.target.token",
+                "record.from.gateway",
                 "record.reason",
                 "record.request",
             ],
@@ -77,12 +79,13 @@ pub(super) const VERBS: &[Verb] = &[
     },
 ];
 
-/// A field of a record as a word: a text, a number, or the name inside an object.
-fn word(record: &Map<String, Value>, key: &str) -> Option<String> {
-    match record.get(key)? {
-        Value::Null => None,
+/// A field of a record as a word; a field inside another is reached by a dot.
+fn word(record: &Map<String, Value>, path: &str) -> Option<String> {
+    let mut parts = path.split('.');
+    let first = record.get(parts.next()?)?;
+    match parts.try_fold(first, |value, part| value.get(part))? {
         Value::String(text) => Some(text.clone()),
-        Value::Object(inner) => inner.get("name").and_then(Value::as_str).map(str::to_owned),
+        Value::Null | Value::Object(_) | Value::Array(_) => None,
         other => Some(other.to_string()),
     }
 }
@@ -108,14 +111,15 @@ fn log(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
     let lines = rows.iter().map(|entry| {
         let record = &entry.record;
         let dash = || "-".to_owned();
-        let at = word(record, "at").or_else(|| word(record, "time"));
+        let at = word(record, "wall");
+        let by = word(record, "actor.name").or_else(|| word(record, "actor.kind"));
         let at = at.and_then(|at| serde_json::from_value::<Instant>(Value::String(at)).ok());
         vec![
             text::number(entry.seq),
             at.map_or_else(dash, |at| screen.times.moment(at.0)),
             word(record, "event").unwrap_or_else(dash),
-            word(record, "user").unwrap_or_else(dash),
-            word(record, "actor").unwrap_or_else(dash),
+            word(record, "target.user").unwrap_or_else(dash),
+            by.unwrap_or_else(dash),
             what(record),
         ]
     });
@@ -134,20 +138,13 @@ fn what(record: &Map<String, Value>) -> String {
     if let Some(result) = word(record, "result").filter(|result| result != "ok") {
         parts.push(result);
     }
-    parts.extend(word(record, "token"));
-    if let (Some(before), Some(after)) = (short(record, "before"), short(record, "after")) {
+    parts.extend(word(record, "target.token"));
+    parts.extend(word(record, "from.gateway"));
+    if let (Some(before), Some(after)) = (word(record, "before"), word(record, "after")) {
         parts.push(format!("{before} -> {after}"));
     }
     parts.extend(word(record, "reason").map(|reason| format!("\"{reason}\"")));
     parts.join(" ")
-}
-
-fn short(record: &Map<String, Value>, key: &str) -> Option<String> {
-    record.get(key).and_then(|value| match value {
-        Value::Null | Value::Object(_) | Value::Array(_) => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    })
 }
 
 fn verify(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {

@@ -176,7 +176,12 @@ fn plain(screen: &mut Screen, given: &Given, rows: &[Attempt]) {
 }
 
 fn what(row: &Attempt) -> String {
-    let mut words = row.text.clone();
+    let how = row.how.clone().or_else(|| row.reason.clone());
+    let mut words = if row.text.is_empty() {
+        how.unwrap_or_default()
+    } else {
+        row.text.clone()
+    };
     if let Some(token) = row.token.as_ref().filter(|token| !words.contains(*token)) {
         words = format!("{words} {token}");
     }

@@ -50,7 +50,12 @@ pub(super) const VERBS: &[Verb] = &[
 fn check(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
     let check: ConfigCheck = read(answer)?;
     for line in check.text.lines() {
-        screen.line(line);
+        // What stands below a line of the file must stay there; the rest is prose.
+        if line.starts_with(' ') {
+            screen.line(line);
+        } else {
+            screen.say(line);
+        }
     }
     if check.text.is_empty() {
         for one in &check.problems {

@@ -3,23 +3,32 @@
 use serde_json::Value;
 
 use super::gateway;
-use crate::control::reply::{Seats, Status, Warning, Whoami};
+use crate::control::reply::{GatewayRow, Seats, Status, Warning, Whoami};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::table::{numbers, table, words};
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
-use crate::ctl::time::long_distance;
-use crate::ctl::verb::{Given, Kind, Run, Verb, flag, may};
+use crate::ctl::time::{Times, long_distance};
+use crate::ctl::verb::{Given, Kind, Run, Take, Verb, flag, may};
 
 /// Columns of the label in front of a fact.
 const LABEL: usize = 9;
+
+/// One line for a monitoring system.
+const NAGIOS: Take = flag(
+    "nagios",
+    "",
+    Kind::LocalSwitch,
+    "",
+    "one line with figures, status 0, 1 or 2",
+);
 
 pub(super) const VERBS: &[Verb] = &[
     Verb {
         name: "status",
         method: "org.mfad.Daemon.Status",
         about: "Say how the daemon is: verdict, what needs you, facts",
-        takes: &[],
+        takes: &[NAGIOS],
         examples: &["mfactl status", "mfactl status --json"],
         more: "Exit status 0: serving, 1: serving with warnings, 2: not serving.",
         run: Run::Show(status),
@@ -64,8 +73,17 @@ pub(super) const VERBS: &[Verb] = &[
     },
 ];
 
-fn status(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
+fn status(screen: &mut Screen, given: &Given, answer: &Value) -> Result<u8, Trouble> {
     let status: Status = read(answer)?;
+    let level = match (status.state.as_str(), status.warnings.is_empty()) {
+        ("serving", true) => 0,
+        ("serving", false) => 1,
+        _ => 2,
+    };
+    if given.has(NAGIOS.name) {
+        nagios(screen, &status, level);
+        return Ok(level);
+    }
     screen.times.set_now(status.now.0);
     let needs = match status.warnings.len() {
         0 if status.state == "serving" => " All well.".to_owned(),
@@ -102,11 +120,35 @@ fn status(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble>
     }
     screen.gap();
     facts(screen, &status);
-    Ok(match (status.state.as_str(), status.warnings.is_empty()) {
-        ("serving", true) => 0,
-        ("serving", false) => 1,
-        _ => 2,
-    })
+    Ok(level)
+}
+
+/// One line: verdict, then figures behind a bar.
+fn nagios(screen: &mut Screen, status: &Status, level: u8) {
+    let word = match level {
+        0 => "OK",
+        1 => "WARNING",
+        _ => "CRITICAL",
+    };
+    let numbers: Vec<&str> = status
+        .warnings
+        .iter()
+        .map(|one| one.number.as_str())
+        .collect();
+    let sum = |of: fn(&GatewayRow) -> u64| status.gateways.iter().map(of).sum::<u64>();
+    let users = &status.users;
+    screen.columns = usize::MAX;
+    screen.line(&format!(
+        "MFAD {word} - {} {} | accepts={} rejects={} drops={} locked={} passthrough={} seats={}",
+        status.state,
+        numbers.join(" "),
+        sum(|row| row.accepts),
+        sum(|row| row.rejects),
+        sum(|row| row.drops),
+        users.locked,
+        users.passthrough,
+        users.counted,
+    ));
 }
 
 /// A warning with its number, and what to do.
@@ -153,7 +195,7 @@ fn facts(screen: &mut Screen, status: &Status) {
     }
 }
 
-fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static str, String)> {
+fn more_facts(times: &Times, status: &Status) -> Vec<(&'static str, String)> {
     let store = &status.store;
     let mut words = vec![store.kind.clone(), text::octets(store.octets)];
     words.extend(
@@ -198,8 +240,14 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
             .map(|at| format!("checkpoint {}", times.ago(at.0))),
     );
     facts.push(("Audit", words.join(", ")));
+    facts.extend(surroundings(times, status));
+    facts
+}
+
+/// Clock, key and configuration.
+fn surroundings(times: &Times, status: &Status) -> [(&'static str, String); 3] {
     let clock = &status.clock;
-    let words = if clock.text.is_empty() {
+    let clock = if clock.text.is_empty() {
         let kept = match clock.synchronised {
             Some(true) => "synchronised",
             Some(false) => "NOT synchronised",
@@ -209,9 +257,8 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
     } else {
         clock.text.clone()
     };
-    facts.push(("Clock", words));
     let key = &status.key;
-    let words = if key.text.is_empty() {
+    let key = if key.text.is_empty() {
         let version = key.version.map(|version| format!(", version {version}"));
         format!(
             "from {}{}",
@@ -221,7 +268,6 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
     } else {
         key.text.clone()
     };
-    facts.push(("Key", words));
     let config = &status.config;
     let same = match config.same {
         Some(true) => ", same as on disk",
@@ -229,14 +275,11 @@ fn more_facts(times: &crate::ctl::time::Times, status: &Status) -> Vec<(&'static
         None => "",
     };
     let loaded = times.cell(config.loaded.0);
-    facts.push((
-        "Config",
-        format!(
-            "{} loaded {loaded} by {}{same}",
-            config.path, config.loaded_by
-        ),
-    ));
-    facts
+    let config = format!(
+        "{} loaded {loaded} by {}{same}",
+        config.path, config.loaded_by
+    );
+    [("Clock", clock), ("Key", key), ("Config", config)]
 }
 
 fn whoami(screen: &mut Screen, given: &Given, answer: &Value) -> Result<u8, Trouble> {

@@ -4,14 +4,16 @@ mod audit;
 mod auth;
 mod config;
 mod daemon;
-pub(super) mod enroll;
-pub(super) mod gateway;
+mod enroll;
+mod gateway;
 mod gateway_kinds;
+mod hw;
 mod lock;
 mod passthrough;
 mod pin;
 mod token;
 mod token_add;
+mod token_show;
 mod user;
 mod user_show;
 mod why;
@@ -27,6 +29,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
     user::VERBS,
     token::VERBS,
     enroll::VERBS,
+    hw::VERBS,
     pin::VERBS,
     passthrough::VERBS,
     audit::VERBS,

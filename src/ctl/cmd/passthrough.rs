@@ -22,7 +22,7 @@ pub(super) const VERBS: &[Verb] = &[
             flag(
                 "from",
                 "from",
-                Kind::Since,
+                Kind::Start,
                 "T",
                 "from then on; now if not stated",
             ),

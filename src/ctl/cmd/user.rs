@@ -347,7 +347,7 @@ fn cells(screen: &Screen, row: &UserRow, locked: bool) -> Vec<String> {
     if row.tokens_more > 0 {
         tokens = format!("{tokens} +{}", row.tokens_more);
     }
-    let name = row.display_name.clone();
+    let name = dash(&row.display_name);
     let none = || "-".to_owned();
     if locked {
         let lock = row.lock.as_ref();

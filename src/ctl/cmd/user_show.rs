@@ -11,6 +11,8 @@ use crate::ctl::verb::Given;
 
 /// Columns of the label in front of a fact.
 const LABEL: usize = 12;
+/// Columns of a command that decide where the effects stand.
+const LINE: usize = 42;
 
 pub(super) fn show(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
     let user: UserShow = read(answer)?;
@@ -157,6 +159,11 @@ fn facts(screen: &mut Screen, user: &UserShow) {
         );
     }
     passthrough(screen, user);
+    past(screen, user);
+}
+
+/// What happened last, and what is counted.
+fn past(screen: &mut Screen, user: &UserShow) {
     let login = user.last_login.as_ref().map_or_else(
         || "never".to_owned(),
         |one| {
@@ -319,9 +326,11 @@ pub(super) fn actions(screen: &mut Screen, actions: &[ActionState]) {
         screen.gap();
         screen.line("You can now");
     }
+    let widths = allowed.iter().map(|one| text::columns(&one.line));
+    let room = widths.filter(|width| *width <= LINE).max().unwrap_or(0);
     for one in allowed {
         let first = if one.first { "  <- first" } else { "" };
-        screen.command("  ", &one.line, &format!("{}{first}", one.text));
+        screen.command_in("  ", &one.line, room, &format!("{}{first}", one.text));
     }
     let not_now = actions
         .iter()

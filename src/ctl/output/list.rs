@@ -62,7 +62,7 @@ pub(in crate::ctl) fn run(
     let table = given.common.format == Format::Table;
     let asked = payload.0.remove("limit").and_then(|limit| limit.as_u64());
     let open_log = shape.log && table && !payload.0.contains_key("since");
-    let limit = asked.or(open_log.then_some(LOG_ROWS));
+    let limit = asked.or_else(|| open_log.then_some(LOG_ROWS));
     payload.set(
         "limit",
         limit.unwrap_or(PAGE_ROWS_MAX).clamp(1, PAGE_ROWS_MAX),
@@ -167,8 +167,7 @@ fn follow(
             }
         };
         later = true;
-        output::print(&text, &env, false);
-        true
+        output::print(&text, &env, false)
     });
     match (failed, answer) {
         (Some(trouble), _) => Err(trouble),

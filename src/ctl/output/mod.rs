@@ -22,6 +22,8 @@ pub(super) use done::{done, would};
 
 /// Widest prose; only tables use more.
 const PROSE_COLUMNS: usize = 80;
+/// Columns of a command that has its effect behind it.
+const COMMAND_COLUMNS: usize = 29;
 
 /// Lines of an answer, and how they are to look.
 #[derive(Clone)]
@@ -115,15 +117,17 @@ impl Screen {
 
     /// Adds a command that can be pasted, with what it does behind it if that fits.
     pub(super) fn command(&mut self, indent: &str, command: &str, effect: &str) {
+        self.command_in(indent, command, COMMAND_COLUMNS, effect);
+    }
+
+    /// The same, with the effect so many columns from the beginning of the command.
+    pub(super) fn command_in(&mut self, indent: &str, command: &str, room: usize, effect: &str) {
         let command = text::clean(command);
         let effect = text::clean(effect);
-        let used = indent.len() + text::columns(&command).max(29) + 2;
-        let fits = !effect.is_empty() && used + text::columns(&effect) <= self.columns;
-        if fits {
-            let line = format!(
-                "{indent}{}{effect}",
-                text::left(&command, used - indent.len())
-            );
+        let room = room.max(text::columns(&command)) + 2;
+        let used = indent.len() + room + text::columns(&effect);
+        if !effect.is_empty() && used <= self.columns {
+            let line = format!("{indent}{}{effect}", text::left(&command, room));
             self.push(&line);
             return;
         }
@@ -151,14 +155,17 @@ impl Screen {
     }
 }
 
-/// Prints; through a pager if a person would have to scroll. A reader that went away is no error.
-pub(super) fn print(text: &str, env: &Env, pager: bool) {
+/// Prints; through a pager if a person would have to scroll. A reader that went away is no error;
+/// the answer says whether it is still there.
+pub(super) fn print(text: &str, env: &Env, pager: bool) -> bool {
     let long = text.lines().count() >= env.rows;
     if pager && long && env.stdout_terminal && page(text).is_ok() {
-        return;
+        return true;
     }
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_ok()
 }
 
 /// Prints to standard error.
