@@ -16,7 +16,7 @@
 mod args;
 mod change;
 mod client;
-mod cmd;
+pub(crate) mod cmd;
 mod complete;
 mod env;
 mod errors;

@@ -5,7 +5,7 @@
 //! once as a user of its own, so that the first code of the user shown is unused.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::args::Demo as Wish;
 use super::client::{Client, Reply};
+use super::demo_gateway::{Real, Watch};
 use super::instance::{Instance, Start};
 use super::key;
 use super::live::Live;
@@ -40,6 +41,9 @@ use crate::token::{Otp, Period, base32, crockford};
 
 /// The port people see in the manual; another one if it is taken.
 const PORT: u16 = 18_120;
+
+/// A forgotten demo ends by itself.
+const LASTS_MAX: Duration = Duration::from_secs(8 * 3600);
 
 /// Digits of the demo's PINs.
 const PIN_DIGITS: usize = 6;
@@ -75,6 +79,7 @@ struct Demo {
     shown: Person,
     own: Person,
     started: Now,
+    real: Option<Real>,
 }
 
 /// Runs the demo until it is ended; the exit status.
@@ -86,6 +91,14 @@ struct Demo {
 )]
 pub fn run(wish: &Wish, level: LevelFilter) -> u8 {
     crate::log::init(crate::log::Output::detect(), level);
+    if wish.gateway.is_some() && !wish.as_root && nix::unistd::geteuid().is_root() {
+        eprintln!(
+            "mfad: a demo on your network does not run as root\n\
+             \x20 try    run it as an ordinary user, or add --as-root\n\
+             \x20 code   exit 77"
+        );
+        return 77;
+    }
     let folder = match new_folder() {
         Ok(folder) => folder,
         Err(error) => {
@@ -93,7 +106,7 @@ pub fn run(wish: &Wish, level: LevelFilter) -> u8 {
             return 73;
         }
     };
-    let ended = Demo::start(folder.clone()).and_then(|demo| {
+    let ended = Demo::start(folder.clone(), Real::of(wish)).and_then(|demo| {
         if wish.json {
             println!("{}", demo.json());
         } else {
@@ -114,17 +127,20 @@ pub fn run(wish: &Wish, level: LevelFilter) -> u8 {
 }
 
 impl Demo {
-    fn start(folder: PathBuf) -> Result<Self, DemoError> {
+    fn start(folder: PathBuf, real: Option<Real>) -> Result<Self, DemoError> {
         let clock = Arc::new(Clock::start());
         let started = clock.now();
-        let secret = format!("demo-{}", word(4)? + "-" + &word(4)? + "-" + &word(4)?);
-        let socket = Socket::bind(SocketAddr::from(([127, 0, 0, 1], PORT)))
-            .or_else(|_| Socket::bind(SocketAddr::from(([127, 0, 0, 1], 0))))
-            .map_err(|error| wrong("binding 127.0.0.1")(&error))?;
+        let secret = format!("demo-{}", words(5)?);
+        let socket = match &real {
+            Some(real) => real.bind(),
+            None => Socket::bind(SocketAddr::from(([127, 0, 0, 1], PORT)))
+                .or_else(|_| Socket::bind(SocketAddr::from(([127, 0, 0, 1], 0)))),
+        }
+        .map_err(|error| wrong("binding the RADIUS port")(&error))?;
         let auth = socket
             .local_addr()
-            .map_err(|error| wrong("binding 127.0.0.1")(&error))?;
-        write_files(&folder, auth, &secret)?;
+            .map_err(|error| wrong("binding the RADIUS port")(&error))?;
+        write_files(&folder, auth, &secret, real.as_ref())?;
         let config_path = folder.join("mfad.toml");
         let surroundings = Surroundings {
             credentials_dir: None,
@@ -165,6 +181,7 @@ impl Demo {
             shown,
             own,
             started,
+            real,
         })
     }
 
@@ -184,14 +201,22 @@ impl Demo {
     /// The screen for people, with mfad's own login on it.
     fn screen(&self, ascii: bool) -> Result<String, DemoError> {
         let mut screen = String::new();
-        self.head(&mut screen);
+        match &self.real {
+            Some(real) => self.head_on_network(real, &mut screen),
+            None => self.head(&mut screen),
+        }
         screen.push_str(&super::demo_screen::beside_qr(
             self.shown.uri.expose(),
             base32::encode(self.shown.seed.expose()).expose(),
             ascii,
         ));
-        self.prove(&mut screen)?;
-        self.foot(&mut screen);
+        match &self.real {
+            Some(real) => screen.push_str(&real.instructions(&self.secret)),
+            None => {
+                self.prove(&mut screen)?;
+                self.foot(&mut screen);
+            }
+        }
         Ok(screen)
     }
 
@@ -215,6 +240,20 @@ impl Demo {
             self.folder.display(),
             self.auth,
             self.secret,
+        );
+    }
+
+    fn head_on_network(&self, real: &Real, screen: &mut String) {
+        use std::fmt::Write as _;
+        let pin = String::from_utf8_lossy(self.shown.pin.expose()).into_owned();
+        let _ = write!(
+            screen,
+            "mfad {} DEMO on your network: answers {} only, deleted at Ctrl-C or after 8 h\n\
+             \x20 listening  {}/udp\n\
+             \x20 user       demo, PIN {pin} + code\n\n",
+            env!("CARGO_PKG_VERSION"),
+            real.address,
+            self.auth,
         );
     }
 
@@ -324,11 +363,21 @@ impl Demo {
         runtime.block_on(async {
             let mut signals = Signals::listen().map_err(|error| wrong("waiting")(&error))?;
             let mut live = self.instance.engine().filter(|_| show).map(Live::new);
+            let mut watch =
+                self.real.as_ref().filter(|_| show).map(|real| {
+                    Watch::new(real, Arc::clone(self.instance.front()), self.clock.now())
+                });
+            let limit = tokio::time::sleep(LASTS_MAX);
+            tokio::pin!(limit);
             let mut look = tokio::time::interval(Duration::from_millis(150));
             loop {
                 tokio::select! {
                     _ = signals.next() => return Ok(()),
+                    () = &mut limit => return Ok(()),
                     _ = look.tick() => {
+                        if let Some(watch) = &mut watch {
+                            watch.print_new(self.clock.now());
+                        }
                         if let Some(live) = &mut live {
                             live.print_new();
                         }
@@ -396,6 +445,12 @@ fn word(signs: usize) -> Result<String, DemoError> {
         .collect())
 }
 
+/// Groups of four signs.
+fn words(groups: usize) -> Result<String, DemoError> {
+    let groups: Vec<String> = (0..groups).map(|_| word(4)).collect::<Result<_, _>>()?;
+    Ok(groups.join("-"))
+}
+
 fn new_folder() -> Result<PathBuf, DemoError> {
     use std::os::unix::fs::DirBuilderExt;
     let name = format!("mfad-demo-{}", word(8)?.to_lowercase());
@@ -408,7 +463,12 @@ fn new_folder() -> Result<PathBuf, DemoError> {
 }
 
 /// Configuration, key and what a second terminal reads.
-fn write_files(folder: &Path, auth: SocketAddr, secret: &str) -> Result<(), DemoError> {
+fn write_files(
+    folder: &Path,
+    auth: SocketAddr,
+    secret: &str,
+    real: Option<&Real>,
+) -> Result<(), DemoError> {
     use crate::sys::files::{Existing, write_new};
     let write = |name: &str, text: &str| {
         write_new(&folder.join(name), text.as_bytes(), Existing::Keep)
@@ -422,7 +482,9 @@ fn write_files(folder: &Path, auth: SocketAddr, secret: &str) -> Result<(), Demo
     zeroize::Zeroize::zeroize(&mut master);
     write("key", key::text(&master_key).expose())?;
     write("gateways.d/demo-vpn.secret", secret)?;
-    write("gateways.d/demo-vpn.toml", super::demo_screen::GATEWAY)?;
+    let address = real.map_or(IpAddr::from([127, 0, 0, 1]), |real| real.address);
+    let gateway = super::demo_screen::gateway(address, real.is_some());
+    write("gateways.d/demo-vpn.toml", &gateway)?;
     write("mfad.toml", &super::demo_screen::config(folder, auth))?;
     write(
         "env",

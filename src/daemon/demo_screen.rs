@@ -1,20 +1,25 @@
 //! The texts of the demo: its configuration, the file a second terminal reads, the QR code with what
 //! stands beside it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use fast_qr::QRCode;
 use fast_qr::qr::QRBuilder;
 
-/// The demo's one gateway.
-pub(super) const GATEWAY: &str = "\
-[gateway.demo-vpn]
-addresses = [\"127.0.0.1\"]
-secret_file = \"gateways.d/demo-vpn.secret\"
-first_factor = \"pin\"
-passcode = \"pin+otp\"
-";
+/// The demo's one gateway. A real one may be too old to sign its requests, and is to be seen working
+/// before it is made to.
+pub(super) fn gateway(address: IpAddr, real: bool) -> String {
+    format!(
+        "[gateway.demo-vpn]\n\
+         addresses = [\"{address}\"]\n\
+         secret_file = \"gateways.d/demo-vpn.secret\"\n\
+         require_message_authenticator = {}\n\
+         first_factor = \"pin\"\n\
+         passcode = \"pin+otp\"\n",
+        !real
+    )
+}
 
 /// The demo's mfad.toml.
 #[must_use]

@@ -12,6 +12,7 @@ pub mod check;
 pub mod checkpoints;
 pub mod client;
 pub mod demo;
+mod demo_gateway;
 mod demo_screen;
 pub mod door;
 pub mod front;

@@ -40,7 +40,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("ctl", "secret time token domain control config sys"),
     (
         "daemon",
-        "secret time radius token domain access control config audit store engine server sys log",
+        "secret time radius token domain access control config audit store engine server sys log ctl",
     ),
     ("bin/mfad", "daemon"),
     ("bin/mfactl", "ctl"),

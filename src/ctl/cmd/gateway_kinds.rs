@@ -56,7 +56,7 @@ fn factors(kind: &str) -> (&'static str, &'static str, &'static str) {
 }
 
 /// What to enter on the gateway.
-pub(super) fn entry(kind: &str, server: &str, secret: &str) -> String {
+pub(crate) fn entry(kind: &str, server: &str, secret: &str) -> String {
     let text = match kind {
         "ocserv" => OCSERV,
         "strongswan" => STRONGSWAN,

@@ -6,7 +6,7 @@ mod config;
 mod daemon;
 mod enroll;
 mod gateway;
-mod gateway_kinds;
+pub(crate) mod gateway_kinds;
 mod hw;
 mod lock;
 mod passthrough;
