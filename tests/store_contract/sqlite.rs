@@ -207,18 +207,6 @@ fn all_files_are_private() {
 }
 
 #[test]
-fn the_log_keeps_its_length() {
-    let folder = Folder::new();
-    let log = folder.folder.path().join("mfad.db-wal");
-    let mut opened = folder.create();
-    assert_eq!(fs::metadata(&log).unwrap().len(), 1 << 16);
-    commit(&mut opened, add(&user(1, "ada")));
-    opened.writer.close().unwrap();
-    drop(opened.reader);
-    assert_eq!(fs::metadata(&log).unwrap().len(), 1 << 16);
-}
-
-#[test]
 fn a_copied_row_does_not_open() {
     for copied in [
         "UPDATE users SET (profile, sum) = (SELECT profile, sum FROM users WHERE name = 'ada')",
@@ -253,7 +241,7 @@ fn an_index_that_leads_elsewhere_is_found_out() {
 }
 
 /// One of everything that can be used again.
-fn with_everything() -> mfad::domain::user::UserRecord {
+pub(crate) fn with_everything() -> mfad::domain::user::UserRecord {
     let mut ada = user(1, "ada");
     ada.profile_mut().tokens = vec![
         token(1, TokenKind::Totp, None),
@@ -264,7 +252,7 @@ fn with_everything() -> mfad::domain::user::UserRecord {
     ada
 }
 
-fn assert_fenced(opened: &Opened, now: Now) {
+pub(crate) fn assert_fenced(opened: &Opened, now: Now) {
     let ada = opened.reader.user(id(1)).unwrap().unwrap();
     let state = |number| ada.auth.token(token_id(number)).unwrap();
     let step = now.wall.unix_seconds() / 30;
