@@ -8,7 +8,7 @@ use mfad::store::sqlite::{Mode, Opened, Sizes, inspect, open};
 use mfad::store::{Commit as _, Read as _, StoreError};
 
 use super::samples::*;
-use super::sqlite::{Folder, assert_fenced, commit, site, with_everything};
+use super::sqlite::{Folder, assert_fenced, commit, pool_of_two, site, with_everything};
 
 fn checkpoint(folder: &Folder) -> u64 {
     let text = fs::read(folder.folder.path().join("mfad.db.checkpoint")).unwrap();
@@ -105,7 +105,7 @@ fn two_runs() -> (Folder, Opened, UserRecord, Vec<u8>) {
     let mut opened = folder.create();
     let mut ada = with_everything();
     commit(&mut opened, add(&ada));
-    commit(&mut opened, pool_change(vec![pool("S1", None, true)]));
+    commit(&mut opened, pool_of_two());
     stop(opened);
     let past = fs::read(folder.path()).unwrap();
     let mut opened = folder.open();
