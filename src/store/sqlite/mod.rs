@@ -5,8 +5,9 @@
 //! SqliteReader  a few read-only connections     each call sees one committed state
 //! ```
 //! The log (`-wal`) is grown at the start and emptied by a clean stop; it is moved into the main file
-//! between two batches, when nothing has been committed for a while or it has become long. A commit whose result is not known closes the writer until
-//! [`SqliteWriter::reopen`]; a failed sync is never tried again.
+//! between two batches, when nothing has been committed for a while or it has become long. A commit
+//! whose result is not known closes the writer until [`SqliteWriter::reopen`]; a failed sync is never
+//! tried again.
 //!
 //! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
 //! stop a small file is checked as a whole, a large one leaves that to
