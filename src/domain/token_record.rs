@@ -332,6 +332,9 @@ pub struct HardwareToken {
     /// Lowest counter or step that can still be accepted, carried over from its last owner.
     #[serde(default)]
     pub next_factor: u64,
+    /// Refused until two codes in a row have been shown, whoever gets it (after a restore).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resync_required: bool,
     /// When it came into the pool.
     pub created: Timestamp,
     /// What a newer daemon wrote here.

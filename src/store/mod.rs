@@ -182,14 +182,16 @@ pub trait Read: Send + Sync {
     /// [`StoreError`].
     fn audit_walk(&self, filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError>;
 
-    /// The records of one [`Self::audit_walk`], for whoever needs no more: bounded by numbers, by a
-    /// short time or by nothing but `limit`. Fewer than `limit` do not mean that there are no more
-    /// if the filter passes most records over.
+    /// The records of up to [`AUDIT_WALKS_MAX`] walks, for whoever needs no more: bounded by numbers,
+    /// by a time, or by nothing but `limit`. Fewer than `limit` do not mean that there are no more if
+    /// the filter passes millions over.
     ///
     /// # Errors
     /// [`StoreError`].
     fn audit(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
-        Ok(self.audit_walk(filter, limit)?.records)
+        walk_on(filter, limit, |filter, limit| {
+            self.audit_walk(filter, limit)
+        })
     }
 
     /// Last audit sequence number, 0 if there is none.
@@ -209,6 +211,26 @@ pub trait Read: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Walks on until `limit` records are found, nothing follows, or it has been enough.
+fn walk_on(
+    filter: &AuditFilter,
+    limit: usize,
+    mut walk: impl FnMut(&AuditFilter, usize) -> Result<AuditPage, StoreError>,
+) -> Result<Vec<StoredAudit>, StoreError> {
+    let mut filter = filter.clone();
+    let mut found = Vec::new();
+    for _ in 0..AUDIT_WALKS_MAX {
+        let page = walk(&filter, limit - found.len())?;
+        found.extend(page.records);
+        match page.walked_to {
+            Some(seq) if found.len() < limit && filter.newest_first => filter.before_seq = seq,
+            Some(seq) if found.len() < limit => filter.after_seq = seq,
+            _ => break,
+        }
+    }
+    Ok(found)
 }
 
 /// What a search can be narrowed to inside the store.
@@ -254,6 +276,9 @@ pub struct AuditFilter {
 /// Audit records that one walk looks at: about half a second of work, after which the caller can
 /// see whether anybody still wants the answer.
 pub const AUDIT_WALK_RECORDS_MAX: u64 = 200_000;
+
+/// Walks of one [`Read::audit`]: two million records.
+pub const AUDIT_WALKS_MAX: u32 = 10;
 
 /// What a walk along the audit log has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -334,4 +359,42 @@ pub enum StoreError {
     /// The master key does not open it.
     #[error("this key does not open this store")]
     Sealed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One record in a hundred, ten records in a walk, of a thousand.
+    fn sparse(filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError> {
+        assert!(limit > 0, "walked on for nothing");
+        let from = filter.after_seq + 1;
+        let hit = (from..from + 10).find(|seq| seq % 100 == 0);
+        let record = |seq| StoredAudit {
+            seq,
+            body: Vec::new(),
+            hash: [0; 32],
+        };
+        Ok(AuditPage {
+            records: hit.map(record).into_iter().collect(),
+            walked_to: Some(from + 9).filter(|to| *to < 1000),
+        })
+    }
+
+    #[test]
+    fn walks_on_for_a_while() {
+        let found = |after_seq, limit| -> Vec<u64> {
+            let filter = AuditFilter {
+                after_seq,
+                ..AuditFilter::default()
+            };
+            let found = walk_on(&filter, limit, sparse).unwrap();
+            found.iter().map(|record| record.seq).collect()
+        };
+        assert_eq!(found(50, 1), [100]);
+        assert_eq!(found(50, 9), [100], "walked for ever");
+        assert_eq!(found(0, 9), [100]);
+        assert_eq!(found(100, 9), [200]);
+        assert_eq!(found(950, 9), [1000]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mfad::domain::command::{Command, Effect, NewToken, Reveal, SeedFor, TokenRef, needs};
+use mfad::domain::command::{Applied, Command, Effect, NewToken, Reveal, SeedFor, TokenRef, needs};
 use mfad::domain::refusal::Code;
 use mfad::domain::token_record::{Base, HardwareToken, Status, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
@@ -152,6 +152,7 @@ fn hardware_keeps_its_used_codes_on_every_way() {
         seed: sealed(SEED),
         expires: Some(WALL + DAY),
         next_factor: 40,
+        resync_required: true,
         created: WALL,
         extra: serde_json::Map::new(),
     };
@@ -177,7 +178,10 @@ fn hardware_keeps_its_used_codes_on_every_way() {
     assert!(matches!(&applied.effects[0], Effect::PoolTake(serial) if serial == "FT-1"));
     assert!(applied.done.reveal.is_none());
     let record = put(&applied);
-    assert_eq!(record.auth.token(id(9)).unwrap().next_factor, 40);
+    let state = record.auth.token(id(9)).unwrap();
+    assert_eq!((state.next_factor, state.resync_required), (40, true));
+    let told = |applied: &Applied| applied.done.notes.iter().any(|note| note.0 == "resync");
+    assert!(told(&applied));
     assert_eq!(record.token(id(9)).unwrap().expires, Some(WALL + DAY));
     let back = Command::HwUnassign {
         serial: "FT-1".to_owned(),
@@ -188,6 +192,7 @@ fn hardware_keeps_its_used_codes_on_every_way() {
         panic!("not in the pool")
     };
     assert_eq!((pool.next_factor, pool.kind), (40, TokenKind::Hotp));
+    assert!(pool.resync_required && told(&applied));
     assert_eq!(put(&applied).profile.tokens.len(), 1);
 }
 

@@ -3,11 +3,12 @@
 use std::fs;
 
 use mfad::domain::event::Event;
-use mfad::store::Commit as _;
-use mfad::store::sqlite::{Mode, Sizes, open};
+use mfad::domain::user::UserRecord;
+use mfad::store::sqlite::{Mode, Opened, Sizes, inspect, open};
+use mfad::store::{Commit as _, Read as _, StoreError};
 
 use super::samples::*;
-use super::sqlite::{Folder, commit, site};
+use super::sqlite::{Folder, assert_fenced, commit, pool_of_two, site, with_everything};
 
 fn checkpoint(folder: &Folder) -> u64 {
     let text = fs::read(folder.folder.path().join("mfad.db.checkpoint")).unwrap();
@@ -68,6 +69,7 @@ fn the_checkpoint_is_never_far_behind() {
     let mut opened = folder.create();
     let mut many = change(Vec::new(), &user(1, "ada"));
     let first = checkpoint(&folder);
+    many.at = at(9);
     commit(&mut opened, many.clone());
     opened.writer.idle(at(9)).unwrap();
     assert_eq!(checkpoint(&folder), first);
@@ -77,4 +79,149 @@ fn the_checkpoint_is_never_far_behind() {
     commit(&mut opened, many);
     opened.writer.idle(at(11)).unwrap();
     assert_eq!(checkpoint(&folder), first + 10_001);
+}
+
+fn file(folder: &Folder, suffix: &str) -> std::path::PathBuf {
+    folder.folder.path().join(format!("mfad.db{suffix}"))
+}
+
+/// What a daemon that is killed now leaves behind.
+fn killed(folder: &Folder) -> Folder {
+    let left = Folder::new();
+    for suffix in ["", "-wal", ".checkpoint", ".lock"] {
+        fs::copy(file(folder, suffix), file(&left, suffix)).unwrap();
+    }
+    left
+}
+
+fn stop(opened: Opened) {
+    opened.writer.close().unwrap();
+    drop(opened.reader);
+}
+
+/// A store that has been used in two runs, and its main file between them.
+fn two_runs() -> (Folder, Opened, UserRecord, Vec<u8>) {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let mut ada = with_everything();
+    commit(&mut opened, add(&ada));
+    commit(&mut opened, pool_of_two());
+    stop(opened);
+    let past = fs::read(folder.path()).unwrap();
+    let mut opened = folder.open();
+    commit(&mut opened, sign_in(&mut ada, 60_000_000));
+    // Enough for the log to begin anew and not to hold all that the old file lacks.
+    for number in 10..40 {
+        commit(&mut opened, add(&user(number, &format!("u{number}"))));
+        opened.writer.idle(at(i64::from(number) * 10)).unwrap();
+    }
+    commit(&mut opened, sign_in(&mut ada, 60_000_001));
+    (folder, opened, ada, past)
+}
+
+fn assert_past(folder: &Folder) {
+    let looked = inspect(&folder.path(), &folder.keys).map(|store| store.went_back);
+    assert!(matches!(looked, Ok(true) | Err(StoreError::Corrupt { .. })));
+    let now = at(7200);
+    let opened = folder.try_open(now).unwrap();
+    assert_eq!(opened.fenced.unwrap().totp, 1);
+    assert_fenced(&opened, now);
+    assert!(opened.reader.user(id(10)).unwrap().is_none(), "a mixture");
+    opened.reader.quick_check().unwrap();
+    stop(opened);
+    assert!(
+        folder.try_open(now).unwrap().fenced.is_none(),
+        "fenced twice"
+    );
+}
+
+#[test]
+fn a_clean_stop_leaves_an_empty_log() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    assert_eq!(fs::metadata(file(&folder, "-wal")).unwrap().len(), 1 << 16);
+    commit(&mut opened, add(&user(1, "ada")));
+    // A reader that is still there, but at rest, is not in the way.
+    let reader = opened.reader.clone();
+    opened.writer.close().unwrap();
+    assert_eq!(fs::metadata(file(&folder, "-wal")).unwrap().len(), 0);
+    assert_eq!(reader.user_by_name("ada").unwrap().unwrap().id, id(1));
+    drop((reader, opened.reader));
+    let opened = folder.open();
+    assert!(!opened.unclean && opened.fenced.is_none());
+    assert_eq!(fs::metadata(file(&folder, "-wal")).unwrap().len(), 1 << 16);
+}
+
+#[test]
+fn an_old_file_beside_the_log_of_a_clean_stop_is_fenced() {
+    let (folder, opened, _, past) = two_runs();
+    stop(opened);
+    fs::write(folder.path(), past).unwrap();
+    assert_past(&folder);
+}
+
+#[test]
+fn an_old_file_beside_the_log_of_a_killed_daemon_is_fenced() {
+    let (folder, opened, _, past) = two_runs();
+    let left = killed(&folder);
+    drop(opened);
+    fs::write(left.path(), past).unwrap();
+    assert_past(&left);
+    // The newer log is kept for whoever wants to look at it.
+    let aside = fs::read_dir(left.folder.path()).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().contains("-wal.before-restore-")
+    });
+    assert_eq!(aside.count(), 1);
+}
+
+#[test]
+fn a_backup_copied_over_a_killed_store_is_fenced() {
+    let (folder, mut opened, mut ada, _) = two_runs();
+    let backup = folder.folder.path().join("backup.mfad");
+    opened.reader.snapshot(&backup, at(400)).unwrap();
+    commit(&mut opened, sign_in(&mut ada, 60_000_002));
+    let left = killed(&folder);
+    drop(opened);
+    fs::copy(&backup, left.path()).unwrap();
+    let opened = left.try_open(at(7200)).unwrap();
+    assert_eq!(opened.fenced.unwrap().totp, 31);
+}
+
+#[test]
+fn the_file_before_a_restore_is_an_older_one() {
+    let (folder, opened, _, _) = two_runs();
+    let backup = folder.folder.path().join("backup.mfad");
+    opened.reader.snapshot(&backup, at(400)).unwrap();
+    stop(opened);
+    let before = fs::read(folder.path()).unwrap();
+    folder.restore(&backup, at(500)).unwrap();
+    let mut opened = folder.try_open(at(500)).unwrap();
+    assert!(opened.fenced.is_none());
+    commit(&mut opened, add(&user(50, "eve")));
+    let left = killed(&folder);
+    drop(opened);
+    fs::write(left.path(), before).unwrap();
+    let opened = left.try_open(at(7200)).unwrap();
+    assert!(opened.fenced.is_some());
+    assert!(opened.reader.user(id(50)).unwrap().is_none());
+}
+
+#[test]
+fn a_killed_daemon_alone_is_no_reason_to_fence() {
+    let (folder, mut opened, mut ada, _) = two_runs();
+    for second in 400..420 {
+        let mut change = sign_in(&mut ada, 60_000_002);
+        change.at = at(second);
+        commit(&mut opened, change);
+        opened.writer.idle(at(second + second % 3 * 4)).unwrap();
+        let left = killed(&folder);
+        let again = left.open();
+        assert!(again.unclean && again.fenced.is_none());
+        assert_eq!(again.reader.user(id(1)).unwrap().unwrap(), ada);
+        drop(again);
+        assert!(left.open().fenced.is_none());
+    }
+    opened.writer.reopen().unwrap();
+    assert!(killed(&folder).open().fenced.is_none());
 }

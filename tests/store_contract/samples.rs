@@ -78,6 +78,7 @@ pub(crate) fn hardware(serial: &str) -> HardwareToken {
         seed: sealed(),
         expires: None,
         next_factor: 0,
+        resync_required: false,
         created: Timestamp(T0),
         extra: serde_json::Map::new(),
     }

@@ -207,18 +207,6 @@ fn all_files_are_private() {
 }
 
 #[test]
-fn the_log_keeps_its_length() {
-    let folder = Folder::new();
-    let log = folder.folder.path().join("mfad.db-wal");
-    let mut opened = folder.create();
-    assert_eq!(fs::metadata(&log).unwrap().len(), 1 << 16);
-    commit(&mut opened, add(&user(1, "ada")));
-    opened.writer.close().unwrap();
-    drop(opened.reader);
-    assert_eq!(fs::metadata(&log).unwrap().len(), 1 << 16);
-}
-
-#[test]
 fn a_copied_row_does_not_open() {
     for copied in [
         "UPDATE users SET (profile, sum) = (SELECT profile, sum FROM users WHERE name = 'ada')",
@@ -253,7 +241,7 @@ fn an_index_that_leads_elsewhere_is_found_out() {
 }
 
 /// One of everything that can be used again.
-fn with_everything() -> mfad::domain::user::UserRecord {
+pub(crate) fn with_everything() -> mfad::domain::user::UserRecord {
     let mut ada = user(1, "ada");
     ada.profile_mut().tokens = vec![
         token(1, TokenKind::Totp, None),
@@ -264,7 +252,7 @@ fn with_everything() -> mfad::domain::user::UserRecord {
     ada
 }
 
-fn assert_fenced(opened: &Opened, now: Now) {
+pub(crate) fn assert_fenced(opened: &Opened, now: Now) {
     let ada = opened.reader.user(id(1)).unwrap().unwrap();
     let state = |number| ada.auth.token(token_id(number)).unwrap();
     let step = now.wall.unix_seconds() / 30;
@@ -279,7 +267,18 @@ fn assert_fenced(opened: &Opened, now: Now) {
     };
     assert_eq!(opened.reader.find(&passthrough, "", 9).unwrap().len(), 0);
     let pool = opened.reader.hardware("S1").unwrap().unwrap();
-    assert_eq!(pool.next_factor, step + 2);
+    assert_eq!((pool.next_factor, pool.resync_required), (step + 2, false));
+    let event_based = opened.reader.hardware("S2").unwrap().unwrap();
+    assert!(event_based.resync_required);
+}
+
+/// A pool with a token of each kind.
+pub(crate) fn pool_of_two() -> mfad::store::Change {
+    let mut event_based = pool("S2", None, true);
+    if let Some(mfad::store::Body::Hardware(token)) = &mut event_based.body {
+        (token.kind, token.otp) = (TokenKind::Hotp, mfad::token::Otp::HOTP);
+    }
+    pool_change(vec![pool("S1", None, true), event_based])
 }
 
 #[test]
@@ -288,7 +287,7 @@ fn a_restored_backup_lets_nothing_in_twice() {
     let mut opened = folder.create();
     let mut ada = with_everything();
     commit(&mut opened, add(&ada));
-    commit(&mut opened, pool_change(vec![pool("S1", None, true)]));
+    commit(&mut opened, pool_of_two());
     let backup = folder.folder.path().join("backup.mfad");
     let manifest = opened.reader.snapshot(&backup, at(60)).unwrap();
     assert_eq!(
@@ -309,7 +308,7 @@ fn a_restored_backup_lets_nothing_in_twice() {
     assert_eq!(restored.manifest, manifest);
     let fenced = restored.fenced;
     assert_eq!((fenced.users, fenced.totp, fenced.hotp), (1, 1, 1));
-    assert_eq!((fenced.recovery, fenced.grants, fenced.hardware), (1, 1, 1));
+    assert_eq!((fenced.recovery, fenced.grants, fenced.hardware), (1, 1, 2));
     let aside = restored.moved_to.unwrap();
     let opened = folder.try_open(now).unwrap();
     assert!(opened.fenced.is_none(), "fenced twice");
@@ -352,7 +351,7 @@ fn a_store_from_the_past_is_fenced_at_start() {
     let mut opened = folder.create();
     let mut ada = with_everything();
     commit(&mut opened, add(&ada));
-    commit(&mut opened, pool_change(vec![pool("S1", None, true)]));
+    commit(&mut opened, pool_of_two());
     opened.writer.close().unwrap();
     drop(opened.reader);
     let past = fs::read(folder.path()).unwrap();

@@ -53,7 +53,9 @@ pub(super) fn add(
         case.push(event.detail("serial", pool.serial.clone()));
     }
     case.record.profile_mut().tokens.push(token);
-    case.record.auth.token_mut(id).next_factor = next_factor;
+    let state = case.record.auth.token_mut(id);
+    state.next_factor = next_factor;
+    state.resync_required = from_pool.is_some_and(|pool| pool.resync_required);
     if let Some(code) = &new.confirm {
         prove(&mut case, id, code, "it was not added")?;
     }
@@ -351,6 +353,11 @@ fn notes(case: &mut Case<'_>, id: TokenId) {
     if pending {
         let line = case.line(Action::TokenConfirm, &id.to_string());
         case.note("then", format!("{line}    within {}", words::span(PENDING)));
+    }
+    let state = case.record.auth.token(id);
+    if state.is_some_and(|state| state.resync_required) {
+        let line = case.line(Action::TokenResync, &id.to_string());
+        case.note("resync", format!("sign-ins wait for it: {line}"));
     }
     let kind = case.record.token(id).map(|token| token.kind);
     let group = case.site.policy.set(case.record.profile.set.as_deref());

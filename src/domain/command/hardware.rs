@@ -8,7 +8,8 @@ use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{HardwareToken, TokenKind};
 
-/// `hw unassign`: seed and counter go along, so that used codes stay used (I1).
+/// `hw unassign`: seed, counter and the wait for a resync go along, so that used codes stay used
+/// (I1).
 pub(super) fn unassign(
     mut case: Case<'_>,
     serial: &str,
@@ -26,14 +27,9 @@ pub(super) fn unassign(
         return Err(case.suggest(refusal, Action::TokenDelete, &id.to_string()));
     }
     let state = case.record.auth.token(id);
-    if state.is_some_and(|state| state.resync_required) {
-        // The pool does not know the mark, and without it captured codes would count again.
-        let what = format!("{serial} stays with {}: it waits for a resync", case.user);
-        let refusal = Refusal::new(Code::State, what)
-            .why("since the store was restored it is not known which codes are used");
-        return Err(case.suggest(refusal, Action::TokenResync, &id.to_string()));
-    }
     let next_factor = state.map_or(0, |state| state.next_factor);
+    // Without the mark, codes that were captured before a restore would count with the next owner.
+    let resync_required = state.is_some_and(|state| state.resync_required);
     let (kind, expires) = (token.kind, token.expires);
     let stays = format!("stays with {}", case.user);
     last_token(&case, id, force, Action::HwUnassign, &stays)?;
@@ -51,10 +47,16 @@ pub(super) fn unassign(
         seed,
         expires,
         next_factor,
+        resync_required,
         created,
         extra: serde_json::Map::new(),
     }));
-    if kind == TokenKind::Hotp {
+    if resync_required {
+        case.note(
+            "resync",
+            "it still waits for it: its next owner cannot sign in before",
+        );
+    } else if kind == TokenKind::Hotp {
         case.note("counter", "resynchronise it once it has a new owner");
     }
     case.about(id);

@@ -112,6 +112,8 @@ impl SqliteReader {
         let text = serde_json::to_vec(&manifest)
             .map_err(|error| system("backing up to", &shown, error))?;
         meta::write(&copy, &shown, meta::MANIFEST, &text)?;
+        // Whoever copies it over a store by hand gets it fenced.
+        meta::set_moves(&copy, &shown, 0)?;
         close(copy, &shown)?;
         Ok(manifest)
     }

@@ -46,7 +46,8 @@ pub struct Fenced {
     pub recovery: u64,
     /// Passthrough grants that are over.
     pub grants: u64,
-    /// Hardware tokens without an owner whose codes up to now count as used.
+    /// Hardware tokens without an owner: of the time based ones the codes up to now count as used,
+    /// the event based ones wait to be resynchronised by whoever gets them.
     pub hardware: u64,
 }
 
@@ -190,8 +191,7 @@ fn fence_slice(
     Ok(last)
 }
 
-/// Fences the pool. An event based token of the pool has no place for the wait; it is proven with
-/// the token in hand when it is given to somebody.
+/// Fences the pool; what waits for a resync there still does when it is given to somebody.
 fn fence_hardware(
     conn: &Connection,
     path: &str,
@@ -208,10 +208,10 @@ fn fence_hardware(
         tokens.push(hardware_of(row, path)?);
     }
     for mut token in tokens {
-        let Some(first) = fence.first_step(token.otp, 0) else {
-            continue;
-        };
-        token.next_factor = token.next_factor.max(first);
+        match fence.first_step(token.otp, 0) {
+            Some(first) => token.next_factor = token.next_factor.max(first),
+            None => token.resync_required = true,
+        }
         let (sum, body) = record_columns(token.serial.as_bytes(), &token)
             .map_err(|damage| damaged(&*token.serial, damage))?;
         conn.execute(

@@ -1,9 +1,9 @@
 //! The files around the database: lock, checkpoint, log, modes, renames.
 //!
 //! ```text
-//! mfad.db              the database           mfad.db-wal   its write-ahead log, never truncated
+//! mfad.db              the database           mfad.db-wal   its write-ahead log, empty when closed
 //! mfad.db.lock         held while open; not empty after an unclean stop
-//! mfad.db.checkpoint   number and hash of a late audit record: shows a store that went back in time
+//! mfad.db.checkpoint   a late audit record and move of the log: shows a store that went back in time
 //! ```
 //! All are 0600 whatever the umask says.
 
@@ -141,6 +141,23 @@ pub(super) fn grow_log(path: &Path, octets: u64) -> Result<(), StoreError> {
     file.sync_all().map_err(io)
 }
 
+/// Where the database keeps the number of moves: the application id of its header, big-endian.
+const MOVES: std::ops::Range<usize> = 68..72;
+
+/// How often the log has been moved into the file at `path`, whatever log lies beside it; 0 if it is
+/// no database.
+pub(super) fn moves(path: &Path) -> Result<u32, StoreError> {
+    let mut header = [0; MOVES.end];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+        Err(error) => return Err(system("reading", &shown(path), error)),
+    }
+    let number = header.get(MOVES).and_then(|octets| octets.try_into().ok());
+    Ok(number.map_or(0, u32::from_be_bytes))
+}
+
 /// A late point of the audit chain, kept outside the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
@@ -149,11 +166,14 @@ pub(super) struct Checkpoint {
     /// Its hash.
     #[serde(with = "hex_32")]
     pub(super) hash: [u8; 32],
+    /// How often the log had been moved into the database, at least.
+    #[serde(default)]
+    pub(super) moves: u32,
 }
 
 impl Checkpoint {
-    /// Reads the one beside `path`; an unreadable one counts as none, since a power cut may have
-    /// torn it.
+    /// Reads the one beside `path`; an unreadable one counts as none, since nothing else than
+    /// the fence depends on it.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, StoreError> {
         let path = beside(path, ".checkpoint");
         let mut text = Vec::new();
@@ -168,7 +188,7 @@ impl Checkpoint {
         Ok(serde_json::from_slice(&text).ok())
     }
 
-    /// Replaces the one beside `path`. Not synced: an older one is as true.
+    /// Replaces the one beside `path`. The folder is not synced: an older one is as true.
     pub(super) fn write(self, path: &Path) -> Result<(), StoreError> {
         let target = beside(path, ".checkpoint");
         let fresh = beside(path, ".checkpoint.new");
@@ -177,6 +197,7 @@ impl Checkpoint {
         let mut file = open_private(&fresh)?;
         file.set_len(0)
             .and_then(|()| file.write_all(&text))
+            .and_then(|()| file.sync_all())
             .and_then(|()| std::fs::rename(&fresh, &target))
             .map_err(io)
     }

@@ -10,7 +10,7 @@ use super::backup::{Manifest, manifest};
 use super::error::{shown, system};
 use super::files::{self, Lock};
 use super::reader::SqliteReader;
-use super::{connect, meta, schema, went_back};
+use super::{connect, is_older_file, meta, schema, went_back};
 use crate::store::StoreError;
 use crate::store::seal::Keys;
 use crate::time::Timestamp;
@@ -47,6 +47,7 @@ pub fn inspect(path: &Path, keys: &Keys) -> Result<Inspected, StoreError> {
         return Err(system("opening", &shown, "there is no such store"));
     }
     let (lock, clean) = Lock::take(path)?;
+    let replaced = is_older_file(path)?;
     let conn = connect::reader(path)?;
     let schema = schema::version(&conn, &shown)?;
     if schema == 0 {
@@ -64,7 +65,7 @@ pub fn inspect(path: &Path, keys: &Keys) -> Result<Inspected, StoreError> {
         reader: SqliteReader::open(path, 1, 1)?,
         schema,
         clean,
-        went_back: went_back(&conn, path, &shown)?,
+        went_back: replaced || went_back(&conn, path, &shown)?,
         _lock: lock,
     })
 }

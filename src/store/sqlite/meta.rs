@@ -47,6 +47,20 @@ pub(super) fn remove(conn: &Connection, path: &str, name: &str) -> Result<(), St
         .map_err(|error| failed("writing", path, &error))
 }
 
+/// How often the log has been moved into the main file. It lies in the database's header, where it
+/// can be read from the file alone: [`super::files::moves`].
+pub(super) fn moves(conn: &Connection, path: &str) -> Result<u32, StoreError> {
+    conn.query_row("PRAGMA application_id", [], |row| row.get::<_, i32>(0))
+        .map(i32::cast_unsigned)
+        .map_err(|error| failed("reading", path, &error))
+}
+
+/// Writes that number.
+pub(super) fn set_moves(conn: &Connection, path: &str, moves: u32) -> Result<(), StoreError> {
+    conn.pragma_update(None, "application_id", moves.cast_signed())
+        .map_err(|error| failed("writing", path, &error))
+}
+
 /// Proves that `keys` are those of this store.
 pub(super) fn check_canary(conn: &Connection, path: &str, keys: &Keys) -> Result<(), StoreError> {
     let canary: Option<Sealed> =

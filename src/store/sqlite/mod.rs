@@ -4,14 +4,17 @@
 //! SqliteWriter  one connection, one thread     commit: BEGIN IMMEDIATE, statements, COMMIT = one sync
 //! SqliteReader  a few read-only connections     each call sees one committed state
 //! ```
-//! The log (`-wal`) is grown once and never truncated; it is moved into the main file between two
-//! batches, when nothing has been committed for a while or it has become long. A commit whose result is not known closes the writer until
-//! [`SqliteWriter::reopen`]; a failed sync is never tried again.
+//! The log (`-wal`) is grown at the start and emptied by a clean stop; it is moved into the main file
+//! between two batches, when nothing has been committed for a while or it has become long. A commit
+//! whose result is not known closes the writer until [`SqliteWriter::reopen`]; a failed sync is never
+//! tried again.
 //!
 //! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
 //! stop a small file is checked as a whole, a large one leaves that to
 //! [`SqliteReader::quick_check`]. A store that is older than the checkpoint beside it has been
-//! restored behind our back and is fenced before anybody can use it.
+//! restored behind our back and is fenced before anybody can use it. The log of a newer one that was
+//! left beside it would make a mixture of both; each move of the log is numbered in the main file,
+//! so that a file that lacks one is known, and the log is set aside.
 
 mod audit_read;
 mod backup;
@@ -130,6 +133,10 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
         Mode::Existing if files::exists(site.path)? => {}
         Mode::Existing => return Err(system("opening", &shown, "there is no such store")),
     }
+    let replaced = is_older_file(site.path)?;
+    if replaced {
+        set_log_aside(site)?;
+    }
     let mut conn = connect::writer(site.path)?;
     schema::check(&conn, &shown)?;
     meta::check_canary(&conn, &shown, site.keys)?;
@@ -143,7 +150,7 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
     files::grow_log(site.path, site.sizes.log_octets)?;
     let (seq, hash, _) = meta::chain_end(&conn, &shown)?;
     let mut chain = Chain::resume(site.node.clone(), site.boot.clone(), seq, hash);
-    let fenced = if went_back(&conn, site.path, &shown)? {
+    let fenced = if replaced || went_back(&conn, site.path, &shown)? {
         Some(fence::apply(&mut conn, &shown, &mut chain, site.fence)?)
     } else {
         None
@@ -206,6 +213,26 @@ fn create(site: &Site<'_>, nonce: [u8; NONCE_OCTETS]) -> Result<(), StoreError> 
         }
     }
     files::rename(&fresh, path)
+}
+
+/// Whether the main file, without its log, lacks a move of the log that the checkpoint beside it
+/// knows: then the log is not the log of this file.
+fn is_older_file(path: &Path) -> Result<bool, StoreError> {
+    match Checkpoint::read(path)? {
+        Some(known) => Ok(files::moves(path)? < known.moves),
+        None => Ok(false),
+    }
+}
+
+/// Gives the log another name, under which nobody takes it for the log of this file.
+fn set_log_aside(site: &Site<'_>) -> Result<(), StoreError> {
+    let log = files::beside(site.path, "-wal");
+    if !files::exists(&log)? {
+        return Ok(());
+    }
+    let seconds = site.fence.now.wall.unix_seconds();
+    let aside = backup::free_name(&log, &format!(".before-restore-{seconds}"))?;
+    files::rename(&log, &aside)
 }
 
 /// Whether the checkpoint beside the store knows a later or another audit record than the store.

@@ -34,7 +34,8 @@ pub fn restore(site: &Site<'_>, backup: &Path) -> Result<Restored, StoreError> {
     let (mut lock, _) = Lock::take(site.path)?;
     let fresh = files::beside(site.path, ".restoring");
     copy(backup, &fresh)?;
-    let (manifest, fenced, end) = prepare(site, &fresh)?;
+    let moves = moves_before(site)?.saturating_add(1);
+    let (manifest, fenced, end) = prepare(site, &fresh, moves)?;
     let moved_to = move_aside(site)?;
     files::rename(&fresh, site.path)?;
     end.write(site.path)?;
@@ -59,8 +60,21 @@ fn copy(backup: &Path, fresh: &Path) -> Result<(), StoreError> {
         .map_err(|error| system("copying", &shown(backup), error))
 }
 
-/// Checks, migrates and fences the copy.
-fn prepare(site: &Site<'_>, fresh: &Path) -> Result<(Manifest, Fenced, Checkpoint), StoreError> {
+/// Moves of the log that the store in this place has seen; its file is an older one from now on.
+fn moves_before(site: &Site<'_>) -> Result<u32, StoreError> {
+    let known = Checkpoint::read(site.path)?.map_or(0, |known| known.moves);
+    if files::exists(site.path)? {
+        return Ok(files::moves(site.path)?.max(known));
+    }
+    Ok(known)
+}
+
+/// Checks, migrates, fences and numbers the copy.
+fn prepare(
+    site: &Site<'_>,
+    fresh: &Path,
+    moves: u32,
+) -> Result<(Manifest, Fenced, Checkpoint), StoreError> {
     let shown = shown(fresh);
     let mut conn = connect::lone_writer(fresh)?;
     connect::quick_check(&conn, &shown)?;
@@ -76,10 +90,12 @@ fn prepare(site: &Site<'_>, fresh: &Path) -> Result<(Manifest, Fenced, Checkpoin
     );
     let fenced = fence::apply(&mut conn, &shown, &mut chain, site.fence)?;
     meta::remove(&conn, &shown, meta::MANIFEST)?;
+    meta::set_moves(&conn, &shown, moves)?;
     close(conn, &shown)?;
     let end = Checkpoint {
         seq: chain.seq(),
         hash: chain.hash(),
+        moves,
     };
     Ok((manifest, fenced, end))
 }

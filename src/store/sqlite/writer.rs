@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::batch::Batch;
 use super::error::{failed, shown};
 use super::files::{Checkpoint, Lock};
-use super::{Site, Sizes, connect, meta};
+use super::{Site, Sizes, connect, files, meta};
 use crate::audit::chain::Chain;
 use crate::domain::user::UserId;
 use crate::store::{Change, Commit, Outcome, StoreError};
@@ -46,8 +46,13 @@ pub struct SqliteWriter {
     /// When the last batch was judged, and before when the log is not moved again.
     committed_us: u64,
     move_not_before_us: u64,
+    /// How often the log has been moved, tried and done. The number goes through the log itself,
+    /// so the main file has it when everything before is there too.
+    moves_tried: u32,
+    moves: u32,
     /// What the checkpoint file says, and when it was written.
     saved_seq: u64,
+    saved_moves: u32,
     saved_us: u64,
     lock: Lock,
 }
@@ -59,9 +64,12 @@ impl SqliteWriter {
         chain: Chain,
         lock: Lock,
     ) -> Result<Self, StoreError> {
+        let shown = shown(site.path);
+        let known = Checkpoint::read(site.path)?.map_or(0, |known| known.moves);
+        let moves_tried = meta::moves(&conn, &shown)?.max(known);
         let mut writer = Self {
             path: site.path.to_owned(),
-            shown: shown(site.path),
+            shown,
             node: site.node.clone(),
             boot: site.boot.clone(),
             sizes: site.sizes,
@@ -73,11 +81,14 @@ impl SqliteWriter {
             log_octets: 0,
             committed_us: site.fence.now.mono_us,
             move_not_before_us: 0,
+            moves_tried,
+            moves: known,
             saved_seq: 0,
+            saved_moves: 0,
             saved_us: site.fence.now.mono_us,
             lock,
         };
-        writer.move_log()?;
+        writer.move_log("PASSIVE")?;
         writer.save_checkpoint()?;
         Ok(writer)
     }
@@ -98,18 +109,27 @@ impl SqliteWriter {
         let (seq, hash, _) = meta::chain_end(&conn, &self.shown)?;
         self.chain = Chain::resume(self.node.clone(), self.boot.clone(), seq, hash);
         self.rowids.clear();
-        self.log_octets = 0;
         self.conn = Some(conn);
-        Ok(())
+        let moved = self.move_log("PASSIVE");
+        if let Err(error) = &moved {
+            self.poison(error);
+        }
+        moved.map(drop)
     }
 
-    /// Moves the log, writes the checkpoint file and marks the store as cleanly closed.
+    /// Moves the log and empties it, writes the checkpoint file and marks the store as cleanly
+    /// closed. Readers that are at work are waited for, a few seconds.
     ///
     /// # Errors
     /// [`StoreError`]: the next start will look more closely.
     pub fn close(mut self) -> Result<(), StoreError> {
-        self.move_log()?;
+        // A log with content would be taken for the log of whatever database lies beside it next.
+        let emptied = self.move_log("TRUNCATE")?;
         self.save_checkpoint()?;
+        if !emptied {
+            return Err(in_the_way(&self.shown));
+        }
+        files::sync_folder(&self.path)?;
         if let Some(conn) = self.conn.take() {
             super::close(conn, &self.shown)?;
         }
@@ -163,30 +183,38 @@ impl SqliteWriter {
     }
 
     /// Moves the log; false if a reader was in the way of a part.
-    fn move_log(&mut self) -> Result<bool, StoreError> {
-        let whole = checkpoint(self.open_conn()?, &self.shown, "PASSIVE")?;
+    fn move_log(&mut self, how: &'static str) -> Result<bool, StoreError> {
+        self.moves_tried = self.moves_tried.saturating_add(1);
+        let conn = self.open_conn()?;
+        meta::set_moves(conn, &self.shown, self.moves_tried)?;
+        let whole = checkpoint(conn, &self.shown, how)?;
         if whole {
             self.log_octets = 0;
+            self.moves = self.moves_tried;
         }
         Ok(whole)
     }
 
     fn save_checkpoint(&mut self) -> Result<(), StoreError> {
-        let seq = self.chain.seq();
-        if seq != self.saved_seq {
+        let (seq, moves) = (self.chain.seq(), self.moves);
+        if (seq, moves) != (self.saved_seq, self.saved_moves) {
             let hash = self.chain.hash();
-            Checkpoint { seq, hash }.write(&self.path)?;
-            self.saved_seq = seq;
+            Checkpoint { seq, hash, moves }.write(&self.path)?;
+            (self.saved_seq, self.saved_moves) = (seq, moves);
         }
         Ok(())
     }
 
     fn rest(&mut self, now: Now) -> Result<(), StoreError> {
         self.open_conn()?;
-        if self.move_is_due(now) && !self.move_log()? {
-            self.move_not_before_us = now.mono_us.saturating_add(MOVE_PAUSE_US);
+        let mut moved = false;
+        if self.move_is_due(now) {
+            moved = self.move_log("PASSIVE")?;
+            if !moved {
+                self.move_not_before_us = now.mono_us.saturating_add(MOVE_PAUSE_US);
+            }
         }
-        if self.save_is_due(now) {
+        if moved || self.save_is_due(now) {
             self.saved_us = now.mono_us;
             // An older checkpoint is as true; a disk too full for the file may well have room in
             // the log. The next time tries again, and closing reports it.
