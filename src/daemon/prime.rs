@@ -22,6 +22,7 @@ pub(super) fn prime(front: &Front, engine: &Engine) {
     let last = engine.reader().last_seq().unwrap_or(0);
     let filter = AuditFilter {
         after_seq: last.saturating_sub(access::PRIMED_MAX as u64),
+        newest_first: true,
         event: Some("auth".to_owned()),
         since: Some(now.wall - PRIME_FOR),
         ..AuditFilter::default()
