@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_pseudonym_depends_on_key_and_name() {
-        let reader = |key| Reader::new(SecretKey::new([key; 32]));
+        let reader = |key| Reader::new(&SecretKey::new([key; 32]));
         let name = reader(1).pseudonym(b"hunter2");
         assert_eq!(name.len(), 8);
         assert!(name.bytes().all(|b| b.is_ascii_hexdigit()));

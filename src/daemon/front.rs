@@ -19,6 +19,7 @@ use crate::log::{info_always, warn};
 use crate::server::udp::socket::{Local, Outgoing, ReceiveBatch, Socket};
 use crate::server::udp::wheel::Wheel;
 use crate::sys::clock::Clock;
+use crate::time::Now;
 
 /// How long a receiving thread waits before it looks whether it is to end.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
@@ -207,8 +208,8 @@ impl Front {
         }
     }
 
-    fn dispatch(&self, answer: Answer) {
-        if answer.leave_us <= self.clock.now().mono_us {
+    fn dispatch(&self, answer: Answer, now: Now) {
+        if answer.leave_us <= now.mono_us {
             self.outgoing.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
             return;
         }
@@ -229,7 +230,7 @@ impl Answers for Front {
         let ticket = access::Ticket::from_parts(ticket.0);
         let answer = self.access().answer(ticket, verdict, now);
         if let Some(answer) = answer {
-            self.dispatch(answer);
+            self.dispatch(answer, now);
         }
     }
 
@@ -240,9 +241,10 @@ impl Answers for Front {
             return;
         }
         let verdict = Verdict::Reject { reason: Reason::Internal, message: Message::Denied };
-        let answer = self.access().answer(ticket, &verdict, self.clock.now());
+        let now = self.clock.now();
+        let answer = self.access().answer(ticket, &verdict, now);
         if let Some(answer) = answer {
-            self.dispatch(answer);
+            self.dispatch(answer, now);
         }
     }
 
