@@ -128,7 +128,7 @@ impl Planted {
                 .collect()
         };
         person.pin = format!("7{}", digits(10));
-        person.password = format!("Zqx-{}-canary-{}", digits(8), digits(8));
+        person.password = format!("zqx-{}-canary-{}", digits(8), digits(8));
         person.seed = chance.octets();
         let canaries = vec![
             Canary::new("PIN", person.pin.as_bytes()),
@@ -211,6 +211,13 @@ fn sign_in(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance) {
     let wrong_password = format!("Wrong-{:016x}-password", chance.next());
     planted.watch("wrong PIN", &wrong_pin);
     planted.watch("wrong password", &wrong_password);
+    // People type a password where the name is asked for. First of all: lines about such attempts
+    // are rate-limited, and this one is to be in the log.
+    none.keeps_out(&password, "123456");
+    none.keeps_out(&wrong_password, &right);
+    none.keeps_out(&right, &password);
+    let named = daemon.log().contains("reason=unknown_user");
+    assert!(named, "{}", daemon.log());
     let passcode = |first: &str, planted: &mut Planted| {
         let passcode = format!("{first}{}", planted.person.code());
         planted.watch("passcode", &passcode);
@@ -225,10 +232,6 @@ fn sign_in(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance) {
     local.lets_in("alice", &typed);
     let typed = passcode(&wrong_password, planted);
     local.keeps_out("alice", &typed);
-    // People type a password where the name is asked for.
-    none.keeps_out(&password, "123456");
-    none.keeps_out(&wrong_password, &right);
-    none.keeps_out(&right, &password);
     let chap = pin.port().build(|request, _| {
         request.message_authenticator().unwrap();
         request

@@ -22,6 +22,7 @@ use crate::log::{info, info_always, warn};
 use crate::server::udp::socket::{Local, Outgoing, ReceiveBatch, Socket};
 use crate::server::udp::wheel::Wheel;
 use crate::sys::clock::Clock;
+use crate::time::Now;
 
 /// How long a receiving thread waits before it looks whether it is to end.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
@@ -280,8 +281,8 @@ impl Front {
         }
     }
 
-    fn dispatch(&self, answer: Answer) {
-        if answer.leave_us <= self.clock.now().mono_us {
+    fn dispatch(&self, answer: Answer, now: Now) {
+        if answer.leave_us <= now.mono_us {
             self.outgoing
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -314,7 +315,7 @@ impl Answers for Front {
         let ticket = access::Ticket::from_parts(ticket.0);
         let answer = self.access().answer(ticket, verdict, now);
         if let Some(answer) = answer {
-            self.dispatch(answer);
+            self.dispatch(answer, now);
         }
     }
 

@@ -15,35 +15,52 @@ use crate::store::AuditFilter;
 /// Verdicts this old are still answered the same to a retransmitted datagram.
 const PRIME_FOR: Duration = Duration::from_secs(30);
 
+/// Audit records read at a time while looking for them.
+const PRIME_PAGE: usize = 512;
+
+/// Pages read at most: a start is not to wait for an import of the last seconds.
+const PRIME_PAGES_MAX: usize = 2 * access::PRIMED_MAX / PRIME_PAGE;
+
 /// Verdicts of the last seconds before the start, so that a retransmitted datagram gets its answer.
+///
+/// Read from the end until a page holds nothing young: a search by time would allow for a day of
+/// clock steps and read that day's records, which is seconds on a busy site.
 pub(super) fn prime(front: &Front, engine: &Engine) {
     let (now, rules) = (engine.now(), engine.rules());
-    // The newest ones: they are what is being asked again.
-    let last = engine.reader().last_seq().unwrap_or(0);
-    let filter = AuditFilter {
-        after_seq: last.saturating_sub(access::PRIMED_MAX as u64),
-        event: Some("auth".to_owned()),
-        since: Some(now.wall - PRIME_FOR),
+    let since = now.wall - PRIME_FOR;
+    let mut filter = AuditFilter {
+        newest_first: true,
         ..AuditFilter::default()
     };
-    let Ok(records) = engine.reader().audit(&filter, access::PRIMED_MAX) else {
-        return;
-    };
-    let primed: Vec<PrimedVerdict> = records
-        .iter()
-        .filter_map(|stored| primed(&stored.body, &rules))
-        .collect();
-    if !primed.is_empty() {
+    let mut verdicts = Vec::new();
+    for _ in 0..PRIME_PAGES_MAX {
+        let Ok(page) = engine.reader().audit(&filter, PRIME_PAGE) else {
+            return;
+        };
+        let Some(oldest) = page.last() else { break };
+        filter.before_seq = oldest.seq;
+        let records = page
+            .iter()
+            .filter_map(|stored| AuditRecord::parse(&stored.body).ok());
+        let young: Vec<AuditRecord> = records.filter(|record| record.wall >= since).collect();
+        if young.is_empty() {
+            break;
+        }
+        verdicts.extend(young.iter().filter_map(|record| primed(record, &rules)));
+    }
+    if !verdicts.is_empty() {
         info_always!(
             "verdicts remembered for retransmitted requests: {}",
-            primed.len()
+            verdicts.len()
         );
     }
-    front.access().prime(primed, now);
+    front.access().prime(verdicts, now);
 }
 
-fn primed(body: &[u8], rules: &Rules) -> Option<PrimedVerdict> {
-    let record = AuditRecord::parse(body).ok()?;
+fn primed(record: &AuditRecord, rules: &Rules) -> Option<PrimedVerdict> {
+    if !record.event.starts_with("auth.") {
+        return None;
+    }
     let gateway = record.gateway()?;
     let policy = rules
         .gateways

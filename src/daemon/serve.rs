@@ -130,6 +130,8 @@ fn ready(instance: &Instance, gateways: usize, us: u64) {
     }
     let event = Event::new("daemon.started").detail("version", env!("CARGO_PKG_VERSION"));
     engine.note_later(Origin::system(), event);
+    let _ = notify::ready("SERVING");
+    // Counting goes through an index from end to end: nobody is to wait for it.
     match engine.reader().counts() {
         Ok(counts) => info_always!(
             "READY gateways={gateways} users={} locked={} ms={ms}",
@@ -138,7 +140,6 @@ fn ready(instance: &Instance, gateways: usize, us: u64) {
         ),
         Err(_) => info_always!("READY gateways={gateways} ms={ms}"),
     }
-    let _ = notify::ready("SERVING");
 }
 
 fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {

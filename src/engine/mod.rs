@@ -266,7 +266,8 @@ impl Engine {
         }
         let policy = &self.rules.load().policy;
         let finding = verify(&record, &pending.attempt, policy, &*self.keys, now);
-        pending.stages.otp_us = span(loaded_us, self.now().mono_us);
+        pending.queued_us = self.now().mono_us;
+        pending.stages.otp_us = span(loaded_us, pending.queued_us);
         let check = writer::check_of(&record, &pending.attempt, &finding.ask);
         let ask = finding.ask.clone();
         pending.finding = Some(finding);
@@ -299,7 +300,8 @@ impl Engine {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
             let Some(mut pending) = taken else { return };
-            let pin_us = span(began_us, engine.now().mono_us);
+            pending.queued_us = engine.now().mono_us;
+            let pin_us = span(began_us, pending.queued_us);
             pending.stages.pin_us = Some(pin_us.saturating_add(pending.stages.pin_us.unwrap_or(0)));
             let Some(right) = right else {
                 engine.counters.unanswered_store.up();
@@ -317,8 +319,7 @@ impl Engine {
         }
     }
 
-    fn queue_attempt(&self, mut pending: Box<Pending>) {
-        pending.queued_us = self.now().mono_us;
+    fn queue_attempt(&self, pending: Box<Pending>) {
         self.counters.verify_queue.up();
         match self.queue.try_send(Job::Attempt(pending)) {
             Ok(()) => {}
@@ -333,7 +334,8 @@ impl Engine {
     }
 
     /// Puts an attempt back after a conflict.
-    pub(crate) fn requeue(&self, pending: Box<Pending>) {
+    pub(crate) fn requeue(&self, mut pending: Box<Pending>) {
+        pending.queued_us = self.now().mono_us;
         self.queue_attempt(pending);
     }
 

@@ -188,6 +188,20 @@ fn a_backup_copied_over_a_killed_store_is_fenced() {
     assert_eq!(opened.fenced.unwrap().totp, 31);
 }
 
+/// `cp backup.mfad mfad.db` on a new host has no checkpoint beside it to compare with.
+#[test]
+fn a_backup_copied_to_a_new_host_is_fenced_once() {
+    let (folder, opened, _, _) = two_runs();
+    let backup = folder.folder.path().join("backup.mfad");
+    opened.reader.snapshot(&backup, at(400)).unwrap();
+    let elsewhere = Folder::new();
+    fs::copy(&backup, elsewhere.path()).unwrap();
+    let opened = elsewhere.try_open(at(7200)).unwrap();
+    assert_eq!(opened.fenced.unwrap().totp, 31);
+    stop(opened);
+    assert!(elsewhere.try_open(at(7300)).unwrap().fenced.is_none());
+}
+
 #[test]
 fn the_file_before_a_restore_is_an_older_one() {
     let (folder, opened, _, _) = two_runs();

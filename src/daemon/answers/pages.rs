@@ -8,7 +8,7 @@ use crate::control::reply::Reply;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
 use crate::server::control::Sink;
-use crate::store::{AuditFilter, Find, StoredAudit};
+use crate::store::{AuditFilter, AuditPage, Find, StoredAudit};
 use crate::time::Timestamp;
 
 use super::desk::{Desk, store};
@@ -115,12 +115,9 @@ pub(super) fn records<T>(
     let mut rows = Vec::new();
     loop {
         let ask = limit.saturating_mul(2).clamp(1, RECORDS_CHUNK);
-        let found = desk
-            .reader()
-            .audit(&filter, ask)
-            .map_err(|error| store(&error))?;
-        let last_page = found.len() < ask;
-        for stored in found {
+        let walk = desk.reader().audit_walk(&filter, ask);
+        let AuditPage { records, walked_to } = walk.map_err(|error| store(&error))?;
+        for stored in records {
             filter.before_seq = stored.seq;
             // A record of a newer mfad is passed over here; `audit log` shows it as it is.
             let Ok(record) = AuditRecord::parse(&stored.body) else {
@@ -135,8 +132,9 @@ pub(super) fn records<T>(
                 return Ok((rows, next));
             }
         }
-        if last_page || filter.before_seq <= 1 {
-            return Ok((rows, None));
+        match walked_to {
+            Some(seq) if seq > 1 => filter.before_seq = seq,
+            _ => return Ok((rows, None)),
         }
         if sink.ended() {
             return Err(gone());
@@ -166,14 +164,11 @@ pub(super) fn follow<T>(
                 before_seq: newest + 1,
                 ..wanted.filter.clone()
             };
-            let found = desk.reader().audit(&filter, RECORDS_CHUNK);
-            let found = found.map_err(|error| store(&error))?;
-            last = match found.last() {
-                Some(end) if found.len() == RECORDS_CHUNK => end.seq,
-                _ => newest,
-            };
+            let walk = desk.reader().audit_walk(&filter, RECORDS_CHUNK);
+            let AuditPage { records, walked_to } = walk.map_err(|error| store(&error))?;
+            last = walked_to.unwrap_or(newest);
             let mut rows = Vec::new();
-            for stored in found {
+            for stored in records {
                 let Ok(record) = AuditRecord::parse(&stored.body) else {
                     continue;
                 };

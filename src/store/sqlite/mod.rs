@@ -150,8 +150,12 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
     files::grow_log(site.path, site.sizes.log_octets)?;
     let (seq, hash, _) = meta::chain_end(&conn, &shown)?;
     let mut chain = Chain::resume(site.node.clone(), site.boot.clone(), seq, hash);
-    let fenced = if replaced || went_back(&conn, site.path, &shown)? {
-        Some(fence::apply(&mut conn, &shown, &mut chain, site.fence)?)
+    // A backup that somebody copied here by hand, perhaps on a host that has no checkpoint.
+    let copied = meta::read(&conn, &shown, meta::MANIFEST)?.is_some();
+    let fenced = if replaced || copied || went_back(&conn, site.path, &shown)? {
+        let fenced = fence::apply(&mut conn, &shown, &mut chain, site.fence)?;
+        meta::remove(&conn, &shown, meta::MANIFEST)?;
+        Some(fenced)
     } else {
         None
     };
