@@ -445,6 +445,7 @@ mod tests {
         }
         time_is(1 + WINDOW_US);
         sum_up();
+        flush();
     }
 
     fn lines(output: &str) -> String {

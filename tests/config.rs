@@ -4,6 +4,12 @@
 //! Secrets are made up from the name of their file or credential, see [`TestSecrets`]; the tests of
 //! `load` use real files.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail them"
+)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -123,9 +129,8 @@ fn bad_ones_tell_everything_at_once() {
     let bad = files(&folder("tests/config/bad"));
     assert!(bad.len() >= 10, "the bad ones are gone");
     for main in bad {
-        let problems = match config::parse(&sources(&main), "mfa1", &TestSecrets) {
-            Ok(_) => panic!("{} is taken", main.display()),
-            Err(problems) => problems,
+        let Err(problems) = config::parse(&sources(&main), "mfa1", &TestSecrets) else {
+            panic!("{} is taken", main.display());
         };
         let text = format!("{problems}\n");
         assert!(!text.contains("hunter2"), "a secret is shown:\n{text}");

@@ -108,6 +108,7 @@ fn refuses_a_call_that_is_too_long() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of calls and answers")]
 fn refuses_parameters_by_name_and_stays_usable() {
     let world = World::new(&[]);
     let mut client = world.connect();

@@ -1,11 +1,6 @@
 //! What every command does in every state, read as the policy reads: who may, what is refused, and
 //! what an operator is told. The seals of this test are no seals at all: the clear octets.
 
-#![expect(
-    clippy::result_large_err,
-    reason = "a refusal is built once for a person to read"
-)]
-
 #[path = "domain_commands/passthroughs.rs"]
 mod passthroughs;
 #[path = "domain_commands/people.rs"]

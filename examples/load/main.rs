@@ -99,7 +99,7 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
     let beside = own
         .parent()
         .and_then(Path::parent)
-        .unwrap_or(Path::new("."));
+        .unwrap_or_else(|| Path::new("."));
     let program = wish.mfad.clone().unwrap_or_else(|| beside.join("mfad"));
     if !program.exists() {
         return Err(format!("{} is missing: cargo build --release", program.display()).into());

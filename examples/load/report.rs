@@ -173,7 +173,8 @@ impl Report {
             .map(|(name, us)| format!("{name} {us:.2}"))
             .collect();
         let (p99, bare_p99) = (of("paced p99"), of("bare p99"));
-        let aim_kib = AIM_KIB[usize::from(self.users > 100_000)];
+        let [few, million] = AIM_KIB;
+        let aim_kib = if self.users > 100_000 { million } else { few };
         println!("\nmedians");
         println!(
             "  {:.0} logins/s beside {:.0} bare writes/s: {:.2} for each  (aim {AIM_PER_SECOND:.0})",

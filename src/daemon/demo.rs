@@ -5,7 +5,7 @@
 //! once as a user of its own, so that the first code of the user shown is unused.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +16,14 @@ use tracing::level_filters::LevelFilter;
 use super::args::Demo as Wish;
 use super::client::{Client, Reply};
 use super::demo_gateway::{Real, Watch};
+use super::demo_people::{Person, person};
 use super::instance::{Instance, Start};
 use super::key;
 use super::live::Live;
 use super::serve::{bind_control, hostname};
 use crate::config::{self, Surroundings};
-use crate::domain::action::Role;
-use crate::domain::command::{Command, NewToken, NewUser, Reveal};
-use crate::domain::event::Operator;
-use crate::domain::token_record::TokenKind;
-use crate::engine::prepare::{Carried, Manner};
 use crate::radius::Code;
-use crate::secret::{Secret, SecretBytes, SecretKey};
+use crate::secret::{SecretBytes, SecretKey};
 use crate::server::udp::socket::Socket;
 use crate::store::AuditFilter;
 use crate::store::pin_hash::PinHasher;
@@ -35,7 +31,6 @@ use crate::sys::clock::Clock;
 use crate::sys::random;
 use crate::sys::signals::Signals;
 use crate::time::Now;
-use crate::token::generate::{PIN_RANDOM_OCTETS, generate_pin};
 use crate::token::totp::step_at;
 use crate::token::{Otp, Period, base32, crockford};
 
@@ -45,28 +40,16 @@ const PORT: u16 = 18_120;
 /// A forgotten demo ends by itself.
 const LASTS_MAX: Duration = Duration::from_secs(8 * 3600);
 
-/// Digits of the demo's PINs.
-const PIN_DIGITS: usize = 6;
-
 /// The file with the demo user's seed, for `mfad --demo-code`.
 const SEED_FILE: &str = "demo-seed";
 
 /// What went wrong, for a person.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct DemoError(String);
+pub struct DemoError(pub(super) String);
 
-fn wrong(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> DemoError {
+pub(super) fn wrong(doing: &'static str) -> impl Fn(&dyn std::fmt::Display) -> DemoError {
     move |error| DemoError(format!("{doing}: {error}"))
-}
-
-/// A person of the demo.
-struct Person {
-    name: &'static str,
-    pin: SecretBytes,
-    seed: SecretBytes,
-    uri: Secret<String>,
-    token: String,
 }
 
 /// A running demo.
@@ -482,7 +465,7 @@ fn write_files(
     zeroize::Zeroize::zeroize(&mut master);
     write("key", key::text(&master_key).expose())?;
     write("gateways.d/demo-vpn.secret", secret)?;
-    let address = real.map_or(IpAddr::from([127, 0, 0, 1]), |real| real.address);
+    let address = real.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |real| real.address);
     let gateway = super::demo_screen::gateway(address, real.is_some());
     write("gateways.d/demo-vpn.toml", &gateway)?;
     write("mfad.toml", &super::demo_screen::config(folder, auth))?;
@@ -490,87 +473,4 @@ fn write_files(
         "env",
         &super::demo_screen::environment(folder, auth, secret),
     )
-}
-
-/// A person with a PIN and a proven token, made as an operator would make them.
-fn person(instance: &Instance, name: &'static str) -> Result<Person, DemoError> {
-    let add = NewUser {
-        user: name.to_owned(),
-        ..NewUser::default()
-    };
-    order(instance, Command::UserAdd(add))?;
-    let pin = set_pin(instance, name)?;
-    let token = NewToken {
-        user: name.to_owned(),
-        kind: TokenKind::Totp,
-        otp: Otp::TOTP,
-        serial: None,
-        seed: None,
-        weak: false,
-        counter: 0,
-        expires: None,
-        description: "made for the demo".to_owned(),
-        trusted: true,
-        confirm: None,
-    };
-    let done = order(instance, Command::TokenAdd(Box::new(token)))?.done;
-    let Some(Reveal::OtpauthUri(uri)) = &done.reveal else {
-        return Err(DemoError("no token could be made".to_owned()));
-    };
-    let uri = Secret::new(String::from_utf8_lossy(uri.expose()).into_owned());
-    let seed = seed_of(uri.expose()).ok_or_else(|| DemoError("no seed was made".to_owned()))?;
-    let token = done.token.map(|id| id.to_string()).unwrap_or_default();
-    Ok(Person {
-        name,
-        pin,
-        seed,
-        uri,
-        token,
-    })
-}
-
-/// The seed in an otpauth URI.
-fn seed_of(uri: &str) -> Option<SecretBytes> {
-    let (_, from) = uri.split_once("secret=")?;
-    base32::decode(from.split('&').next()?.as_bytes())
-}
-
-/// Sets a made-up PIN that need not be changed.
-fn set_pin(instance: &Instance, name: &str) -> Result<SecretBytes, DemoError> {
-    for _ in 0..16 {
-        let random = random::array::<PIN_RANDOM_OCTETS>()
-            .map_err(|error| wrong("random numbers")(&error))?;
-        let Some(pin) = generate_pin(&random, PIN_DIGITS) else {
-            continue;
-        };
-        let copy = Some(SecretBytes::copy_of(pin.expose()));
-        // Once in a while chance makes one of those that everybody tries first.
-        let reset = Command::PinReset {
-            user: name.to_owned(),
-            pin: copy,
-            keep: true,
-        };
-        if order(instance, reset).is_ok() {
-            return Ok(pin);
-        }
-    }
-    Err(DemoError("no PIN could be made".to_owned()))
-}
-
-fn order(instance: &Instance, command: Command) -> Result<Carried, DemoError> {
-    let operator = Operator {
-        uid: 0,
-        name: Arc::from("demo-setup"),
-        role: Role::Admin,
-    };
-    let manner = Manner {
-        reason: Some("demo".to_owned()),
-        ..Manner::default()
-    };
-    let engine = instance
-        .engine()
-        .ok_or_else(|| DemoError("sealed".to_owned()))?;
-    engine
-        .change(&operator, command, &manner)
-        .map_err(|refusal| wrong("setting up")(&refusal))
 }

@@ -151,10 +151,14 @@ impl Watch {
             news.push(("packet", format!("{clock}  {address}  a packet!")));
         }
         if counts.drops.of(DropReason::BadMessageAuthenticator) > 0 || counts.unreadable.total > 0 {
-            news.push(("secret", format!(
-                "{clock}  {address}  the packet does not fit the secret.\n\
-                 \x20         \u{2717} Almost certainly the secrets differ. Compare both ends: no blanks."
-            )));
+            news.push((
+                "secret",
+                format!(
+                    "{clock}  {address}  the packet does not fit the secret.\n\
+                 \x20         \u{2717} Almost certainly the secrets differ.\n\
+                 \x20           Compare both ends: no blanks."
+                ),
+            ));
         }
         if counts.attempts > 0 && counts.unsigned > 0 {
             news.push((

@@ -283,7 +283,7 @@ fn sign_checkpoints(
         Arc::clone(&config.node),
     );
     spawn("checkpoints".to_owned(), move || {
-        checkpoints::keep(&engine, &node, &path, &stop)
+        checkpoints::keep(&engine, &node, &path, &stop);
     })
 }
 

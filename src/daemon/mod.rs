@@ -13,6 +13,7 @@ pub mod checkpoints;
 pub mod client;
 pub mod demo;
 mod demo_gateway;
+mod demo_people;
 mod demo_screen;
 pub mod door;
 pub mod front;

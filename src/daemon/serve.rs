@@ -13,7 +13,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::instance::{Instance, Start, StartError};
 use super::key;
-use crate::config::{self, Config, Surroundings};
+use super::self_test::self_test;
+use crate::config::{self, Config, SecretSource, Surroundings};
 use crate::domain::event::{Event, Origin};
 use crate::log::{error_always, info_always, warn_always};
 use crate::server::udp::socket::Socket;
@@ -45,15 +46,20 @@ pub mod status {
 pub fn serve(config_path: &Path, credentials: Option<PathBuf>, level: LevelFilter) -> u8 {
     crate::log::init(crate::log::Output::detect(), level);
     match start(config_path, credentials) {
-        Ok((instance, clock)) => run(&instance, &clock),
+        Ok(started) => run(&started),
         Err(status) => status,
     }
 }
 
-fn start(
-    config_path: &Path,
-    credentials: Option<PathBuf>,
-) -> Result<(Arc<Instance>, Arc<Clock>), u8> {
+/// A started instance that has not said so yet.
+struct Started {
+    instance: Arc<Instance>,
+    clock: Arc<Clock>,
+    gateways: usize,
+    since_us: u64,
+}
+
+fn start(config_path: &Path, credentials: Option<PathBuf>) -> Result<Started, u8> {
     let began = std::process::id();
     info_always!(
         "mfad {} starting pid={began} config={}",
@@ -69,7 +75,12 @@ fn start(
         credentials_dir: credentials,
         hostname: hostname(),
     };
+    // The same file after a reload, whatever the working directory.
+    let config_path = &config_path
+        .canonicalize()
+        .unwrap_or_else(|_| config_path.to_owned());
     let config = load(config_path, &surroundings)?;
+    self_test().map_err(|error| fail(status::SOFTWARE, &error))?;
     let key = key::load(&config.key, surroundings.credentials_dir.as_deref());
     let Sockets {
         radius,
@@ -106,12 +117,13 @@ fn start(
         .filter_map(|socket| socket.local_addr().ok().map(|address| address.to_string()))
         .collect();
     info_always!("listening udp={} from={from}", addresses.join(","));
-    ready(
-        &instance,
+    let since_us = started.mono_us;
+    Ok(Started {
+        instance,
+        clock,
         gateways,
-        clock.now().mono_us.saturating_sub(started.mono_us),
-    );
-    Ok((instance, clock))
+        since_us,
+    })
 }
 
 /// Says that logins are answered from now on (or why not), to people, systemd and the audit log.
@@ -142,7 +154,13 @@ fn ready(instance: &Instance, gateways: usize, us: u64) {
     }
 }
 
-fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {
+fn run(started: &Started) -> u8 {
+    let Started {
+        instance,
+        clock,
+        gateways,
+        since_us,
+    } = started;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -150,9 +168,22 @@ fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {
         Ok(runtime) => runtime,
         Err(error) => return fail(status::SOFTWARE, &error),
     };
+    // Before READY: from then on a signal is to reload or to drain, not to kill.
+    let signals = {
+        let _inside = runtime.enter();
+        match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => return fail(status::SOFTWARE, &error),
+        }
+    };
+    ready(
+        instance,
+        *gateways,
+        clock.now().mono_us.saturating_sub(*since_us),
+    );
     let ending = Arc::new(AtomicBool::new(false));
     let dog = watchdog(instance, &ending);
-    let signal = runtime.block_on(signals(instance, clock));
+    let signal = runtime.block_on(wait(signals, instance, clock));
     info_always!("stopping: {signal}");
     let _ = notify::stopping("DRAINING");
     ending.store(true, Ordering::Relaxed);
@@ -172,11 +203,7 @@ fn run(instance: &Arc<Instance>, clock: &Arc<Clock>) -> u8 {
 }
 
 /// Waits for the signal to end; reloads on SIGHUP, sums the log up each minute.
-async fn signals(instance: &Arc<Instance>, clock: &Arc<Clock>) -> String {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return format!("no signals can be waited for: {error}"),
-    };
+async fn wait(mut signals: Signals, instance: &Arc<Instance>, clock: &Arc<Clock>) -> String {
     let mut minute = tokio::time::interval(MINUTE);
     let mut jumps = clock.jumps();
     loop {
@@ -356,9 +383,17 @@ fn confine(config: &Config, config_path: &Path, credentials: Option<&Path>) -> h
         config::KeySource::File(path) => path.parent(),
         config::KeySource::Credential(_) => None,
     };
+    let secrets = config
+        .gateways
+        .iter()
+        .filter_map(|gateway| match &gateway.secret_source {
+            SecretSource::File(path) => path.parent(),
+            SecretSource::Credential(_) => None,
+        });
     let read_only: Vec<&Path> = [config_path.parent(), key_folder, credentials]
         .into_iter()
         .flatten()
+        .chain(secrets)
         .collect();
     harden::confine(Reach {
         read_write: &read_write,
