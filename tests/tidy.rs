@@ -205,12 +205,13 @@ fn a_breach_of_form_is_seen() {
     tree.extend(one("src/a/c.rs", "//! C.\n"));
     assert_eq!(reachable(&tree), ["src/a/c.rs: no mod line leads here"]);
 
-    let table = "| P1 | a | `x::is_there`; `gone`, `e::later` (planned), `is_there` (planned) |";
+    let table = "| P1 | a | `a::is_there`; `x::is_there`, `a::gone`, `e::later` (planned), \
+        `a::is_there` (planned) |";
     let found = proofs(
         &Source::new("d.md", table),
         &one("src/a.rs", "fn is_there() {}"),
     );
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.len(), 3, "{found:?}");
 
     let duty = "//! R.\n// RFC 2865 s5: of length zero\n// MUST NOT be sent.\nfn f() {}\n";
     assert_eq!(

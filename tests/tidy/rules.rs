@@ -329,9 +329,16 @@ pub(crate) fn proofs(document: &Source, sources: &[Source]) -> Vec<String> {
         };
         let parts: Vec<&str> = cell.split('`').collect();
         for named in parts.windows(2).skip(1).step_by(2) {
-            let name = named[0].rsplit("::").next().unwrap_or_default();
-            let test = format!("fn {name}(");
-            let exists = sources.iter().any(|s| s.code.contains(&test));
+            // `races::name`, `store::seal::name`: the file, below src or tests, then the function.
+            let (file, name) = named[0].rsplit_once("::").unwrap_or(("", named[0]));
+            let (file, test) = (file.replace("::", "/"), format!("fn {name}("));
+            let is_of = |path: &str| {
+                let path = path.split_once('/').map_or(path, |(_, below)| below);
+                !file.is_empty() && path.starts_with(&file)
+            };
+            let exists = sources
+                .iter()
+                .any(|s| is_of(&s.path) && s.code.contains(&test));
             let complaint = match (exists, named[1].starts_with(" (planned)")) {
                 (false, false) => "no such test",
                 (true, true) => "is not planned any more, it is there",
