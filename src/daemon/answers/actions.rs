@@ -229,7 +229,7 @@ fn resync_needed(view: &View<'_>, token: &Token) -> bool {
 /// What it does, in a few words.
 const fn words(action: Action) -> &'static str {
     match action {
-        Action::Why => "what was typed, and what to do",
+        Action::Why => "what was typed, what to do",
         Action::UserUnlock => "lock and failure count go",
         Action::UserLock => "refused until unlocked",
         Action::UserSetState => "another lifecycle state",
@@ -249,7 +249,7 @@ const fn words(action: Action) -> &'static str {
         Action::TokenDelete => "gone with its secret",
         Action::TokenAdd => "a new token",
         Action::EnrollQr => "the QR code once more",
-        Action::RecoveryIssue => "new codes on paper; old ones are void",
+        Action::RecoveryIssue => "new codes on paper, old ones void",
         Action::RecoveryRevoke => "codes on paper are void",
         Action::PassthroughEnable => "no code needed for a while",
         Action::PassthroughRenew => "prolongs the passthrough",
