@@ -227,28 +227,37 @@ fn listen(
             .get_mut(usize::from(identifier))
             .and_then(Option::take);
         drop(table);
-        if let Some(answered) = answered {
-            outcome.take(received, &answered, secret, heard);
+        let Some(answered) = answered else { continue };
+        if !outcome.take(received, &answered, secret, heard) {
+            // Perhaps an answer that is so late that another request has its identifier by now.
+            let mut table = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(place) = table.get_mut(usize::from(identifier)) {
+                place.get_or_insert(answered);
+            }
         }
     }
 }
 
 impl Outcome {
-    fn take(&mut self, octets: &[u8], answered: &Waiting, secret: &[u8], heard: Instant) {
+    /// Counts a reply; false if it does not prove that it answers this request.
+    fn take(&mut self, octets: &[u8], answered: &Waiting, secret: &[u8], heard: Instant) -> bool {
         let Ok(reply) = Packet::decode(octets) else {
             self.forged += 1;
-            return;
+            return false;
         };
         if !reply
             .check_reply(secret, &answered.authenticator)
             .is_authentic()
         {
             self.forged += 1;
-        } else if reply.code() == Code::AccessAccept {
+            return false;
+        }
+        if reply.code() == Code::AccessAccept {
             self.accepted.add(heard.duration_since(answered.sent));
         } else {
             self.refused += 1;
         }
+        true
     }
 
     /// Says what did not go as it should.
@@ -260,6 +269,6 @@ impl Outcome {
             ..
         } = self;
         (refused + forged + lost > 0)
-            .then(|| format!("{refused} refused, {forged} not authentic, {lost} lost"))
+            .then(|| format!("{refused} refused, {forged} not authentic or too late, {lost} lost"))
     }
 }

@@ -104,8 +104,11 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
     if !program.exists() {
         return Err(format!("{} is missing: cargo build --release", program.display()).into());
     }
-    if newer(&own, &program) {
-        eprintln!("load: mfad is older than this program: cargo build --release?");
+    if stale(
+        &program,
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+    ) {
+        eprintln!("load: mfad is older than its sources: cargo build --release?");
     }
     let base = wish.folder.clone().unwrap_or_else(|| beside.to_owned());
     let cores = daemon::cores()?;
@@ -154,16 +157,16 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
     Ok(report.finish())
 }
 
-fn newer(one: &Path, other: &Path) -> bool {
-    let changed = |path: &Path| path.metadata().and_then(|data| data.modified());
-    changed(one)
-        .ok()
-        .zip(changed(other).ok())
-        .is_some_and(|(one, other)| {
-            // Built by the same command they differ by the time of a link.
-            one.duration_since(other)
-                .is_ok_and(|gap| gap > Duration::from_secs(300))
-        })
+/// Whether a source file is younger than the daemon; false where the sources are not at hand.
+fn stale(program: &Path, sources: &Path) -> bool {
+    let changed = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let entries = std::fs::read_dir(sources).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        if path.is_dir() {
+            return stale(program, &path);
+        }
+        changed(&path) > changed(program)
+    })
 }
 
 /// What a round is made with.

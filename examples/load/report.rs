@@ -173,8 +173,8 @@ impl Report {
             .map(|(name, us)| format!("{name} {us:.2}"))
             .collect();
         let (p99, bare_p99) = (of("paced p99"), of("bare p99"));
-        let [few, million] = AIM_KIB;
-        let aim_kib = if self.users > 100_000 { million } else { few };
+        let [few, many] = AIM_KIB;
+        let aim_kib = if self.users > 100_000 { many } else { few };
         println!("\nmedians");
         println!(
             "  {:.0} logins/s beside {:.0} bare writes/s: {:.2} for each  (aim {AIM_PER_SECOND:.0})",

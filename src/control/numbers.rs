@@ -36,8 +36,8 @@ pub const ALL: &[Number] = &[
             nobody can sign in through it.",
         cause: "A gateway that sends from another of its interfaces, that stands behind address \
             translation, or that was moved; a scan of the network.",
-        cure: "`mfactl gateway watch ADDRESS` shows what comes. Is the address yours? Then add it \
-            to `addresses` of the gateway and reload. If not, close the port to it in the firewall.",
+        cure: "The warning names the addresses. Is one of them yours? Then add it to `addresses` of \
+            the gateway and reload. If not, close the port to it in the firewall.",
     },
     Number {
         code: "W017",
@@ -48,8 +48,8 @@ pub const ALL: &[Number] = &[
         cause: "The shared secrets at both ends differ: a blank or line end too many, a secret cut \
             off by the gateway, one end changed and not the other, or another machine that now has \
             the gateway's address.",
-        cure: "Enter the same secret at both ends; `mfactl gateway watch NAME` tells within a \
-            second whether it fits. If it was changed here, reload: mfactl config reload.",
+        cure: "Enter the same secret at both ends; `mfactl gateway show NAME` tells after the next \
+            packet whether it fits. If it was changed here, reload: mfactl config reload.",
     },
     Number {
         code: "W018",
@@ -106,7 +106,7 @@ pub const ALL: &[Number] = &[
         cause: "`allow_passthrough` is true there, which is its default.",
         cure: "Make sure that the gateway checks the password before it asks mfad and refuses \
             without asking when it is wrong: sign in with a wrong password and see that `mfactl \
-            gateway watch NAME` shows no packet. If it does show one, write `first_factor = \
+            gateway show NAME` counts no packet more. If it does, write `first_factor = \
             \"none\"`, or `allow_passthrough = false`.",
     },
     Number {

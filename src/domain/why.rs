@@ -11,6 +11,7 @@ mod looks;
 use std::sync::Arc;
 
 use super::action::Role;
+use super::command::words;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::passthrough;
@@ -114,7 +115,8 @@ pub fn why(
     };
     let looks_like = looks::looks(recent, role, can_log_in);
     if let Some(looks) = looks_like {
-        do_this.extend(looks.advice(name));
+        let token = tested(record, policy, now);
+        do_this.extend(looks.advice(&words::shell(name), token.as_deref()));
     }
     Why {
         headline,
@@ -122,7 +124,7 @@ pub fn why(
         attempts: lines,
         looks_like,
         do_this,
-        closing: closing(record, policy, now, recent),
+        closing: closing(record, policy, now, recent, can_log_in),
     }
 }
 
@@ -142,7 +144,8 @@ fn unknown(name: &str, gateways: &[Arc<GatewayPolicy>], attempts: Vec<Line>) -> 
         attempts,
         looks_like: None,
         do_this: vec![format!(
-            "mfactl user find {name}        for names that are close"
+            "mfactl user find {}        for names that are close",
+            words::shell(name)
         )],
         closing: closing.collect(),
     }
@@ -170,12 +173,21 @@ fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
         || "Never logged in so far.".to_owned(),
         |last| format!("Last login {}.", last.at),
     );
-    format!("{name} CAN LOG IN at {} {with}. {last}", at.join(" and "))
+    format!("{name} CAN LOG IN at {} {with}. {last}", at.join(", "))
+}
+
+/// The token whose code can be tried on the phone.
+fn tested(record: &UserRecord, policy: &Policy, now: Now) -> Option<String> {
+    let hard_cap = policy.lockout.hard_cap;
+    let mut tokens = record.profile.tokens.iter();
+    let token =
+        tokens.find(|token| token.primary() && effective(record, token, hard_cap, now).usable())?;
+    Some(token.id.to_string())
 }
 
 /// What hinders a person whom no gateway lets in, in the order of the rules, and the way out.
 fn obstacle(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<String>) {
-    let name = record.name();
+    let name = words::shell(record.name());
     let since = record.profile.state_since;
     let title = record.profile.state.title();
     let state = format!("{title} since {since}");
@@ -185,17 +197,18 @@ fn obstacle(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
             return (state, vec![command]);
         }
         UserState::Revoke => {
-            let command = format!("mfactl user set-state {name} new        (admin)");
+            let command = format!("mfactl user set-state {name} new -r TEXT        (admin)");
             return (state, vec![command]);
         }
         _ => {}
     }
     if let Some(lock) = &record.auth.lock {
-        return locked(name, lock);
+        return locked(&name, lock);
     }
     if verify::demands_dialogue(record.profile.state) {
-        let command =
-            format!("mfactl user set-state {name} steady        once it is done (operator)");
+        let command = format!(
+            "mfactl user set-state {name} steady -r TEXT        once it is done (operator)"
+        );
         return (state, vec![command]);
     }
     if record.auth.pin.blocked(policy.pin.block_duration, now) {
@@ -230,7 +243,7 @@ fn locked(name: &str, lock: &Lock) -> (String, Vec<String>) {
 
 /// No token counts: which there are, and how each would again.
 fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<String>) {
-    let name = record.name();
+    let name = words::shell(record.name());
     let tokens: Vec<&Token> = record
         .profile
         .tokens
@@ -340,6 +353,7 @@ fn closing(
     policy: &Policy,
     now: Now,
     attempts: &[PastAttempt],
+    can_log_in: bool,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(grant) = passthrough::current(record, None, now) {
@@ -362,10 +376,10 @@ fn closing(
             "{left} recovery codes are left; one will do once nothing else hinders."
         ));
     }
-    if attempts.iter().all(|attempt| attempt.refused.is_none()) {
+    if can_log_in && attempts.iter().all(|attempt| attempt.refused.is_none()) {
         lines.push(format!(
             "No failure on record. If it does not work, no packet arrives: mfactl auth log {} --follow",
-            record.name()
+            words::shell(record.name())
         ));
     }
     lines

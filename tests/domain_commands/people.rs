@@ -19,7 +19,7 @@ fn unlocked_by_survives_and_the_lock_vanishes() {
     let (record, applied) = done(&locked(LockReason::Failures), &unlock(false));
     assert_eq!(
         applied.done.message,
-        "alice unlocked; Current state: Steady State. Their next sign-in is judged normally."
+        "alice unlocked. Current state: Steady State. Their next sign-in is judged normally."
     );
     assert_eq!(record.auth.lock, None);
     let unlocked = record.auth.unlocked.unwrap();

@@ -53,13 +53,9 @@ fn show(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
         screen.line("Do this");
         for (at, step) in why.steps.iter().enumerate() {
             let label = format!("  {}. ", at + 1);
-            match (&step.command, step.text.is_empty()) {
-                (Some(command), true) => screen.command(&label, command, ""),
-                (Some(command), false) => {
-                    screen.say_after(&label, &step.text);
-                    screen.command("     ", command, "");
-                }
-                (None, _) => screen.say_after(&label, &step.text),
+            match &step.command {
+                Some(command) => screen.command_in(&label, command, 0, &step.text),
+                None => screen.say_after(&label, &step.text),
             }
         }
     }

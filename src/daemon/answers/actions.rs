@@ -5,7 +5,7 @@
 
 use crate::control::reply::ActionState;
 use crate::domain::action::Action;
-use crate::domain::command::permit;
+use crate::domain::command::{permit, words};
 use crate::domain::lockout::LockReason;
 use crate::domain::refusal::Code;
 use crate::domain::token_record::{Base, Status, Token, TokenKind};
@@ -76,7 +76,7 @@ pub(super) fn of_user(desk: &Desk<'_>, view: &View<'_>) -> Vec<ActionState> {
 pub(super) fn of_token(desk: &Desk<'_>, view: &View<'_>, token: &Token) -> Vec<ActionState> {
     let state = |action: Action| {
         let line = match action {
-            Action::EnrollQr => format!("mfactl enroll qr {}", view.record.name()),
+            Action::EnrollQr => format!("mfactl enroll qr {}", words::shell(view.record.name())),
             _ if action.spec().reason => {
                 format!("mfactl {} {} {REASON}", action.spec().name, token.id)
             }
@@ -115,7 +115,7 @@ fn permitted(desk: &Desk<'_>, view: &View<'_>, action: Action, line: String) -> 
 }
 
 fn user_line(action: Action, view: &View<'_>) -> String {
-    let (name, user) = (action.spec().name, view.record.name());
+    let (name, user) = (action.spec().name, words::shell(view.record.name()));
     let reason = if action.spec().reason {
         format!(" {REASON}")
     } else {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::domain::action::Role;
-use crate::domain::command::{TokenRef, resolve};
+use crate::domain::command::{TokenRef, resolve, words};
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::lapse;
 use crate::domain::policy::{GatewayPolicy, Policy};
@@ -77,7 +77,7 @@ impl<'a> Desk<'a> {
     pub(super) fn no_user(&self, name: &str, command: &str) -> Refusal {
         let mut refusal = Refusal::new(Code::NoUser, format!("there is no user `{name}`"));
         for close in near::users(self.reader(), name) {
-            refusal = refusal.try_next(format!("{command} {}", close.name));
+            refusal = refusal.try_next(format!("{command} {}", words::shell(&close.name)));
         }
         if refusal.tries.is_empty() {
             refusal = refusal.try_next("mfactl user find");

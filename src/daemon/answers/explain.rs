@@ -1,7 +1,7 @@
 //! What the next request would meet: `auth explain`.
 
 use crate::control::reply::{Explain, Reply, Step};
-use crate::domain::command::TokenRef;
+use crate::domain::command::{TokenRef, words};
 use crate::domain::explain::{self, Mark};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -46,9 +46,8 @@ impl Desk<'_> {
         if owner.id != record.id {
             let user = record.name();
             let what = format!("{id} is not a token of {user}");
-            return Err(
-                Refusal::new(Code::NoToken, what).try_next(format!("mfactl token list {user}"))
-            );
+            return Err(Refusal::new(Code::NoToken, what)
+                .try_next(format!("mfactl token list {}", words::shell(user))));
         }
         record.profile_mut().tokens.retain(|token| token.id == id);
         Ok(())

@@ -56,7 +56,7 @@ pub(super) fn lock(mut case: Case<'_>, until: Option<Timestamp>) -> Result<Appli
         || "until an operator unlocks".to_owned(),
         |until| format!("until {}", words::instant(until)),
     );
-    let message = format!("{} locked {end}; {}", case.user, case.current());
+    let message = format!("{} locked {end}. {}", case.user, case.current());
     let typed = case.typed.clone();
     case.undo(Action::UserUnlock, &typed);
     Ok(case.done(message))
@@ -83,7 +83,7 @@ pub(super) fn unlock(mut case: Case<'_>, with_pin: bool) -> Result<Applied, Refu
     }
     note_what_stays(&mut case);
     let outlook = state::outlook(&case);
-    let message = format!("{} unlocked; {} {outlook}", case.user, case.current());
+    let message = format!("{} unlocked. {} {outlook}", case.user, case.current());
     let typed = case.typed.clone();
     case.undo(Action::UserLock, &typed);
     Ok(case.done(message))
@@ -112,7 +112,7 @@ pub(super) fn clear_counters(mut case: Case<'_>) -> Applied {
         case.note("lock", format!("stays: mfactl user unlock {}", case.typed));
     }
     let message = format!(
-        "failures of {} cleared ({of_user} -> 0, at tokens {of_tokens} -> 0); {}",
+        "failures of {} cleared ({of_user} -> 0, at tokens {of_tokens} -> 0). {}",
         case.user,
         case.current()
     );

@@ -28,7 +28,7 @@ mod state;
 mod subject;
 mod token;
 mod user;
-mod words;
+pub(crate) mod words;
 
 use std::sync::Arc;
 use std::time::Duration;

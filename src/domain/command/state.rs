@@ -55,7 +55,7 @@ pub(super) fn set(
         let seats = seats_after_return(&case, prepared);
         format!("{} deactivated; one seat returned ({seats}).", case.user)
     } else {
-        format!("{} set to {}; {}", case.user, to.title(), case.current())
+        format!("{} set to {}. {}", case.user, to.title(), case.current())
     };
     let outlook = outlook(&case);
     case.note("next", outlook);
@@ -89,7 +89,7 @@ pub(super) fn reactivate(mut case: Case<'_>, prepared: &Prepared) -> Result<Appl
         );
     }
     let outlook = outlook(&case);
-    let message = format!("{} reactivated; {} {outlook}", case.user, case.current());
+    let message = format!("{} reactivated. {} {outlook}", case.user, case.current());
     let typed = format!("{} deactivated", case.typed);
     case.undo(Action::UserSetState, &typed);
     Ok(case.done(message))

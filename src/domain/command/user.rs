@@ -80,7 +80,7 @@ pub(super) fn add(
         case.note("then", line);
     }
     case.undo(Action::UserDelete, &typed);
-    let message = format!("{} added; {}", case.user, case.current());
+    let message = format!("{} added. {}", case.user, case.current());
     Ok(case.done(message))
 }
 

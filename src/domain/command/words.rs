@@ -57,7 +57,7 @@ pub(super) fn number(n: u64) -> String {
 }
 
 /// A word of a command line, quoted if a shell would read it otherwise.
-pub(super) fn shell(word: &str) -> String {
+pub(crate) fn shell(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "@%_+=:,./-".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
         word.to_owned()

@@ -65,13 +65,13 @@ impl Looks {
         }
     }
 
-    /// What to do about it.
+    /// What to do about it; `token` is the one to try a code of, if there is one.
     #[must_use]
-    pub fn advice(self, name: &str) -> Vec<String> {
+    pub fn advice(self, name: &str, token: Option<&str>) -> Vec<String> {
         let lines: &[&str] = match self {
             Self::WrongFirstFactor => &[
                 "ask which PIN is typed, and whether Caps Lock is on",
-                "mfactl pin reset NAME        if it is forgotten",
+                "mfactl pin reset NAME --generate        if it is forgotten",
             ],
             Self::HalfMissing => {
                 &["have PIN and code typed in one, the PIN first, with nothing between"]
@@ -86,10 +86,10 @@ impl Looks {
             Self::RanOut => &["have it tried again, and answered within the time"],
             Self::OnlyGuesses => &[
                 "have the phone's date and time set to automatic, then a new code",
-                "mfactl token test NAME        with the code that is read to you",
+                "mfactl token test TOKEN        with the code that is read to you",
             ],
             Self::NotEnough => &[
-                "mfactl token test NAME        with the code that is read to you",
+                "mfactl token test TOKEN        with the code that is read to you",
                 "mfactl auth log NAME --follow        while it is tried again",
             ],
             Self::NoPacket => &[
@@ -99,6 +99,8 @@ impl Looks {
         };
         lines
             .iter()
+            .filter(|line| token.is_some() || !line.contains("TOKEN"))
+            .map(|line| line.replace("TOKEN", token.unwrap_or_default()))
             .map(|line| line.replace("NAME", name))
             .collect()
     }

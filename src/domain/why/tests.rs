@@ -36,8 +36,11 @@ fn asked(record: &UserRecord, past: &[PastAttempt], role: Role) -> Why {
 fn every_diagnosis_has_words_and_advice() {
     for looks in Looks::ALL {
         assert!(!looks.text().is_empty());
-        let advice = looks.advice("alice");
+        let advice = looks.advice("alice", Some("T-8F3K2"));
         assert!(!advice.is_empty() && advice.iter().all(|line| !line.contains("NAME")));
+        assert!(advice.iter().all(|line| !line.contains("TOKEN")));
+        let without = looks.advice("alice", None);
+        assert!(without.iter().all(|line| !line.contains("token test")));
     }
 }
 

@@ -1,0 +1,307 @@
+//! One person's life at the help desk, through every command there is; once told to people, once
+//! to programs.
+
+use mfad::domain::action::Action as A;
+use mfad::secret::SecretBytes;
+use mfad::token::{Otp, base32};
+
+use crate::common::daemon::{Daemon, Site};
+use crate::common::people::Person;
+use crate::common::tools::{have, oathtool_hotp, oathtool_totp, run};
+use crate::desk::{Desk, Form, Said};
+
+const RULES: &str = "\n[lockout.token]\nmax_failures = 2\n";
+const PIN: &str = "918273";
+const WRONG_PIN: &str = "550127";
+
+/// A token as its app knows it.
+struct App {
+    seed: SecretBytes,
+    next: u64,
+}
+
+impl App {
+    fn scan(uri: &str) -> Self {
+        let from = uri.split("secret=").nth(1).expect("a secret in the URI");
+        let text = from.split('&').next().unwrap().trim();
+        Self {
+            seed: base32::decode(text.as_bytes()).unwrap(),
+            next: 0,
+        }
+    }
+
+    fn hex(&self) -> String {
+        let octets = self.seed.expose().iter();
+        octets.map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    /// The next code, by the library or by somebody else's program.
+    fn code(&mut self) -> String {
+        self.next += 1;
+        let code = Otp::HOTP.code_at(self.seed.expose(), self.next - 1);
+        let code = code.text().expose().clone();
+        if have("oathtool") {
+            assert_eq!(oathtool_hotp(&self.hex(), self.next - 1), code);
+        }
+        code
+    }
+
+    /// Ten different codes, none of them near.
+    fn wrong_codes(&self) -> Vec<String> {
+        let mut person = Person::new("app");
+        person.seed = self.seed.expose().as_slice().try_into().unwrap();
+        person.next = self.next;
+        person.wrong_codes().take(10).collect()
+    }
+
+    fn now(&self) -> String {
+        let mut person = Person::new("app").with_totp();
+        person.seed = self.seed.expose().as_slice().try_into().unwrap();
+        let code = person.code();
+        if have("oathtool") {
+            // The step may end between the two.
+            let theirs = oathtool_totp(&self.hex());
+            assert!(theirs == code || theirs == person.code());
+        }
+        code
+    }
+}
+
+#[test]
+fn every_command_speaks_to_people() {
+    tell(Form::People, "alice");
+}
+
+#[test]
+fn every_command_speaks_to_programs() {
+    tell(Form::Json, "o'neil@example.org");
+}
+
+fn tell(form: Form, user: &str) {
+    let daemon = Site::with(&[Person::new("root-of-all")], RULES).start();
+    let mut desk = Desk::new(&daemon, form);
+    let mut app = arrives(&mut desk, user);
+    proves(&mut desk, user, &mut app);
+    time_based(&mut desk, user);
+    has_a_pin(&mut desk, user);
+    goes_wrong(&mut desk, &daemon, user, &mut app);
+    is_locked(&mut desk, user);
+    forgets_the_phone(&mut desk, &daemon, user);
+    changes_state(&mut desk, user);
+    gets_hardware(&mut desk, user);
+    leaves(&mut desk, user);
+    site(&mut desk);
+    for action in A::ALL {
+        assert!(desk.met.contains(action), "{action:?} was never tried");
+    }
+    daemon.stop();
+}
+
+fn uri(desk: &Desk<'_>, said: &Said) -> String {
+    match desk.form {
+        Form::Json => said.json()["done"]["reveal"]["text"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        Form::People => said.out.lines().next().unwrap().to_owned(),
+    }
+}
+
+fn arrives(desk: &mut Desk<'_>, user: &str) -> App {
+    desk.go(A::UserAdd, &[user, "--name", "Alice Example"]);
+    desk.go(
+        A::UserEdit,
+        &[
+            user,
+            "--phone",
+            "+491701234567",
+            "--email",
+            "alice@example.org",
+        ],
+    );
+    desk.go(A::UserShow, &[user]);
+    desk.go(A::UserFind, &["example"]);
+    desk.go(A::UserFind, &["--never-logged-in"]);
+    desk.go(A::Why, &[user]);
+    let added = desk.go(A::TokenAdd, &[user, "--type", "hotp", "--to-stdout"]);
+    let app = App::scan(&uri(desk, &added));
+    let id = desk.token(user, "hotp");
+    let png = desk.daemon.site.path("qr.png");
+    let file = png.to_str().unwrap();
+    desk.go(A::EnrollQr, &[user, "--token", &id, "--png", file]);
+    let again = desk.go(A::EnrollQr, &[user, "--token", &id, "--to-stdout"]);
+    assert_eq!(uri(desk, &again), uri(desk, &added));
+    if have("zbarimg") {
+        let read = run(
+            "zbarimg",
+            &["--raw", "-q", file],
+            desk.daemon.site.folder(),
+            "",
+        );
+        assert_eq!(read.text.trim(), uri(desk, &added));
+    }
+    app
+}
+
+fn proves(desk: &mut Desk<'_>, user: &str, app: &mut App) {
+    let id = desk.token(user, "hotp");
+    let typed = format!("{user}/hotp");
+    let code = app.code();
+    let (one, two) = code.split_at(3);
+    desk.go(A::TokenConfirm, &[&id, &format!("{one} {two}")]);
+    desk.go(A::TokenTest, &[&typed, &app.code()]);
+    app.next += 40;
+    let (first, second) = (app.code(), app.code());
+    desk.go(A::TokenResync, &[&id, &first, &second]);
+    desk.go(A::TokenList, &[user]);
+    desk.go(A::TokenList, &[user, "--authenticators"]);
+    desk.go(A::TokenFind, &["--type", "hotp"]);
+    desk.go(A::TokenShow, &[&typed]);
+    desk.go(A::TokenDisable, &[&id, "--force"]);
+    desk.go(A::UserShow, &[user]);
+    desk.go(A::Why, &[user]);
+    desk.go(A::TokenEnable, &[&id]);
+    desk.go(A::RecoveryIssue, &[user, "--to-stdout"]);
+    desk.go(A::RecoveryRevoke, &[user]);
+}
+
+fn time_based(desk: &mut Desk<'_>, user: &str) {
+    let added = desk.go(A::TokenAdd, &[user, "--type", "totp", "--to-stdout"]);
+    let app = App::scan(&uri(desk, &added));
+    desk.go(A::TokenConfirm, &[&desk.token(user, "totp"), &app.now()]);
+    desk.go(A::TokenDelete, &[&format!("{user}/totp")]);
+}
+
+fn has_a_pin(desk: &mut Desk<'_>, user: &str) {
+    desk.go(A::PasswordSet, &[user, "--generate", "--to-stdout"]);
+    desk.go_with(
+        A::PasswordSet,
+        &[user, "--stdin"],
+        "a rather 7 long password\n",
+    );
+    desk.go(A::PasswordClear, &[user]);
+    desk.go(A::PinReset, &[user, "--generate", "--to-stdout"]);
+    desk.go(A::PinClear, &[user]);
+    desk.go_with(
+        A::PinReset,
+        &[user, "--stdin", "--keep"],
+        &format!("{PIN}\n"),
+    );
+}
+
+fn goes_wrong(desk: &mut Desk<'_>, daemon: &Daemon, user: &str, app: &mut App) {
+    let gateway = daemon.gateway("gw-pin");
+    gateway.lets_in(user, &format!("{PIN}{}", app.code()));
+    gateway.keeps_out(user, &format!("{PIN}{}", app.wrong_codes()[9]));
+    desk.go(A::LockShow, &[user]);
+    desk.go(A::LockClearCounters, &[user]);
+    let wrong = app.wrong_codes();
+    for code in wrong.iter().take(2) {
+        gateway.keeps_out(user, &format!("{PIN}{code}"));
+    }
+    desk.go(A::Why, &[user]);
+    desk.go(A::TokenShow, &[&format!("{user}/hotp")]);
+    desk.go(A::TokenUnlock, &[&format!("{user}/hotp")]);
+    gateway.lets_in(user, &format!("{PIN}{}", app.code()));
+    for _ in 0..5 {
+        gateway.keeps_out(user, &format!("{WRONG_PIN}{}", app.code()));
+    }
+    desk.go(A::UserShow, &[user]);
+    desk.go(A::Why, &[user]);
+    desk.go(A::UserFind, &["--locked"]);
+    desk.go(A::PinUnblock, &[user]);
+    gateway.lets_in(user, &format!("{PIN}{}", app.code()));
+    desk.go(A::AuthExplain, &[user, "--gateway", "gw-pin"]);
+    desk.go(A::AuthLog, &[user]);
+    desk.go(A::AuthLog, &["--stages"]);
+    let log = desk.mfactl(&["auth", "log", user, "--json"], "").json();
+    let attempt = log["rows"][0]["id"].as_str().unwrap().to_owned();
+    desk.go(A::AuthShow, &[&attempt]);
+}
+
+fn is_locked(desk: &mut Desk<'_>, user: &str) {
+    desk.go(A::UserLock, &[user]);
+    desk.go(A::UserShow, &[user]);
+    desk.go(A::Why, &[user]);
+    desk.go(A::AuthExplain, &[user, "--gateway", "gw-pin"]);
+    desk.go(A::UserFind, &["--locked"]);
+    desk.go(A::UserUnlock, &[user]);
+}
+
+fn forgets_the_phone(desk: &mut Desk<'_>, daemon: &Daemon, user: &str) {
+    desk.go(A::PassthroughList, &[]);
+    desk.go(A::PassthroughEnable, &[user, "--for", "1d"]);
+    daemon.gateway("gw-pin").lets_in(user, PIN);
+    desk.go(A::PassthroughRenew, &[user]);
+    desk.go(A::PassthroughList, &[]);
+    desk.go(A::PassthroughUses, &[user]);
+    desk.go(A::Status, &[]);
+    desk.go(A::Why, &[user]);
+    desk.go(A::PassthroughDisable, &[user]);
+}
+
+fn changes_state(desk: &mut Desk<'_>, user: &str) {
+    for state in [
+        "update",
+        "renew",
+        "reset",
+        "reset-all",
+        "new",
+        "steady",
+        "deactivated",
+    ] {
+        desk.go(A::UserSetState, &[user, state, "--force"]);
+        desk.go(A::UserShow, &[user]);
+        desk.go(A::Why, &[user]);
+    }
+    desk.go(A::UserReactivate, &[user]);
+    for state in ["steady", "replace", "steady", "revoke", "replace"] {
+        desk.go(A::UserSetState, &[user, state, "--force"]);
+        desk.go(A::UserShow, &[user]);
+    }
+}
+
+fn gets_hardware(desk: &mut Desk<'_>, user: &str) {
+    let device = ["--type", "hotp", "--serial", "FT-2204417", "--trusted"];
+    let mut words = vec![user];
+    words.extend(device);
+    let mut with_seed = words.clone();
+    with_seed.extend(["--seed", "--stdin"]);
+    desk.go_with(
+        A::TokenAdd,
+        &with_seed,
+        "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n",
+    );
+    desk.go(A::HwList, &[]);
+    desk.go(A::HwUnassign, &["FT-2204417", "--force"]);
+    desk.go(A::HwList, &[]);
+    desk.go(A::TokenAdd, &words);
+    desk.go(A::TokenDelete, &["FT-2204417", "--force"]);
+}
+
+fn leaves(desk: &mut Desk<'_>, user: &str) {
+    desk.go(A::UserDelete, &[user]);
+    desk.go(A::AuditLog, &[user]);
+}
+
+fn site(desk: &mut Desk<'_>) {
+    for action in [
+        A::GatewayList,
+        A::Seats,
+        A::AuditLog,
+        A::AuditVerify,
+        A::Status,
+        A::Whoami,
+        A::ConfigCheck,
+        A::ConfigDiff,
+        A::ConfigReload,
+    ] {
+        desk.go(action, &[]);
+    }
+    desk.go(A::Whoami, &["--can", "token delete"]);
+    desk.go(A::GatewayShow, &["gw-pin"]);
+    desk.go(A::GatewayShow, &["gw-pam"]);
+    desk.go(A::ConfigGet, &["lockout.token.max_failures"]);
+    desk.go(A::Backup, &["a-test"]);
+    assert!(desk.daemon.site.path("state").join("backup").is_dir());
+}
