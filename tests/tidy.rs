@@ -100,9 +100,9 @@ fn cited_duties_have_tests() {
 #[test]
 fn every_option_is_in_the_manual() {
     let read = |path: &str| fs::read_to_string(path).ok();
-    match (read("man/mfad.toml.5"), read("conf/mfad.toml")) {
+    match (read("docs/man/mfad.toml.5"), read("conf/mfad.toml")) {
         (Some(manual), Some(default)) => assert_none(&options(&sources(), &manual, &default)),
-        _ => println!("skipped: man/mfad.toml.5 or conf/mfad.toml is not written yet"),
+        _ => println!("skipped: docs/man/mfad.toml.5 or conf/mfad.toml is not written yet"),
     }
 }
 

@@ -298,7 +298,10 @@ pub(crate) fn options(sources: &[Source], manual: &str, default: &str) -> Vec<St
     {
         for row in source.text.split("Key::").skip(1) {
             let mut parts = row.splitn(3, '"');
-            let is_row = parts.next().is_some_and(|p| p.trim_end().ends_with('('));
+            // The name is the first argument; a helper that builds rows has none there.
+            let is_row = parts
+                .next()
+                .is_some_and(|p| p.trim_end().ends_with('(') && p.matches('(').count() == 1);
             let Some(name) = parts.next().filter(|_| is_row) else {
                 continue;
             };
