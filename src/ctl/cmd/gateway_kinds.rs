@@ -74,7 +74,7 @@ pub(crate) fn entry(kind: &str, server: &str, secret: &str) -> String {
 }
 
 const OCSERV: &str = "\
-  /etc/ocserv/ocserv.conf
+\x20 /etc/ocserv/ocserv.conf
       auth = \"radius[config=/etc/radcli/radiusclient.conf]\"
   /etc/radcli/radiusclient.conf
       authserver SERVER:1812
@@ -86,7 +86,7 @@ const OCSERV: &str = "\
 ";
 
 const STRONGSWAN: &str = "\
-  /etc/strongswan.d/charon/eap-radius.conf
+\x20 /etc/strongswan.d/charon/eap-radius.conf
       eap-radius {
         servers {
           mfad {
@@ -101,7 +101,7 @@ const STRONGSWAN: &str = "\
 ";
 
 const OPENVPN: &str = "\
-  /etc/openvpn/server.conf
+\x20 /etc/openvpn/server.conf
       plugin /usr/lib/openvpn/radiusplugin.so /etc/openvpn/radius.conf
       reneg-sec 0
   /etc/openvpn/radius.conf
@@ -120,7 +120,7 @@ const OPENVPN: &str = "\
 ";
 
 const OPNSENSE: &str = "\
-  System > Access > Servers > Add
+\x20 System > Access > Servers > Add
       Type                RADIUS
       Hostname            SERVER
       Shared secret       SECRET
@@ -132,7 +132,7 @@ const OPNSENSE: &str = "\
 ";
 
 const FORTIGATE: &str = "\
-  config user radius
+\x20 config user radius
     edit \"mfad\"
       set server \"SERVER\"
       set secret SECRET
@@ -145,7 +145,7 @@ const FORTIGATE: &str = "\
 ";
 
 const ASA: &str = "\
-  aaa-server MFAD protocol radius
+\x20 aaa-server MFAD protocol radius
   aaa-server MFAD (inside) host SERVER
     key SECRET
     authentication-port 1812
@@ -157,7 +157,7 @@ const ASA: &str = "\
 ";
 
 const PALOALTO: &str = "\
-  Device > Server Profiles > RADIUS > Add
+\x20 Device > Server Profiles > RADIUS > Add
       Authentication Protocol  PAP
       Timeout                  10
       Retries                  1
@@ -168,7 +168,7 @@ const PALOALTO: &str = "\
 ";
 
 const MIKROTIK: &str = "\
-  /radius add service=ppp,ipsec address=SERVER secret=SECRET \\
+\x20 /radius add service=ppp,ipsec address=SERVER secret=SECRET \\
       authentication-port=1812 timeout=10s
   /ppp aaa set use-radius=yes
   Allow pap only in the PPP profile or server: in MS-CHAPv2 no code can be
@@ -176,7 +176,7 @@ const MIKROTIK: &str = "\
 ";
 
 const PAM_RADIUS: &str = "\
-  /etc/pam_radius_auth.conf (mode 0600)
+\x20 /etc/pam_radius_auth.conf (mode 0600)
       SERVER:1812  SECRET  10
   /etc/pam.d/sshd
       auth  requisite  pam_unix.so
