@@ -30,7 +30,7 @@ mod manual {
 
     use mfad::daemon::manual;
 
-    const PAGES: [&str; 2] = ["mfad.8", "mfad.toml.5"];
+    const PAGES: [&str; 3] = ["mfad.8", "mfactl.8", "mfad.toml.5"];
 
     fn kept(name: &str) -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -41,6 +41,7 @@ mod manual {
     fn made(name: &str) -> String {
         match name {
             "mfad.8" => manual::daemon_page().unwrap(),
+            "mfactl.8" => mfad::ctl::manual(),
             _ => manual::config_page(),
         }
     }

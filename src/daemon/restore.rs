@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::checkpoints;
 use super::init::{cannot, unanswered};
 use super::instance::{STORE_FILE, fence};
 use super::places;
@@ -61,8 +62,21 @@ pub fn run(options: &Options, world: &mut World<'_>) -> Result<u8, Failure> {
     };
     let restored =
         sqlite::restore(&site, &options.backup).map_err(|error| refused(error, options))?;
+    set_checkpoints_aside(&config, world)?;
     tell_after(&restored, world);
     Ok(status::OK)
+}
+
+/// The signed checkpoints are of the log that was put aside: beside the restored one they would make
+/// it look cut off. They stay beside the old store, to prove it.
+fn set_checkpoints_aside(config: &Config, world: &World<'_>) -> Result<(), Failure> {
+    let path = checkpoints::path(&config.state_dir);
+    if !path.exists() {
+        return Ok(());
+    }
+    let seconds = world.now.wall.unix_seconds();
+    let aside = path.with_extension(format!("before-restore-{seconds}"));
+    std::fs::rename(&path, &aside).map_err(|error| cannot("put the old checkpoints aside", &error))
 }
 
 fn keys(options: &Options, config: &Config, world: &World<'_>) -> Result<Keys, Failure> {
@@ -194,7 +208,7 @@ fn tell_after(restored: &Restored, world: &mut World<'_>) {
         (
             fenced.hardware,
             "spare hardware token",
-            "codes up to now count as used",
+            "codes up to now count as used; HOTP waits for a resync",
         ),
     ] {
         if how_many > 0 {

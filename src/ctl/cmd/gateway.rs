@@ -1,5 +1,7 @@
 //! `gateway list`, `gateway show`, `gateway new`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use serde_json::Value;
@@ -295,8 +297,10 @@ fn new(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
             format!("{}\n", &*secret).as_bytes(),
         )?;
         write_new(Path::new(&stanza_path), stanza.as_bytes())?;
-        screen.line(&format!("{} {stanza_path}", screen.yes()));
-        screen.line(&format!("{} {secret_path}  (0600)", screen.yes()));
+        for path in [&stanza_path, &secret_path] {
+            let mode = hand_over(Path::new(path), Path::new(folder));
+            screen.line(&format!("{} {path}  ({mode:04o})", screen.yes()));
+        }
     } else {
         screen.line(&format!("# {stanza_path}"));
         for line in stanza.lines() {
@@ -348,4 +352,16 @@ mod tests {
         assert_eq!(secret.len(), SECRET_SIGNS + 7);
         assert_ne!(*secret, *new_secret().unwrap());
     }
+}
+
+/// Lets the group of the folder, which is the daemon's, read a file that root has made; the mode that
+/// the file has then.
+fn hand_over(path: &Path, folder: &Path) -> u32 {
+    const OWN: u32 = 0o600;
+    const GROUP: u32 = 0o640;
+    let handed = folder
+        .metadata()
+        .and_then(|about| chown(path, None, Some(about.gid())))
+        .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(GROUP)));
+    if handed.is_ok() { GROUP } else { OWN }
 }

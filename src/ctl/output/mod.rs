@@ -131,11 +131,14 @@ impl Screen {
             self.push(&line);
             return;
         }
-        for line in text::wrap_command(&command, self.columns.saturating_sub(indent.len())) {
-            self.push(&format!("{indent}{line}"));
+        // A label such as `3. ` stands before the first line only.
+        let below = " ".repeat(text::columns(indent));
+        let lines = text::wrap_command(&command, self.columns.saturating_sub(indent.len()));
+        for (at, line) in lines.into_iter().enumerate() {
+            self.push(&format!("{}{line}", if at == 0 { indent } else { &below }));
         }
         if !effect.is_empty() {
-            self.say_after(&format!("{indent}    "), &effect);
+            self.say_after(&format!("{below}    "), &effect);
         }
     }
 

@@ -16,6 +16,9 @@ use crate::config::MetricsListen;
 /// How long a scraper may take to ask, and to take the page.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Pieces in which a request may come.
+const READS_MAX: usize = 8;
+
 /// Octets of a request that are read at most.
 const REQUEST_OCTETS_MAX: usize = 4_096;
 
@@ -74,7 +77,11 @@ impl Listener {
 fn answer(stream: &mut (impl Read + Write), page: &dyn Fn() -> String) -> io::Result<()> {
     let mut request = [0; REQUEST_OCTETS_MAX];
     let mut read = 0;
-    while let Some(rest) = request.get_mut(read..).filter(|rest| !rest.is_empty()) {
+    // A client that sends octet by octet gets so many waits and no more.
+    for _ in 0..READS_MAX {
+        let Some(rest) = request.get_mut(read..).filter(|rest| !rest.is_empty()) else {
+            break;
+        };
         match stream.read(rest)? {
             0 => break,
             n => read += n,
