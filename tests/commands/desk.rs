@@ -172,12 +172,16 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// All that is stored, as far as it can be asked for.
+    /// All that is stored, as far as it can be asked for; not who was refused.
     pub(crate) fn store(&self) -> Value {
         let operator = self.daemon.operator();
         let people = operator.call("Users.Find", &json!({}));
         let tokens = operator.call("Tokens.Find", &json!({}));
         let log = operator.call("Audit.Log", &json!({"actor": "root"}));
+        let log = log["entries"].as_array().unwrap().iter();
+        let log: Vec<&Value> = log
+            .filter(|entry| entry["record"]["result"] != "refused")
+            .collect();
         let names = people["rows"].as_array().unwrap().iter();
         let names: Vec<&str> = names.map(|one| one["user"].as_str().unwrap()).collect();
         let whole: Vec<Value> = names
@@ -185,10 +189,13 @@ impl<'a> Desk<'a> {
             .map(|name| {
                 let mut shown = operator.show(name);
                 shown["now"] = Value::Null;
+                for grant in shown["grants"].as_array_mut().into_iter().flatten() {
+                    grant["left_s"] = Value::Null;
+                }
                 shown
             })
             .collect();
-        json!([people, tokens, whole, log["entries"]])
+        json!([people, tokens, whole, log])
     }
 
     /// The id of the newest token of somebody.
