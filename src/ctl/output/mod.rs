@@ -131,11 +131,14 @@ impl Screen {
             self.push(&line);
             return;
         }
-        for line in text::wrap_command(&command, self.columns.saturating_sub(indent.len())) {
-            self.push(&format!("{indent}{line}"));
+        let blank = " ".repeat(indent.len());
+        let lines = text::wrap_command(&command, self.columns.saturating_sub(indent.len()));
+        for (at, line) in lines.iter().enumerate() {
+            let head = if at == 0 { indent } else { &blank };
+            self.push(&format!("{head}{line}"));
         }
         if !effect.is_empty() {
-            self.say_after(&format!("{indent}    "), &effect);
+            self.say_after(&format!("{blank}    "), &effect);
         }
     }
 
