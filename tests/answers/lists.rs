@@ -125,7 +125,9 @@ fn tokens_are_found_by_kind_and_shown_with_what_can_be_done() {
             .unwrap()["allowed"]
             == true
     };
-    assert!(allowed("token disable") && !allowed("token enable") && !allowed("token confirm"));
+    assert!(allowed("token test") && !allowed("token enable") && !allowed("token confirm"));
+    // Refused without --force, so not offered.
+    assert!(!allowed("token disable") && !allowed("token delete"));
 }
 
 #[test]

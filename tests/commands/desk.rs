@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use mfad::control::method::Method;
 use mfad::domain::action::{Action, Weight};
 
 use crate::common::daemon::Daemon;
+use crate::common::tools::run;
 
 /// Columns that no line may pass.
 const COLUMNS: usize = 80;
@@ -154,6 +156,7 @@ impl<'a> Desk<'a> {
             }
             return;
         }
+        self.suggests(said);
         let lines = said.lines();
         if changes(action) {
             let done = &lines[0]["done"];
@@ -172,12 +175,58 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// All that is stored, as far as it can be asked for.
+    /// Every command that an answer suggests is one that would be carried out now, or asks.
+    #[track_caller]
+    fn suggests(&self, said: &Said) {
+        let mut lines = Vec::new();
+        for document in said.lines() {
+            suggestions(&document, &mut lines);
+        }
+        for line in lines {
+            self.accepts(&line, &said.line);
+        }
+    }
+
+    #[track_caller]
+    fn accepts(&self, line: &str, by: &str) {
+        let command = line.split("   ").next().unwrap().trim();
+        let words = shell_words(command).into_iter();
+        let mut words: Vec<String> = words
+            .skip(1)
+            .map(|word| match word.as_str() {
+                "TEXT" => "a text".to_owned(),
+                _ => word,
+            })
+            .collect();
+        let all = Action::ALL.iter().copied();
+        let name = |action: &Action| action.spec().name == words[..2.min(words.len())].join(" ");
+        if all.clone().find(name).is_some_and(changes) {
+            words.push("--dry-run".to_owned());
+        }
+        // Which state is the operator's choice; a log that is followed does not end.
+        if words
+            .iter()
+            .any(|word| word == "--follow" || word == "STATE")
+        {
+            return;
+        }
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let said = self.mfactl(&words, "");
+        let asks = said.status == 64 && said.err.contains(" needs OTP");
+        let verdict = said.status <= 2 && said.err.is_empty();
+        assert!(asks || verdict, "suggested by `{by}`, but: {said:#?}");
+    }
+
+    /// All that is stored, as far as it can be asked for; not who was refused.
     pub(crate) fn store(&self) -> Value {
         let operator = self.daemon.operator();
         let people = operator.call("Users.Find", &json!({}));
         let tokens = operator.call("Tokens.Find", &json!({}));
         let log = operator.call("Audit.Log", &json!({"actor": "root"}));
+        let log = log["entries"].as_array().unwrap().iter();
+        let log: Vec<&Value> = log
+            .filter(|entry| entry["record"]["result"] != "refused")
+            .collect();
         let names = people["rows"].as_array().unwrap().iter();
         let names: Vec<&str> = names.map(|one| one["user"].as_str().unwrap()).collect();
         let whole: Vec<Value> = names
@@ -185,10 +234,13 @@ impl<'a> Desk<'a> {
             .map(|name| {
                 let mut shown = operator.show(name);
                 shown["now"] = Value::Null;
+                for grant in shown["grants"].as_array_mut().into_iter().flatten() {
+                    grant["left_s"] = Value::Null;
+                }
                 shown
             })
             .collect();
-        json!([people, tokens, whole, log["entries"]])
+        json!([people, tokens, whole, log])
     }
 
     /// The id of the newest token of somebody.
@@ -227,6 +279,33 @@ pub(crate) fn fits(said: &Said) {
         let uri = line.starts_with("otpauth://");
         assert!(uri || line.chars().count() <= COLUMNS, "{line}\n{said:#?}");
         assert_eq!(line.trim_end(), line, "{said:#?}");
+    }
+}
+
+/// The words of a line, as a shell reads them.
+pub(crate) fn shell_words(line: &str) -> Vec<String> {
+    let script = format!("for word in {line}; do printf '%s\\n' \"$word\"; done");
+    let said = run("sh", &["-c", &script], Path::new("/"), "");
+    assert!(said.success, "{line}");
+    said.text.lines().map(str::to_owned).collect()
+}
+
+/// Everything in a document that is a command to type; not what is shown as impossible.
+fn suggestions(document: &Value, lines: &mut Vec<String>) {
+    match document {
+        Value::Object(fields) if fields.get("allowed") == Some(&Value::Bool(false)) => {}
+        Value::Object(fields) => {
+            for value in fields.values() {
+                suggestions(value, lines);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                suggestions(value, lines);
+            }
+        }
+        Value::String(text) if text.starts_with("mfactl ") => lines.push(text.clone()),
+        _ => {}
     }
 }
 

@@ -101,8 +101,13 @@ fn fill<'a>(words: impl IntoIterator<Item = &'a str>, width: usize) -> Vec<Strin
 /// The words of a command; what stands in quotes is one.
 fn words_of_command(text: &str) -> Vec<&str> {
     let mut quote = None;
+    let mut escaped = false;
     let words = text.split(move |sign| {
+        if std::mem::take(&mut escaped) {
+            return false;
+        }
         match (quote, sign) {
+            (None | Some('"'), '\\') => escaped = true,
             (None, '"' | '\'') => quote = Some(sign),
             (Some(open), sign) if open == sign => quote = None,
             _ => {}
@@ -215,6 +220,10 @@ mod tests {
         assert_eq!(
             wrap_command("a -r \"b c d\"", 10),
             ["a -r \\", "  \"b c d\""]
+        );
+        assert_eq!(
+            wrap_command(r"a 'o'\''neil' -r 'b c'", 18),
+            [r"a 'o'\''neil' \", "  -r 'b c'"]
         );
         assert_eq!(cut("phone in repair", 10), "phone in..");
         assert_eq!(columns("日本"), 4);

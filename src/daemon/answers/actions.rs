@@ -178,7 +178,10 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
             tokens().any(|token| token.kind == TokenKind::Recovery),
             "no recovery codes",
         ),
-        Action::PassthroughEnable => unless(!closed, "not possible in this state"),
+        Action::PassthroughEnable | Action::RecoveryIssue => {
+            unless(!closed, "not possible in this state")
+        }
+        Action::UserSetState => unless(!off, "deactivated: user reactivate"),
         Action::PassthroughRenew => unless(live && !closed, "no passthrough"),
         Action::PassthroughDisable => unless(live, "no passthrough"),
         Action::UserReactivate => unless(off, "not deactivated"),
@@ -213,7 +216,11 @@ fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'st
             Some("ended by too many wrong codes: only a new token helps")
         }
         Action::TokenUnlock => unless(status == Status::Locked, "not locked"),
-        Action::TokenDisable => unless(base != Base::Disabled, "already disabled"),
+        Action::TokenDisable if base == Base::Disabled => Some("already disabled"),
+        Action::TokenDisable | Action::TokenDelete => {
+            let last = view.usable(token) && view.usable_primaries().count() == 1;
+            unless(!last, "the only token to log in with: needs --force")
+        }
         Action::TokenEnable => unless(base == Base::Disabled, "not disabled"),
         _ => None,
     }

@@ -89,10 +89,13 @@ fn unsigned(name: &str, counts: Option<&GatewayStatistics>) -> Warning {
             format!("set gateway.{name}.require_message_authenticator = true"),
         )
     } else {
-        let some = format!(
-            "It has sent one in {signed} of {} requests since the start; CVE-2024-3596 applies.",
-            signed.saturating_add(unsigned)
-        );
+        let some = match signed.saturating_add(unsigned) {
+            0 => "No request came from it since the start; CVE-2024-3596 applies.".to_owned(),
+            all => format!(
+                "It has sent one in {signed} of {all} requests since the start; CVE-2024-3596 \
+                 applies."
+            ),
+        };
         (some, format!("have {name} send it, then require it"))
     };
     Warning {

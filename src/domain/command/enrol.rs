@@ -69,7 +69,7 @@ pub(super) fn add(
         case.reveal(Some(uri));
     }
     notes(&mut case, id);
-    let arguments = id.to_string();
+    let arguments = super::token::forced_if_last(&case, id);
     case.undo(Action::TokenDelete, &arguments);
     let message = added(&case, id, otp);
     Ok(case.done(message))

@@ -116,10 +116,11 @@ pub(super) fn renew(mut case: Case<'_>) -> Result<Applied, Refusal> {
         .detail("renewals", renewals);
     case.push(event.change(before.to_string(), until.to_string()));
     let left = rules.max_renewals.saturating_sub(renewals);
-    case.note(
-        "renewed",
-        format!("{renewals} times, {left} left without an admin"),
-    );
+    let times = match renewals {
+        1 => "once".to_owned(),
+        more => format!("{more} times"),
+    };
+    case.note("renewed", format!("{times}, {left} left without an admin"));
     Ok(granted(case, id, (from, until), lines))
 }
 

@@ -125,7 +125,8 @@ pub(super) fn enable(mut case: Case<'_>, id: TokenId) -> Result<Applied, Refusal
     }
     let status = status(&case, id).name();
     case.push(event.change(Status::Disabled.name(), status));
-    case.undo(Action::TokenDisable, &id.to_string());
+    let undo = forced_if_last(&case, id);
+    case.undo(Action::TokenDisable, &undo);
     let message = format!(
         "{id} of {} enabled, it is {status}. {}",
         case.user,
@@ -265,4 +266,18 @@ fn note_no_token(case: &mut Case<'_>) {
         "token",
         format!("{} has nothing to sign in with{but}", case.user),
     );
+}
+
+/// The token as the command takes it that switches it off or deletes it: with `--force` if the
+/// person could not sign in without it.
+pub(super) fn forced_if_last(case: &Case<'_>, id: TokenId) -> String {
+    let counts = case
+        .record
+        .token(id)
+        .is_some_and(|token| case.usable(token));
+    if counts && !case.usable_token(Some(id)) {
+        format!("{id} --force")
+    } else {
+        id.to_string()
+    }
 }
