@@ -36,8 +36,9 @@ pub const ALL: &[Number] = &[
             nobody can sign in through it.",
         cause: "A gateway that sends from another of its interfaces, that stands behind address \
             translation, or that was moved; a scan of the network.",
-        cure: "The warning names the addresses. Is one of them yours? Then add it to `addresses` of \
-            the gateway and reload. If not, close the port to it in the firewall.",
+        cure: "`tcpdump -ni any udp port 1812` shows the addresses. Is one of them yours? Then add \
+            it to `addresses` of the gateway and reload. If not, close the port to it in the \
+            firewall.",
     },
     Number {
         code: "W017",

@@ -342,18 +342,6 @@ fn new_secret() -> Result<Zeroizing<String>, Trouble> {
     Ok(secret)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_have_160_bits() {
-        let secret = new_secret().unwrap();
-        assert_eq!(secret.len(), SECRET_SIGNS + 7);
-        assert_ne!(*secret, *new_secret().unwrap());
-    }
-}
-
 /// Lets the group of the folder, which is the daemon's, read a file that root has made; the mode that
 /// the file has then.
 fn hand_over(path: &Path, folder: &Path) -> u32 {
@@ -364,4 +352,16 @@ fn hand_over(path: &Path, folder: &Path) -> u32 {
         .and_then(|about| chown(path, None, Some(about.gid())))
         .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(GROUP)));
     if handed.is_ok() { GROUP } else { OWN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_have_160_bits() {
+        let secret = new_secret().unwrap();
+        assert_eq!(secret.len(), SECRET_SIGNS + 7);
+        assert_ne!(*secret, *new_secret().unwrap());
+    }
 }
