@@ -184,7 +184,7 @@ fn a_new_gateway_gets_files_of_its_own() {
     let mode = fs::metadata(folder.path().join("vpn2.secret"))
         .unwrap()
         .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(mode & 0o777, 0o640);
     let stanza = fs::read_to_string(folder.path().join("vpn2.toml")).unwrap();
     assert!(stanza.contains("[gateway.vpn2]\n"));
     assert_eq!(fake::Run::of(command(&write, 80), "").status, 73);

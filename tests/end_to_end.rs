@@ -16,6 +16,8 @@
 mod common;
 #[path = "end_to_end/lockout.rs"]
 mod lockout;
+#[path = "end_to_end/metrics.rs"]
+mod metrics;
 #[path = "end_to_end/operators.rs"]
 mod operators;
 #[path = "end_to_end/protocol.rs"]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::daemon::answers::Answerer;
 use crate::domain::verdict::Reason;
 use crate::engine::Engine;
-use crate::engine::count::{HOWS, Histogram, LATENCY_BOUNDS_US};
+use crate::engine::count::{HOWS, Histogram, LATENCY_BOUNDS_US, STAGES};
 
 /// The page as it is now.
 #[must_use]
@@ -104,16 +104,17 @@ fn decisions(page: &mut Page, engine: &Engine) {
 
 fn stages(page: &mut Page, engine: &Engine) {
     let counters = engine.counters();
-    page.histogram(
-        "mfad_answer_seconds",
-        "From receipt to a verdict.",
-        &counters.answer,
-    );
-    page.histogram(
-        "mfad_commit_seconds",
-        "Commit with its sync.",
-        &counters.sync,
-    );
+    let name = "mfad_answer_seconds";
+    page.head(name, "histogram", "From receipt to a verdict.");
+    page.histogram(name, "", &counters.answer);
+    let name = "mfad_commit_seconds";
+    page.head(name, "histogram", "Commit with its sync.");
+    page.histogram(name, "", &counters.sync);
+    let name = "mfad_stage_seconds";
+    page.head(name, "histogram", "Time of an attempt by stage.");
+    for (stage, histogram) in STAGES.iter().zip(&counters.stages) {
+        page.histogram(name, &format!("stage=\"{stage}\""), histogram);
+    }
 }
 
 fn queues(page: &mut Page, answerer: &Answerer, engine: &Engine) {
@@ -246,27 +247,31 @@ impl Page {
         }
     }
 
-    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
-        self.head(name, "histogram", help);
-        let counts = histogram.counts();
+    /// The rows of one histogram; `label` is empty, or one label that all its rows carry.
+    fn histogram(&mut self, name: &str, label: &str, histogram: &Histogram) {
+        let comma = if label.is_empty() { "" } else { "," };
+        let own = if label.is_empty() {
+            String::new()
+        } else {
+            format!("{{{label}}}")
+        };
         let mut sum = 0;
-        for (at, count) in counts.iter().enumerate() {
+        for (at, count) in histogram.counts().iter().enumerate() {
             sum += count;
-            match LATENCY_BOUNDS_US.get(at) {
-                Some(us) => {
-                    let (whole, part) = (us / 1_000_000, us % 1_000_000);
-                    let _ = writeln!(self.0, "{name}_bucket{{le=\"{whole}.{part:06}\"}} {sum}");
-                }
-                None => {
-                    let _ = writeln!(self.0, "{name}_bucket{{le=\"+Inf\"}} {sum}");
-                }
-            }
+            let bound = LATENCY_BOUNDS_US.get(at).map_or_else(
+                || "+Inf".to_owned(),
+                |us| format!("{}.{:06}", us / 1_000_000, us % 1_000_000),
+            );
+            let _ = writeln!(
+                self.0,
+                "{name}_bucket{{{label}{comma}le=\"{bound}\"}} {sum}"
+            );
         }
         let us = histogram.sum_us();
-        let _ = writeln!(self.0, "{name}_count {sum}");
+        let _ = writeln!(self.0, "{name}_count{own} {sum}");
         let _ = writeln!(
             self.0,
-            "{name}_sum {}.{:06}",
+            "{name}_sum{own} {}.{:06}",
             us / 1_000_000,
             us % 1_000_000
         );

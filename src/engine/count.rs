@@ -2,14 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::trace::Stages;
 use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::Reason;
 
 /// Upper bounds of the latency histogram, in microseconds.
-pub const LATENCY_BOUNDS_US: [u64; 14] = [
-    100, 200, 400, 700, 1_000, 2_000, 4_000, 7_000, 10_000, 20_000, 50_000, 100_000, 500_000,
-    2_000_000,
+pub const LATENCY_BOUNDS_US: [u64; 17] = [
+    5, 20, 50, 100, 200, 400, 700, 1_000, 2_000, 4_000, 7_000, 10_000, 20_000, 50_000, 100_000,
+    500_000, 2_000_000,
 ];
+
+/// Stages of an attempt before the commit, in order, for metrics.
+pub const STAGES: [&str; 5] = ["decode", "load", "otp", "first_factor", "wait"];
 
 /// By what an Accept was reached, for metrics.
 pub const HOWS: [&str; 7] = [
@@ -142,11 +146,37 @@ pub struct Counters {
     pub commit_failures: Count,
     /// From receipt to a verdict.
     pub answer: Histogram,
+    /// By [`STAGES`].
+    pub stages: [Histogram; STAGES.len()],
     /// Commit with its sync.
     pub sync: Histogram,
 }
 
 impl Counters {
+    /// Takes the stages of one attempt in; what did not run is left out.
+    pub fn spent(&self, stages: &Stages) {
+        let Stages {
+            decode_us,
+            load_us,
+            otp_us,
+            pin_us,
+            wait_us,
+            sync_us: _,
+        } = *stages;
+        let spans = [
+            Some(decode_us),
+            Some(load_us),
+            Some(otp_us),
+            pin_us,
+            Some(wait_us),
+        ];
+        for (histogram, us) in self.stages.iter().zip(spans) {
+            if let Some(us) = us {
+                histogram.observe(u64::from(us));
+            }
+        }
+    }
+
     /// Counts an Accept.
     pub fn accepted(&self, how: &crate::domain::verdict::How, kind: Option<TokenKind>) {
         use crate::domain::verdict::How;

@@ -154,6 +154,7 @@ impl Writer {
         let attempt = &pending.attempt;
         let us = now.mono_us.saturating_sub(attempt.received.mono_us);
         let sync_us = u64::from(pending.stages.sync_us.unwrap_or(0));
+        self.engine.counters().spent(&pending.stages);
         self.engine
             .counted(verdict, kind, us.saturating_add(sync_us));
         let user = match &attempt.user {
