@@ -15,7 +15,8 @@ pub fn manual() -> String {
     let grammar = args::grammar().version(env!("CARGO_PKG_VERSION"));
     let man = Man::new(grammar)
         .section("8")
-        .manual("mfad")
+        .date(crate::ctl::MANUAL_DATE)
+        .manual("System Administration")
         .title("MFACTL");
     let mut page = Vec::new();
     let written = man

@@ -43,6 +43,9 @@ use verb::{Common, Format, Given, Run};
 
 pub use manual::manual;
 
+/// The day on the manual pages: that of their last change, so that they are made the same each time.
+pub const MANUAL_DATE: &str = "2026-11-21";
+
 /// Runs `mfactl` with the arguments of the process; returns the exit status.
 #[must_use]
 pub fn main() -> u8 {

@@ -11,7 +11,7 @@ use super::args;
 use crate::config::keys::{self, Fallback, Key, Kind};
 
 /// Date of the pages, which is that of their last change and not of a build.
-const DATE: &str = "2026-11-21";
+const DATE: &str = crate::ctl::MANUAL_DATE;
 
 const STATUS: [(&str, &str); 12] = [
     ("0", "Done, or the answer is yes."),
@@ -132,7 +132,7 @@ pub fn config_page() -> String {
          .I /etc/mfad/gateways.d/*.toml\n.SH DESCRIPTION\n",
         env!("CARGO_PKG_VERSION")
     );
-    for paragraph in [
+    for (at, paragraph) in [
         "The files are TOML. A key that is not listed here is refused, with the nearest one that \
          is; nothing is silently ignored. `mfad --check` judges all of it and tells every problem \
          at once, with its place; `mfactl config diff` shows what a reload would change, \
@@ -142,8 +142,13 @@ pub fn config_page() -> String {
          `8h`, `7d`, `2w` or `1d12h`.",
         "A minimal file is empty. A gateway needs `addresses`, `first_factor`, `passcode` and a \
          secret, which never stands in these files.",
-    ] {
-        let _ = writeln!(page, ".PP\n{}", marked(paragraph));
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // A heading begins a paragraph by itself.
+        let head = if at == 0 { "" } else { ".PP\n" };
+        let _ = writeln!(page, "{head}{}", marked(paragraph));
     }
     page.push_str(".SH KEYS OF THE SITE\n");
     for key in keys::all().filter(|key| !key.path.starts_with("gateway.")) {
