@@ -10,7 +10,7 @@
 //! one run, with file, line and caret, and never with the value of a secret. A [`Config`] is the
 //! proof that everything was checked; there is no other way to one.
 //!
-//! [`load`] reads the disk; [`parse`] reads nothing, for tests and fuzzing. Neither looks at the
+//! [`load()`] reads the disk; [`parse`] reads nothing, for tests and fuzzing. Neither looks at the
 //! environment, resolves names of users, or changes anything.
 
 use std::path::Path;

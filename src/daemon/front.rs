@@ -203,7 +203,7 @@ impl Front {
         }
     }
 
-    /// Sends Rejects when their time has come, until [`Front::end`].
+    /// Sends Rejects when their time has come, until [`Front::end_holding`].
     pub fn hold(&self) {
         let mut due = Vec::new();
         loop {

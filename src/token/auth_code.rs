@@ -1,7 +1,7 @@
 //! Auth codes: 50 random bits that let a user through one enrolment.
 //!
 //! A code is shown as `XXXXX-XXXXX` in Crockford's base32 and read in any case, with or without the
-//! dash. The store keeps only its [`fingerprint`]: a keyed hash, since with at most five tries and a
+//! dash. The store keeps only its [`fingerprint()`]: a keyed hash, since with at most five tries and a
 //! day to live nobody gets far with guessing, and without the pepper key a copy of the store gives
 //! nothing to test a guess against. Somebody who has the key and the store has the seeds as well.
 

@@ -2,7 +2,7 @@
 //!
 //! A code is shown as `XXXX-XXXX-XXXX-XXXX` in Crockford's base32. It is read in any case, with or
 //! without dashes, and becomes octets before anything else is done with it, so that a used code has
-//! no second spelling. The store keeps only its [`fingerprint`].
+//! no second spelling. The store keeps only its [`fingerprint()`].
 //!
 //! The fingerprint is a plain keyed hash, not Argon2id as for a PIN. Slow hashing makes up for what a
 //! secret lacks in bits; 80 random bits lack none: trying half of them takes longer than the world

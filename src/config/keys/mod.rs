@@ -6,7 +6,7 @@
 //! documented with another default or range than the daemon obeys.
 //!
 //! A segment `NAME` of a path stands for a name that the writer of the file chooses. What the
-//! domain names and this version does not build is in [`later`]: such a key is refused by name,
+//! domain names and this version does not build is in [`later()`]: such a key is refused by name,
 //! because a key that is silently ignored is a protection that somebody believes to have.
 
 use std::time::Duration;

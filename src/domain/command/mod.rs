@@ -1,13 +1,13 @@
 //! Every change an operator can ask for, parsed: the whole write side of the control interface.
 //!
 //! A [`Command`] is complete and well-formed when it exists; whether it may be carried out is
-//! decided by [`apply`] on the newest record, inside the writer. What must be random, hashed or
-//! sealed for it is made outside, as [`needs`] says, and comes in as [`Prepared`].
+//! decided by [`apply()`] on the newest record, inside the writer. What must be random, hashed or
+//! sealed for it is made outside, as [`needs()`] says, and comes in as [`Prepared`].
 //!
 //! ```text
 //! Command --needs--> Needs --(random, hash, seal)--> Prepared --apply--> Applied or Refusal
 //! ```
-//! Each command is one small function in the file of its noun. [`apply`] does what is common to all
+//! Each command is one small function in the file of its noun. [`apply()`] does what is common to all
 //! before it: permit, existence, `--if-revision`, what has run out; `Case` does what comes after:
 //! the revision, the events, the answer. A [`Refusal`](super::refusal::Refusal) changes nothing.
 
@@ -322,7 +322,7 @@ pub struct NewToken {
     pub confirm: Option<OtpCode>,
 }
 
-/// What is random, hashed or sealed for a command, made before it is judged; [`needs`] says which
+/// What is random, hashed or sealed for a command, made before it is judged; [`needs()`] says which
 /// fields a command wants.
 ///
 /// Everything sealed or hashed belongs to one user id ([`Prepared::for_user`]) and, where it was

@@ -1,7 +1,7 @@
 //! What has to be made or looked up before a command can be judged.
 //!
 //! Random numbers, Argon2id and seals are slow or impure; the engine makes them beforehand, for the
-//! record it sees then, and [`apply`](super::apply) checks that they still belong to the record it
+//! record it sees then, and [`apply`](super::apply()) checks that they still belong to the record it
 //! judges.
 
 use super::Command;
