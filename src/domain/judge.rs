@@ -19,7 +19,7 @@ use super::token_record::{Accepted, Used};
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
 use super::verify::{Admission, Ask, CodeMatch, Finding, admit, progress};
-use crate::time::{Now, Timestamp};
+use crate::time::Now;
 use crate::token::TokenId;
 
 /// What became of the first factor that the finding asked for.
@@ -505,10 +505,4 @@ impl<'a> Case<'a> {
             counted,
         }
     }
-}
-
-/// The end of a grant, lock or token as a person reads it in an event.
-#[must_use]
-pub fn instant(at: Timestamp) -> String {
-    at.to_string()
 }

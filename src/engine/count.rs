@@ -128,8 +128,6 @@ pub struct Counters {
     pub commands: Count,
     /// Commands refused.
     pub refusals: Count,
-    /// Users locked by failures.
-    pub locks: Count,
     /// Jobs waiting for the writer.
     pub verify_queue: Count,
     /// Attempts waiting for a first-factor check.

@@ -210,6 +210,12 @@ impl Writer {
                 Job::Stop => {}
             }
         }
+        if self.broken.is_some() {
+            // What is summed up waits for the store; a commit now would lose it and put the next
+            // try off.
+            self.spare = batch;
+            return;
+        }
         self.sums(&mut batch, now);
         self.commit(batch, now);
     }
@@ -240,6 +246,7 @@ impl Writer {
     pub fn broken(&self) -> Option<&str> {
         self.broken.as_ref().map(|broken| broken.why.as_str())
     }
+
     /// The record as this batch has made it, else the newest committed one.
     fn newest(&self, name: &str, batch: &Batch) -> Result<Option<Arc<UserRecord>>, StoreError> {
         match batch.overlay.get(name) {
