@@ -82,8 +82,8 @@ pub fn run(wish: &Wish, level: LevelFilter) -> u8 {
         );
         return 77;
     }
-    let folder = match new_folder() {
-        Ok(folder) => folder,
+    let ((runtime, signals), folder) = match listen().and_then(|it| Ok((it, new_folder()?))) {
+        Ok(prepared) => prepared,
         Err(error) => {
             eprintln!("mfad: the demo did not start\n  why    {error}\n  code   exit 73");
             return 73;
@@ -95,7 +95,7 @@ pub fn run(wish: &Wish, level: LevelFilter) -> u8 {
         } else {
             print!("{}", demo.screen(wish.ascii)?);
         }
-        demo.wait(!wish.json)?;
+        runtime.block_on(demo.wait(signals, !wish.json));
         demo.instance.stop();
         Ok(())
     });
@@ -338,37 +338,44 @@ impl Demo {
     }
 
     /// Shows attempts until Ctrl-C or SIGTERM.
-    fn wait(&self, show: bool) -> Result<(), DemoError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| wrong("waiting")(&error))?;
-        runtime.block_on(async {
-            let mut signals = Signals::listen().map_err(|error| wrong("waiting")(&error))?;
-            let mut live = self.instance.engine().filter(|_| show).map(Live::new);
-            let mut watch =
-                self.real.as_ref().filter(|_| show).map(|real| {
-                    Watch::new(real, Arc::clone(self.instance.front()), self.clock.now())
-                });
-            let limit = tokio::time::sleep(LASTS_MAX);
-            tokio::pin!(limit);
-            let mut look = tokio::time::interval(Duration::from_millis(150));
-            loop {
-                tokio::select! {
-                    _ = signals.next() => return Ok(()),
-                    () = &mut limit => return Ok(()),
-                    _ = look.tick() => {
-                        if let Some(watch) = &mut watch {
-                            watch.print_new(self.clock.now());
-                        }
-                        if let Some(live) = &mut live {
-                            live.print_new();
-                        }
+    async fn wait(&self, mut signals: Signals, show: bool) {
+        let mut live = self.instance.engine().filter(|_| show).map(Live::new);
+        let mut watch = self
+            .real
+            .as_ref()
+            .filter(|_| show)
+            .map(|real| Watch::new(real, Arc::clone(self.instance.front()), self.clock.now()));
+        let limit = tokio::time::sleep(LASTS_MAX);
+        tokio::pin!(limit);
+        let mut look = tokio::time::interval(Duration::from_millis(150));
+        loop {
+            tokio::select! {
+                _ = signals.next() => return,
+                () = &mut limit => return,
+                _ = look.tick() => {
+                    if let Some(watch) = &mut watch {
+                        watch.print_new(self.clock.now());
+                    }
+                    if let Some(live) = &mut live {
+                        live.print_new();
                     }
                 }
             }
-        })
+        }
     }
+}
+
+/// Takes over the signals that end a demo: before the folder is made and anything is shown, since
+/// whoever reads the screen may press Ctrl-C at once, and the folder has to go then too.
+fn listen() -> Result<(tokio::runtime::Runtime, Signals), DemoError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| wrong("waiting")(&error))?;
+    let within = runtime.enter();
+    let signals = Signals::listen().map_err(|error| wrong("listening for signals")(&error))?;
+    drop(within);
+    Ok((runtime, signals))
 }
 
 /// Prints the code that the newest running demo's user would type now; the exit status.
