@@ -18,6 +18,7 @@
 
 pub(crate) mod chance;
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod ledger;
 pub(crate) mod operator;
