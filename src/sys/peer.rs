@@ -19,7 +19,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::sys::raw;
 
-/// The uid that the kernel shows for users it cannot map.
+/// The uid that the kernel shows for users it cannot map: anybody's, so nobody's.
 pub const UID_OVERFLOW: u32 = 65_534;
 
 /// The identity of a caller at the moment it connected.

@@ -287,7 +287,7 @@ fn span(up: Duration) -> String {
 /// Stands for the asker where the answer is the same for everybody.
 fn nobody() -> Operator {
     Operator {
-        uid: crate::server::control::UID_NOBODY,
+        uid: crate::sys::peer::UID_OVERFLOW,
         name: "".into(),
         role: Role::Viewer,
     }

@@ -12,9 +12,10 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{self, Connection};
 use super::seats::{Full, Seats};
-use super::{Front, Identity, UID_NOBODY};
+use super::{Front, Identity};
 use crate::control::fault::Fault;
 use crate::domain::refusal::Code;
+use crate::sys::peer::UID_OVERFLOW;
 
 /// Connections whose identity is being looked up, or that are being told why they are refused.
 const AT_THE_DOOR_MAX: usize = 16;
@@ -100,7 +101,7 @@ async fn identify(
     });
     let (stream, identity) = asked.await.ok()?;
     let identity = identity.and_then(|caller| {
-        if caller.operator.uid == UID_NOBODY {
+        if caller.operator.uid == UID_OVERFLOW {
             return Err(Fault::peer("mfad cannot tell who you are")
                 .why("your uid has no meaning in the namespace that mfad runs in"));
         }

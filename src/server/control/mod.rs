@@ -37,9 +37,6 @@ use crate::domain::refusal::{Code, Refusal};
 
 pub use answer::{done, role_refusal};
 
-/// Uid that the kernel gives for one that it cannot name: anybody's, so nobody's.
-pub const UID_NOBODY: u32 = 65534;
-
 /// Threads beside those of the seats: identities being looked up.
 const THREADS_SPARE: usize = 16;
 

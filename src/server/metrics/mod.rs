@@ -7,14 +7,19 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
+use nix::sys::time::TimeVal;
+
 use crate::config::MetricsListen;
 
 /// How long a scraper may take to ask, and to take the page.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: TimeVal = TimeVal::new(2, 0);
 
 /// Pieces in which a request may come.
 const READS_MAX: usize = 8;
@@ -55,16 +60,12 @@ impl Listener {
     pub fn serve(&self, page: &dyn Fn() -> String) {
         loop {
             let served = match self {
-                Self::Unix(listener) => listener.accept().and_then(|(mut stream, _)| {
-                    stream.set_read_timeout(Some(PATIENCE))?;
-                    stream.set_write_timeout(Some(PATIENCE))?;
-                    answer(&mut stream, page)
-                }),
-                Self::Tcp(listener) => listener.accept().and_then(|(mut stream, _)| {
-                    stream.set_read_timeout(Some(PATIENCE))?;
-                    stream.set_write_timeout(Some(PATIENCE))?;
-                    answer(&mut stream, page)
-                }),
+                Self::Unix(listener) => {
+                    (listener.accept()).and_then(|(stream, _)| answer(stream, page))
+                }
+                Self::Tcp(listener) => {
+                    (listener.accept()).and_then(|(stream, _)| answer(stream, page))
+                }
             };
             if served.is_err() {
                 // Out of descriptors, or a scraper that left: neither is worth a busy loop.
@@ -74,7 +75,9 @@ impl Listener {
     }
 }
 
-fn answer(stream: &mut (impl Read + Write), page: &dyn Fn() -> String) -> io::Result<()> {
+fn answer(mut stream: impl Read + Write + AsFd, page: &dyn Fn() -> String) -> io::Result<()> {
+    setsockopt(&stream, ReceiveTimeout, &PATIENCE)?;
+    setsockopt(&stream, SendTimeout, &PATIENCE)?;
     let mut request = [0; REQUEST_OCTETS_MAX];
     let mut read = 0;
     // A client that sends octet by octet gets so many waits and no more.
