@@ -8,9 +8,12 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests"
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which may look whether the long run is wanted"
 )]
 
+#[path = "domain_properties/counters.rs"]
+mod counters;
 #[path = "common/rules.rs"]
 mod rules;
 

@@ -147,15 +147,17 @@ impl Port {
                 }
                 continue;
             };
-            let Some(at) = requests.iter().position(|request| request[1] == octets[1]) else {
+            // A late second answer to something that was sent before is none to these.
+            let reply = &octets[..length];
+            let asked = |request: &Vec<u8>| {
+                request[1] == octets[1] && answers(reply, request, &self.secret)
+            };
+            let Some(at) = requests.iter().position(asked) else {
                 continue;
             };
             if !answered[at] {
                 answered[at] = true;
-                each(
-                    at,
-                    &verified(&requests[at], &octets[..length], &self.secret),
-                );
+                each(at, &verified(&requests[at], reply, &self.secret));
             }
         }
     }
