@@ -4,9 +4,12 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "helpers of tests"
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which measure time"
 )]
 
+#[path = "answers/archive.rs"]
+mod archive;
 #[path = "answers/attempts.rs"]
 mod attempts;
 #[path = "answers/daemon.rs"]

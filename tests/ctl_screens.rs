@@ -60,6 +60,18 @@ const SCREENS: &[(&str, &[&str])] = &[
     ),
     ("audit_log", &["audit"]),
     ("audit_verify", &["audit", "verify"]),
+    (
+        "audit_archive",
+        &[
+            "audit",
+            "archive",
+            "--before",
+            "2025-01-01",
+            "--yes",
+            "--expect",
+            "2025-01-01",
+        ],
+    ),
     ("status", &["status"]),
     ("whoami", &["whoami"]),
     ("whoami_can", &["whoami", "--can", "token delete"]),

@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "store_contract/archived.rs"]
+mod archived;
 #[path = "store_contract/contract.rs"]
 mod contract;
 #[path = "store_contract/cost.rs"]

@@ -29,7 +29,7 @@ pub const TARGET_GATEWAY: &str = "gateway";
 /// Room for a record of a sign-in, so that writing it allocates once.
 const BODY_OCTETS_USUAL: usize = 640;
 
-/// A record ready to be stored.
+/// A record as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its number.

@@ -1,4 +1,4 @@
-//! Keeps checkpoints in a file, one a line; the only place of the audit log that knows files.
+//! Keeps checkpoints in a file, one a line.
 //!
 //! [`CheckpointFile::append`] returns when the line is on stable storage. It waits for the disk:
 //! whoever must not wait calls it from a thread that may. A line that a power cut left unfinished

@@ -11,10 +11,12 @@
 //! | `record`          | a stored line back to a typed record                    |
 //! | `checkpoint`      | signed positions of the chain, and when one is due      |
 //! | `checkpoint_file` | where they are kept on disk                             |
+//! | `segment`         | a piece of the chain outside the store, with its proof  |
+//! | `segment_file`    | where these are kept on disk                            |
 //! | `verify`          | recomputes a chain and finds damage                     |
 //! | `summing`         | makes one record of many Rejects that change nothing    |
 //!
-//! Nothing here knows a clock, a socket or a database; `checkpoint_file` alone knows files. What
+//! Nothing here knows a clock, a socket or a database; the two `.._file` alone know files. What
 //! this cannot do: protect records newer than the last checkpoint that somebody else holds.
 
 pub mod chain;
@@ -24,6 +26,8 @@ mod head;
 mod hex;
 mod json;
 pub mod record;
+pub mod segment;
+pub mod segment_file;
 pub mod summing;
 pub mod verify;
 mod wall;

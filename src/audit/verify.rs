@@ -17,11 +17,10 @@
 
 mod report;
 
-use super::chain::link;
+use super::chain::{Record, link};
 use super::checkpoint::{Checkpoint, CheckpointError, PublicKey};
 use super::head::Head;
 use super::json::Line;
-use crate::store::StoredAudit;
 use crate::time::Timestamp;
 
 pub use report::{Anchor, Damage, DamageKind, Met, Report, exit_status};
@@ -73,7 +72,7 @@ impl Start {
 /// The first error of the source.
 pub fn verify<E>(
     plan: &Plan<'_>,
-    records: impl IntoIterator<Item = Result<StoredAudit, E>>,
+    records: impl IntoIterator<Item = Result<Record, E>>,
 ) -> Result<Report, E> {
     let mut verifier = Verifier::new(plan);
     for record in records {
@@ -85,6 +84,8 @@ pub fn verify<E>(
 /// A verification under way, for records that come in pages.
 #[derive(Debug)]
 pub struct Verifier<'a> {
+    node_name: &'a str,
+    /// As it stands in a body.
     node: Vec<u8>,
     keys: &'a [PublicKey],
     /// Ascending; those still to come.
@@ -112,6 +113,7 @@ impl<'a> Verifier<'a> {
             .collect();
         checkpoints.sort_by_key(|checkpoint| checkpoint.seq);
         let mut verifier = Self {
+            node_name: plan.node,
             node: node.into_octets(),
             keys: plan.keys,
             checkpoints: checkpoints.into_iter().peekable(),
@@ -126,7 +128,7 @@ impl<'a> Verifier<'a> {
     }
 
     /// Takes the next record.
-    pub fn feed(&mut self, record: &StoredAudit) {
+    pub fn feed(&mut self, record: &Record) {
         let head = Head::parse(&record.body);
         let wall = head.as_ref().map(|head| head.wall);
         let fault = self.check_record(record, head.as_ref());
@@ -152,6 +154,45 @@ impl<'a> Verifier<'a> {
             self.report.following += 1;
         }
         self.check_checkpoints(wall);
+    }
+
+    /// Takes a checkpoint that was kept beside the record that was just taken.
+    pub fn feed_checkpoint(&mut self, checkpoint: &Checkpoint) {
+        self.check_checkpoint(checkpoint, None);
+    }
+
+    /// Goes on elsewhere: what lies between is not there to be looked at, and whoever says so tells
+    /// what is missing.
+    pub fn pass_over(&mut self, to: Start) {
+        self.seq = to.seq;
+        self.hash = to.hash;
+        self.other_hash = None;
+        self.check_checkpoints(None);
+    }
+
+    /// Notes something that is wrong where the next record should be.
+    pub fn spoiled(&mut self, kind: DamageKind) {
+        let seq = self.seq.saturating_add(1);
+        self.damage(Damage {
+            seq,
+            wall: None,
+            kind,
+        });
+    }
+
+    /// The position after the last record taken.
+    #[must_use]
+    pub const fn position(&self) -> Start {
+        Start {
+            seq: self.seq,
+            hash: self.hash,
+        }
+    }
+
+    /// Whether `node` is the one whose chain this is.
+    #[must_use]
+    pub fn is_of(&self, node: &str) -> bool {
+        self.node_name == node
     }
 
     /// Says what was found.
@@ -181,7 +222,7 @@ impl<'a> Verifier<'a> {
 
     fn check_record(
         &mut self,
-        record: &StoredAudit,
+        record: &Record,
         head: Option<&Head<'_>>,
     ) -> Option<(u64, DamageKind)> {
         let expected = link(&self.hash, &record.body);
@@ -232,21 +273,22 @@ impl<'a> Verifier<'a> {
     /// Checks the checkpoints of the record that was just taken, and of any that is not there.
     fn check_checkpoints(&mut self, wall: Option<Timestamp>) {
         while let Some(checkpoint) = self.checkpoints.next_if(|next| next.seq <= self.seq) {
-            let kind = match self.signature_fault(checkpoint) {
-                Some(kind) => kind,
-                None if checkpoint.seq < self.seq => continue,
-                None if checkpoint.hash == self.hash => {
-                    self.agree(checkpoint);
-                    continue;
-                }
-                None => DamageKind::Rewritten {
-                    signed: checkpoint.hash,
-                    found: self.hash,
-                },
-            };
-            let seq = checkpoint.seq;
-            self.damage(Damage { seq, wall, kind });
+            self.check_checkpoint(checkpoint, wall);
         }
+    }
+
+    fn check_checkpoint(&mut self, checkpoint: &Checkpoint, wall: Option<Timestamp>) {
+        let kind = match self.signature_fault(checkpoint) {
+            Some(kind) => kind,
+            None if checkpoint.seq < self.seq => return,
+            None if checkpoint.hash == self.hash => return self.agree(checkpoint),
+            None => DamageKind::Rewritten {
+                signed: checkpoint.hash,
+                found: self.hash,
+            },
+        };
+        let seq = checkpoint.seq;
+        self.damage(Damage { seq, wall, kind });
     }
 
     fn signature_fault(&self, checkpoint: &Checkpoint) -> Option<DamageKind> {

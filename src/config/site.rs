@@ -49,6 +49,7 @@ pub(super) fn policy(
         sets,
         default_set: settings.text("default_set").unwrap_or_default().to_owned(),
         audit_reads: settings.flag("audit.reads"),
+        audit_retain: settings.span("audit.retain"),
     };
     order(
         settings,

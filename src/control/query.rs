@@ -1,5 +1,5 @@
-//! Every question an operator can ask, parsed, and the two acts that change no record: reload and
-//! backup. The counterpart of [`crate::domain::command::Command`].
+//! Every question an operator can ask, parsed, and the acts that change nobody's record: reload,
+//! backup and archive. The counterpart of [`crate::domain::command::Command`].
 
 use crate::domain::action::{Action, Role};
 use crate::domain::command::TokenRef;
@@ -298,6 +298,13 @@ pub enum Query {
     AuditVerify {
         /// Only from this record on.
         from: Option<u64>,
+    },
+    /// `audit archive`: [`super::reply::Done`].
+    AuditArchive {
+        /// Records before then.
+        before: Timestamp,
+        /// How.
+        manner: Manner,
     },
     /// `status`: [`super::reply::Status`].
     Status,

@@ -225,9 +225,10 @@ fn confirm(session: &mut Session, given: &Given, payload: &mut Payload) -> Resul
     Err(Trouble::new(1, "declined; nothing changed"))
 }
 
-/// What the command is about.
+/// What the command is about: its argument, or else the flag that it cannot do without.
 fn target(given: &Given) -> String {
-    let first = given.verb.takes.iter().find(|take| take.positional);
+    let mut takes = given.verb.takes.iter();
+    let first = takes.find(|take| take.positional || take.required);
     let value = first.and_then(|take| given.text(take.name));
     value.unwrap_or_default().to_owned()
 }

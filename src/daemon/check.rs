@@ -334,6 +334,7 @@ fn tail(
         .checkpoints;
     let signer = Signer::new(keys.audit_seed()).map_err(|error| error.to_string())?;
     let last = store.reader.last_seq().map_err(said)?;
+    let archived = store.reader.archived().map_err(said)?;
     let before = last.saturating_sub(TAIL_RECORDS_MAX);
     let page = |after_seq, limit| {
         let filter = AuditFilter {
@@ -343,7 +344,10 @@ fn tail(
         store.reader.audit(&filter, limit).map_err(said)
     };
     let start = match before {
-        0 => Start::CHAIN,
+        _ if before <= archived.seq => Start {
+            seq: archived.seq,
+            hash: archived.hash,
+        },
         _ => {
             let record = page(before.saturating_sub(1), 1)?;
             let first: &StoredAudit = record.first().ok_or("the audit log has holes")?;

@@ -5,6 +5,8 @@
 //! it: the copy in the system journal is the one that whoever writes the store cannot change. It
 //! reads the store as any other reader, so neither sign-ins nor the writer wait for it. At stop
 //! what is left is signed.
+//!
+//! The same thread archives what has become older than `audit.retain`, one segment at a time.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -14,12 +16,17 @@ use std::time::Duration;
 
 use crate::audit::checkpoint::{Checkpoint, LINE_OCTETS_MAX, Pace, Signer};
 use crate::audit::checkpoint_file::{CheckpointFile, FILE_NAME};
+use crate::daemon::archive::{Archive, ArchiveError};
+use crate::domain::event::Origin;
 use crate::engine::Engine;
 use crate::log::{info_always, warn};
 use crate::store::AuditFilter;
 
 /// How often it is looked whether a checkpoint is due.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether records have become too old for the store.
+const ARCHIVE_LOOK_US: u64 = 3_600_000_000;
 
 /// Where checkpoints are kept below a state folder.
 #[must_use]
@@ -29,15 +36,17 @@ pub fn path(state_dir: &Path) -> PathBuf {
 
 /// Signs until `stop`, then once more; the work of a thread. Start it when the engine runs, and set
 /// `stop` after the engine's writer has ended, so that the last records are covered.
-pub fn keep(engine: &Engine, node: &str, path: &Path, stop: &AtomicBool) {
+pub fn keep(engine: &Engine, archive: &Archive, stop: &AtomicBool) {
+    let path = &archive.checkpoints_path();
     let signer = match Signer::new(engine.keys().audit_seed()) {
         Ok(signer) => signer,
         Err(error) => return warn!("no checkpoints of the audit log are signed: {error}"),
     };
     let covered = last(path)
-        .filter(|last| last.node == node)
+        .filter(|last| last.node == archive.node())
         .map_or(0, |last| last.seq);
     let mut pace = Pace::new(covered, engine.now());
+    let mut archive_look_us = 0;
     loop {
         let stopping = stop.load(Ordering::Relaxed);
         if let Ok(seq) = engine.reader().last_seq() {
@@ -48,7 +57,7 @@ pub fn keep(engine: &Engine, node: &str, path: &Path, stop: &AtomicBool) {
                 pace.due(seq, now)
             };
             if due {
-                match sign(engine, &signer, node, seq, path) {
+                match sign(engine, &signer, archive, seq) {
                     Ok(checkpoint) => info_always!("{checkpoint}"),
                     Err(error) => warn!("a checkpoint of the audit log was not made: {error}"),
                 }
@@ -58,6 +67,10 @@ pub fn keep(engine: &Engine, node: &str, path: &Path, stop: &AtomicBool) {
         }
         if stopping {
             return;
+        }
+        let now_us = engine.now().mono_us;
+        if now_us >= archive_look_us && !archive_old(engine, archive) {
+            archive_look_us = now_us.saturating_add(ARCHIVE_LOOK_US);
         }
         std::thread::park_timeout(LOOK);
     }
@@ -79,9 +92,8 @@ enum KeepError {
 fn sign(
     engine: &Engine,
     signer: &Signer,
-    node: &str,
+    archive: &Archive,
     seq: u64,
-    path: &Path,
 ) -> Result<Checkpoint, KeepError> {
     let filter = AuditFilter {
         after_seq: seq.saturating_sub(1),
@@ -92,10 +104,42 @@ fn sign(
         .first()
         .filter(|record| record.seq == seq)
         .ok_or(KeepError::Gone(seq))?;
-    let checkpoint = signer.sign(node, seq, record.hash, engine.now().wall)?;
+    let checkpoint = signer.sign(archive.node(), seq, record.hash, engine.now().wall)?;
     // Opened anew each time: a line that an error left unfinished is ended on opening.
-    CheckpointFile::open(path)?.append(&checkpoint)?;
+    let _held = archive.hold_checkpoints();
+    CheckpointFile::open(&archive.checkpoints_path())?.append(&checkpoint)?;
     Ok(checkpoint)
+}
+
+/// Archives a segment if something is overdue; true if there may be another.
+fn archive_old(engine: &Engine, archive: &Archive) -> bool {
+    let retain = engine.rules().policy.audit_retain;
+    if retain.is_zero() {
+        return false;
+    }
+    let now = engine.now();
+    let made = archive
+        .overdue(engine.reader(), retain, now)
+        .and_then(|overdue| {
+            if overdue {
+                archive.step(engine, now.wall - retain, &Origin::system(), None)
+            } else {
+                Ok(None)
+            }
+        });
+    match made {
+        Ok(None) | Err(ArchiveError::Busy) => false,
+        Ok(Some(made)) => {
+            let (first, last) = (made.header.first, made.header.last);
+            let path = made.path.display();
+            info_always!("audit records {first} to {last} are archived in {path}");
+            true
+        }
+        Err(error) => {
+            warn!("old audit records were not archived: {error}");
+            false
+        }
+    }
 }
 
 /// The last checkpoint of a file, without reading all of it.

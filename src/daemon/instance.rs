@@ -17,6 +17,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::alarm::Alarms;
+use super::archive::Archive;
 use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
@@ -162,6 +163,7 @@ impl Instance {
             Err(why) => (Err(why), None),
         };
         let (stop, stopping) = watch::channel(false);
+        let archive = Arc::new(Archive::new(&config.state_dir, Arc::clone(&config.node)));
         let answerer = Arc::new(Answerer {
             engine: engine.clone(),
             front: Arc::clone(&front),
@@ -173,12 +175,13 @@ impl Instance {
             hardening: start.hardening,
             started: clock.now(),
             alarms,
+            archive: Arc::clone(&archive),
             facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
         threads.metrics = serve_metrics(&answerer, &config)?;
         if let Ok(engine) = &engine {
-            threads.checkpoints = Some(sign_checkpoints(&config, engine, &last_records)?);
+            threads.checkpoints = Some(sign_checkpoints(archive, engine, &last_records)?);
             answer_radius(&front, engine, &mut threads)?;
         }
         let engine = engine.ok();
@@ -266,24 +269,17 @@ fn unseal(
 
 /// Starts the thread that signs checkpoints of the audit log.
 fn sign_checkpoints(
-    config: &Config,
+    archive: Arc<Archive>,
     engine: &Arc<Engine>,
     stop: &Arc<AtomicBool>,
 ) -> Result<JoinHandle<()>, StartError> {
-    let path = checkpoints::path(&config.state_dir);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| StartError::System {
-            doing: "making the audit folder",
-            source,
-        })?;
-    }
-    let (engine, stop, node) = (
-        Arc::clone(engine),
-        Arc::clone(stop),
-        Arc::clone(&config.node),
-    );
+    std::fs::create_dir_all(archive.folder()).map_err(|source| StartError::System {
+        doing: "making the audit folder",
+        source,
+    })?;
+    let (engine, stop) = (Arc::clone(engine), Arc::clone(stop));
     spawn("checkpoints".to_owned(), move || {
-        checkpoints::keep(&engine, &node, &path, &stop);
+        checkpoints::keep(&engine, &archive, &stop);
     })
 }
 

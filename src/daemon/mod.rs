@@ -6,6 +6,7 @@
 
 pub mod alarm;
 pub mod answers;
+pub mod archive;
 pub mod args;
 pub mod attempt;
 pub mod check;

@@ -206,6 +206,8 @@ actions! {
     AuditLog = "audit log", Viewer, Read;
     /// Proves that no record was changed or removed.
     AuditVerify = "audit verify", Viewer, Read;
+    /// Moves old records from the store into signed segments.
+    AuditArchive = "audit archive", Admin, Severe;
     /// How the daemon is.
     Status = "status", Viewer, Read;
     /// The role of the caller, and what it may.

@@ -48,6 +48,8 @@ pub struct Policy {
     pub default_set: String,
     /// Any audited read by an operator of another person's log is itself recorded.
     pub audit_reads: bool,
+    /// How long audit records stay in the store before they are archived unasked; zero: for ever.
+    pub audit_retain: Duration,
 }
 
 impl Policy {
@@ -205,6 +207,7 @@ impl Default for Policy {
             sets: vec![("default".to_owned(), vec![TokenKind::Totp, TokenKind::Hotp])],
             default_set: "default".to_owned(),
             audit_reads: false,
+            audit_retain: Duration::ZERO,
         }
     }
 }

@@ -34,7 +34,7 @@ use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, admit, verify};
 use crate::store::pin_hash::PinHasher;
 use crate::store::seal::Keys;
-use crate::store::{Change, Commit, Read, StoreError};
+use crate::store::{Change, Commit, Read, StoreError, Write};
 use crate::time::Now;
 
 use self::cache::Cache;
@@ -45,6 +45,9 @@ use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Write
 
 /// How long the writer waits for work before it does the store's own.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// How long it waits while the store has work of its own left.
+const IDLE_AT_WORK: Duration = Duration::from_millis(20);
 
 /// A writer that has not come round for so long is stuck.
 const WRITER_STUCK_US: u64 = 5_000_000;
@@ -203,7 +206,12 @@ impl Engine {
         let mut batch = Vec::with_capacity(BATCH_CHANGES_MAX);
         loop {
             self.turned_us.store(self.now().mono_us, Ordering::Relaxed);
-            let first = match jobs.recv_timeout(IDLE) {
+            let idle = if writer.has_work() {
+                IDLE_AT_WORK
+            } else {
+                IDLE
+            };
+            let first = match jobs.recv_timeout(idle) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
                     writer.turn(&mut batch, self.now());
@@ -359,10 +367,18 @@ impl Engine {
     /// is durable; its number, or none if the store does not write.
     #[must_use]
     pub fn note(&self, origin: Origin, event: Event) -> Option<u64> {
+        self.note_with(origin, event, Vec::new())
+    }
+
+    /// As [`Engine::note`], together with what the store is to know of it; none also if that met a
+    /// conflict.
+    #[must_use]
+    pub fn note_with(&self, origin: Origin, event: Event, writes: Vec<Write>) -> Option<u64> {
         let (reply, answer) = sync_channel(1);
         self.order(Job::Note(Box::new(Note {
             origin,
             event,
+            writes,
             reply: Some(reply),
         })))
         .ok()?;
@@ -377,6 +393,7 @@ impl Engine {
             .try_send(Job::Note(Box::new(Note {
                 origin,
                 event,
+                writes: Vec::new(),
                 reply: None,
             })))
             .is_err()

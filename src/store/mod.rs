@@ -22,7 +22,11 @@ use std::sync::Arc;
 
 pub use octets::Damage;
 
+pub use crate::audit::chain::Record as StoredAudit;
+use serde::{Deserialize, Serialize};
+
 use crate::domain::event::{Event, Origin};
+use crate::domain::sealed::hex_32;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId, UserRecord};
 use crate::time::{Now, Timestamp};
@@ -34,6 +38,8 @@ pub enum Key {
     User(UserId),
     /// A hardware token without an owner.
     Hardware(String),
+    /// How much of the audit log is archived.
+    Archived,
 }
 
 /// The new content of a record.
@@ -48,6 +54,26 @@ pub enum Body {
     },
     /// A hardware token without an owner.
     Hardware(HardwareToken),
+    /// How much of the audit log is archived: once committed, the store removes these records by
+    /// itself, in pieces between batches.
+    Archived(Archived),
+}
+
+/// The last record that lies in a segment of the archive and no longer in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// Its number; 0: nothing is archived.
+    pub seq: u64,
+    /// Its hash, which the first record in the store follows.
+    #[serde(with = "hex_32")]
+    pub hash: [u8; 32],
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+impl Archived {
+    /// Under which name it is one of the store's own facts.
+    pub const META: &'static str = "archived";
 }
 
 /// One record of a change.
@@ -55,7 +81,8 @@ pub enum Body {
 pub struct Write {
     /// Which.
     pub key: Key,
-    /// The revision it was judged on; none: it must not exist. Hardware tokens have revision 1.
+    /// The revision it was judged on; none: it must not exist. Hardware tokens have revision 1, the
+    /// archive the number of its last record.
     pub expected: Option<u64>,
     /// The new content; none deletes it.
     pub body: Option<Body>,
@@ -107,6 +134,11 @@ pub trait Commit: Send {
     /// # Errors
     /// [`StoreError`], as for a commit.
     fn idle(&mut self, now: Now) -> Result<(), StoreError>;
+
+    /// Whether [`Self::idle`] has work left that it would do if it were called again soon.
+    fn has_work(&self) -> bool {
+        false
+    }
 
     /// Sequence number that the next audit record will get.
     fn next_seq(&self) -> u64;
@@ -206,6 +238,20 @@ pub trait Read: Send + Sync {
     /// [`StoreError`].
     fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// How much of the audit log is archived.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn archived(&self) -> Result<Archived, StoreError> {
+        let Some(text) = self.meta(Archived::META)? else {
+            return Ok(Archived::default());
+        };
+        serde_json::from_slice(&text).map_err(|error| StoreError::Corrupt {
+            what: "what is known of the archive".to_owned(),
+            detail: error.to_string(),
+        })
+    }
+
     /// Proves that the store can be read right now; what the watchdog waits for.
     ///
     /// # Errors
@@ -288,17 +334,6 @@ pub struct AuditPage {
     /// Number up to which everything has been looked at, if more follows: the next walk has it as
     /// `after_seq`, or as `before_seq` if newest first. None: nothing follows.
     pub walked_to: Option<u64>,
-}
-
-/// An audit record as it lies in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredAudit {
-    /// Its number.
-    pub seq: u64,
-    /// The record: one line of JSON without the line end.
-    pub body: Vec<u8>,
-    /// SHA-256 over the hash before it and the body.
-    pub hash: [u8; 32],
 }
 
 /// How many there are.

@@ -80,17 +80,63 @@ pub enum Existing {
 
 /// Writes a file of mode 0600 that appears whole and durable, or not at all.
 pub fn write_new(path: &Path, content: &[u8], existing: Existing) -> Result<(), FileError> {
-    let draft = draft_beside(path)?;
-    let written = write_draft(&draft, content).and_then(|()| publish(&draft, path, existing));
-    if written.is_err() || existing == Existing::Keep {
-        // The draft may be gone already; what is left of a failed one is removed as best we can.
-        let _ = fs::remove_file(&draft);
+    let mut draft = Draft::of(path)?;
+    draft
+        .file
+        .write_all(content)
+        .map_err(|source| io_error("write", &draft.draft, source))?;
+    draft.publish(existing)
+}
+
+/// A file of mode 0600 that is being written and has not got its name yet; dropped, it is gone.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    draft: PathBuf,
+    path: PathBuf,
+}
+
+impl Draft {
+    /// Begins the file that will have the name `path`.
+    pub fn of(path: &Path) -> Result<Self, FileError> {
+        let draft = draft_beside(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(&draft)
+            .map_err(|source| io_error("write", &draft, source))?;
+        let path = path.into();
+        Ok(Self { file, draft, path })
     }
-    written?;
-    let folder = folder_of(path);
-    File::open(folder)
-        .and_then(|f| f.sync_all())
-        .map_err(|source| io_error("sync the folder", folder, source))
+
+    /// The file, to be written, and to be read again before it is published.
+    pub const fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Makes the content durable, gives it its name, and makes that durable.
+    pub fn publish(self, existing: Existing) -> Result<(), FileError> {
+        self.file
+            .sync_all()
+            .map_err(|source| io_error("write", &self.draft, source))?;
+        publish(&self.draft, &self.path, existing)?;
+        let path = self.path.clone();
+        drop(self);
+        let folder = folder_of(&path);
+        File::open(folder)
+            .and_then(|f| f.sync_all())
+            .map_err(|source| io_error("sync the folder", folder, source))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // A rename has taken it; what is left of a failed one is removed as best we can.
+        let _ = fs::remove_file(&self.draft);
+    }
 }
 
 /// Who, beside the owner, may read or change a file.
@@ -133,20 +179,6 @@ fn draft_beside(path: &Path) -> Result<PathBuf, FileError> {
     draft.push(name);
     draft.push(format!(".{:016x}", u64::from_le_bytes(tag)));
     Ok(path.with_file_name(draft))
-}
-
-fn write_draft(draft: &Path, content: &[u8]) -> Result<(), FileError> {
-    let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(OFlag::O_NOFOLLOW.bits())
-            .open(draft)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
-    write().map_err(|source| io_error("write", draft, source))
 }
 
 /// Gives the draft its name; a hard link refuses to replace, a rename replaces.

@@ -230,16 +230,14 @@ fn checkpoints_prove_what_they_cover() {
     use std::sync::atomic::AtomicBool;
     let site = with_attempts();
     let engine = site.instance.engine().unwrap();
-    let answerer = site.answerer();
-    let path = mfad::daemon::checkpoints::path(&answerer.config.load().state_dir);
-    let node = answerer.config.load().node.to_string();
-    mfad::daemon::checkpoints::keep(engine, &node, &path, &AtomicBool::new(true));
+    mfad::daemon::checkpoints::keep(engine, &site.answerer().archive, &AtomicBool::new(true));
     let reply = site.ask(Role::Viewer, Query::AuditVerify { from: None });
     assert_eq!(
         (&reply["result"], &reply["chained"]),
         (&"whole".into(), &0.into())
     );
     assert_eq!(reply["proven"], reply["last_seq"]);
-    let kept = mfad::daemon::checkpoints::last(&path).unwrap();
+    let kept =
+        mfad::daemon::checkpoints::last(&site.answerer().archive.checkpoints_path()).unwrap();
     assert_eq!(reply["last_seq"], kept.seq);
 }

@@ -88,11 +88,20 @@ impl Site {
 
     pub(crate) fn start_with(key: Result<Secret<[u8; 32]>, String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("state")).unwrap();
+        Self::start_in(folder, key, "")
+    }
+
+    /// Starts in a folder that has a state folder already, with more configuration.
+    pub(crate) fn start_in(
+        folder: tempfile::TempDir,
+        key: Result<Secret<[u8; 32]>, String>,
+        more: &str,
+    ) -> Self {
         let path = folder.path();
-        std::fs::create_dir(path.join("state")).unwrap();
         private(path.join("secret"), SECRET);
         private(path.join("other"), "another-secret-of-32-characters-");
-        private(path.join("mfad.toml"), &config(path));
+        private(path.join("mfad.toml"), &(config(path) + more));
         let surroundings = Surroundings {
             credentials_dir: None,
             hostname: "mfa1".to_owned(),

@@ -14,7 +14,7 @@ use mfad::time::{Now, Timestamp};
 pub(crate) const RECORDS: u64 = 10_000;
 pub(crate) const UNANCHORED: u64 = 500;
 pub(crate) const NODE: &str = "mfa1";
-const START: Timestamp = Timestamp(1_767_225_600_000);
+pub(crate) const START: Timestamp = Timestamp(1_767_225_600_000);
 
 pub(crate) struct Log {
     pub(crate) rows: Vec<StoredAudit>,

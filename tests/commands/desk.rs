@@ -101,7 +101,7 @@ impl<'a> Desk<'a> {
             line.push("--yes");
         }
         if spec.weight == Weight::Severe {
-            line.extend(["--expect", words[0]]);
+            line.extend(["--expect", words.last().unwrap()]);
         }
         if self.form == Form::Json {
             line.push("--json");

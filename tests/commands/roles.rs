@@ -132,6 +132,7 @@ fn parameters(method: &Method) -> Value {
             "code" | "first" => "000000",
             "second" => "000001",
             "state" => "update",
+            "before" => "2025-01-01T00:00:00Z",
             "kind" if method.name.ends_with("Complete") => "user",
             "kind" => "totp",
             other => panic!("{} takes `{other}`", method.name),

@@ -303,6 +303,7 @@ fn site(desk: &mut Desk<'_>) {
     desk.go(A::GatewayShow, &["gw-pin"]);
     desk.go(A::GatewayShow, &["gw-pam"]);
     desk.go(A::ConfigGet, &["lockout.token.max_failures"]);
+    desk.go(A::AuditArchive, &["--before", "2025-01-01"]);
     desk.go(A::Backup, &["a-test"]);
     assert!(desk.daemon.site.path("state").join("backup").is_dir());
 }

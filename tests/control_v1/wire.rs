@@ -72,7 +72,9 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("states", _) => json!(["steady", "new"]),
         ("lock_reason", _) => json!("Failures"),
         ("status" | "token_status", _) => json!("active"),
-        ("since" | "from" | "until" | "expires", Type::Text) => json!("2026-11-28T17:00:00.000Z"),
+        ("since" | "from" | "until" | "expires" | "before", Type::Text) => {
+            json!("2026-11-28T17:00:00.000Z")
+        }
         ("last_login_before" | "last_login_after", _) => json!("2026-11-28T18:00:00+01:00"),
         ("token", _) => json!("T-8F3K2"),
         ("code" | "first" | "second" | "confirm", _) => json!("287082"),

@@ -86,7 +86,9 @@ impl Backend for Fake {
             Query::AuditLog { filter, page } => {
                 return self.log(filter.event.as_deref(), page.extent, sink);
             }
-            Query::ConfigReload { .. } | Query::Backup { .. } => Done::default().into(),
+            Query::ConfigReload { .. } | Query::Backup { .. } | Query::AuditArchive { .. } => {
+                Done::default().into()
+            }
             Query::Why { .. } => Reply::Why(Box::default()),
             Query::Explain { .. } => Reply::Explain(Box::default()),
             Query::AuthLog { .. } => Reply::AuthPage(reply::AuthPage::default()),
@@ -133,7 +135,7 @@ impl Fake {
             let entries = vec![reply::AuditEntry { seq, record }];
             Reply::AuditPage(reply::AuditPage {
                 entries,
-                cursor: None,
+                ..reply::AuditPage::default()
             })
         };
         match (extent, event) {

@@ -83,6 +83,9 @@ pub enum DamageKind {
         /// Record of the last checkpoint.
         signed: u64,
     },
+    /// A segment of the archive is not what its first line says.
+    #[error("the archived segment is spoiled: {0}")]
+    Segment(&'static str),
     /// The signature of a checkpoint is wrong.
     #[error("the signature of the checkpoint is wrong")]
     Signature,

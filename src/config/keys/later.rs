@@ -34,7 +34,6 @@ const LATER: &[&str] = &[
     "notify",
     "ldap",
     "upstream",
-    "audit.retain",
     "audit.archive",
     "store.kind",
     "store.url",

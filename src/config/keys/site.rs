@@ -299,6 +299,14 @@ pub(super) const KEYS: &[Key] = &[
         "false",
         "Reading another person's log is itself recorded. Advised: it tells who looked at whom.",
     ),
+    Key::span(
+        "audit.retain",
+        "\"0\"",
+        (0, 10 * YEAR),
+        "How long audit records stay in the store. What is older goes into signed segments in \
+         `audit/` of the store's folder, unasked, when a tenth of the time (30 days at most) has \
+         passed since. 0: they stay until `mfactl audit archive`.",
+    ),
     limit(
         "limits.duplicate_cache_entries",
         "65536",

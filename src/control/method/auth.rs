@@ -3,7 +3,7 @@
 use super::Arguments;
 use crate::control::fault::Fault;
 use crate::control::query::{
-    AuditFilter, AuthFilter, Outcome, Query, WHY_ATTEMPTS, WHY_ATTEMPTS_MAX,
+    AuditFilter, AuthFilter, Manner, Outcome, Query, WHY_ATTEMPTS, WHY_ATTEMPTS_MAX,
 };
 
 pub(super) fn why(a: &mut Arguments) -> Result<Query, Fault> {
@@ -71,6 +71,15 @@ pub(super) fn audit_log(a: &mut Arguments) -> Result<Query, Fault> {
 pub(super) fn audit_verify(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::AuditVerify {
         from: a.int("from"),
+    })
+}
+
+pub(super) fn audit_archive(a: &mut Arguments, manner: Manner) -> Result<Query, Fault> {
+    let before = a.instant("before")?;
+    let empty = || Fault::invalid_parameter("before", "`before` is empty");
+    Ok(Query::AuditArchive {
+        before: before.ok_or_else(empty)?,
+        manner,
     })
 }
 

@@ -137,6 +137,7 @@ interfaces! {
             until: may Text, request: may Text
         ];
         Read Verify = AuditVerify, auth::audit_verify, [from: may Int];
+        Act Archive = AuditArchive, auth::audit_archive, [before: must Text];
     }
 
     "org.mfad.Daemon" {

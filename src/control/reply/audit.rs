@@ -13,6 +13,18 @@ pub struct AuditPage {
     pub entries: Vec<AuditEntry>,
     /// Where the next page begins; none: the end.
     pub cursor: Option<String>,
+    /// At the end: what is older is archived.
+    pub archived: Option<Archived>,
+}
+
+/// Up to where the audit log is archived.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Archived {
+    /// The last record that is no longer in the store.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Instant,
 }
 
 /// One record.
@@ -57,7 +69,7 @@ pub struct AuditVerify {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VerifyCheck {
-    /// `chain`, `numbers`, `checkpoints`, `journal`, `unanchored`.
+    /// `chain`, `numbers`, `archive`, `checkpoints`, `journal`, `unanchored`.
     pub name: String,
     /// `ok`, `warning` or `bad`.
     pub mark: String,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::Archived;
 use super::common::{Instant, Lock, Login};
 
 /// What stands in a person's way, and what to do (`why`).
@@ -133,6 +134,8 @@ pub struct AuthPage {
     pub rows: Vec<Attempt>,
     /// Where the next page begins; none: the end.
     pub cursor: Option<String>,
+    /// At the end: what is older is archived.
+    pub archived: Option<Archived>,
 }
 
 /// One attempt, one line.

@@ -17,7 +17,7 @@ mod users;
 
 use serde::Serialize;
 
-pub use audit::{AuditEntry, AuditPage, AuditVerify, Damage, VerifyCheck};
+pub use audit::{Archived, AuditEntry, AuditPage, AuditVerify, Damage, VerifyCheck};
 pub use auth::{
     Attempt, AuditRef, AuthPage, AuthShow, Diagnosis, Explain, Stages, Step, Todo, Why, WhyAttempt,
 };

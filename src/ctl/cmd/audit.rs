@@ -1,8 +1,8 @@
-//! `audit log`, `audit verify`.
+//! `audit log`, `audit verify`, `audit archive`.
 
 use serde_json::{Map, Value};
 
-use crate::control::reply::{AuditEntry, AuditVerify, Damage, Instant};
+use crate::control::reply::{Archived, AuditEntry, AuditVerify, Damage, Instant};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::list::{List, Shape};
 use crate::ctl::output::table::{free, numbers, table, words};
@@ -77,6 +77,23 @@ pub(super) const VERBS: &[Verb] = &[
         more: "Exit status 0: whole, 1: damaged, 2: could not be checked.",
         run: Run::Show(verify),
     },
+    Verb {
+        name: "audit archive",
+        method: "org.mfad.Audit.Archive",
+        about: "Move old records from the store into signed segments",
+        takes: &[flag(
+            "before",
+            "before",
+            Kind::Since,
+            "DATE",
+            "records before then",
+        )
+        .needed()],
+        examples: &["mfactl audit archive --before 2025-01-01"],
+        more: "Goes to /var/lib/mfad/audit. `audit verify` reads segments and store as one log. \
+               `audit.retain` does it unasked.",
+        run: Run::Change,
+    },
 ];
 
 /// A field of a record as a word; a field inside another is reached by a dot.
@@ -95,6 +112,7 @@ fn log(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
     if rows.is_empty() && !list.later {
         if !given.has("follow") {
             screen.say("No record matches.");
+            older(screen, list);
         }
         return Ok(0);
     }
@@ -129,7 +147,23 @@ fn log(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
     if legend && list.cut {
         screen.say("There are older ones: --since 1d, or --limit N.");
     }
+    older(screen, list);
     Ok(0)
+}
+
+/// Says that what came before is archived, if the list goes back so far.
+pub(super) fn older(screen: &mut Screen, list: &List) {
+    let archived = list.rest.get("archived").cloned();
+    let archived: Option<Archived> = archived.and_then(|at| serde_json::from_value(at).ok());
+    if let Some(archived) = archived.filter(|_| screen.legend && !list.cut) {
+        let (seq, at) = (
+            text::number(archived.seq),
+            screen.times.moment(archived.at.0),
+        );
+        screen.say(&format!(
+            "What was before is archived, up to record {seq} ({at})."
+        ));
+    }
 }
 
 /// The rest of a record in a few words.
@@ -187,7 +221,10 @@ fn verify(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble>
             1
         }
         _ => {
-            screen.strong(&format!("NOT CHECKED: nothing is known. ({took})"));
+            let (proven, chained) = (text::number(verify.proven), text::number(verify.chained));
+            screen.strong(&format!(
+                "NOT ALL CHECKED. {proven} records are proven, {chained} are chained only. ({took})"
+            ));
             2
         }
     };

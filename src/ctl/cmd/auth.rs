@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::audit::older;
 use crate::control::reply::{Attempt, AuthShow, Explain, Stages, Step};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::list::{List, Shape};
@@ -122,6 +123,7 @@ fn log(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
     if rows.is_empty() && !list.later {
         if !given.has("follow") {
             screen.say("No attempt matches.");
+            older(screen, list);
         }
         return Ok(0);
     }
@@ -143,6 +145,7 @@ fn log(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
     screen.legend = legend;
     if legend && !given.has("follow") {
         foot(screen, &rows, list.cut);
+        older(screen, list);
     }
     Ok(0)
 }

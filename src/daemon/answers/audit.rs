@@ -35,7 +35,7 @@ impl Desk<'_> {
             let wrap = |entries| {
                 Reply::AuditPage(AuditPage {
                     entries,
-                    cursor: None,
+                    ..AuditPage::default()
                 })
             };
             return pages::follow(self, &wanted, sink, row, wrap);
@@ -44,7 +44,14 @@ impl Desk<'_> {
             page,
             sink,
             |cursor, sink| pages::records(self, &wanted, cursor, page.limit, sink, row),
-            |entries, cursor| Reply::AuditPage(AuditPage { entries, cursor }),
+            |entries, cursor| {
+                let end = cursor.is_none();
+                Reply::AuditPage(AuditPage {
+                    entries,
+                    cursor,
+                    archived: end.then(|| self.older(filter.since)).flatten(),
+                })
+            },
         )
     }
 

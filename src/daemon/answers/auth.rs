@@ -51,14 +51,26 @@ impl Desk<'_> {
                 .filter(|row| !rejects || row.result == "reject")
         };
         if page.extent == Extent::Follow {
-            let wrap = |rows| Reply::AuthPage(AuthPage { rows, cursor: None });
+            let wrap = |rows| {
+                Reply::AuthPage(AuthPage {
+                    rows,
+                    ..AuthPage::default()
+                })
+            };
             return pages::follow(self, &wanted, sink, row, wrap);
         }
         pages::answer(
             page,
             sink,
             |cursor, sink| pages::records(self, &wanted, cursor, page.limit, sink, row),
-            |rows, cursor| Reply::AuthPage(AuthPage { rows, cursor }),
+            |rows, cursor| {
+                let end = cursor.is_none();
+                Reply::AuthPage(AuthPage {
+                    rows,
+                    cursor,
+                    archived: end.then(|| self.older(filter.since)).flatten(),
+                })
+            },
         )
     }
 

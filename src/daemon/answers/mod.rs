@@ -11,6 +11,7 @@
 //! opens the store all but `status`, `whoami` and `config check` is refused.
 
 mod actions;
+mod archive;
 mod attempts;
 mod audit;
 mod auth;
@@ -46,6 +47,7 @@ use crate::config::{Config, Surroundings};
 use crate::control::query::{Manner, Query};
 use crate::control::reply::{Done, Reply};
 use crate::daemon::alarm::Alarms;
+use crate::daemon::archive::Archive;
 use crate::daemon::front::Front;
 use crate::domain::action::{Action, Role};
 use crate::domain::command::Command;
@@ -84,6 +86,8 @@ pub struct Answerer {
     pub started: Now,
     /// What needs a person.
     pub alarms: Arc<Alarms>,
+    /// Where old audit records go.
+    pub archive: Arc<Archive>,
     /// What only the answers themselves know.
     pub facts: Facts,
 }
@@ -174,6 +178,7 @@ impl Answerer {
             Query::PassthroughUses { user, page } => desk.passthrough_uses(&user, &page, sink),
             Query::AuditLog { filter, page } => desk.audit_log(&filter, &page, sink),
             Query::AuditVerify { from } => self.audit_verify(desk, from),
+            Query::AuditArchive { before, manner } => self.audit_archive(desk, before, &manner),
             Query::ConfigDiff => self.config_diff(),
             Query::ConfigReload { manner } => self.config_reload(desk, &manner),
             Query::ConfigGet { key } => self.config_get(&key),

@@ -1,14 +1,18 @@
 //! Whether any audit record was changed or removed: `audit verify`.
 //!
 //! Checkpoints are read before the records, since one that is signed meanwhile would look like a
-//! log that was cut off; records are read in pages up to the number that was the last at the
-//! beginning.
+//! log that was cut off. First come the segments of the archive, each linked to the next, then the
+//! store's part, read in pages up to the number that was the last at the beginning. A segment that is
+//! not there is passed over and said: what it held is then neither whole nor damaged.
 
 use crate::audit::checkpoint::{PublicKey, Signer};
 use crate::audit::checkpoint_file;
+use crate::audit::segment;
+use crate::audit::segment_file::{self, Piece};
 use crate::audit::verify::{DamageKind, Plan, Report, Start, Verifier};
 use crate::control::reply::{AuditVerify, Damage, Reply, VerifyCheck};
-use crate::daemon::checkpoints;
+use crate::daemon::archive::Archive;
+use crate::daemon::report::{count, number};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::hex;
 use crate::store::AuditFilter;
@@ -27,15 +31,20 @@ impl Answerer {
     ) -> Result<Reply, Refusal> {
         let began_us = desk.now.mono_us;
         let config = self.config.load();
-        let path = checkpoints::path(&config.state_dir);
-        let loaded = checkpoint_file::load(&path).map_err(|error| {
-            Refusal::new(Code::Store, "the audit log was not checked").why(error.to_string())
-        })?;
+        // What is read from a segment must not go from the store into another one meanwhile.
+        let _held = self.archive.hold();
+        let path = self.archive.checkpoints_path();
+        let loaded = checkpoint_file::load(&path).map_err(unchecked)?;
         let last = desk.reader().last_seq().map_err(|error| store(&error))?;
-        let start = start(desk, from, last)?;
-        let signer = Signer::new(desk.engine.keys().audit_seed()).map_err(|error| {
-            Refusal::new(Code::Store, "the audit log was not checked").why(error.to_string())
-        })?;
+        let known = desk.reader().archived().map_err(|error| store(&error))?;
+        let listed = segment_file::list(self.archive.folder(), &config.node).map_err(unchecked)?;
+        let end = Start {
+            seq: known.seq,
+            hash: known.hash,
+        };
+        let mut pieces = segment_file::line_up(&listed, end);
+        let start = start(desk, from, last, end, &mut pieces)?;
+        let signer = Signer::new(desk.engine.keys().audit_seed()).map_err(unchecked)?;
         let keys: [PublicKey; 1] = [signer.public_key()];
         let plan = Plan {
             node: &config.node,
@@ -43,13 +52,17 @@ impl Answerer {
             checkpoints: &loaded.checkpoints,
             keys: &keys,
         };
-        let report = feed(desk, &plan, last)?;
+        let mut verifier = Verifier::new(&plan);
+        feed_archive(&mut verifier, &pieces)?;
+        feed_store(desk, &mut verifier, last)?;
+        let report = verifier.finish();
         let whole = report.whole() && loaded.unreadable == 0;
         if start == Start::CHAIN {
             self.facts.checked(desk.now.wall, report.whole());
         }
         let took_us = self.clock.now().mono_us.saturating_sub(began_us);
         let mut reply = reply(&report, loaded.checkpoints.len());
+        tell_archive(&mut reply, &pieces, &self.archive);
         if !whole && report.whole() {
             reply.checks.push(check(
                 "checkpoints",
@@ -62,14 +75,31 @@ impl Answerer {
     }
 }
 
-/// The position before the first record to check.
-fn start(desk: &Desk<'_>, from: Option<u64>, last: u64) -> Result<Start, Refusal> {
+fn unchecked(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Code::Store, "the audit log was not checked").why(error.to_string())
+}
+
+/// The position before the first record to check; pieces of the archive before it are dropped.
+fn start(
+    desk: &Desk<'_>,
+    from: Option<u64>,
+    last: u64,
+    end: Start,
+    pieces: &mut Vec<Piece>,
+) -> Result<Start, Refusal> {
     let Some(before) = from
         .and_then(|from| from.checked_sub(1))
         .filter(|seq| *seq > 0)
     else {
         return Ok(Start::CHAIN);
     };
+    pieces.retain(|piece| piece.end().seq > before);
+    if let Some(first) = pieces.first() {
+        return Ok(first.start());
+    }
+    if before == end.seq {
+        return Ok(end);
+    }
     let filter = AuditFilter {
         after_seq: before - 1,
         ..AuditFilter::default()
@@ -90,14 +120,26 @@ fn start(desk: &Desk<'_>, from: Option<u64>, last: u64) -> Result<Start, Refusal
     }
 }
 
-fn feed(desk: &Desk<'_>, plan: &Plan<'_>, last: u64) -> Result<Report, Refusal> {
-    let mut verifier = Verifier::new(plan);
+fn feed_archive(verifier: &mut Verifier<'_>, pieces: &[Piece]) -> Result<(), Refusal> {
+    for piece in pieces {
+        match piece {
+            Piece::Here(file) => {
+                let mut segment = file.open().map_err(unchecked)?;
+                segment::check(verifier, &file.header, &mut segment).map_err(unchecked)?;
+            }
+            Piece::Absent { end, .. } => verifier.pass_over(*end),
+        }
+    }
+    Ok(())
+}
+
+fn feed_store(desk: &Desk<'_>, verifier: &mut Verifier<'_>, last: u64) -> Result<(), Refusal> {
     let mut filter = AuditFilter {
-        after_seq: plan.start.seq,
+        after_seq: verifier.position().seq,
+        before_seq: last.saturating_add(1),
         ..AuditFilter::default()
     };
     loop {
-        filter.before_seq = last.saturating_add(1);
         let page = desk
             .reader()
             .audit(&filter, CHUNK)
@@ -107,9 +149,37 @@ fn feed(desk: &Desk<'_>, plan: &Plan<'_>, last: u64) -> Result<Report, Refusal> 
             filter.after_seq = filter.after_seq.max(record.seq);
         }
         if page.len() < CHUNK {
-            return Ok(verifier.finish());
+            return Ok(());
         }
     }
+}
+
+/// What lies in segments, and what should and does not.
+fn tell_archive(reply: &mut AuditVerify, pieces: &[Piece], archive: &Archive) {
+    let Some(last) = pieces.last().map(|piece| piece.end().seq) else {
+        return;
+    };
+    let folder = archive.folder().display();
+    let absent = pieces.iter().filter_map(|piece| match piece {
+        Piece::Absent { first, end } => Some(format!("{} to {}", number(*first), number(end.seq))),
+        Piece::Here(_) => None,
+    });
+    let absent: Vec<String> = absent.collect();
+    let told = if absent.is_empty() {
+        let segments = count(pieces.len() as u64, "segment");
+        let text = format!("records to {} in {segments}", number(last));
+        check("archive", "ok", text)
+    } else {
+        if reply.result == "whole" {
+            reply.result = "unchecked".to_owned();
+        }
+        let spans = absent.join(", ");
+        let text = format!(
+            "records {spans} are archived, and no segment in {folder} holds them: put it back"
+        );
+        check("archive", "bad", text)
+    };
+    reply.checks.insert(2.min(reply.checks.len()), told);
 }
 
 fn check(name: &str, mark: &str, text: String) -> VerifyCheck {

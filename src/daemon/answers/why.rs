@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::control::reply::{Attempt, Diagnosis, Reply, Todo, Why, WhyAttempt};
+use crate::control::reply::{Archived, Attempt, Diagnosis, Reply, Todo, Why, WhyAttempt};
 use crate::domain::explain::explain;
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::Refusal;
@@ -38,6 +38,14 @@ impl Desk<'_> {
             None => self.rules.gateways.clone(),
         };
         let rows = self.last_attempts(&record, gateway, attempts)?;
+        let archived = self.older(None).filter(|_| rows.len() < attempts);
+        let older = archived.map(|archived| {
+            let Archived { seq, at } = archived;
+            format!(
+                "What was before is archived, up to record {seq} of {at}.",
+                at = at.0
+            )
+        });
         let past: Vec<PastAttempt> = rows.iter().map(past).collect();
         let name = record.name();
         let (policy, role) = (self.policy(), self.operator.role);
@@ -67,7 +75,7 @@ impl Desk<'_> {
             attempts: rows.into_iter().map(in_words).collect(),
             diagnosis: told.looks_like.map(diagnosis),
             steps: told.do_this.iter().map(|line| todo(line)).collect(),
-            notes: told.closing,
+            notes: told.closing.into_iter().chain(older).collect(),
         })))
     }
 

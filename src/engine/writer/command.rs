@@ -121,10 +121,11 @@ impl Writer {
         let Note {
             origin,
             event,
+            writes,
             reply,
         } = note;
         let change = batch.push(Change {
-            writes: Vec::new(),
+            writes,
             origin,
             events: vec![event],
             at: now,

@@ -31,7 +31,7 @@ use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Ask, Finding};
 use crate::secret::SecretKey;
-use crate::store::{Change, Commit, Read, StoreError};
+use crate::store::{Change, Commit, Read, StoreError, Write};
 use crate::time::Now;
 
 pub(super) use attempt::check_of;
@@ -116,12 +116,14 @@ pub enum Reply {
     Again(Box<Command>),
 }
 
-/// An event that changes no record.
+/// An event that changes nobody's record.
 pub struct Note {
     /// Who, from where.
     pub origin: Origin,
     /// What.
     pub event: Event,
+    /// What the store is to know of it.
+    pub writes: Vec<Write>,
     /// Told when it is durable (or not), with its number.
     pub reply: Option<SyncSender<Option<u64>>>,
 }
@@ -227,6 +229,12 @@ impl Writer {
         {
             self.fail(&error, now);
         }
+    }
+
+    /// Whether the store would go on with its own work if it were let.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.broken.is_none() && self.store.has_work()
     }
 
     /// Writes what is still summed up and lets the store close cleanly.

@@ -142,7 +142,7 @@ fn wanted(conn: &Connection, filter: &AuditFilter) -> rusqlite::Result<Span> {
 }
 
 /// The first number and the last; 1 and 0 if there is none.
-fn ends(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
+pub(super) fn ends(conn: &Connection) -> rusqlite::Result<(i64, i64)> {
     conn.prepare_cached(
         "SELECT ifnull(min(seq), 1), ifnull((SELECT max(seq) FROM audit), 0) FROM audit",
     )?

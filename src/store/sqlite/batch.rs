@@ -16,10 +16,11 @@ use super::error::{failed, is_taken};
 use super::rows::state_column;
 use super::rows::{grant_column, locked_column, record_columns, search_column, serial_column};
 use super::schema::PAGE_OCTETS;
+use super::{audit_read, meta};
 use crate::audit::chain::Chain;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId};
-use crate::store::{Body, Change, Key, Outcome, StoreError, Write, auth_row};
+use crate::store::{Archived, Body, Change, Key, Outcome, StoreError, Write, auth_row};
 
 /// People whose number is remembered; at about 50 octets each.
 pub(super) const ROWIDS_MAX: usize = 1 << 16;
@@ -28,7 +29,7 @@ pub(super) const ROWIDS_MAX: usize = 1 << 16;
 const HARDWARE_REVISION: u64 = 1;
 
 /// Octets of a page in the log.
-const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
+pub(super) const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
 /// Octets of an audit row beside its body.
 const AUDIT_COLUMNS_OCTETS: u64 = 64;
 /// Pages that a new profile changes in tables and indexes.
@@ -174,6 +175,9 @@ impl<'a> Batch<'a> {
             (Key::User(id), Some(expected), None) => self.delete_user(*id, expected),
             (Key::Hardware(serial), expected, Some(Body::Hardware(token))) => {
                 self.put_hardware(serial, expected, token)
+            }
+            (Key::Archived, expected, Some(Body::Archived(archived))) => {
+                self.put_archived(expected, archived)
             }
             (Key::Hardware(serial), Some(HARDWARE_REVISION), None) => {
                 self.rows("DELETE FROM hardware WHERE serial = ?1", params![serial])
@@ -344,6 +348,27 @@ impl<'a> Batch<'a> {
             ),
             Some(_) => Ok(Written::Conflict),
         }
+    }
+
+    /// Notes how much of the audit log is archived. It only grows, and only up to a record that is
+    /// there with this hash: nothing is ever removed that the archive does not end with.
+    fn put_archived(
+        &self,
+        expected: Option<u64>,
+        archived: &Archived,
+    ) -> Result<Written, StoreError> {
+        let known = meta::archived(self.conn, self.path)?;
+        if expected.unwrap_or(0) != known.seq || archived.seq <= known.seq {
+            return Ok(Written::Conflict);
+        }
+        if audit_read::hash_at(self.conn, self.path, archived.seq)? != Some(archived.hash) {
+            return Ok(Written::Refused);
+        }
+        let Ok(text) = serde_json::to_vec(archived) else {
+            return Ok(Written::Refused);
+        };
+        meta::write(self.conn, self.path, Archived::META, &text)?;
+        Ok(Written::Done)
     }
 
     /// Whether a serial that was written is now both somebody's and in the pool. Looked at last,

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::failed;
 use crate::domain::sealed::Sealed;
-use crate::store::StoreError;
 use crate::store::seal::Keys;
+use crate::store::{Archived, StoreError};
 
 /// A known value under seal.
 pub(super) const CANARY: &str = "canary";
@@ -38,6 +38,15 @@ pub(super) fn write(
     )
     .map(drop)
     .map_err(|error| failed("writing", path, &error))
+}
+
+/// How much of the audit log is archived.
+pub(super) fn archived(conn: &Connection, path: &str) -> Result<Archived, StoreError> {
+    let Some(text) = read(conn, path, Archived::META)? else {
+        return Ok(Archived::default());
+    };
+    serde_json::from_slice(&text)
+        .map_err(|error| super::system("reading the archive of", path, error))
 }
 
 /// Removes a fact.

@@ -16,6 +16,7 @@
 //! left beside it would make a mixture of both; each move of the log is numbered in the main file,
 //! so that a file that lacks one is known, and the log is set aside.
 
+mod archived;
 mod audit_read;
 mod backup;
 mod batch;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::batch::Batch;
+use super::batch::{Batch, LOG_PAGE_OCTETS};
 use super::error::{failed, shown};
 use super::files::{Checkpoint, Lock};
-use super::{Site, Sizes, connect, files, meta};
+use super::{Site, Sizes, archived, connect, files, meta};
 use crate::audit::chain::Chain;
 use crate::domain::user::UserId;
-use crate::store::{Change, Commit, Outcome, StoreError};
+use crate::store::{Body, Change, Commit, Outcome, StoreError, Write};
 use crate::time::Now;
 
 /// How long nothing is committed until the log is moved although it is short, in microseconds.
@@ -54,6 +54,9 @@ pub struct SqliteWriter {
     saved_seq: u64,
     saved_moves: u32,
     saved_us: u64,
+    /// Up to which number audit records are archived and still to be removed, and not before when.
+    remove_to: Option<i64>,
+    remove_not_before_us: u64,
     lock: Lock,
 }
 
@@ -86,8 +89,11 @@ impl SqliteWriter {
             saved_seq: 0,
             saved_moves: 0,
             saved_us: site.fence.now.mono_us,
+            remove_to: None,
+            remove_not_before_us: 0,
             lock,
         };
+        writer.remove_to = archived::rest(writer.open_conn()?, &writer.shown)?;
         writer.move_log("PASSIVE")?;
         writer.save_checkpoint()?;
         Ok(writer)
@@ -109,6 +115,7 @@ impl SqliteWriter {
         let (seq, hash, _) = meta::chain_end(&conn, &self.shown)?;
         self.chain = Chain::resume(self.node.clone(), self.boot.clone(), seq, hash);
         self.rowids.clear();
+        self.remove_to = archived::rest(&conn, &self.shown)?;
         self.conn = Some(conn);
         let moved = self.move_log("PASSIVE");
         if let Err(error) = &moved {
@@ -179,7 +186,31 @@ impl SqliteWriter {
         drop(open);
         run("COMMIT").map_err(|error| StoreError::Unknown(format!("{}: {error}", self.shown)))?;
         self.log_octets += log_octets;
+        let committed = |(_, outcome): &(_, &Outcome)| matches!(outcome, Outcome::Committed { .. });
+        for (change, _) in batch.iter().zip(&outcomes).filter(committed) {
+            if let Some(last) = change.writes.iter().find_map(archived_to) {
+                self.remove_to = Some(last);
+            }
+        }
         Ok(outcomes)
+    }
+
+    /// Removes a slice of what is archived.
+    fn remove_archived(&mut self, now: Now) -> Result<(), StoreError> {
+        let Some(last) = self.remove_to else {
+            return Ok(());
+        };
+        if now.mono_us < self.remove_not_before_us {
+            return Ok(());
+        }
+        let removed = archived::remove(self.open_conn()?, &self.shown, last)?;
+        // A record fills a fifth of a page or less, and an emptied page is written as well.
+        self.log_octets += LOG_PAGE_OCTETS * (removed as u64 / 4 + 4);
+        self.remove_not_before_us = now.mono_us.saturating_add(archived::PAUSE_US);
+        if removed == 0 {
+            self.remove_to = None;
+        }
+        Ok(())
     }
 
     /// Moves the log; false if a reader was in the way of a part.
@@ -220,7 +251,7 @@ impl SqliteWriter {
             // the log. The next time tries again, and closing reports it.
             let _ = self.save_checkpoint();
         }
-        Ok(())
+        self.remove_archived(now)
     }
 
     const fn move_is_due(&self, now: Now) -> bool {
@@ -265,6 +296,10 @@ impl Commit for SqliteWriter {
         rested
     }
 
+    fn has_work(&self) -> bool {
+        self.remove_to.is_some()
+    }
+
     fn next_seq(&self) -> u64 {
         self.chain.seq() + 1
     }
@@ -285,6 +320,14 @@ fn checkpoint(conn: &Connection, path: &str, how: &'static str) -> Result<bool, 
         Ok(busy == 0 && frames == moved)
     })
     .map_err(|error| failed("moving the log of", path, &error))
+}
+
+/// The last archived record, if that is what is written.
+const fn archived_to(write: &Write) -> Option<i64> {
+    match &write.body {
+        Some(Body::Archived(archived)) => Some(archived.seq.cast_signed()),
+        _ => None,
+    }
 }
 
 fn in_the_way(path: &str) -> StoreError {
