@@ -102,6 +102,8 @@ pub struct CacheUse {
     pub in_progress: usize,
     /// Octets of answers and of Proxy-State.
     pub octets: usize,
+    /// Answers that had to go before their time, for room: their requests would be judged again.
+    pub evicted: u64,
 }
 
 /// The cache. `P` is what is kept of a request until it is answered.
@@ -361,6 +363,7 @@ impl<P> Duplicates<P> {
             };
             if self.entry(slot).is_none_or(|entry| entry.left(now_us)) {
                 self.remove(slot);
+                self.used.evicted += 1;
                 return true;
             }
             self.answered.remove(&mut self.links, slot);
@@ -376,6 +379,7 @@ impl<P> Duplicates<P> {
             };
             if self.entry(slot).is_none_or(|entry| entry.left(now_us)) {
                 self.remove(slot);
+                self.used.evicted += 1;
                 return true;
             }
             if let Some(share) = self.shares.get_mut(share) {

@@ -140,6 +140,11 @@ fn queues(page: &mut Page, answerer: &Answerer, engine: &Engine) {
         "Rejects that found the wheel full.",
         &[("", answerer.front.wheel_full.value())],
     );
+    page.counter(
+        "mfad_duplicates_evicted",
+        "Answers that left the duplicate cache early, for room.",
+        &[("", cache.evicted)],
+    );
     if let Ok(counts) = engine.reader().counts() {
         page.gauge(
             "mfad_users",

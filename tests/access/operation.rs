@@ -115,6 +115,7 @@ fn a_flood_keeps_the_bounds() {
     };
     flood(&mut world, share + 100, true);
     assert_eq!(world.access.cache_use().entries, share);
+    assert_eq!(world.access.cache_use().evicted, 100);
     flood(&mut world, share + 50, false);
     let used = world.access.cache_use();
     assert_eq!((used.entries, used.in_progress), (share, share));

@@ -17,9 +17,13 @@ use mfad::secret::SecretKey;
 use super::gateway::Gateway;
 use super::operator::Operator;
 use super::people::{Person, make_store};
+use super::scrape::Page;
 
 /// Rejects leave so long after the request.
 pub(crate) const REJECT_DELAY: Duration = Duration::from_millis(100);
+
+/// Where the numbers of a measured site are read.
+const METRICS: &str = "metrics";
 
 /// How long a daemon may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -72,6 +76,8 @@ pub(crate) struct Site {
     key: String,
     level: &'static str,
     six: bool,
+    /// When Rejects leave; to be set before the configuration is written.
+    pub(crate) reject_delay: Duration,
 }
 
 /// A process that does not outlive its test.
@@ -113,6 +119,7 @@ impl Site {
             key: key::text(&key).expose().clone(),
             level: "info",
             six: UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok(),
+            reject_delay: REJECT_DELAY,
         };
         fs::create_dir(site.path("state")).unwrap();
         write_private(&site.path("key"), &site.key);
@@ -125,6 +132,17 @@ impl Site {
         );
         site.write_config(extra);
         make_store(&site.path("mfad.toml"), people);
+        site
+    }
+
+    /// A site whose numbers can be read.
+    pub(crate) fn measured(people: &[Person], extra: &str) -> Self {
+        let site = Self::with(people, extra);
+        let socket = site.path(METRICS);
+        site.write_config(&format!(
+            "{extra}\n[metrics]\nlisten = \"{}\"\n",
+            socket.display()
+        ));
         site
     }
 
@@ -173,7 +191,7 @@ impl Site {
              store.folder = \"{folder}/state\"\n\
              key.file = \"key\"\n"
         );
-        let delay = REJECT_DELAY.as_millis();
+        let delay = self.reject_delay.as_millis();
         let mut gateway = |name: &str, address: &str, rules: &str| {
             let _ = write!(
                 text,
@@ -260,6 +278,11 @@ impl Daemon {
 
     pub(crate) fn operator(&self) -> Operator {
         Operator::new(self.site.path("control"))
+    }
+
+    /// The page of numbers of a [`Site::measured`].
+    pub(crate) fn page(&self) -> Page {
+        Page::read(&self.site.path(METRICS))
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -23,4 +23,6 @@ pub(crate) mod gateway;
 pub(crate) mod ledger;
 pub(crate) mod operator;
 pub(crate) mod people;
+pub(crate) mod scrape;
 pub(crate) mod tools;
+pub(crate) mod until;

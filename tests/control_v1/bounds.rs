@@ -1,7 +1,8 @@
 //! What one connection can do to another, and what ends it: time, seats, streams, stop.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,46 @@ fn shares_seats_and_keeps_some_for_admins() {
         held.push(client);
     }
     assert_eq!(held.len(), 4);
+}
+
+// Two hundred of fifty users hold every seat that they may have, and send nothing more.
+#[test]
+fn an_admin_is_answered_while_two_hundred_slow_clients_hang() {
+    const SLOW: usize = 200;
+    let limits = Limits {
+        request: LONG,
+        ..Limits::default()
+    };
+    let seats = limits.seats - limits.seats_kept;
+    let callers: Vec<_> = (0..50)
+        .flat_map(|uid| [(uid, Role::Viewer); SLOW / 50])
+        .collect();
+    let world = World::with(limits, &callers);
+    let mut slow: Vec<_> = (0..SLOW).map(|_| world.connect().stream).collect();
+    for stream in &mut slow {
+        // Those without a seat may be gone already.
+        let _ = stream.write_all(b"{\"method\":");
+        stream.set_nonblocking(true).unwrap();
+    }
+    let hangs = |stream: &mut UnixStream| loop {
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    };
+    let end = Instant::now() + LONG;
+    while slow.len() > seats {
+        assert!(Instant::now() < end, "{} hang", slow.len());
+        slow.retain_mut(hangs);
+        thread::sleep(Duration::from_millis(5));
+    }
+    for _ in 0..20 {
+        let mut admin = world.connect();
+        assert!(admin.call(STATUS, json!({})).get("error").is_none());
+    }
+    slow.retain_mut(hangs);
+    assert_eq!(slow.len(), seats, "all of them hang still");
 }
 
 #[test]

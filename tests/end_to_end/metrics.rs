@@ -1,36 +1,18 @@
 //! The page of numbers, as a scraper reads it.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-
 use crate::common::daemon::Site;
 use crate::common::people::Person;
-
-/// The page, without the head of the answer.
-fn page(path: &std::path::Path) -> String {
-    let mut stream = UnixStream::connect(path).unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: mfad\r\n\r\n")
-        .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("application/openmetrics-text; version=1.0.0"));
-    body.to_owned()
-}
 
 #[test]
 fn counts_every_verdict_and_names_every_limit() {
     let mut alice = Person::new("alice");
-    let site = Site::new(std::slice::from_ref(&alice));
-    let socket = site.path("metrics");
-    site.write_config(&format!("\n[metrics]\nlisten = \"{}\"\n", socket.display()));
-    let daemon = site.start();
+    let daemon = Site::measured(std::slice::from_ref(&alice), "").start();
     let gateway = daemon.gateway("gw-none");
     gateway.lets_in("alice", &alice.code());
     gateway.keeps_out("alice", &alice.wrong_code());
     gateway.keeps_out("nobody", "123456");
-    let page = page(&socket);
+    let page = daemon.page();
+    let page = page.text();
     for row in [
         "mfad_up 1",
         r#"mfad_verdicts_total{verdict="accept",reason="",how="hotp"} 1"#,

@@ -30,6 +30,33 @@ fn an_answered_datagram_gets_the_same_answer_from_the_next_process() {
     assert_eq!(ledger.count("auth.replay", "alice"), 1);
 }
 
+// What is summed up leaves no digest, so a repetition of it is judged again by the next process,
+// which does not know the passcode either (it is kept in memory only). That may not cost more.
+#[test]
+fn a_repeated_wrong_passcode_counts_at_most_once_more_after_a_restart() {
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let mut port = daemon.gateway("gw-none").port();
+    let wrong = alice.wrong_code();
+    // Counted; written as a repetition; summed up.
+    for _ in 0..2 {
+        assert!(!port.login("alice", &wrong));
+    }
+    let summed = port.request("alice", &wrong);
+    assert_eq!(port.ask(&summed).code, REJECT);
+    let daemon = daemon.kill().start();
+    for _ in 0..3 {
+        assert_eq!(port.ask(&summed).code, REJECT);
+        assert!(!port.login("alice", &wrong));
+    }
+    let ledger = Ledger::of(&daemon.stop());
+    let counts = ledger.of_user("auth.reject", "alice").filter(|record| {
+        let repeated = record.detail.contains_key("repeated");
+        !repeated && !record.detail.contains_key("first")
+    });
+    assert_eq!(counts.count(), 2, "one before and one after");
+}
+
 #[test]
 fn a_reject_that_is_held_back_still_leaves_at_the_end() {
     let alice = Person::new("alice");
