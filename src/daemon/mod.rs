@@ -25,7 +25,7 @@ pub mod live;
 pub mod manual;
 pub mod metrics;
 pub mod places;
-mod prime;
+pub mod prime;
 pub mod program;
 pub mod report;
 pub mod restore;

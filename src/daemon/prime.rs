@@ -10,7 +10,8 @@ use crate::audit::record::AuditRecord;
 use crate::domain::verdict::Message;
 use crate::engine::{Engine, Rules};
 use crate::log::info_always;
-use crate::store::AuditFilter;
+use crate::store::{AuditFilter, Read};
+use crate::time::Now;
 
 /// Verdicts this old are still answered the same to a retransmitted datagram.
 const PRIME_FOR: Duration = Duration::from_secs(30);
@@ -21,12 +22,24 @@ const PRIME_PAGE: usize = 512;
 /// Pages read at most: a start is not to wait for an import of the last seconds.
 const PRIME_PAGES_MAX: usize = 2 * access::PRIMED_MAX / PRIME_PAGE;
 
+/// Gives `front` the verdicts of the last seconds before the start.
+pub(super) fn prime(front: &Front, engine: &Engine) {
+    let verdicts = verdicts(engine.reader(), &engine.rules(), engine.now());
+    if !verdicts.is_empty() {
+        info_always!(
+            "verdicts remembered for retransmitted requests: {}",
+            verdicts.len()
+        );
+    }
+    front.access().prime(verdicts, engine.now());
+}
+
 /// Verdicts of the last seconds before the start, so that a retransmitted datagram gets its answer.
 ///
 /// Read from the end until a page holds nothing young: a search by time would allow for a day of
 /// clock steps and read that day's records, which is seconds on a busy site.
-pub(super) fn prime(front: &Front, engine: &Engine) {
-    let (now, rules) = (engine.now(), engine.rules());
+#[must_use]
+pub fn verdicts(reader: &dyn Read, rules: &Rules, now: Now) -> Vec<PrimedVerdict> {
     let since = now.wall - PRIME_FOR;
     let mut filter = AuditFilter {
         newest_first: true,
@@ -34,8 +47,8 @@ pub(super) fn prime(front: &Front, engine: &Engine) {
     };
     let mut verdicts = Vec::new();
     for _ in 0..PRIME_PAGES_MAX {
-        let Ok(page) = engine.reader().audit(&filter, PRIME_PAGE) else {
-            return;
+        let Ok(page) = reader.audit(&filter, PRIME_PAGE) else {
+            return Vec::new();
         };
         let Some(oldest) = page.last() else { break };
         filter.before_seq = oldest.seq;
@@ -46,15 +59,9 @@ pub(super) fn prime(front: &Front, engine: &Engine) {
         if young.is_empty() {
             break;
         }
-        verdicts.extend(young.iter().filter_map(|record| primed(record, &rules)));
+        verdicts.extend(young.iter().filter_map(|record| primed(record, rules)));
     }
-    if !verdicts.is_empty() {
-        info_always!(
-            "verdicts remembered for retransmitted requests: {}",
-            verdicts.len()
-        );
-    }
-    front.access().prime(verdicts, now);
+    verdicts
 }
 
 fn primed(record: &AuditRecord, rules: &Rules) -> Option<PrimedVerdict> {

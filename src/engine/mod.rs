@@ -327,6 +327,12 @@ impl Engine {
         }
     }
 
+    /// Of an engine whose PIN pool has no threads: makes the check that waits longest. False if none
+    /// waits.
+    pub fn check_one(&self) -> bool {
+        self.pins.step()
+    }
+
     fn queue_attempt(&self, pending: Box<Pending>) {
         self.counters.verify_queue.up();
         match self.queue.try_send(Job::Attempt(pending)) {

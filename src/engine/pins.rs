@@ -25,7 +25,7 @@ use crate::time::Now;
 /// Bounds of the pool and of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PinLimits {
-    /// Threads that check.
+    /// Threads that check; 0: none, and whoever drives the engine calls [`Pins::step`].
     pub threads: usize,
     /// Checks that may wait.
     pub queue: usize,
@@ -77,6 +77,14 @@ pub struct Pins {
     tag_key: SecretKey,
     counters: Arc<Counters>,
     workers: Mutex<Vec<JoinHandle<()>>>,
+    /// The work of a pool without threads.
+    unmanned: Option<Mutex<Unmanned>>,
+}
+
+/// What a thread of the pool would have.
+struct Unmanned {
+    receiver: Receiver<Job>,
+    hasher: PinHasher,
 }
 
 struct Memory {
@@ -102,17 +110,23 @@ impl Pins {
         hasher: fn() -> PinHasher,
     ) -> Self {
         let (sender, receiver) = sync_channel::<Job>(limits.queue);
-        let receiver = Arc::new(Mutex::new(receiver));
-        let worker = |n| {
-            let receiver = Arc::clone(&receiver);
-            let counters = Arc::clone(&counters);
-            let run = move || work(&receiver, &counters, hasher());
-            std::thread::Builder::new()
-                .name(format!("pin-{n}"))
-                .spawn(run)
-                .ok()
+        let (workers, unmanned) = if limits.threads == 0 {
+            let hasher = hasher();
+            let unmanned = Unmanned { receiver, hasher };
+            (Vec::new(), Some(Mutex::new(unmanned)))
+        } else {
+            let receiver = Arc::new(Mutex::new(receiver));
+            let worker = |n| {
+                let receiver = Arc::clone(&receiver);
+                let counters = Arc::clone(&counters);
+                let run = move || work(&receiver, &counters, hasher());
+                std::thread::Builder::new()
+                    .name(format!("pin-{n}"))
+                    .spawn(run)
+                    .ok()
+            };
+            ((0..limits.threads).filter_map(worker).collect(), None)
         };
-        let workers = (0..limits.threads.max(1)).filter_map(worker).collect();
         Self {
             keys,
             queue: Mutex::new(Some(sender)),
@@ -124,7 +138,23 @@ impl Pins {
             tag_key,
             counters,
             workers: Mutex::new(workers),
+            unmanned,
         }
+    }
+
+    /// Of a pool without threads: does the work that waits longest, in the caller's thread. False
+    /// if none waits.
+    pub fn step(&self) -> bool {
+        let Some(unmanned) = &self.unmanned else {
+            return false;
+        };
+        let mut unmanned = unmanned.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(job) = unmanned.receiver.try_recv() else {
+            return false;
+        };
+        job(&mut unmanned.hasher);
+        self.counters.pin_queue.down();
+        true
     }
 
     /// Whether this very secret was checked and right a while ago.
@@ -182,6 +212,7 @@ impl Pins {
                 let _ = sender.send(hash);
             }
         }))?;
+        while self.step() {}
         receiver.recv().map_err(|_| Full)
     }
 

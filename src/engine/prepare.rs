@@ -4,7 +4,7 @@
 //! Preparing runs in the caller's thread on the record as it is then; the writer judges on the
 //! newest one and refuses what was made for another. If somebody was faster, all is made anew.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, PoisonError};
 
 use zeroize::Zeroizing;
@@ -50,6 +50,15 @@ pub struct Carried {
     pub audit: Option<u64>,
 }
 
+/// A command before it is judged.
+struct Ready {
+    /// Login name of the person it is about.
+    target: String,
+    /// The record it was prepared on.
+    record: Option<Arc<UserRecord>>,
+    prepared: Prepared,
+}
+
 impl Engine {
     /// Carries a command out, or judges it only.
     ///
@@ -75,42 +84,12 @@ impl Engine {
         mut command: Command,
         manner: &Manner,
     ) -> Result<Carried, Refusal> {
+        if manner.dry_run {
+            let ready = self.ready(operator, &command, manner)?;
+            return self.judge_only(&command, ready, operator, manner);
+        }
         for _ in 0..TRIES_MAX {
-            let (target, record) = self.target(&command)?;
-            // Permission first, so that nobody makes the daemon hash who may not.
-            command::permit(
-                command.action(),
-                operator,
-                record.as_deref(),
-                manner.reason.as_deref(),
-            )
-            .inspect_err(|refusal| {
-                if refusal.code == Code::Perm {
-                    self.denied(operator, command.action());
-                }
-            })?;
-            if record.is_some() {
-                self.pace_of(&command, &target)?;
-            }
-            let prepared = self.prepare(&command, record.as_deref())?;
-            if manner.dry_run {
-                return self.judge_only(&command, record.as_deref(), prepared, operator, manner);
-            }
-            let (reply, answer) = sync_channel(1);
-            let ordered = Ordered {
-                command,
-                target,
-                prepared,
-                operator: operator.clone(),
-                reason: manner.reason.clone(),
-                if_revision: manner.if_revision,
-                request: manner.request.clone(),
-                reply,
-            };
-            let stopped = |_| Refusal::new(Code::Busy, "mfad is stopping; nothing changed");
-            self.order(Job::Command(Box::new(ordered)))
-                .map_err(stopped)?;
-            match answer.recv() {
+            match self.begin(operator, command, manner)?.recv() {
                 Ok(Reply::Done(done, seq)) => {
                     return Ok(Carried {
                         done: *done,
@@ -128,14 +107,77 @@ impl Engine {
         ))
     }
 
+    /// Makes a command ready and gives it to the writer. Its answer comes through the receiver:
+    /// [`Engine::change`] waits for it, whoever drives the writer in the same thread looks later.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing changed.
+    pub fn begin(
+        &self,
+        operator: &Operator,
+        command: Command,
+        manner: &Manner,
+    ) -> Result<Receiver<Reply>, Refusal> {
+        let Ready {
+            target, prepared, ..
+        } = self.ready(operator, &command, manner)?;
+        let (reply, answer) = sync_channel(1);
+        let ordered = Ordered {
+            command,
+            target,
+            prepared,
+            operator: operator.clone(),
+            reason: manner.reason.clone(),
+            if_revision: manner.if_revision,
+            request: manner.request.clone(),
+            reply,
+        };
+        let stopped = |_| Refusal::new(Code::Busy, "mfad is stopping; nothing changed");
+        self.order(Job::Command(Box::new(ordered)))
+            .map_err(stopped)?;
+        Ok(answer)
+    }
+
+    fn ready(
+        &self,
+        operator: &Operator,
+        command: &Command,
+        manner: &Manner,
+    ) -> Result<Ready, Refusal> {
+        let (target, record) = self.target(command)?;
+        // Permission first, so that nobody makes the daemon hash who may not.
+        command::permit(
+            command.action(),
+            operator,
+            record.as_deref(),
+            manner.reason.as_deref(),
+        )
+        .inspect_err(|refusal| {
+            if refusal.code == Code::Perm {
+                self.denied(operator, command.action());
+            }
+        })?;
+        if record.is_some() {
+            self.pace_of(command, &target)?;
+        }
+        let prepared = self.prepare(command, record.as_deref())?;
+        Ok(Ready {
+            target,
+            record,
+            prepared,
+        })
+    }
+
     fn judge_only(
         &self,
         command: &Command,
-        record: Option<&UserRecord>,
-        prepared: Prepared,
+        ready: Ready,
         operator: &Operator,
         manner: &Manner,
     ) -> Result<Carried, Refusal> {
+        let Ready {
+            record, prepared, ..
+        } = ready;
         let rules = self.rules();
         let reason = manner.reason.as_deref();
         let asked = Asked {
@@ -150,7 +192,7 @@ impl Engine {
             unseal: self.keys(),
             next_seq: self.reader().last_seq().map_err(|e| store(&e))? + 1,
         };
-        let mut done = command::apply(command, record, prepared, &asked, &site)?.done;
+        let mut done = command::apply(command, record.as_deref(), prepared, &asked, &site)?.done;
         done.reveal = None;
         Ok(Carried { done, audit: None })
     }

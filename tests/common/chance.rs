@@ -27,6 +27,11 @@ impl Chance {
         Self(seed)
     }
 
+    /// From this seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// Another stream with choices of its own.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())

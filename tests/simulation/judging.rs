@@ -1,0 +1,430 @@
+//! The model's verdicts: what an attempt comes to, by the domain rules, written a second time.
+
+use mfad::time::Now;
+
+use super::person::{Kind, Person, Rules, Why, latest};
+
+/// Who checks the first factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    Gateway,
+    Pin,
+    Nobody,
+}
+
+/// A gateway as the model sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) name: &'static str,
+    pub(crate) first: First,
+    pub(crate) passthrough: bool,
+    pub(crate) grace_ms: i64,
+}
+
+/// What a passcode is on a record at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Fits(usize, u64),
+    Replay { token: usize, grace: bool },
+    Recovery(usize, u32),
+    Wrong(Option<usize>),
+    Shapeless,
+    Granted(usize),
+    Nothing(&'static str),
+}
+
+/// The verdict that is due, the record as it has to become, and what it stands on.
+#[derive(Clone, Debug)]
+pub(crate) struct Due {
+    pub(crate) accept: bool,
+    /// How, or why not.
+    pub(crate) why: &'static str,
+    /// The code that was accepted: of which token, which one.
+    pub(crate) code: Option<(usize, u64)>,
+    /// The grant under which the person came in.
+    pub(crate) grant: Option<usize>,
+    /// The failure was counted.
+    pub(crate) counted: bool,
+    /// The PIN was blocked when the passcode was looked at.
+    blocked: bool,
+    pub(crate) changed: bool,
+}
+
+/// An attempt under judgement.
+pub(crate) struct Trial<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) door: &'a Door,
+    pub(crate) passcode: &'a [u8],
+    /// When the passcode was looked at, and when it is judged.
+    pub(crate) looked: Now,
+    pub(crate) now: Now,
+    /// It is the last wrong one of this person at this gateway, within the minute.
+    pub(crate) again: bool,
+}
+
+impl Trial<'_> {
+    /// Judges on the newest record and changes it.
+    pub(crate) fn judge(&self, person: &mut Person) -> Due {
+        let refused = |person: &Person, now| match person.state {
+            "deactivated" => Some("deactivated"),
+            "revoke" => Some("revoked"),
+            _ if person.is_locked(now) => Some("locked"),
+            _ => None,
+        };
+        let shut = refused(person, self.now);
+        let found = match shut {
+            None => self.look(person, self.looked),
+            Some(_) => Found::Nothing(""),
+        };
+        let blocked = shut.is_none() && person.is_pin_blocked(self.rules, self.looked);
+        let may_repeat = matches!(
+            found,
+            Found::Wrong(_) | Found::Shapeless | Found::Granted(_)
+        );
+        let mut due = Due {
+            accept: false,
+            why: shut.unwrap_or(""),
+            code: None,
+            grant: None,
+            counted: false,
+            blocked,
+            changed: person.lapse(self.rules, self.now),
+        };
+        if shut.is_none() {
+            self.weigh(person, found, may_repeat && self.again, &mut due);
+        }
+        if due.changed {
+            person.revision += 1;
+        }
+        due
+    }
+
+    fn weigh(&self, person: &mut Person, found: Found, again: bool, due: &mut Due) {
+        let name = self.door.name;
+        match self.confirmed(person, found) {
+            Found::Fits(at, factor) => {
+                person.tokens[at].consume(factor, name, self.now);
+                due.changed = true;
+                due.code = Some((at, factor));
+                self.first_factor(person, "token", Some(at), false, due);
+            }
+            Found::Replay { token, grace: true } => {
+                let last = person.tokens[token].last.as_mut().unwrap();
+                last.grace_used = true;
+                due.changed = true;
+                self.first_factor(person, "grace", Some(token), false, due);
+            }
+            Found::Recovery(at, index) => {
+                person.tokens[at].used |= 1 << index;
+                due.changed = true;
+                due.code = Some((at, u64::from(index)));
+                self.first_factor(person, "recovery", Some(at), false, due);
+            }
+            Found::Granted(at) => {
+                due.grant = Some(at);
+                self.first_factor(person, "passthrough", None, again, due);
+            }
+            Found::Replay { grace: false, .. } => due.why = "replay",
+            Found::Nothing(why) => due.why = why,
+            Found::Wrong(only) => self.fail(person, "bad_code", only, true, again, due),
+            Found::Shapeless => self.fail(person, "bad_code", None, false, again, due),
+        }
+    }
+
+    /// What was found is looked at again on the record as it is now.
+    fn confirmed(&self, person: &Person, found: Found) -> Found {
+        let granted = self.granted(person, self.now);
+        if granted.is_none() && matches!(person.state, "reset" | "reset-all") {
+            return Found::Nothing("policy");
+        }
+        let counts = |at: usize| person.candidates(self.rules, self.now).contains(&at);
+        match found {
+            Found::Fits(at, _)
+            | Found::Replay {
+                token: at,
+                grace: true,
+            } if !counts(at) => Found::Nothing("no_token"),
+            Found::Fits(at, factor) if factor < person.tokens[at].next => {
+                let last = person.tokens[at].last.as_ref();
+                if last.is_some_and(|last| last.factor == factor) {
+                    Found::Replay {
+                        token: at,
+                        grace: false,
+                    }
+                } else {
+                    Found::Wrong(Some(at))
+                }
+            }
+            Found::Replay { token, grace: true } => Found::Replay {
+                token,
+                grace: self.graced(person, token, self.now),
+            },
+            Found::Recovery(at, _) if !person.usable(&person.tokens[at], self.rules, self.now) => {
+                Found::Nothing("no_token")
+            }
+            Found::Recovery(at, index) if person.tokens[at].used >> index & 1 == 1 => {
+                Found::Wrong(Some(at))
+            }
+            Found::Granted(_) => granted.map_or(Found::Shapeless, Found::Granted),
+            other => other,
+        }
+    }
+
+    fn granted(&self, person: &Person, now: Now) -> Option<usize> {
+        let here = self.door.passthrough && self.door.first != First::Nobody;
+        person.granted(now).filter(|_| here)
+    }
+
+    fn graced(&self, person: &Person, token: usize, now: Now) -> bool {
+        person.tokens[token].last.as_ref().is_some_and(|last| {
+            !last.grace_used
+                && last.gateway == self.door.name
+                && now.wall.0 >= last.at
+                && latest(now) < last.at + self.door.grace_ms
+        })
+    }
+
+    fn look(&self, person: &Person, now: Now) -> Found {
+        let granted = self.granted(person, now);
+        if granted.is_none() && matches!(person.state, "reset" | "reset-all") {
+            return Found::Nothing("policy");
+        }
+        let candidates = person.candidates(self.rules, now);
+        let (found, head) = self.matched(person, &candidates, now);
+        match found {
+            Found::Fits(..) | Found::Recovery(..) | Found::Replay { grace: true, .. } => found,
+            // The last code again behind something: a double click, not a first factor.
+            Found::Replay { .. } if head > 0 && self.door.first != First::Gateway => found,
+            _ if granted.is_some() => Found::Granted(granted.unwrap()),
+            Found::Wrong(Some(_)) => found,
+            _ if candidates.is_empty() => Found::Nothing("no_token"),
+            _ => found,
+        }
+    }
+
+    /// The code at the end of the passcode, with the length of what stands before it.
+    fn matched(&self, person: &Person, candidates: &[usize], now: Now) -> (Found, usize) {
+        let code = self
+            .tail(6)
+            .filter(|tail| tail.bytes().all(|b| b.is_ascii_digit()));
+        let head = self.passcode.len().saturating_sub(6);
+        let mut replay = None;
+        for at in candidates.iter().copied() {
+            let Some(code) = code else { break };
+            let token = &person.tokens[at];
+            if let Some(factor) = token.find(code, self.rules, now) {
+                return (Found::Fits(at, factor), head);
+            }
+            let last = token.last.as_ref();
+            if last.is_some_and(|last| super::person::code_of(&token.seed, last.factor) == code) {
+                let grace = self.graced(person, at, now);
+                replay.get_or_insert((Found::Replay { token: at, grace }, head));
+            }
+        }
+        if let Some(found) = replay {
+            return found;
+        }
+        let sets: Vec<usize> = (0..person.tokens.len())
+            .filter(|at| person.tokens[*at].kind == Kind::Recovery)
+            .filter(|at| person.usable(&person.tokens[*at], self.rules, now))
+            .collect();
+        let paper = self.paper();
+        if let Some((head, typed)) = &paper {
+            for at in sets.iter().copied() {
+                let set = &person.tokens[at];
+                let unused =
+                    |index: &usize| set.codes[*index] == *typed && set.used >> index & 1 == 0;
+                if let Some(index) = (0..set.codes.len()).find(unused) {
+                    return (Found::Recovery(at, u32::try_from(index).unwrap()), *head);
+                }
+            }
+        }
+        let found = match (candidates, code) {
+            ([only], Some(_)) => Found::Wrong(Some(*only)),
+            ([_, ..], Some(_)) => Found::Wrong(None),
+            _ => match (paper, sets.first()) {
+                (Some(_), Some(set)) => Found::Wrong(Some(*set)),
+                _ => Found::Shapeless,
+            },
+        };
+        (found, 0)
+    }
+
+    /// The last signs, where the form leaves room for what stands before them.
+    fn tail(&self, signs: usize) -> Option<&str> {
+        let at = self.passcode.len().checked_sub(signs)?;
+        if at > 0 && self.door.first != First::Pin {
+            return None;
+        }
+        std::str::from_utf8(&self.passcode[at..]).ok()
+    }
+
+    /// A recovery code at the end: 16 signs, or 19 with three dashes.
+    fn paper(&self) -> Option<(usize, String)> {
+        [(19, 3), (16, 0)].into_iter().find_map(|(signs, dashes)| {
+            let tail = self.tail(signs)?;
+            if tail.matches('-').count() != dashes {
+                return None;
+            }
+            let plain: String = tail.chars().filter(|c| *c != '-').collect();
+            let sign = |c: char| match c.to_ascii_uppercase() {
+                'O' => Some('0'),
+                'I' | 'L' => Some('1'),
+                'U' => None,
+                c if c.is_ascii_alphanumeric() => Some(c),
+                _ => None,
+            };
+            let read: String = plain.chars().map(sign).collect::<Option<_>>()?;
+            Some((self.passcode.len() - signs, read))
+        })
+    }
+
+    /// The second factor is right or not asked for; the first one decides.
+    fn first_factor(
+        &self,
+        person: &mut Person,
+        how: &'static str,
+        token: Option<usize>,
+        again: bool,
+        due: &mut Due,
+    ) {
+        if self.door.first != First::Pin {
+            return self.accept(person, how, token, due);
+        }
+        // Which part was the PIN was decided when the passcode was looked at.
+        let signs = match how {
+            "passthrough" => 0,
+            "recovery" => 16 + 3 * usize::from(self.passcode.contains(&b'-')),
+            _ => 6,
+        };
+        let typed = &self.passcode[..self.passcode.len() - signs];
+        match &person.pin {
+            Some(_)
+                if !typed.is_empty()
+                    && (due.blocked || person.is_pin_blocked(self.rules, self.now)) =>
+            {
+                due.why = "pin_blocked";
+            }
+            Some(pin) if !typed.is_empty() && typed == pin => {
+                person.pin_failures = 0;
+                self.accept(person, how, token, due);
+            }
+            Some(_) if !typed.is_empty() => {
+                if self.count(person, "bad_pin", again, due) {
+                    self.count_pin(person);
+                    self.lock_if_due(person);
+                }
+            }
+            _ => {
+                if self.count(person, "no_pin", again, due) {
+                    self.lock_if_due(person);
+                }
+            }
+        }
+    }
+
+    fn accept(&self, person: &mut Person, how: &'static str, token: Option<usize>, due: &mut Due) {
+        (due.accept, due.why, due.changed) = (true, how, true);
+        person.soft = 0;
+        if let Some(at) = token {
+            person.total = 0;
+            let token = &mut person.tokens[at];
+            (token.soft, token.total) = (0, 0);
+            if let (true, Some(last)) = (how == "token", token.last.as_mut()) {
+                last.grace_used = false;
+            }
+            let first_use = !token.activated;
+            token.activated = true;
+            let primary = token.kind != Kind::Recovery;
+            if primary && matches!(person.state, "new" | "replace") {
+                person.state = "steady";
+            }
+            let rules = self.rules;
+            if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {
+                while let Some(open) = person.granted(self.now) {
+                    person.grants[open].ended = true;
+                }
+            }
+        }
+        if let Some(grant) = due.grant {
+            person.grants[grant].uses += 1;
+        }
+    }
+
+    fn fail(
+        &self,
+        person: &mut Person,
+        why: &'static str,
+        only: Option<usize>,
+        code: bool,
+        again: bool,
+        due: &mut Due,
+    ) {
+        if !self.count(person, why, again, due) {
+            return;
+        }
+        match only {
+            Some(at) => self.count_token(person, at),
+            None if code => {
+                person.total += 1;
+                if person.total >= self.rules.hard_cap {
+                    for at in person.candidates(self.rules, self.now) {
+                        let token = &mut person.tokens[at];
+                        token.total = token.total.max(self.rules.hard_cap);
+                    }
+                }
+            }
+            None => {}
+        }
+        self.lock_if_due(person);
+    }
+
+    /// Counts a failure; not if it is the same one again.
+    fn count(&self, person: &mut Person, why: &'static str, again: bool, due: &mut Due) -> bool {
+        due.why = why;
+        if again {
+            return false;
+        }
+        (due.counted, due.changed) = (true, true);
+        person.last_failed = Some(self.now.wall.0);
+        person.soft += 1;
+        true
+    }
+
+    fn count_token(&self, person: &mut Person, at: usize) {
+        let (rules, steady) = (self.rules, self.now.steady.0);
+        let token = &mut person.tokens[at];
+        token.soft += 1;
+        token.total += 1;
+        if token.total < rules.hard_cap
+            && token.soft >= rules.token_failures_max
+            && token.locked_until.is_none()
+        {
+            token.locked_until = Some(match rules.token_lock_ms {
+                0 => i64::MAX,
+                span => steady + span,
+            });
+        }
+    }
+
+    fn count_pin(&self, person: &mut Person) {
+        person.pin_failures += 1;
+        if person.pin_failures < self.rules.pin_failures_max || person.pin_blocked.is_some() {
+            return;
+        }
+        let steady = self.now.steady.0;
+        person.pin_blocked = Some(steady);
+        if self.rules.pin_block_locks && person.lock.is_none() {
+            let span = self.rules.pin_block_ms;
+            person.lock = Some((Why::Pin, (span > 0).then_some(steady + span)));
+        }
+    }
+
+    fn lock_if_due(&self, person: &mut Person) {
+        let limit = self.rules.failures_max;
+        if limit > 0 && person.soft >= limit && person.lock.is_none() {
+            let until = (self.rules.lock_ms > 0).then(|| self.now.steady.0 + self.rules.lock_ms);
+            person.lock = Some((Why::Failures, until));
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! One life of the daemon in one thread: access, engine, writer and store, from a start to a stop or
+//! a crash.
+//!
+//! [`Desk`] stands where `daemon/front.rs` stands: it hands datagrams to the door, attempts to the
+//! engine and verdicts back. What is left out of the front end are its sockets, its threads and the
+//! wheel that holds Rejects: the run holds them itself.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+
+use mfad::access::{self, Access, Action, Answer};
+use mfad::daemon::prime;
+use mfad::domain::attempt::Attempt;
+use mfad::domain::event::{Event, Origin};
+use mfad::domain::verdict::{Message, Reason, Verdict};
+use mfad::engine::pins::PinLimits;
+use mfad::engine::writer::{Job, Ticket, Writer};
+use mfad::engine::{Answers, Engine, Limits, Parts, World};
+use mfad::secret::SecretKey;
+use mfad::store::pin_hash::PinHasher;
+use mfad::store::seal::Keys;
+use mfad::store::sqlite::{self, Fence, Mode, Site as StoreSite, Sizes, SqliteReader};
+use mfad::store::{Commit, Read, StoreError};
+use mfad::time::Now;
+
+use super::bugs::{Bug, StaleReader};
+use super::seam::{Plan, Seam};
+use super::site::{Outside, Site, lock};
+
+pub(crate) const STORE: &str = "mfad.db";
+
+/// What the engine said of an attempt.
+pub(crate) struct Told {
+    pub(crate) ticket: [u64; 2],
+    /// None: nothing could be decided.
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) known: bool,
+    /// What the door made of it.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// The door to RADIUS, and what the engine said.
+pub(crate) struct Desk {
+    access: Mutex<Access>,
+    told: Mutex<Vec<Told>>,
+    outside: Arc<Outside>,
+    plan: Arc<Plan>,
+    bug: Option<Bug>,
+}
+
+impl Desk {
+    fn tell(&self, ticket: Ticket, known: bool, verdict: Option<Verdict>, said: Option<&Verdict>) {
+        // The process is dead: whatever it still does here, nobody sees it.
+        if self.plan.is_dead() {
+            return;
+        }
+        let door = access::Ticket::from_parts(ticket.0);
+        let answer = match said {
+            Some(verdict) => lock(&self.access).answer(door, verdict, self.outside.now()),
+            None => {
+                lock(&self.access).abandon(door);
+                None
+            }
+        };
+        let ticket = ticket.0;
+        lock(&self.told).push(Told {
+            ticket,
+            verdict,
+            known,
+            answer,
+        });
+    }
+}
+
+impl Answers for Desk {
+    fn verdict(&self, ticket: Ticket, _: &Attempt, known: bool, verdict: &Verdict) {
+        self.tell(ticket, known, Some(verdict.clone()), Some(verdict));
+    }
+
+    fn nothing(&self, ticket: Ticket, attempt: &Attempt) {
+        let reject = Verdict::Reject {
+            reason: Reason::Internal,
+            message: Message::Denied,
+        };
+        let accept = Verdict::Accept {
+            how: mfad::domain::verdict::How::PolicyPassthrough,
+            message: None,
+        };
+        match self.bug {
+            Some(Bug::AcceptWhatCannotBeDecided) => {
+                self.tell(ticket, false, Some(accept.clone()), Some(&accept));
+            }
+            _ if attempt.gateway.reject_on_internal_error => {
+                self.tell(ticket, false, None, Some(&reject));
+            }
+            _ => self.tell(ticket, false, None, None),
+        }
+    }
+
+    fn recorded(&self, _: &Origin, _: &Event, _: u64) {}
+
+    fn flush(&self) {}
+}
+
+/// A running daemon.
+pub(crate) struct Life {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) writer: Writer,
+    pub(crate) jobs: Receiver<Job>,
+    pub(crate) reader: Arc<SqliteReader>,
+    pub(crate) fenced: bool,
+    desk: Arc<Desk>,
+    scratch: Vec<u8>,
+}
+
+pub(crate) fn keys() -> Keys {
+    Keys::derive(&SecretKey::new([9; 32])).unwrap()
+}
+
+/// The store of a folder, for whoever opens it.
+pub(crate) fn store_site<'a>(path: &'a Path, keys: &'a Keys, now: Now, boot: u32) -> StoreSite<'a> {
+    StoreSite {
+        path,
+        keys,
+        node: Arc::from("sim"),
+        boot: Arc::from(format!("boot{boot}")),
+        fence: Fence {
+            now,
+            window_steps: 1,
+        },
+        sizes: Sizes {
+            readers: 1,
+            walkers: 1,
+            log_octets: 1 << 15,
+            // Moved often, so that crashes meet it.
+            checkpoint_octets: 1 << 16,
+        },
+    }
+}
+
+/// What a start needs.
+pub(crate) struct Birth<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) outside: &'a Arc<Outside>,
+    pub(crate) folder: PathBuf,
+    pub(crate) create: bool,
+    pub(crate) boot: u32,
+    pub(crate) plan: &'a Arc<Plan>,
+    pub(crate) bug: Option<Bug>,
+}
+
+impl Life {
+    pub(crate) fn start(birth: Birth<'_>) -> Result<Self, StoreError> {
+        let Birth {
+            site,
+            outside,
+            folder,
+            create,
+            boot,
+            plan,
+            bug,
+        } = birth;
+        let keys = keys();
+        let path = folder.join(STORE);
+        let now = outside.now();
+        let mode = if create {
+            Mode::Create {
+                nonce: outside.octets(),
+            }
+        } else {
+            Mode::Existing
+        };
+        let opened = sqlite::open(&store_site(&path, &keys, now, boot), mode)?;
+        let reader = opened.reader;
+        let door_keys = access::Keys {
+            hash: outside.octets(),
+            pseudonym: SecretKey::new(*keys.pseudonym_key().expose()),
+        };
+        let table = site.table(|policy| bugs_of_gateways(bug, policy));
+        let access = Access::new(table, access::Limits::default(), door_keys);
+        let desk = Arc::new(Desk {
+            access: Mutex::new(access),
+            told: Mutex::default(),
+            outside: Arc::clone(outside),
+            plan: Arc::clone(plan),
+            bug,
+        });
+        let parts = parts(site, bug, keys, &reader, outside, &desk);
+        let (engine, jobs) = Engine::new(parts).unwrap();
+        let store: Box<dyn Commit> = Box::new(opened.writer);
+        let writer = engine
+            .writer(Box::new(Seam::new(store, Arc::clone(plan), bug)))
+            .unwrap();
+        if bug != Some(Bug::PrimeSkipped) {
+            let verdicts = prime::verdicts(&*reader, &engine.rules(), now);
+            lock(&desk.access).prime(verdicts, now);
+        }
+        Ok(Self {
+            engine,
+            writer,
+            jobs,
+            reader,
+            fenced: opened.fenced.is_some(),
+            desk,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// A datagram arrives.
+    pub(crate) fn receive(&mut self, octets: &[u8], peer: SocketAddr) -> Arrival {
+        let now = self.desk.outside.now();
+        let mut access = lock(&self.desk.access);
+        match access.receive(octets, peer, 0, now, &mut self.scratch) {
+            Action::Drop(reason) => Arrival::Dropped(reason),
+            Action::Resend { octets } => Arrival::Replied(octets.to_vec()),
+            Action::Reply => Arrival::Replied(self.scratch.clone()),
+            Action::Attempt { attempt, ticket } => Arrival::Attempt(attempt, ticket),
+        }
+    }
+
+    pub(crate) fn submit(&self, attempt: Attempt, ticket: access::Ticket) {
+        self.engine.submit(attempt, Ticket(ticket.parts()));
+    }
+
+    /// Planted: everything that was answered is forgotten.
+    pub(crate) fn forget_answers(&self, site: &Site) {
+        let empty = access::GatewayTable::new(Vec::new()).unwrap();
+        let mut access = lock(&self.desk.access);
+        access.replace_gateways(empty);
+        access.replace_gateways(site.table(|_| {}));
+    }
+
+    /// What was said since the last time.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut lock(&self.desk.told))
+    }
+
+    /// Lets go of everything: checks that wait hold the engine.
+    pub(crate) fn end(self) {
+        let Self {
+            engine,
+            writer,
+            jobs,
+            ..
+        } = self;
+        drop(jobs);
+        while engine.check_one() {}
+        drop(writer);
+    }
+
+    /// A clean stop.
+    pub(crate) fn stop(self) {
+        let Self {
+            engine,
+            writer,
+            jobs,
+            desk,
+            ..
+        } = self;
+        while engine.check_one() {}
+        let mut writer = writer;
+        let mut rest: Vec<Job> = jobs.try_iter().collect();
+        writer.turn(&mut rest, desk.outside.now());
+        writer.stop(desk.outside.now());
+    }
+}
+
+/// What the engine is made of, with the bug that is planted there.
+fn parts(
+    site: &Site,
+    bug: Option<Bug>,
+    keys: Keys,
+    reader: &Arc<SqliteReader>,
+    outside: &Arc<Outside>,
+    desk: &Arc<Desk>,
+) -> Parts {
+    let seen: Arc<dyn Read> = match bug {
+        Some(Bug::StaleReads) => Arc::new(StaleReader::new(Arc::clone(reader))),
+        _ => Arc::clone(reader) as Arc<dyn Read>,
+    };
+    let mut policy = site.policy();
+    if let Some(bug) = bug {
+        bug.loosen(&mut policy);
+    }
+    Parts {
+        reader: seen,
+        keys: Arc::new(keys),
+        rules: site.rules(policy),
+        limits: Limits {
+            queue: 4_096,
+            cache_entries: if bug == Some(Bug::StaleReads) { 1 } else { 64 },
+            pins: PinLimits {
+                threads: 0,
+                queue: 256,
+                memory_entries: 16,
+                memory_us: 3_600_000_000,
+            },
+        },
+        world: Arc::clone(outside) as Arc<dyn World>,
+        answers: Arc::clone(desk) as Arc<dyn Answers>,
+        hasher: PinHasher::cheap,
+    }
+}
+
+fn bugs_of_gateways(bug: Option<Bug>, policy: &mut mfad::domain::policy::GatewayPolicy) {
+    match bug {
+        Some(Bug::TellingRejects) => policy.helpful = true,
+        Some(Bug::HastyRejects) => policy.reject_delay = std::time::Duration::ZERO,
+        _ => {}
+    }
+}
+
+/// What became of a datagram at the door.
+pub(crate) enum Arrival {
+    Dropped(access::DropReason),
+    Replied(Vec<u8>),
+    Attempt(Box<Attempt>, access::Ticket),
+}

@@ -1,0 +1,301 @@
+//! From a start to a stop or a crash, and on from there: what a new daemon has to find.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mfad::audit::record::AuditRecord;
+use mfad::store::Read as _;
+use mfad::store::sqlite;
+
+use super::bugs::Bug;
+use super::ledger::Ledger;
+use super::life::{Birth, Life, STORE, keys, store_site};
+use super::person::{Person, facts};
+use super::run::{Law, NAMES, Run};
+use super::traffic::{Datagram, Place, law};
+
+/// Something that a store can be put back to.
+#[derive(Clone)]
+pub(crate) struct Saved {
+    file: PathBuf,
+    people: Vec<Person>,
+    ledger: Ledger,
+}
+
+impl Run {
+    pub(crate) fn save(&mut self) {
+        if self.possible.is_some() || self.saved.len() >= 4 {
+            return;
+        }
+        let file = self
+            .folder
+            .path()
+            .join(format!("backup{}", self.saved.len()));
+        let now = self.outside.true_now();
+        let records = self.life().reader.last_seq().unwrap();
+        if records != self.ledger.len() as u64 || self.life().reader.snapshot(&file, now).is_err() {
+            return;
+        }
+        self.note(|| "a backup is made".to_owned());
+        self.saved.push(Saved {
+            file,
+            people: self.people.clone(),
+            ledger: self.ledger.clone(),
+        });
+    }
+
+    /// The store of a daemon that has stopped is put back to what it was once.
+    pub(crate) fn put_back(&mut self) -> Law {
+        if self.saved.is_empty() {
+            return self.birth(false);
+        }
+        let saved = self.saved[self.chance.below(self.saved.len())].clone();
+        let path = self.store.join(STORE);
+        self.outside.start(false);
+        let now = self.outside.true_now();
+        self.seen.restores += 1;
+        self.people = saved.people.clone();
+        self.ledger = saved.ledger.clone();
+        if self.bug == Some(Bug::FenceSkipped) {
+            put_back_unfenced(&path, &saved.file);
+        } else if self.chance.coin() {
+            self.note(|| "a backup is restored".to_owned());
+            let keys = keys();
+            let site = store_site(&path, &keys, now, self.lives);
+            sqlite::restore(&site, &saved.file).map_err(|error| format!("restore: {error}"))?;
+        } else {
+            self.note(|| "an old file is copied over the store".to_owned());
+            std::fs::copy(&saved.file, &path).unwrap();
+            self.fence_is_due = true;
+        }
+        for person in &mut self.people {
+            person.fence(&self.site.rules, now);
+        }
+        self.birth(false)
+    }
+
+    /// Starts a daemon on the store as it is.
+    pub(crate) fn birth(&mut self, create: bool) -> Law {
+        self.outside.start(false);
+        self.start(create)
+    }
+
+    /// Starts a daemon on what a crash has left.
+    pub(crate) fn rebirth(&mut self) -> Law {
+        self.seen.crashes += 1;
+        let machine = self.chance.coin();
+        if let Some(life) = self.life.take() {
+            life.end();
+        }
+        self.store = self.image();
+        self.outside.start(machine);
+        self.start(false)
+    }
+
+    fn image(&self) -> PathBuf {
+        self.folder.path().join(format!("store{}", self.lives))
+    }
+
+    fn start(&mut self, create: bool) -> Law {
+        self.lives += 1;
+        self.plan.begin(&self.store, &self.image());
+        self.note(|| "starts".to_owned());
+        let birth = Birth {
+            site: &self.site,
+            outside: &self.outside,
+            folder: self.store.clone(),
+            create,
+            boot: self.lives,
+            plan: &self.plan,
+            bug: self.bug,
+        };
+        let life = Life::start(birth).map_err(|error| format!("does not start: {error}"))?;
+        let (fenced, due) = (life.fenced, std::mem::take(&mut self.fence_is_due));
+        self.life = Some(life);
+        law(fenced == due, || {
+            format!("a store is fenced: {fenced}, and should be: {due}")
+        })?;
+        self.forget_what_was_in_memory();
+        if self.possible.is_some() {
+            self.find_out()?;
+        }
+        let Self {
+            life,
+            ledger,
+            digest,
+            ..
+        } = self;
+        ledger.read_again(&life.as_ref().unwrap().reader, digest)?;
+        self.remember_from_the_log();
+        self.rejects = Some((0, self.ledger.len()));
+        self.check_people()
+    }
+
+    fn forget_what_was_in_memory(&mut self) {
+        self.pending.clear();
+        self.ordered.clear();
+        self.held.clear();
+        self.wrong.clear();
+        self.done.clear();
+        self.written.clear();
+        for datagram in &mut self.datagrams {
+            datagram.place = Place::Nowhere;
+        }
+    }
+
+    /// Verdicts of the last half minute are in the log: their datagrams are not judged again.
+    fn remember_from_the_log(&mut self) {
+        const KEPT_MS: i64 = 30_000;
+        const PAGE: usize = 512;
+        let now = self.outside.true_now();
+        let young = |record: &&Arc<AuditRecord>| now.wall.0 - record.wall.0 < KEPT_MS;
+        let pages = self.ledger.records.rchunks(PAGE);
+        let verdicts: Vec<Arc<AuditRecord>> = pages
+            .take_while(|page| page.iter().any(|record| young(&record)))
+            .flat_map(|page| page.iter().rev().filter(young).cloned())
+            .filter(|record| record.event.starts_with("auth."))
+            .collect();
+        for record in verdicts {
+            let Some(digest) = record.datagram() else {
+                continue;
+            };
+            let own = |datagram: &&mut Datagram| datagram.digest == digest;
+            if let Some(datagram) = self.datagrams.iter_mut().find(own) {
+                datagram.place = Place::Logged {
+                    until_us: now.mono_us + 30_000_000,
+                    accepted: record.event == "auth.accept",
+                    decided: record.wall.0,
+                };
+            }
+        }
+    }
+
+    /// Of what the people may be, what they are.
+    pub(crate) fn find_out(&mut self) -> Law {
+        let possible = self.possible.take().unwrap_or_default();
+        let mut stored = Vec::new();
+        for name in NAMES {
+            stored.push(self.stored(name)?);
+        }
+        let found = possible.into_iter().find(|people| {
+            people
+                .iter()
+                .zip(&stored)
+                .all(|(person, stored)| person.facts() == *stored)
+        });
+        match found {
+            Some(people) => {
+                self.people = people;
+                Ok(())
+            }
+            None => Err(format!(
+                "what the store holds after a failure can have come of nothing that was asked:\n{}",
+                stored.concat()
+            )),
+        }
+    }
+
+    fn stored(&mut self, name: &'static str) -> Result<String, String> {
+        let record = self
+            .life()
+            .reader
+            .user_by_name(name)
+            .map_err(|error| format!("{name} cannot be read: {error}"))?;
+        Ok(record.map_or_else(|| Person::nobody(name).facts(), |record| facts(&record)))
+    }
+
+    /// Model, store and memory of the engine say the same.
+    pub(crate) fn check_people(&mut self) -> Law {
+        for at in 0..self.people.len() {
+            let name = self.people[at].name;
+            let stored = self.stored(name)?;
+            let due = self.people[at].facts();
+            law(stored == due, || {
+                format!("the store says\n{stored}where it should be\n{due}")
+            })?;
+            let record = self.life().reader.user_by_name(name).unwrap();
+            if let Some(record) = record {
+                let limit = self.site.rules.failures_max;
+                law(limit == 0 || record.auth.soft <= limit, || {
+                    format!("{name} has failed {} times of {limit}", record.auth.soft)
+                })?;
+                self.people[at].learn_names(&record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the engine come to an end with what it has.
+    pub(crate) fn drain(&mut self) -> Law {
+        for _ in 0..40 {
+            while self.life().engine.check_one() {}
+            let before = self.pending.len() + self.ordered.len();
+            self.turn(usize::MAX)?;
+            if self.plan.is_dead() || self.possible.is_some() || before == 0 {
+                return Ok(());
+            }
+        }
+        Err("the engine does not come to an end".to_owned())
+    }
+
+    /// A clean stop.
+    pub(crate) fn stop(&mut self) -> Law {
+        loop {
+            self.drain()?;
+            if self.plan.is_dead() {
+                self.rebirth()?;
+            } else if self.possible.is_some() {
+                // Until the store is open again.
+                self.outside.pass(Duration::from_secs(1));
+                self.let_leave()?;
+            } else {
+                break;
+            }
+        }
+        // Nothing more goes wrong on the way out.
+        self.plan.begin(&self.store, &self.image());
+        self.note(|| "stops".to_owned());
+        for (_, number, octets) in std::mem::take(&mut self.held) {
+            self.read(number, &octets)?;
+        }
+        let life = self.life.take().unwrap();
+        let reader = Arc::clone(&life.reader);
+        life.stop();
+        let Self { ledger, digest, .. } = self;
+        ledger.read_on(&reader, digest)?;
+        drop(reader);
+        if let Some((told, from)) = self.rejects {
+            let written = self.ledger.rejects(from);
+            law(told == written, || {
+                format!("{told} Rejects were told, the log knows {written}")
+            })?;
+        }
+        if self.bug == Some(Bug::ChainLinkSkipped) {
+            change_a_record(&self.store.join(STORE));
+        }
+        Ok(())
+    }
+}
+
+/// Planted: the log is changed behind the back of the chain.
+fn change_a_record(path: &Path) {
+    let store = rusqlite::Connection::open(path).unwrap();
+    let changed = "UPDATE audit SET body = CAST(replace(body, 'auth.reject', 'auth.replay') AS BLOB) \
+                   WHERE seq = (SELECT max(seq) FROM audit WHERE body LIKE '%auth.reject%')";
+    store.execute(changed, []).unwrap();
+}
+
+/// Planted: a backup is put in place as if it were the store itself.
+fn put_back_unfenced(path: &Path, backup: &Path) {
+    for suffix in ["-wal", "-shm", ".checkpoint"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let _ = std::fs::remove_file(name);
+    }
+    std::fs::copy(backup, path).unwrap();
+    let store = rusqlite::Connection::open(path).unwrap();
+    store
+        .execute("DELETE FROM meta WHERE name = 'manifest'", [])
+        .unwrap();
+}

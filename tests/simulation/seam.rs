@@ -1,0 +1,138 @@
+//! Between the writer and its store: what goes wrong there, and where the bugs are planted.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use mfad::store::{Change, Commit, Outcome, StoreError};
+use mfad::time::Now;
+
+use super::bugs::{Bug, Spoiler};
+use super::life::STORE;
+use super::site::lock;
+
+/// What the next commit meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It fails, and nothing of it is written.
+    Fails,
+    /// It is written, and said to have failed.
+    Unknown,
+    /// The process dies before it.
+    CrashBefore,
+    /// The process dies when it is durable and nobody has been told.
+    CrashAfter,
+}
+
+#[derive(Default)]
+struct State {
+    next: Option<Mishap>,
+    dead: bool,
+    /// Folder of the store, and where a crash leaves what was on the disk.
+    folder: PathBuf,
+    image: PathBuf,
+}
+
+/// What is to happen to this life, shared with the run.
+#[derive(Default)]
+pub(crate) struct Plan(Mutex<State>);
+
+impl Plan {
+    pub(crate) fn begin(&self, folder: &Path, image: &Path) {
+        *lock(&self.0) = State {
+            folder: folder.to_owned(),
+            image: image.to_owned(),
+            ..State::default()
+        };
+    }
+
+    pub(crate) fn prepare(&self, mishap: Mishap) {
+        lock(&self.0).next = Some(mishap);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        lock(&self.0).dead
+    }
+
+    /// The process dies now.
+    pub(crate) fn die(&self) {
+        let mut state = lock(&self.0);
+        if !state.dead {
+            copy(&state.folder, &state.image);
+            state.dead = true;
+        }
+    }
+
+    fn take(&self) -> Option<Mishap> {
+        lock(&self.0).next.take()
+    }
+}
+
+/// Copies what a store consists of, but its shared memory.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for suffix in ["", "-wal", ".lock", ".checkpoint"] {
+        let name = format!("{STORE}{suffix}");
+        if from.join(&name).exists() {
+            std::fs::copy(from.join(&name), to.join(&name)).unwrap();
+        }
+    }
+}
+
+/// The store as the writer sees it.
+pub(crate) struct Seam {
+    store: Box<dyn Commit>,
+    plan: Arc<Plan>,
+    spoiler: Spoiler,
+}
+
+impl Seam {
+    pub(crate) fn new(store: Box<dyn Commit>, plan: Arc<Plan>, bug: Option<Bug>) -> Self {
+        Self {
+            store,
+            plan,
+            spoiler: Spoiler::new(bug),
+        }
+    }
+}
+
+impl Commit for Seam {
+    fn commit(&mut self, batch: &[Change]) -> Result<Vec<Outcome>, StoreError> {
+        let failed = || Err(StoreError::Unknown("the disk of the simulation".to_owned()));
+        if self.plan.is_dead() {
+            return failed();
+        }
+        match self.plan.take() {
+            None => self.spoiler.commit(&mut *self.store, batch),
+            Some(Mishap::Fails) => failed(),
+            Some(Mishap::Unknown) => {
+                self.store.commit(batch)?;
+                failed()
+            }
+            Some(Mishap::CrashBefore) => {
+                self.plan.die();
+                failed()
+            }
+            Some(Mishap::CrashAfter) => {
+                self.store.commit(batch)?;
+                self.plan.die();
+                failed()
+            }
+        }
+    }
+
+    fn idle(&mut self, now: Now) -> Result<(), StoreError> {
+        self.store.idle(now)
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.store.next_seq()
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.store.reopen()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        self.store.close()
+    }
+}

@@ -1,0 +1,208 @@
+//! The site of a run: rules, gateways, clock and randomness, all from the seed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mfad::access::{Gateway, GatewayTable};
+use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
+use mfad::engine::{self, World};
+use mfad::radius::encode;
+use mfad::secret::SecretBytes;
+use mfad::time::{Now, Timestamp};
+
+use super::judging::{Door, First};
+use super::person::Rules;
+use crate::common::chance::Chance;
+
+pub(crate) const SECRET: &[u8] = b"the secret of all gateways here";
+/// From receipt to leaving of every Reject.
+pub(crate) const REJECT_DELAY: Duration = Duration::from_secs(1);
+/// When runs begin: in the middle of a time step.
+const START: Timestamp = Timestamp(1_800_000_015_000);
+
+/// What is configured.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) rules: Rules,
+    pub(crate) doors: Vec<Door>,
+}
+
+impl Site {
+    pub(crate) fn random(chance: &mut Chance) -> Self {
+        fn of<T: Copy>(chance: &mut Chance, options: &[T]) -> T {
+            options[chance.below(options.len())]
+        }
+        let grace_ms = of(chance, &[0, 0, 30_000]);
+        let door = |name, first, passthrough| Door {
+            name,
+            first,
+            passthrough,
+            grace_ms,
+        };
+        Self {
+            rules: Rules {
+                failures_max: of(chance, &[0, 3, 5]),
+                lock_ms: of(chance, &[0, 600_000]),
+                idle_ms: of(chance, &[0, 3_600_000]),
+                token_failures_max: of(chance, &[2, 4]),
+                token_lock_ms: of(chance, &[0, 900_000]),
+                hard_cap: of(chance, &[7, 100]),
+                pin_failures_max: of(chance, &[2, 3]),
+                pin_block_ms: of(chance, &[0, 300_000]),
+                pin_block_locks: chance.coin(),
+                look_ahead: 5,
+                window: 1,
+                resync_window: 30,
+                end_on_enrol: chance.coin(),
+                end_on_token_use: chance.coin(),
+            },
+            doors: vec![
+                door("vpn1", First::Gateway, true),
+                door("vpn2", First::Pin, true),
+                door("vpn3", First::Nobody, false),
+            ],
+        }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        let rules = &self.rules;
+        let span = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap());
+        let mut policy = Policy::default();
+        policy.lockout.user_max_failures = rules.failures_max;
+        policy.lockout.user_duration = span(rules.lock_ms);
+        policy.lockout.user_window = span(rules.idle_ms);
+        policy.lockout.token_max_failures = rules.token_failures_max;
+        policy.lockout.token_duration = span(rules.token_lock_ms);
+        policy.lockout.hard_cap = rules.hard_cap;
+        policy.pin.max_failures = rules.pin_failures_max;
+        policy.pin.block_duration = span(rules.pin_block_ms);
+        policy.pin.block_locks_account = rules.pin_block_locks;
+        policy.hotp_look_ahead = rules.look_ahead;
+        policy.hotp_resync_window = rules.resync_window;
+        policy.totp_window_steps = rules.window;
+        policy.passthrough.end_on_enrol = rules.end_on_enrol;
+        policy.passthrough.end_on_token_use = rules.end_on_token_use;
+        policy
+    }
+
+    fn gateway(&self, at: usize) -> GatewayPolicy {
+        let door = &self.doors[at];
+        let (first_factor, passcode) = match door.first {
+            First::Gateway => (FirstFactorBy::Gateway, PasscodeForm::Otp),
+            First::Pin => (FirstFactorBy::Pin, PasscodeForm::PinOtp),
+            First::Nobody => (FirstFactorBy::None, PasscodeForm::Otp),
+        };
+        GatewayPolicy {
+            name: Arc::from(door.name),
+            first_factor,
+            passcode,
+            unknown_user: Otherwise::Reject,
+            unenrolled: Otherwise::Reject,
+            allow_passthrough: door.passthrough,
+            allowed_kinds: None,
+            helpful: false,
+            show_accept_message: true,
+            strip_domain: vec!["CORP".to_owned()],
+            same_code_grace: Duration::from_millis(u64::try_from(door.grace_ms).unwrap()),
+            reject_delay: REJECT_DELAY,
+            // A lone gateway without a second server to turn to.
+            reject_on_internal_error: door.first == First::Nobody,
+        }
+    }
+
+    pub(crate) fn rules(&self, policy: Policy) -> engine::Rules {
+        let gateways = 0..self.doors.len();
+        engine::Rules {
+            policy,
+            gateways: gateways.map(|at| Arc::new(self.gateway(at))).collect(),
+        }
+    }
+
+    /// The gateways as the door to RADIUS knows them; `spoil` changes a policy block before.
+    pub(crate) fn table(&self, spoil: impl Fn(&mut GatewayPolicy)) -> GatewayTable {
+        let gateway = |at: usize| {
+            let mut policy = self.gateway(at);
+            spoil(&mut policy);
+            Gateway {
+                policy: Arc::new(policy),
+                networks: vec![format!("192.0.2.{}", at + 1).parse().unwrap()],
+                secret: Arc::new(SecretBytes::copy_of(SECRET)),
+                require_message_authenticator: true,
+                attributes: vec![encode("Class", "staff").unwrap()],
+            }
+        };
+        GatewayTable::new((0..self.doors.len()).map(gateway).collect()).unwrap()
+    }
+}
+
+/// Clock and randomness of a run.
+pub(crate) struct Outside {
+    now: Mutex<Now>,
+    chance: Mutex<Chance>,
+    /// A planted bug: both readings are that of the wall.
+    pub(crate) wall_only: bool,
+}
+
+impl Outside {
+    pub(crate) fn new(chance: Chance, wall_only: bool) -> Self {
+        Self {
+            now: Mutex::new(Now::at(START)),
+            chance: Mutex::new(chance),
+            wall_only,
+        }
+    }
+
+    /// The time as it is, whatever the product is told.
+    pub(crate) fn true_now(&self) -> Now {
+        *lock(&self.now)
+    }
+
+    pub(crate) fn octets<const N: usize>(&self) -> [u8; N] {
+        lock(&self.chance).octets()
+    }
+
+    /// Time passes on both clocks.
+    pub(crate) fn pass(&self, span: Duration) {
+        let mut now = lock(&self.now);
+        *now = now.after(span);
+    }
+
+    /// Only the wall clock is set.
+    pub(crate) fn set_wall(&self, wall: i64) {
+        lock(&self.now).wall = Timestamp(wall.max(1_000_000));
+    }
+
+    /// A new process: what was carried forward begins with the wall clock. After a new start of the
+    /// machine the monotonic clock begins anew.
+    pub(crate) fn start(&self, machine: bool) {
+        let mut now = lock(&self.now);
+        now.steady = now.wall;
+        if machine {
+            now.mono_us = 7_000_000;
+        }
+    }
+}
+
+impl World for Outside {
+    fn now(&self) -> Now {
+        let now = self.true_now();
+        if self.wall_only {
+            Now {
+                steady: now.wall,
+                ..now
+            }
+        } else {
+            now
+        }
+    }
+
+    fn fill(&self, octets: &mut [u8]) -> bool {
+        let mut chance = lock(&self.chance);
+        octets.fill_with(|| chance.octet());
+        true
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,372 @@
+//! Datagrams: made as a gateway makes them, lost, doubled and mixed up on the way, and what comes
+//! back for them.
+
+use std::net::SocketAddr;
+
+use sha2::{Digest, Sha256};
+
+use mfad::access::{ANSWER_KEPT, DropReason};
+use mfad::radius::{AttributeType, RequestBuilder};
+
+use super::judging::First;
+use super::life::Arrival;
+use super::person::{Kind, code_of, step_at};
+use super::run::{Law, Pending, Run};
+use super::site::{REJECT_DELAY, SECRET};
+use crate::common::gateway::{ACCEPT, REJECT, verified};
+
+/// What the product has to know of a datagram that it has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing: it is judged.
+    Nowhere,
+    /// It is being judged.
+    InProgress,
+    /// It was answered, with something that leaves then.
+    Answered { leave_us: u64 },
+    /// It was answered in a life before, as the log says.
+    Logged {
+        until_us: u64,
+        accepted: bool,
+        decided: i64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Login,
+    /// Signed with another secret.
+    Forged,
+    Status,
+}
+
+pub(crate) struct Datagram {
+    pub(crate) octets: Vec<u8>,
+    pub(crate) digest: [u8; 32],
+    pub(crate) form: Form,
+    pub(crate) door: usize,
+    peer: SocketAddr,
+    pub(crate) person: usize,
+    pub(crate) passcode: Vec<u8>,
+    proxy: Option<Vec<u8>>,
+    pub(crate) place: Place,
+    /// The right to answer it, as the door named it last.
+    pub(crate) ticket: [u64; 2],
+    pub(crate) received_us: u64,
+    /// What came back, one for each time that it was judged.
+    pub(crate) replies: Vec<Vec<u8>>,
+}
+
+impl Datagram {
+    /// Whether it is being judged under this ticket, and not under a later one.
+    pub(crate) fn waits_for(&self, ticket: [u64; 2]) -> bool {
+        self.place == Place::InProgress && self.ticket == ticket
+    }
+}
+
+impl Run {
+    /// Somebody logs in; the gateway sends it once or several times.
+    pub(crate) fn send_new(&mut self) {
+        let door = self.chance.below(self.site.doors.len());
+        // dave, whom nobody has made yet, comes less often.
+        let person = self.chance.below(2 * self.people.len() - 1) / 2;
+        let passcode = self.passcode(door, person);
+        let form = match self.chance.below(40) {
+            0 => Form::Forged,
+            1 => Form::Status,
+            _ => Form::Login,
+        };
+        let copies = [1, 1, 1, 2, 3][self.chance.below(5)];
+        self.send(form, door, person, &passcode, copies);
+        // Another gateway or another port, the same code at the same time.
+        if self.chance.below(8) == 0 {
+            let door = self.chance.below(self.site.doors.len());
+            self.send(form, door, person, &passcode, 1);
+        }
+        self.last_typed = (person, passcode);
+    }
+
+    fn send(&mut self, form: Form, door: usize, person: usize, passcode: &[u8], copies: usize) {
+        let identifier = self.chance.octet() & 0x3f;
+        let authenticator = self.chance.octets();
+        let port = 40_000 + u16::from(self.chance.octet() & 1);
+        let secret: &[u8] = if form == Form::Forged {
+            b"not the secret"
+        } else {
+            SECRET
+        };
+        let proxy = (self.chance.below(4) == 0).then(|| self.chance.octets::<5>().to_vec());
+        let mut octets = Vec::new();
+        let mut request = match form {
+            Form::Status => RequestBuilder::status_server(identifier, &authenticator, &mut octets),
+            _ => RequestBuilder::access_request(identifier, &authenticator, &mut octets),
+        };
+        if let Some(proxy) = &proxy {
+            request
+                .attribute(AttributeType::PROXY_STATE, proxy)
+                .unwrap();
+        }
+        if form != Form::Status {
+            let name = self.spelled(person);
+            request
+                .attribute(AttributeType::USER_NAME, name.as_bytes())
+                .unwrap();
+            request.user_password(passcode, secret).unwrap();
+        }
+        request.message_authenticator().unwrap();
+        let _ = request.finish(secret);
+        let digest = Sha256::digest(&octets).into();
+        let number = self.datagrams.len();
+        self.datagrams.push(Datagram {
+            octets,
+            digest,
+            form,
+            door,
+            peer: SocketAddr::new(format!("192.0.2.{}", door + 1).parse().unwrap(), port),
+            person,
+            passcode: passcode.to_vec(),
+            proxy,
+            place: Place::Nowhere,
+            ticket: [0; 2],
+            received_us: 0,
+            replies: Vec::new(),
+        });
+        self.network.extend(std::iter::repeat_n(number, copies));
+    }
+
+    /// The name in one of its spellings.
+    fn spelled(&mut self, person: usize) -> String {
+        let name = self.people[person].name;
+        match self.chance.below(6) {
+            0 => name.to_uppercase(),
+            1 => format!("CORP\\{name}"),
+            2 => name
+                .chars()
+                .rev()
+                .map(|c| c.to_ascii_uppercase())
+                .rev()
+                .collect(),
+            _ => name.to_owned(),
+        }
+    }
+
+    /// What somebody types: mostly right, or nearly.
+    fn passcode(&mut self, door: usize, person: usize) -> Vec<u8> {
+        let again = person == self.last_typed.0 && self.chance.below(3) == 0;
+        if again && !self.last_typed.1.is_empty() {
+            return self.last_typed.1.clone();
+        }
+        let code = self.code(person);
+        let head: &[u8] = match (self.site.doors[door].first, self.chance.below(12)) {
+            (First::Pin, 0) => b"402818",
+            (First::Pin, 1) => b"",
+            (First::Pin, _) => match &self.people[person].pin {
+                Some(pin) => &pin.clone(),
+                None => b"402817",
+            },
+            _ => b"",
+        };
+        let granted = self.people[person].granted(self.outside.true_now());
+        match self.chance.below(24) {
+            0 => head.to_vec(),
+            3..12 if granted.is_some() => head.to_vec(),
+            1 => vec![b'7'; self.chance.below(30)],
+            2 => self.chance.octets::<9>().to_vec(),
+            _ => [head, code.as_bytes()].concat(),
+        }
+    }
+
+    /// A code: of the right place mostly, a little off, made up, or from paper.
+    pub(crate) fn code(&mut self, person: usize) -> String {
+        let made_up = format!("{:06}", self.chance.below(1_000_000));
+        let tokens = &self.people[person].tokens;
+        if tokens.is_empty() || self.chance.below(10) == 0 {
+            return made_up;
+        }
+        let token = tokens[self.chance.below(tokens.len())].clone();
+        let off = [0, -1, 1, -2, 2, 5, 6][self.chance.below(14).saturating_sub(7)];
+        match token.kind {
+            Kind::Hotp => code_of(&token.seed, token.next.saturating_add_signed(off)),
+            Kind::Totp => {
+                let step = step_at(self.outside.true_now().wall.0);
+                let at = step.saturating_add_signed(token.drift + off.clamp(-2, 2));
+                code_of(&token.seed, at)
+            }
+            Kind::Recovery if token.codes.is_empty() => "ABCD-EFGH-JKMN-PQRS".to_owned(),
+            Kind::Recovery => {
+                let code = &token.codes[self.chance.below(token.codes.len())];
+                let group = |at: usize| &code[at * 4..at * 4 + 4];
+                match self.chance.below(3) {
+                    0 => code.to_lowercase(),
+                    1 => "ABCDEFGHJKMNPQRS".to_owned(),
+                    _ => [group(0), group(1), group(2), group(3)].join("-"),
+                }
+            }
+        }
+    }
+
+    /// One of those under way arrives, or is lost.
+    pub(crate) fn deliver(&mut self) -> Law {
+        if self.network.is_empty() {
+            return Ok(());
+        }
+        let at = self.chance.below(self.network.len());
+        let number = self.network.swap_remove(at);
+        if self.chance.below(12) == 0 {
+            return Ok(());
+        }
+        self.arrive(number)
+    }
+
+    /// A gateway that has not heard enough sends an old one again.
+    pub(crate) fn send_again(&mut self) {
+        if let Some(last) = self.datagrams.len().checked_sub(1) {
+            let number = last - self.chance.below(last.min(24) + 1);
+            self.network.push(number);
+        }
+    }
+
+    fn arrive(&mut self, number: usize) -> Law {
+        let now = self.outside.true_now();
+        if self.bug == Some(super::bugs::Bug::DuplicatesForgotten) {
+            let site = self.site.clone();
+            self.life().forget_answers(&site);
+        }
+        let datagram = &self.datagrams[number];
+        let (octets, peer) = (datagram.octets.clone(), datagram.peer);
+        let login = datagram.form == Form::Login;
+        self.note(|| format!("arrives {number}"));
+        if login {
+            self.give_way(number);
+        }
+        let arrival = self.life().receive(&octets, peer);
+        let datagram = &self.datagrams[number];
+        match (datagram.form, arrival) {
+            (Form::Forged, Arrival::Dropped(DropReason::BadMessageAuthenticator)) => Ok(()),
+            (Form::Status, Arrival::Replied(reply)) => {
+                let reply = verified(&octets, &reply, SECRET);
+                self.digest.update(&reply.octets);
+                law(reply.code == ACCEPT, || {
+                    "a Status-Server is refused".to_owned()
+                })
+            }
+            (Form::Login, Arrival::Dropped(DropReason::DuplicateInProgress)) => {
+                let waits = match datagram.place {
+                    Place::InProgress => true,
+                    Place::Answered { leave_us } => now.mono_us < leave_us,
+                    Place::Logged {
+                        accepted, decided, ..
+                    } => !accepted && now.wall.0 < decided + delay_ms(),
+                    Place::Nowhere => false,
+                };
+                law(waits, || {
+                    format!("datagram {number} is dropped for nothing")
+                })
+            }
+            (Form::Login, Arrival::Replied(reply)) => {
+                law(datagram.place != Place::InProgress, || {
+                    format!("datagram {number} is answered before it is judged")
+                })?;
+                self.seen.resent += 1;
+                self.hear(number, &reply)
+            }
+            (Form::Login, Arrival::Attempt(attempt, ticket)) => {
+                self.must_be_judged(number, now.mono_us)?;
+                let datagram = &mut self.datagrams[number];
+                datagram.place = Place::InProgress;
+                datagram.ticket = ticket.parts();
+                datagram.received_us = now.mono_us;
+                let look = self.look(number, now);
+                let pending = Pending {
+                    number,
+                    look,
+                    checks: 1,
+                };
+                self.pending.insert(ticket.parts(), pending);
+                self.life().submit(*attempt, ticket);
+                let told = self.life().told();
+                self.nothing_told(told)
+            }
+            (form, _) => Err(format!(
+                "datagram {number} ({form:?}) was not taken for what it is"
+            )),
+        }
+    }
+
+    /// A datagram is judged once, as long as its answer is kept, and again after a crash only if the
+    /// log does not know it.
+    fn must_be_judged(&self, number: usize, mono_us: u64) -> Law {
+        let kept_us = u64::try_from(ANSWER_KEPT.as_micros()).unwrap();
+        let over = match self.datagrams[number].place {
+            Place::Nowhere => true,
+            Place::InProgress => false,
+            Place::Answered { leave_us } => mono_us >= leave_us + kept_us,
+            Place::Logged { until_us, .. } => mono_us >= until_us,
+        };
+        law(over, || format!("datagram {number} is judged twice (I5)"))
+    }
+
+    /// Whatever had the same port and identifier is forgotten, answered or not.
+    fn give_way(&mut self, number: usize) {
+        let key = |it: &Datagram| (it.peer, it.octets[1]);
+        let own = key(&self.datagrams[number]);
+        for (at, other) in self.datagrams.iter_mut().enumerate() {
+            let seen = matches!(other.place, Place::InProgress | Place::Answered { .. });
+            if seen && at != number && key(other) == own {
+                other.place = Place::Nowhere;
+            }
+        }
+    }
+
+    /// A reply reaches the gateway.
+    pub(crate) fn hear(&mut self, number: usize, octets: &[u8]) -> Law {
+        self.read(number, octets)?;
+        let datagram = &self.datagrams[number];
+        match datagram.place {
+            // Told in a life before, or the answer never left.
+            Place::Logged { accepted, .. } => {
+                law((octets[0] == ACCEPT) == accepted, || {
+                    format!("datagram {number} gets another verdict after a crash")
+                })?;
+                // A Reject that only said that nothing could be decided is no verdict.
+                let mut heard = datagram.replies.iter().filter(|it| it[0] == octets[0]);
+                law(heard.next().is_none_or(|heard| heard == octets), || {
+                    format!("datagram {number} gets other octets after a crash")
+                })
+            }
+            _ => law(
+                datagram.replies.last().is_some_and(|last| last == octets),
+                || format!("datagram {number} gets other octets than before (I5)"),
+            ),
+        }
+    }
+
+    /// What a gateway checks of a reply: its signatures, and that there is but one Reject.
+    pub(crate) fn read(&mut self, number: usize, octets: &[u8]) -> Law {
+        self.digest.update(octets);
+        let datagram = &self.datagrams[number];
+        let reply = verified(&datagram.octets, octets, SECRET);
+        if reply.code == REJECT {
+            let mut due = Vec::new();
+            if let Some(proxy) = &datagram.proxy {
+                due.extend_from_slice(&[33, 7]);
+                due.extend_from_slice(proxy);
+            }
+            due.extend_from_slice(&[18, 16]);
+            due.extend_from_slice(b"Access denied.");
+            law(octets[38..] == due[..], || {
+                format!("the Reject of datagram {number} is not the one Reject")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn delay_ms() -> i64 {
+    i64::try_from(REJECT_DELAY.as_millis()).unwrap()
+}
+
+/// What must be so.
+pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Law {
+    if holds { Ok(()) } else { Err(broken()) }
+}

@@ -1,0 +1,423 @@
+//! A turn of the writer, and whether what it said is what the rules say.
+
+use mfad::domain::refusal::Code;
+use mfad::domain::verdict::Verdict;
+use mfad::engine::World as _;
+use mfad::engine::writer::{Job, Reply};
+use mfad::time::Now;
+
+use super::judging::{Due, First, Trial};
+use super::life::Told;
+use super::orders::Order;
+use super::person::Person;
+use super::run::{Law, Run};
+use crate::common::gateway::{ACCEPT, REJECT};
+
+use super::traffic::{Place, delay_ms, law};
+
+/// Jobs of a turn at most: after a failure each of them may have been done or not.
+const BATCH_MAX: usize = 8;
+/// An attempt whose PIN is changed under it so often is given up.
+const CHECKS_MAX: u32 = 3;
+
+/// What waits for the writer, by its name.
+enum Work {
+    Attempt([u64; 2]),
+    Command(String),
+    Other,
+}
+
+/// Work of a failed turn: it may have been done, and nobody was told.
+enum Maybe {
+    Attempt(usize, Option<(u64, Now)>),
+    Command(usize, Order),
+}
+
+impl Run {
+    /// The writer takes at most so many jobs.
+    pub(crate) fn turn(&mut self, most: usize) -> Law {
+        let (now, theirs) = (self.outside.true_now(), self.outside.now());
+        if self.possible.is_some() {
+            // Whether the store opens again is not to be mixed up with what is judged on it.
+            self.life().writer.turn(&mut Vec::new(), theirs);
+            if self.life().writer.broken().is_none() {
+                self.find_out()?;
+                self.check_people()?;
+            }
+        }
+        let shut = self.possible.is_some();
+        let mut jobs: Vec<Job> = self
+            .life()
+            .jobs
+            .try_iter()
+            .take(most.min(BATCH_MAX))
+            .collect();
+        let works: Vec<Work> = jobs.iter().map(Work::of).collect();
+        self.life().writer.turn(&mut jobs, theirs);
+        let told = self.life().told();
+        let failed = !shut && (self.plan.is_dead() || self.life().writer.broken().is_some());
+        if failed {
+            self.seen.failures += 1;
+        }
+        let maybes = self.settle(works, told, now, shut || failed)?;
+        if shut {
+            return Ok(());
+        }
+        if failed {
+            self.possible = Some(self.possibilities(maybes, now));
+            self.forget_after_a_failure();
+            return Ok(());
+        }
+        self.check_people()?;
+        self.check_log()
+    }
+
+    /// Goes through what the turn did, in order; gives what it may have done without saying so.
+    fn settle(
+        &mut self,
+        works: Vec<Work>,
+        mut told: Vec<Told>,
+        now: Now,
+        quiet: bool,
+    ) -> Result<Vec<Maybe>, String> {
+        let mut maybes = Vec::new();
+        for work in works {
+            match work {
+                Work::Attempt(ticket) => {
+                    let said = told
+                        .iter()
+                        .position(|told| told.ticket == ticket)
+                        .map(|at| told.remove(at));
+                    match said {
+                        Some(said) if said.verdict.is_some() => self.judged(said, now)?,
+                        Some(said) => {
+                            let pending = self.pending.remove(&ticket).unwrap();
+                            law(quiet || pending.checks >= CHECKS_MAX, || {
+                                "an attempt gets no answer for nothing".to_owned()
+                            })?;
+                            maybes.push(Maybe::Attempt(pending.number, pending.look));
+                            self.given_up(pending.number, said)?;
+                        }
+                        None if self.plan.is_dead() => {
+                            if let Some(pending) = self.pending.remove(&ticket) {
+                                maybes.push(Maybe::Attempt(pending.number, pending.look));
+                            }
+                        }
+                        None => self.looked_at_again(ticket, now),
+                    }
+                }
+                Work::Command(request) => {
+                    if let Some(maybe) = self.carried_out(&request, now, quiet)? {
+                        maybes.push(maybe);
+                    }
+                }
+                Work::Other => {}
+            }
+        }
+        law(told.is_empty(), || "an answer to nothing".to_owned())?;
+        Ok(maybes)
+    }
+
+    /// The check of a PIN was asked for by the writer: the passcode was looked at by it.
+    fn looked_at_again(&mut self, ticket: [u64; 2], now: Now) {
+        let Some(number) = self.pending.get(&ticket).map(|pending| pending.number) else {
+            return;
+        };
+        let revision = self.people[self.datagrams[number].person].revision;
+        let look = self.look(number, now);
+        let pending = self.pending.get_mut(&ticket).unwrap();
+        pending.checks += 1;
+        if pending.look.is_none_or(|(looked, _)| looked != revision) {
+            pending.look = look;
+        }
+    }
+
+    /// An attempt that nobody could decide: its datagram is judged again when it comes again, unless
+    /// the gateway wanted a Reject.
+    fn given_up(&mut self, number: usize, said: Told) -> Law {
+        let datagram = &mut self.datagrams[number];
+        match said.answer {
+            None if datagram.waits_for(said.ticket) => datagram.place = Place::Nowhere,
+            None => {}
+            Some(answer) => {
+                let alone = self.site.doors[datagram.door].first == First::Nobody;
+                law(alone && answer.octets[0] == REJECT, || {
+                    format!("datagram {number} was not decided and is answered (L5)")
+                })?;
+                datagram.place = Place::Answered {
+                    leave_us: answer.leave_us,
+                };
+                datagram.replies.push(answer.octets.to_vec());
+                self.held.push((answer.leave_us, number, answer.octets));
+            }
+        }
+        Ok(())
+    }
+
+    /// Attempts that were given up at the door.
+    pub(crate) fn nothing_told(&mut self, told: Vec<Told>) -> Law {
+        for said in told {
+            law(said.verdict.is_none(), || {
+                "a verdict without a turn of the writer".to_owned()
+            })?;
+            let pending = self
+                .pending
+                .remove(&said.ticket)
+                .ok_or("an answer to nothing")?;
+            law(self.possible.is_some(), || {
+                "an attempt is given up for nothing".to_owned()
+            })?;
+            self.given_up(pending.number, said)?;
+        }
+        Ok(())
+    }
+
+    /// What is due for this attempt, on `person`.
+    fn due(&self, number: usize, look: Option<(u64, Now)>, person: &mut Person, now: Now) -> Due {
+        let datagram = &self.datagrams[number];
+        let looked = match look {
+            Some((revision, at)) if revision == person.revision => at,
+            _ => now,
+        };
+        const MINUTE_US: u64 = 60_000_000;
+        let again = self
+            .wrong
+            .get(&(datagram.person, datagram.door))
+            .is_some_and(|(at, last)| now.mono_us - at < MINUTE_US && *last == datagram.passcode);
+        let trial = Trial {
+            rules: &self.site.rules,
+            door: &self.site.doors[datagram.door],
+            passcode: &datagram.passcode,
+            looked,
+            now,
+            again,
+        };
+        trial.judge(person)
+    }
+
+    /// A verdict: it has to be the one that is due.
+    fn judged(&mut self, said: Told, now: Now) -> Law {
+        let pending = self
+            .pending
+            .remove(&said.ticket)
+            .ok_or("a verdict on nothing")?;
+        let number = pending.number;
+        let at = self.datagrams[number].person;
+        let (accept, why) = match said.verdict {
+            Some(Verdict::Accept { how, .. }) => (true, how.name()),
+            Some(Verdict::Reject { reason, .. }) => (false, reason.name()),
+            None => return Err("no verdict".to_owned()),
+        };
+        let name = self.people[at].name;
+        let typed = String::from_utf8_lossy(&self.datagrams[number].passcode).into_owned();
+        self.note(|| format!("datagram {number}, {name} types {typed}: {accept} {why}"));
+        let mut person = self.people[at].clone();
+        if person.revision == 0 {
+            law(!said.known && !accept && why == "unknown_user", || {
+                format!("a stranger gets {accept} {why}")
+            })?;
+            return self.answered(number, false, said);
+        }
+        let before = person.clone();
+        let due = self.due(number, pending.look, &mut person, now);
+        law((accept, why) == (due.accept, due.why), || {
+            format!(
+                "datagram {number}: {name} typed {typed} at {} and got {accept} {why}, due is {} {}; \
+                 the record was\n{}",
+                self.site.doors[self.datagrams[number].door].name,
+                due.accept,
+                due.why,
+                before.facts()
+            )
+        })?;
+        if accept {
+            self.never_twice(at, &before, &due, why)?;
+            self.seen.passthroughs += u64::from(why == "passthrough");
+        }
+        if due.counted {
+            let key = (at, self.datagrams[number].door);
+            let typed = self.datagrams[number].passcode.clone();
+            self.wrong.insert(key, (now.mono_us, typed));
+        }
+        if due.changed {
+            self.written.push((self.datagrams[number].digest, accept));
+        }
+        self.seen.locks += u64::from(person.lock.is_some() && before.lock.is_none());
+        self.people[at] = person;
+        self.answered(number, accept, said)
+    }
+
+    /// I1, whatever the model of the rules believes.
+    fn never_twice(&mut self, at: usize, before: &Person, due: &Due, how: &str) -> Law {
+        let Some((token, factor)) = due.code else {
+            return law(how == "grace" || due.grant.is_some(), || {
+                format!("let in by {how} without a code or a grant")
+            });
+        };
+        let token = &before.tokens[token];
+        let seed = if token.seed.is_empty() {
+            token.codes.concat().into_bytes()
+        } else {
+            token.seed.clone()
+        };
+        law(self.accepted.insert((at, seed, factor)), || {
+            format!("code {factor} of {} is accepted twice (I1)", before.name)
+        })
+    }
+
+    /// What the door made of a verdict.
+    fn answered(&mut self, number: usize, accept: bool, said: Told) -> Law {
+        let now_us = self.outside.true_now().mono_us;
+        if accept {
+            self.seen.accepts += 1;
+        } else {
+            self.seen.rejects += 1;
+            if let Some((count, _)) = &mut self.rejects {
+                *count += 1;
+            }
+        }
+        let datagram = &mut self.datagrams[number];
+        let Some(answer) = said.answer else {
+            // Another request has taken its place at the gateway meanwhile.
+            return law(!datagram.waits_for(said.ticket), || {
+                format!("datagram {number} gets no answer")
+            });
+        };
+        let delay_us = u64::try_from(delay_ms()).unwrap() * 1000;
+        let leave_us = if accept {
+            now_us
+        } else {
+            now_us.max(datagram.received_us + delay_us)
+        };
+        law(answer.leave_us == leave_us, || {
+            format!("datagram {number} is answered at another time than it should be")
+        })?;
+        datagram.place = Place::Answered { leave_us };
+        datagram.replies.push(answer.octets.to_vec());
+        let accepts = answer.octets[0] == ACCEPT;
+        law(accepts == accept, || {
+            format!("datagram {number} gets another answer than the verdict")
+        })?;
+        if accept {
+            self.hear(number, &answer.octets)
+        } else if leave_us <= now_us {
+            self.read(number, &answer.octets)
+        } else {
+            self.held.push((leave_us, number, answer.octets));
+            Ok(())
+        }
+    }
+
+    /// What became of a command.
+    fn carried_out(
+        &mut self,
+        request: &str,
+        now: Now,
+        quiet: bool,
+    ) -> Result<Option<Maybe>, String> {
+        let ordered = self
+            .ordered
+            .remove(request)
+            .ok_or("a command that nobody gave")?;
+        let at = ordered.person;
+        match ordered.answer.try_recv() {
+            Ok(Reply::Done(done, seq)) => {
+                let named = ordered.if_revision;
+                law(
+                    named.is_none_or(|named| named == self.people[at].revision),
+                    || format!("{request} is done on another revision than it named (I19)"),
+                )?;
+                self.note(|| format!("{request} is done"));
+                let rules = self.site.rules.clone();
+                ordered
+                    .order
+                    .apply(&mut self.people[at], &rules, now, Some(&done))?;
+                self.done.push((request.to_owned(), seq));
+                self.seen.orders += 1;
+                Ok(None)
+            }
+            Ok(Reply::Refused(refusal)) if quiet && refusal.code == Code::Store => {
+                Ok(Some(Maybe::Command(at, ordered.order)))
+            }
+            Ok(Reply::Refused(refusal)) => {
+                law(refusal.code != Code::Store, || {
+                    format!("{request} is not written for nothing: {refusal}")
+                })?;
+                self.note(|| format!("{request} is refused: {}", refusal.code.name()));
+                Ok(None)
+            }
+            Ok(Reply::Again(_)) => Err("a conflict with nobody".to_owned()),
+            Err(_) if self.plan.is_dead() => Ok(Some(Maybe::Command(at, ordered.order))),
+            Err(_) => Err(format!("{request} gets no answer")),
+        }
+    }
+
+    /// All that may be so after a turn whose end is not known.
+    fn possibilities(&self, maybes: Vec<Maybe>, now: Now) -> Vec<Vec<Person>> {
+        let mut possible = vec![self.people.clone()];
+        for maybe in maybes {
+            let mut with = possible.clone();
+            for people in &mut with {
+                match &maybe {
+                    Maybe::Attempt(number, look) => {
+                        let at = self.datagrams[*number].person;
+                        let mut person = people[at].clone();
+                        if person.revision > 0 {
+                            self.due(*number, *look, &mut person, now);
+                        }
+                        people[at] = person;
+                    }
+                    Maybe::Command(at, order) => {
+                        // One that the rules forbid was not carried out.
+                        let mut person = people[*at].clone();
+                        if order
+                            .apply(&mut person, &self.site.rules, now, None)
+                            .is_ok()
+                        {
+                            people[*at] = person;
+                        }
+                    }
+                }
+            }
+            possible.extend(with);
+        }
+        possible
+    }
+
+    /// Every change has its record.
+    fn check_log(&mut self) -> Law {
+        let from = self.ledger.len();
+        let reader = std::sync::Arc::clone(&self.life().reader);
+        self.ledger.read_on(&reader, &mut self.digest)?;
+        for (request, seq) in std::mem::take(&mut self.done) {
+            let record = usize::try_from(seq).ok().and_then(|seq| {
+                let at = seq.checked_sub(1)?;
+                self.ledger.records.get(at).filter(|_| at >= from)
+            });
+            let own = record.is_some_and(|record| record.request.as_deref() == Some(&*request));
+            law(own, || {
+                format!("{request} was done and record {seq} is not its own")
+            })?;
+        }
+        for (digest, accept) in std::mem::take(&mut self.written) {
+            let verdict = if accept { "auth.accept" } else { "auth.re" };
+            let recorded = self.ledger.records[from..].iter().any(|record| {
+                record.datagram() == Some(digest) && record.event.starts_with(verdict)
+            });
+            law(recorded, || {
+                "a verdict that changed something has no record".to_owned()
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Work {
+    fn of(job: &Job) -> Self {
+        match job {
+            Job::Attempt(pending) => Self::Attempt(pending.ticket.0),
+            Job::Command(ordered) => Self::Command(ordered.request.clone()),
+            Job::Note(_) | Job::Stop => Self::Other,
+        }
+    }
+}
