@@ -73,6 +73,17 @@ pub const ALL: &[Number] = &[
             and let the host follow it. The warning ends by itself.",
     },
     Number {
+        code: "W022",
+        title: "part of the sandbox is not in force",
+        meaning: "Everybody is served. But the process could not give up something that it never \
+            needs, so whoever takes it over can do more than he should.",
+        cause: "A unit file that forbids the call itself (an older mfad.service forbade Landlock), \
+            a kernel that was built or started without Landlock, a container.",
+        cure: "Install the mfad.service of this version. `cat /sys/kernel/security/lsm` must name \
+            landlock; if it does not, start the kernel with lsm=landlock,.. in front of what it \
+            names now.",
+    },
+    Number {
         code: "W024",
         title: "a passthrough ends soon and the person has no other token",
         meaning: "When it ends, the person cannot sign in any more.",

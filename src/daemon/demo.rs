@@ -143,7 +143,7 @@ impl Demo {
             control,
             create: true,
             clock: Arc::clone(&clock),
-            hardening: Vec::new(),
+            unhardened: Vec::new(),
             hasher: PinHasher::new,
         };
         let instance = Instance::start(start).map_err(|error| wrong("starting")(&error))?;

@@ -62,8 +62,8 @@ pub struct Start {
     pub create: bool,
     /// The clock.
     pub clock: Arc<Clock>,
-    /// What hardening achieved, for status.
-    pub hardening: Vec<String>,
+    /// What the process could not give up, for status.
+    pub unhardened: Vec<String>,
     /// Makes a hasher for each thread of the PIN pool.
     pub hasher: fn() -> PinHasher,
 }
@@ -172,7 +172,7 @@ impl Instance {
             config_path: start.config_path,
             surroundings: start.surroundings,
             clock: Arc::clone(&clock),
-            hardening: start.hardening,
+            unhardened: start.unhardened,
             started: clock.now(),
             alarms,
             archive: Arc::clone(&archive),

@@ -92,10 +92,7 @@ fn start(config_path: &Path, credentials: Option<PathBuf>) -> Result<Started, u8
         config_path,
         surroundings.credentials_dir.as_deref(),
     );
-    let hardening = hardening
-        .into_iter()
-        .chain([confined])
-        .map(|step| step.to_string());
+    let hardened: Vec<harden::Step> = hardening.into_iter().chain([confined]).collect();
     let gateways = config.gateways.len();
     let start = Start {
         config,
@@ -106,7 +103,7 @@ fn start(config_path: &Path, credentials: Option<PathBuf>) -> Result<Started, u8
         control,
         create: false,
         clock: Arc::clone(&clock),
-        hardening: hardening.collect(),
+        unhardened: tell(&hardened),
         hasher: PinHasher::new,
     };
     let instance = Arc::new(Instance::start(start).map_err(|error| not_started(&error))?);
@@ -399,6 +396,20 @@ fn confine(config: &Config, config_path: &Path, credentials: Option<&Path>) -> h
         read_write: &read_write,
         read_only: &read_only,
     })
+}
+
+/// Says what the process has given up; returns what the system did not let it give up.
+fn tell(steps: &[harden::Step]) -> Vec<String> {
+    let (kept, given): (Vec<_>, Vec<_>) = steps
+        .iter()
+        .partition(|step| matches!(step.outcome, harden::Outcome::Failed(_)));
+    let given: Vec<String> = given.iter().map(ToString::to_string).collect();
+    info_always!("given up: {}", given.join("; "));
+    let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    for step in &kept {
+        warn_always!("W022 not given up: {step}");
+    }
+    kept
 }
 
 fn not_started(error: &StartError) -> u8 {

@@ -175,7 +175,7 @@ fn describe(status: &RestrictionStatus) -> Outcome {
     match status.ruleset {
         RulesetStatus::FullyEnforced => Outcome::Done(abi),
         RulesetStatus::PartiallyEnforced => Outcome::Limited(format!("in part, {abi}")),
-        RulesetStatus::NotEnforced => Outcome::Limited(format!("not in force, {abi}")),
+        RulesetStatus::NotEnforced => Outcome::Failed(format!("not in force, {abi}")),
     }
 }
 

@@ -120,7 +120,7 @@ impl Site {
             control: UnixListener::bind(path.join("control")).unwrap(),
             create: true,
             clock: Arc::new(Clock::start()),
-            hardening: Vec::new(),
+            unhardened: Vec::new(),
             hasher: PinHasher::cheap,
         });
         Self {

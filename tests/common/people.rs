@@ -131,7 +131,7 @@ pub(crate) fn make_store(config_path: &Path, people: &[Person]) {
         control: UnixListener::bind(&setup).unwrap(),
         create: true,
         clock: Arc::new(Clock::start()),
-        hardening: Vec::new(),
+        unhardened: Vec::new(),
         hasher: PinHasher::new,
     };
     let instance = Instance::start(start).unwrap();

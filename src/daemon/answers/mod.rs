@@ -80,8 +80,8 @@ pub struct Answerer {
     pub surroundings: Surroundings,
     /// The clock.
     pub clock: Arc<Clock>,
-    /// What hardening achieved.
-    pub hardening: Vec<String>,
+    /// What the process could not give up.
+    pub unhardened: Vec<String>,
     /// When the daemon was started.
     pub started: Now,
     /// What needs a person.

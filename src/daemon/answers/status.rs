@@ -101,6 +101,7 @@ impl Answerer {
                 list.extend(ending(grants, rules.policy.passthrough.warn_before));
             }
         }
+        list.extend(warnings::unhardened(&self.unhardened));
         if let Some((at, false)) = self.facts.known().checked {
             list.push(warnings::damaged_log(at));
         }

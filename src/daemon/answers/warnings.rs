@@ -139,6 +139,15 @@ pub(super) fn clock_jump(ahead_ms: i64, jump: Option<Jump>) -> Warning {
     }
 }
 
+pub(super) fn unhardened(steps: &[String]) -> Option<Warning> {
+    (!steps.is_empty()).then(|| Warning {
+        number: "W022".to_owned(),
+        text: format!("Part of the sandbox is not in force: {}.", steps.join("; ")),
+        tries: vec!["mfactl explain W022".to_owned()],
+        ..Warning::default()
+    })
+}
+
 pub(super) fn ending_grants(ending: &[Live], within_s: u64) -> Option<Warning> {
     if ending.is_empty() {
         return None;
