@@ -36,11 +36,19 @@ pub struct Surroundings {
 /// # Errors
 /// Everything that is wrong.
 pub fn load(path: &Path, around: &Surroundings) -> Result<Loaded, Problems> {
+    load_with(path, &around.hostname, around)
+}
+
+/// The same for whoever gets the secrets of gateways in another way.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn load_with(path: &Path, hostname: &str, secrets: &dyn Secrets) -> Result<Loaded, Problems> {
     let mut sources = vec![source(path)?];
     for path in gateway_files(path)? {
         sources.push(source(&path)?);
     }
-    parse(&sources, &around.hostname, around)
+    parse(&sources, hostname, secrets)
 }
 
 fn source(path: &Path) -> Result<Source, Problems> {

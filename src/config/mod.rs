@@ -43,7 +43,7 @@ pub use self::checked::{
 };
 pub use self::diff::{Change, ChangeKind, Diff};
 pub use self::gateways::GATEWAYS_MAX;
-pub use self::load::{FILE_OCTETS_MAX, FILES_MAX, GATEWAYS_FOLDER, Surroundings, load};
+pub use self::load::{FILE_OCTETS_MAX, FILES_MAX, GATEWAYS_FOLDER, Surroundings, load, load_with};
 pub use self::near::{distance, nearest};
 pub use self::network::{Network, NetworkError};
 pub use self::problems::{PROBLEMS_MAX, Problem, Problems, Severity, Spot};

@@ -1,7 +1,8 @@
 //! Where things are on this host, and who may touch them.
 //!
-//! The master key is a systemd credential. The unit gets it opened; whoever runs `mfad` by hand as
-//! root has it opened by `systemd-creds`, which can do so on this host only. What reads or writes
+//! The master key is a systemd credential, and so may be the secrets of gateways. The unit gets them
+//! opened; whoever runs `mfad` by hand as root has them opened by `systemd-creds`, which can do so
+//! on this host only. What reads or writes
 //! the store does it as the owner of its folder, never as root: files that root leaves in there
 //! would keep the daemon out, and whoever owns the folder could lead root astray.
 
@@ -15,7 +16,9 @@ use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid};
 
 use super::key::{self, KeyError};
 use super::report::{Failure, status};
-use crate::config::{self, Config, KeySource, Loaded, Problems, Surroundings};
+use crate::config::{
+    self, Config, KeySource, Loaded, Problems, SecretFault, SecretSource, Secrets, Surroundings,
+};
 use crate::secret::{SecretBytes, SecretKey};
 
 /// Where systemd looks for credentials that are sealed to this host.
@@ -42,7 +45,8 @@ pub fn below(root: &Path, path: &Path) -> PathBuf {
 /// # Errors
 /// Everything that is wrong.
 pub fn load(root: &Path, path: &Path, around: &Surroundings) -> Result<Loaded, Problems> {
-    let mut loaded = config::load(&below(root, path), around)?;
+    let secrets = Opened { root, around };
+    let mut loaded = config::load_with(&below(root, path), &around.hostname, &secrets)?;
     let config: &mut Config = &mut loaded.config;
     config.state_dir = below(root, &config.state_dir);
     config.control_socket = below(root, &config.control_socket);
@@ -50,6 +54,27 @@ pub fn load(root: &Path, path: &Path, around: &Surroundings) -> Result<Loaded, P
         *path = below(root, path);
     }
     Ok(loaded)
+}
+
+/// The secrets of gateways, as the daemon gets them from its unit or opened where there is none.
+struct Opened<'a> {
+    root: &'a Path,
+    around: &'a Surroundings,
+}
+
+impl Secrets for Opened<'_> {
+    fn read(&self, source: &SecretSource) -> Result<SecretBytes, SecretFault> {
+        match source {
+            SecretSource::Credential(name) if self.around.credentials_dir.is_none() => {
+                let path = credential(self.root, name);
+                if !path.exists() {
+                    return Err(SecretFault::NoCredentials);
+                }
+                open(name, &path).map_err(|error| SecretFault::Io(error.to_string()))
+            }
+            _ => self.around.read(source),
+        }
+    }
 }
 
 /// Where the sealed credential of this name lies.
