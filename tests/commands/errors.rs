@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
+use crate::common::tools::is_root;
 use crate::desk::{Desk, Form, Said, fits, shell_words};
-use crate::roles::{is_root, somebody, with_roles};
+use crate::roles::{somebody, with_roles};
 
 /// Room for one person more than there are.
 const RULES: &str = "\n[seats]\nlimit = 3\n";
@@ -114,7 +115,7 @@ fn each_named_error_is_given_and_what_it_suggests_works() {
     let mut codes = all.codes;
     daemon.stop();
     codes.insert(Code::Sealed.name(), sealed());
-    if is_root() {
+    if is_root("try the roles") {
         codes.insert(Code::Perm.name(), denied());
     } else {
         codes.insert(Code::Perm.name(), Vec::new());

@@ -20,6 +20,7 @@ use mfad::domain::action::{Action, Role};
 
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
+use crate::common::tools::is_root;
 
 /// Where [`as_somebody`] finds the socket; it does nothing without.
 const SOCKET: &str = "MFAD_TEST_SOCKET";
@@ -43,17 +44,6 @@ pub(crate) fn with_roles(people: &[Person]) -> Daemon {
     fs::set_permissions(site.folder(), Permissions::from_mode(0o755)).unwrap();
     chown(site.path("control"), None, Some(GROUP)).unwrap();
     daemon
-}
-
-/// Whether this program may become somebody else.
-pub(crate) fn is_root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(root || !ci, "only root can try the roles");
-    if !root {
-        println!("skipped: only root can try the roles");
-    }
-    root
 }
 
 /// A program under another uid, from a place that everybody can reach.
@@ -151,7 +141,7 @@ fn parameters(method: &Method) -> Value {
 
 #[test]
 fn each_role_may_what_the_table_says_and_nothing_else() {
-    if !is_root() {
+    if !is_root("try the roles") {
         return;
     }
     let daemon = with_roles(&[Person::new("alice")]);
@@ -186,7 +176,7 @@ fn each_role_may_what_the_table_says_and_nothing_else() {
 
 #[test]
 fn who_has_no_role_is_told_so_whatever_is_asked() {
-    if !is_root() {
+    if !is_root("try the roles") {
         return;
     }
     let daemon = with_roles(&[Person::new("alice")]);

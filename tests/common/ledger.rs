@@ -1,5 +1,6 @@
 //! What a daemon has left behind: its audit log, read and verified after its end.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use mfad::audit::record::AuditRecord;
@@ -21,19 +22,23 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the store of a site whose daemon has ended; the chain must be whole.
     pub(crate) fn of(site: &Site) -> Self {
-        let keys = Keys::derive(&key::parse(site.key().as_bytes()).unwrap()).unwrap();
-        let path = store_path(&site.path("state"));
+        Self::read(&site.path("state"), site.key(), "test")
+    }
+
+    /// The same of a store anywhere, with the key as it is written.
+    pub(crate) fn read(state: &Path, key: &str, node: &str) -> Self {
+        let keys = Keys::derive(&key::parse(key.as_bytes()).unwrap()).unwrap();
+        let path = store_path(state);
         let fence = Fence {
             now: Clock::start().now(),
             window_steps: 1,
         };
         let sizes = Sizes::default();
-        let (node, boot) = (Arc::from("test"), Arc::from("ledger"));
         let opening = sqlite::Site {
             path: &path,
             keys: &keys,
-            node,
-            boot,
+            node: Arc::from(node),
+            boot: Arc::from("ledger"),
             fence,
             sizes,
         };
@@ -45,7 +50,7 @@ impl Ledger {
         let stored = all(&*opened.reader);
         Box::new(opened.writer).close().unwrap();
         let plan = Plan {
-            node: "test",
+            node,
             start: Start::CHAIN,
             checkpoints: &[],
             keys: &[],

@@ -33,11 +33,24 @@ pub(crate) fn pam_radius() -> Option<PathBuf> {
     found
 }
 
+/// Whether this is root, who alone can do this.
+pub(crate) fn is_root(what: &str) -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    assert!(root || !ci(), "only root can {what}");
+    if !root {
+        println!("skipped: only root can {what}");
+    }
+    root
+}
+
 fn missing(what: &str) -> bool {
-    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!ci, "{what} is missing: bash .ci/run installs it");
+    assert!(!ci(), "{what} is missing: bash .ci/run installs it");
     println!("skipped: {what} is missing");
     false
+}
+
+fn ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
 /// Runs a program with `input` until it ends.
