@@ -253,7 +253,8 @@ mod tests {
         write_record(&mut line, &record).unwrap();
         let end = line.len() - 1;
         assert_eq!(entry(&line[..end]), Some(Entry::Record(record)));
-        for cut in 0..70 {
+        // Up to the blank before the body; what is cut off that, the hash gives away.
+        for cut in 0.."12 ".len() + 64 {
             assert_eq!(entry(&line[..cut]), None, "{cut}");
         }
         let mut cut = Segment {
