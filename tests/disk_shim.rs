@@ -33,24 +33,6 @@ fn run(disk: &Disk, test: &str) -> Option<String> {
     Some(said)
 }
 
-fn words(what: &What) -> String {
-    match what {
-        What::Create { path, .. } => format!("create {path}"),
-        What::Write {
-            path,
-            offset,
-            octets,
-            ..
-        } => {
-            format!("write {path} {offset}+{}", octets.len())
-        }
-        What::Length { path, length, .. } => format!("length {path} {length}"),
-        What::Rename { from, to } => format!("rename {from} {to}"),
-        What::Remove { path } => format!("remove {path}"),
-        What::Sync { path, synced, .. } => format!("sync /{path} {synced:?}"),
-    }
-}
-
 fn files(image: &Image) -> BTreeMap<&str, &[u8]> {
     let named = image.files.iter();
     named
@@ -84,9 +66,10 @@ fn writes_this_and_that() {
     fs::copy(root.join("b"), root.join("c")).unwrap(); // 10, 11
     fs::remove_file(root.join("c")).unwrap(); // 12
     drop(File::create(root.join("b")).unwrap()); // 13
+    fs::hard_link(root.join("b"), root.join("d")).unwrap(); // 14
     fs::write(disk.beside("elsewhere"), "not seen").unwrap();
     disk.unseen(|| fs::write(root.join("unseen"), "not seen").unwrap());
-    assert_eq!(disk.calls(), 13);
+    assert_eq!(disk.calls(), 14);
 }
 
 #[test]
@@ -96,7 +79,10 @@ fn every_call_is_seen() {
         return;
     };
     let operations = disk.operations(0);
-    let said: Vec<String> = operations.iter().map(|done| words(&done.what)).collect();
+    let said: Vec<String> = operations
+        .iter()
+        .map(|done| done.what.to_string())
+        .collect();
     let expected = [
         "create a",
         "write a 0+3",
@@ -111,9 +97,10 @@ fn every_call_is_seen() {
         "write c 0+512",
         "remove c",
         "length b 0",
+        "link b d",
     ];
     assert_eq!(said, expected);
-    assert_eq!((disk.calls(), disk.syncs()), (13, 2));
+    assert_eq!((disk.calls(), disk.syncs()), (14, 2));
     assert!(
         operations
             .iter()
@@ -183,6 +170,8 @@ fn a_power_cut_leaves_what_was_synced_and_some_of_the_rest() {
         .write_to(folder.path());
     assert_eq!(fs::read(folder.path().join("b")).unwrap().len(), 512);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let linked = after(&operations, 14).image(Keep::Everything);
+    assert_eq!(linked.files["b"], linked.files["d"]);
 }
 
 #[test]

@@ -24,5 +24,6 @@ pub(crate) mod ledger;
 pub(crate) mod operator;
 pub(crate) mod people;
 pub(crate) mod scrape;
+pub(crate) mod single;
 pub(crate) mod tools;
 pub(crate) mod until;

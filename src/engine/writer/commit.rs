@@ -1,7 +1,6 @@
 //! Durable or not: the commit of a batch, and who is told what.
 
 use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
-use crate::domain::event::Origin;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::Verdict;
@@ -15,12 +14,6 @@ use std::sync::Arc;
 const REOPEN_EVERY_US: u64 = 500_000;
 
 impl Writer {
-    pub(super) fn sums(&mut self, batch: &mut Batch, now: Now) {
-        for summed in self.summing.due(now) {
-            batch.push(summed_change(&summed, now));
-        }
-    }
-
     pub(super) fn commit(&mut self, mut batch: Batch, now: Now) {
         let Batch {
             changes,
@@ -253,13 +246,4 @@ pub(super) fn store_refusal(detail: &str) -> Refusal {
     Refusal::new(Code::Store, "not done: mfad cannot write to its store")
         .why(detail)
         .doing("free space or repair the disk; mfad goes on by itself within a second")
-}
-pub(super) fn summed_change(summed: &crate::audit::summing::Summed, now: Now) -> Change {
-    let events = vec![summed.event()];
-    Change {
-        writes: Vec::new(),
-        origin: Origin::system(),
-        events,
-        at: now,
-    }
 }

@@ -20,7 +20,7 @@ use std::sync::mpsc::SyncSender;
 use super::Engine;
 use super::repeat::Repeats;
 use super::trace::Stages;
-use crate::audit::summing::Summing;
+use crate::audit::summing::{Summed, Summing};
 use crate::domain::attempt::Attempt;
 use crate::domain::command::{Command, Done, Prepared};
 use crate::domain::event::{Event, Operator, Origin};
@@ -135,6 +135,9 @@ pub struct Writer {
     repeats: Repeats,
     repeat_key: SecretKey,
     summing: Summing,
+    /// Sums that are over and not known to be durable. After a commit whose result is not known they
+    /// are written again: a Reject too many in the log is the lesser evil.
+    unwritten: Vec<Summed>,
     broken: Option<Broken>,
     /// The room of the last batch, so that no batch asks the system for its own.
     spare: Batch,
@@ -190,6 +193,7 @@ impl Writer {
             repeats,
             repeat_key,
             summing,
+            unwritten: Vec::new(),
             broken: None,
             spare: Batch::default(),
         }
@@ -218,8 +222,12 @@ impl Writer {
             self.spare = batch;
             return;
         }
-        self.sums(&mut batch, now);
+        self.unwritten.extend(self.summing.due(now));
+        batch.sum(&self.unwritten, now);
         self.commit(batch, now);
+        if self.broken.is_none() {
+            self.unwritten.clear();
+        }
     }
 
     /// Between two turns: the store's own work, which it does when it is due.
@@ -240,9 +248,8 @@ impl Writer {
     /// Writes what is still summed up and lets the store close cleanly.
     pub fn stop(mut self, now: Now) {
         let mut batch = Batch::default();
-        for summed in self.summing.finish() {
-            batch.push(commit::summed_change(&summed, now));
-        }
+        self.unwritten.extend(self.summing.finish());
+        batch.sum(&self.unwritten, now);
         self.commit(batch, now);
         if let Err(error) = self.store.close() {
             self.engine.store_is(Some(error.to_string()));
@@ -268,6 +275,16 @@ impl Batch {
     fn push(&mut self, change: Change) -> usize {
         self.changes.push(change);
         self.changes.len() - 1
+    }
+
+    /// Takes the records of sums in.
+    fn sum(&mut self, sums: &[Summed], now: Now) {
+        self.changes.extend(sums.iter().map(|summed| Change {
+            writes: Vec::new(),
+            origin: Origin::system(),
+            events: vec![summed.event()],
+            at: now,
+        }));
     }
 
     /// Audit records the batch will write so far.

@@ -131,6 +131,9 @@ pub(super) fn grow_log(path: &Path, octets: u64) -> Result<(), StoreError> {
     if length >= octets {
         return Ok(());
     }
+    // A clean stop has emptied the log, and nobody has synced that yet. Zeros over a part of the old
+    // one would leave its beginning: a whole log by itself, of an older state.
+    file.sync_all().map_err(io)?;
     let zeros = vec![0; ZEROS_OCTETS];
     while length < octets {
         let missing = usize::try_from(octets - length).unwrap_or(ZEROS_OCTETS);

@@ -10,6 +10,7 @@
 
 pub(crate) mod state;
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
@@ -91,6 +92,11 @@ pub(crate) enum What {
         length: u64,
     },
     Rename {
+        from: String,
+        to: String,
+    },
+    /// A further name of a file.
+    Link {
         from: String,
         to: String,
     },
@@ -320,9 +326,32 @@ impl Operation {
                     _ => Synced::NotDone,
                 },
             },
+            7 => What::Link {
+                from: path,
+                to: String::from_utf8(data.to_vec()).unwrap(),
+            },
             kind => panic!("kind {kind} of an operation"),
         };
         Self { call, what }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { path, .. } => write!(f, "create {path}"),
+            Self::Write {
+                path,
+                offset,
+                octets,
+                ..
+            } => write!(f, "write {path} {offset}+{}", octets.len()),
+            Self::Length { path, length, .. } => write!(f, "length {path} {length}"),
+            Self::Rename { from, to } => write!(f, "rename {from} {to}"),
+            Self::Link { from, to } => write!(f, "link {from} {to}"),
+            Self::Remove { path } => write!(f, "remove {path}"),
+            Self::Sync { path, synced, .. } => write!(f, "sync /{path} {synced:?}"),
+        }
     }
 }
 

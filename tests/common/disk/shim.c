@@ -9,8 +9,8 @@
  * MFAD_DISK_LOG. MFAD_DISK_CTL is a file of 4096 octets, shared with whoever directs: `struct ctl`.
  * Without it, syncs take MFAD_DISK_FLUSH_US.
  *
- * One process writes to a log. The calls are made by number, so nothing here depends on what else
- * is preloaded. */
+ * One process writes to a log. A descriptor that was made of another one by dup is not seen.
+ * The calls are made by number, so nothing here depends on what else is preloaded. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -54,7 +54,7 @@ enum mode {
     FAIL_SYNC = 4, /* as FAIL_ONCE, counting syncs only */
 };
 
-enum kind { CREATE = 1, WRITE = 2, LENGTH = 3, RENAME = 4, REMOVE = 5, SYNC = 6 };
+enum kind { CREATE = 1, WRITE = 2, LENGTH = 3, RENAME = 4, REMOVE = 5, SYNC = 6, LINK = 7 };
 enum state { DONE = 0, FAILED = 1, NOT_DONE = 2 };
 
 /* What stands before path and data of each record of the log. */
@@ -480,6 +480,31 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
 int rename(const char *from, const char *to)
 {
     return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
+{
+    char from_room[PATH_MAX], to_room[PATH_MAX];
+    const char *from_name = below(from_folder, from, from_room);
+    const char *to_name = below(to_folder, to, to_room);
+    if (!from_name || !to_name)
+        return (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
+    pthread_mutex_lock(&lock);
+    int done = -1;
+    if (next_call(0) != 1) {
+        done = (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
+        if (done == 0) {
+            struct iovec name = {(void *)to_name, strlen(to_name)};
+            record(LINK, DONE, 0, 0, from_name, &name, 1, name.iov_len);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return done;
+}
+
+int link(const char *from, const char *to)
+{
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int unlinkat(int folder, const char *path, int flags)

@@ -65,6 +65,7 @@ enum Pending {
 enum Entry {
     Create { path: String, file: usize },
     Rename { from: String, to: String },
+    Link { from: String, to: String },
     Remove { path: String },
 }
 
@@ -141,6 +142,10 @@ impl State {
                 let (from, to) = (from.clone(), to.clone());
                 self.pending
                     .push(Pending::Entry(Entry::Rename { from, to }));
+            }
+            What::Link { from, to } => {
+                let (from, to) = (from.clone(), to.clone());
+                self.pending.push(Pending::Entry(Entry::Link { from, to }));
             }
             What::Remove { path } => {
                 let path = path.clone();
@@ -302,8 +307,10 @@ impl State {
 
 impl Entry {
     fn folder(&self) -> &str {
-        let (Self::Create { path, .. } | Self::Rename { to: path, .. } | Self::Remove { path }) =
-            self;
+        let (Self::Create { path, .. }
+        | Self::Rename { to: path, .. }
+        | Self::Link { to: path, .. }
+        | Self::Remove { path }) = self;
         path.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
@@ -314,6 +321,11 @@ impl Entry {
             }
             Self::Rename { from, to } => {
                 if let Some(file) = names.remove(from) {
+                    names.insert(to.clone(), file);
+                }
+            }
+            Self::Link { from, to } => {
+                if let Some(file) = names.get(from).copied() {
                     names.insert(to.clone(), file);
                 }
             }
