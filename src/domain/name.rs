@@ -30,7 +30,8 @@ pub enum NameError {
 // RFC 8265 s3.3: UsernameCaseMapped maps width and case and normalises to NFC.
 pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
     let text = std::str::from_utf8(typed).map_err(|_| NameError::NotText)?;
-    if !(1..=NAME_CHARS_MAX).contains(&text.chars().count()) {
+    let fits = |name: &str| (1..=NAME_CHARS_MAX).contains(&name.chars().count());
+    if !fits(text) {
         return Err(NameError::Length);
     }
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -43,6 +44,10 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
     let name = UsernameCaseMapped::new()
         .enforce(text)
         .map_err(|_| NameError::Character)?;
+    // Lower case may be longer: `İ` becomes two characters.
+    if !fits(&name) {
+        return Err(NameError::Length);
+    }
     // Mapping can be idempotent only if it is applied to its own output.
     match UsernameCaseMapped::new().enforce(name.as_ref()) {
         Ok(again) if again == name => Ok(name.into_owned()),
@@ -127,6 +132,12 @@ mod tests {
             Err(NameError::Length)
         );
         assert!(canonical("x".repeat(128).as_bytes()).is_ok());
+        assert_eq!(
+            canonical("İ".repeat(65).as_bytes()),
+            Err(NameError::Length),
+            "a name that is longer in its own form"
+        );
+        assert!(canonical("İ".repeat(64).as_bytes()).is_ok());
     }
 
     #[test]
