@@ -22,10 +22,10 @@ use crate::config::MetricsListen;
 const PATIENCE: TimeVal = TimeVal::new(2, 0);
 
 /// Pieces in which a request may come.
-const READS_MAX: usize = 8;
+pub const READS_MAX: usize = 8;
 
 /// Octets of a request that are read at most.
-const REQUEST_OCTETS_MAX: usize = 4_096;
+pub const REQUEST_OCTETS_MAX: usize = 4_096;
 
 /// Where scrapers knock.
 pub enum Listener {
@@ -61,10 +61,10 @@ impl Listener {
         loop {
             let served = match self {
                 Self::Unix(listener) => {
-                    (listener.accept()).and_then(|(stream, _)| answer(stream, page))
+                    (listener.accept()).and_then(|(stream, _)| attend(stream, page))
                 }
                 Self::Tcp(listener) => {
-                    (listener.accept()).and_then(|(stream, _)| answer(stream, page))
+                    (listener.accept()).and_then(|(stream, _)| attend(stream, page))
                 }
             };
             if served.is_err() {
@@ -75,9 +75,18 @@ impl Listener {
     }
 }
 
-fn answer(mut stream: impl Read + Write + AsFd, page: &dyn Fn() -> String) -> io::Result<()> {
+/// Answers a connection, which may take its time within bounds.
+fn attend(mut stream: impl Read + Write + AsFd, page: &dyn Fn() -> String) -> io::Result<()> {
     setsockopt(&stream, ReceiveTimeout, &PATIENCE)?;
     setsockopt(&stream, SendTimeout, &PATIENCE)?;
+    answer(&mut stream, page)
+}
+
+/// Reads a request, within bounds, and answers with the page.
+///
+/// # Errors
+/// What the system said.
+pub fn answer(stream: &mut (impl Read + Write), page: &dyn Fn() -> String) -> io::Result<()> {
     let mut request = [0; REQUEST_OCTETS_MAX];
     let mut read = 0;
     // A client that sends octet by octet gets so many waits and no more.

@@ -163,7 +163,7 @@ pub(super) fn moves(path: &Path) -> Result<u32, StoreError> {
 
 /// A late point of the audit chain, kept outside the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Checkpoint {
+pub struct Checkpoint {
     /// Number of an audit record that was durable.
     pub(super) seq: u64,
     /// Its hash.

@@ -39,6 +39,7 @@ use rusqlite::Connection;
 
 pub use backup::Manifest;
 pub use fence::{Fence, Fenced};
+pub use files::Checkpoint;
 pub use inspect::{Inspected, Outline, inspect, outline};
 pub use reader::SqliteReader;
 pub use restore::{Restored, restore};
@@ -46,7 +47,7 @@ pub use schema::SCHEMA;
 pub use writer::SqliteWriter;
 
 use self::error::{shown, system};
-use self::files::{Checkpoint, Lock};
+use self::files::Lock;
 use crate::audit::chain::Chain;
 use crate::domain::event::{Event, Origin};
 use crate::store::StoreError;

@@ -1,0 +1,4 @@
+//! `audit::record` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::audit::record(octets));

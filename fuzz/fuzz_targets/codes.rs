@@ -1,0 +1,4 @@
+//! `codes::written` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::codes::written(octets));

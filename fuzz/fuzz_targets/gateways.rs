@@ -1,0 +1,4 @@
+//! `config::gateways` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::config::gateways(octets));

@@ -1,0 +1,4 @@
+//! `metrics::request` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::metrics::request(octets));

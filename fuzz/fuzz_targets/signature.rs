@@ -1,0 +1,4 @@
+//! `packet::signature` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::packet::signature(octets));

@@ -1,0 +1,4 @@
+//! `user_name::canonical` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::user_name::canonical(octets));

@@ -1,0 +1,157 @@
+//! The commands that a list of operations may hold, each as an operator would give it about alice.
+
+use std::time::Duration;
+
+use mfad::domain::command::{Command, NewToken, NewUser, PassthroughEnd, TokenRef, UserEdit};
+use mfad::domain::token_record::TokenKind;
+use mfad::domain::user::UserState;
+use mfad::secret::SecretBytes;
+use mfad::time::Timestamp;
+use mfad::token::{Otp, Period, totp};
+
+use super::octets::Octets;
+use super::operations::Life;
+use super::operations::rules::{self, PASSWORD};
+
+const OTHER_PIN: &[u8] = b"713904";
+
+impl Life {
+    /// The command of a choice, about alice.
+    pub(super) fn ordered(&self, choice: u8, from: &mut Octets<'_>) -> Command {
+        let user = || "alice".to_owned();
+        let flags = from.octet();
+        let force = flags & 1 == 1;
+        let ahead = |minutes: u16| {
+            let later = self.world.now.wall + Duration::from_secs(u64::from(minutes) * 60);
+            (flags & 2 == 2).then_some(later)
+        };
+        let token = |from: &mut Octets<'_>| {
+            let which = usize::from(from.octet());
+            let tokens = self
+                .world
+                .record
+                .as_ref()
+                .map(|it| it.profile.tokens.as_slice());
+            let found = tokens.and_then(|all| all.get(which % all.len().max(1)));
+            TokenRef::Id(found.map_or_else(|| rules::id(31), |token| token.id))
+        };
+        match choice % 27 {
+            0 => Command::UserAdd(NewUser {
+                user: user(),
+                protected: force,
+                ..NewUser::default()
+            }),
+            1 => Command::UserEdit {
+                user: user(),
+                edit: Box::new(UserEdit {
+                    email: Some("alice@example.org".to_owned()),
+                    protected: force.then_some(flags & 2 == 2),
+                    ..UserEdit::default()
+                }),
+            },
+            2 => Command::UserDelete { user: user() },
+            3 => Command::UserLock {
+                user: user(),
+                until: ahead(from.number()),
+            },
+            4 => Command::UserUnlock {
+                user: user(),
+                with_pin: force,
+            },
+            5 => Command::UserSetState {
+                user: user(),
+                state: UserState::ALL[usize::from(from.octet()) % 9],
+                force,
+            },
+            6 => Command::UserReactivate { user: user() },
+            7 => Command::CountersClear { user: user() },
+            8 => Command::TokenAdd(Box::new(self.new_token(flags, ahead(300)))),
+            9 => Command::TokenConfirm {
+                token: token(from),
+                code: self.some_code(from),
+            },
+            10 => Command::TokenTest {
+                token: token(from),
+                code: self.some_code(from),
+                anyway: force,
+            },
+            11 => Command::TokenResync {
+                token: token(from),
+                first: self.some_code(from),
+                second: self.some_code(from),
+            },
+            12 => Command::TokenUnlock { token: token(from) },
+            13 => Command::TokenDisable {
+                token: token(from),
+                until: ahead(from.number()),
+                force,
+            },
+            14 => Command::TokenEnable { token: token(from) },
+            15 => Command::TokenDelete {
+                token: token(from),
+                force,
+            },
+            16 => Command::EnrollQr {
+                user: user(),
+                token: None,
+                channel: "uri".to_owned(),
+            },
+            17 => Command::RecoveryIssue { user: user() },
+            18 => Command::RecoveryRevoke { user: user() },
+            19 => Command::PinUnblock { user: user() },
+            20 => Command::PinReset {
+                user: user(),
+                pin: force.then(|| SecretBytes::copy_of(OTHER_PIN)),
+                keep: flags & 2 == 2,
+            },
+            21 => Command::PinClear { user: user() },
+            22 => Command::PasswordSet {
+                user: user(),
+                password: force.then(|| SecretBytes::copy_of(PASSWORD)),
+            },
+            23 => Command::PasswordClear { user: user() },
+            24 => Command::PassthroughEnable {
+                user: user(),
+                from: ahead(from.number()),
+                end: match flags >> 2 & 3 {
+                    0 => PassthroughEnd::Default,
+                    1 => PassthroughEnd::For(Duration::from_secs(u64::from(from.number()))),
+                    _ => PassthroughEnd::Until(
+                        self.world.now.wall + Duration::from_secs(u64::from(from.number()) * 60),
+                    ),
+                },
+                gateways: if force {
+                    vec!["vpn1".to_owned()]
+                } else {
+                    Vec::new()
+                },
+            },
+            25 => Command::PassthroughRenew { user: user() },
+            _ => Command::PassthroughDisable { user: user() },
+        }
+    }
+
+    fn new_token(&self, flags: u8, expires: Option<Timestamp>) -> NewToken {
+        let (kind, otp) = if flags & 4 == 0 {
+            (TokenKind::Totp, Otp::TOTP)
+        } else {
+            (TokenKind::Hotp, Otp::HOTP)
+        };
+        let seed = rules::seed(self.next_token);
+        let step = totp::step_at(self.world.now.wall, Period::THIRTY);
+        let factor = if flags & 4 == 0 { step } else { 0 };
+        NewToken {
+            user: "alice".to_owned(),
+            kind,
+            otp,
+            serial: None,
+            seed: None,
+            weak: false,
+            counter: 0,
+            expires,
+            description: String::new(),
+            trusted: flags & 8 != 0,
+            confirm: (flags & 16 != 0).then(|| otp.code_at(&seed, factor)),
+        }
+    }
+}
