@@ -157,7 +157,18 @@ mod tests {
             name(&[(79, &[2, 7, 0, 10, 1, b'a']), (79, &[26; 9])]),
             "EAP-Identity"
         );
-        assert_eq!(name(&[(79, &[2, 7, 0, 9, 26])]), "EAP-MSCHAPv2");
+        for (method, wanted) in [
+            (3, "EAP-Nak"),
+            (4, "EAP-MD5"),
+            (6, "EAP-GTC"),
+            (13, "EAP-TLS"),
+            (21, "EAP-TTLS"),
+            (25, "PEAP"),
+            (26, "EAP-MSCHAPv2"),
+            (32, "EAP-POTP"),
+        ] {
+            assert_eq!(name(&[(79, &[2, 7, 0, 9, method])]), wanted);
+        }
         assert_eq!(name(&[(79, &[3, 7, 0, 4, 6])]), "EAP");
         assert_eq!(name(&[(79, &[2])]), "EAP");
         assert_eq!(name(&[(79, &[2, 7, 0, 9, 200])]), "EAP");

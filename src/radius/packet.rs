@@ -356,6 +356,25 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_sizes_and_no_values() {
+        let vendor = [26, 10, 0, 0, 0, 9, 1, 4, b'a', b'b'];
+        let datagram = with_attributes(1, &[[2, 18].as_slice(), &[b'h'; 16], &vendor].concat());
+        let packet = Packet::decode(&datagram).unwrap();
+        let shown = format!("{packet:?}");
+        assert_eq!(
+            shown,
+            "Packet { code: AccessRequest, identifier: 7, octets: 48, .. }"
+        );
+        let attribute = packet.attributes().next().unwrap();
+        assert_eq!(format!("{attribute:?}"), "attribute 2 of 16 octets");
+        let value = packet.first(AttributeType::VENDOR_SPECIFIC).unwrap();
+        let inner = super::super::VendorAttributes::of(value).next().unwrap();
+        assert_eq!(format!("{inner:?}"), "attribute 9:1 of 2 octets");
+        let credentials = super::super::Credentials::of(&packet);
+        assert_eq!(format!("{credentials:?}"), "PAP");
+    }
+
+    #[test]
     fn every_reason_is_listed_once() {
         let mut reasons = DecodeError::ALL.map(|it| it.reason());
         reasons.sort_unstable();

@@ -103,3 +103,13 @@ fn names_are_unique() {
     seen.sort_unstable();
     assert!(seen.windows(2).all(|pair| pair[0] != pair[1]));
 }
+
+#[test]
+fn every_name_that_is_offered_can_be_set() {
+    let known: Vec<&str> = names().collect();
+    assert!(known.contains(&"Class") && known.contains(&"Cisco-AVPair"));
+    for name in known {
+        let error = octets(name, "").unwrap_err();
+        assert_eq!(error, E::Empty, "{name}");
+    }
+}
