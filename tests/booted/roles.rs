@@ -111,6 +111,21 @@ fn the_socket_and_its_folder_are_roots() {
         here.machine.does(again);
         assert_eq!(here.machine.does(ask), expected, "after {again}");
     }
+    // Nobody gets in while it is made anew, nor anything into its place.
+    let race = "end=$(($(date +%s) + 4))
+         while [ $(date +%s) -lt $end ]; do
+           if mfactl whoami >/dev/null 2>&1; then echo in; fi
+           if ln -s /dev/null /run/mfad/control 2>/dev/null; then echo made; fi
+         done";
+    let got = std::thread::scope(|scope| {
+        let racer = scope.spawn(|| here.machine.tries_as("dora", race));
+        for _ in 0..5 {
+            here.machine
+                .does("systemctl restart mfad-control.socket mfad; systemctl reset-failed");
+        }
+        racer.join().unwrap()
+    });
+    assert!(got.success && got.text.is_empty(), "{}", got.text);
     // Not even mfad itself can put another in its place.
     for user in ["mfad", "ada"] {
         let said = here
