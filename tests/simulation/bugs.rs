@@ -55,6 +55,8 @@ pub(crate) enum Bug {
     FenceSkipped,
     /// An audit record is changed behind the back of the chain.
     ChainLinkSkipped,
+    /// Nothing is ever synced: only a disk of its own shows it.
+    NothingSynced,
 }
 
 impl Bug {

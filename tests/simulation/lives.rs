@@ -1,5 +1,6 @@
 //! From a start to a stop or a crash, and on from there: what a new daemon has to find.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,7 @@ impl Run {
         let path = self.store.join(STORE);
         self.outside.start(false);
         let now = self.outside.true_now();
-        self.seen.restores += 1;
+        self.count("restores");
         self.people = saved.people.clone();
         self.ledger = saved.ledger.clone();
         if self.bug == Some(Bug::FenceSkipped) {
@@ -67,6 +68,9 @@ impl Run {
         } else {
             self.note(|| "an old file is copied over the store".to_owned());
             std::fs::copy(&saved.file, &path).unwrap();
+            // By somebody who knows that a copy is not yet on the disk.
+            File::open(&path).unwrap().sync_all().unwrap();
+            File::open(&self.store).unwrap().sync_all().unwrap();
             self.fence_is_due = true;
         }
         for person in &mut self.people {
@@ -83,14 +87,26 @@ impl Run {
 
     /// Starts a daemon on what a crash has left.
     pub(crate) fn rebirth(&mut self) -> Law {
-        self.seen.crashes += 1;
+        self.count("crashes");
         let machine = self.chance.coin();
         if let Some(life) = self.life.take() {
             life.end();
         }
-        self.store = self.image();
+        self.pull_the_plug();
         self.outside.start(machine);
         self.start(false)
+    }
+
+    /// What was on the disk is all that there is.
+    fn pull_the_plug(&mut self) {
+        match &mut self.power {
+            Some(power) => {
+                let kept = power.cut(&mut self.chance);
+                self.note(|| format!("of what was not synced {kept} is left"));
+                self.count("power cuts");
+            }
+            None => self.store = self.image(),
+        }
     }
 
     fn image(&self) -> PathBuf {
@@ -99,18 +115,31 @@ impl Run {
 
     fn start(&mut self, create: bool) -> Law {
         self.lives += 1;
-        self.plan.begin(&self.store, &self.image());
-        self.note(|| "starts".to_owned());
-        let birth = Birth {
-            site: &self.site,
-            outside: &self.outside,
-            folder: self.store.clone(),
-            create,
-            boot: self.lives,
-            plan: &self.plan,
-            bug: self.bug,
+        let life = loop {
+            self.plan.begin(&self.store, &self.image());
+            self.note(|| "starts".to_owned());
+            let clean = create || self.fence_is_due;
+            if self.power.is_some() && !clean && self.chance.below(4) == 0 {
+                self.plan.die_after(self.chance.below(40));
+            }
+            let birth = Birth {
+                site: &self.site,
+                outside: &self.outside,
+                folder: self.store.clone(),
+                create,
+                boot: self.lives,
+                plan: &self.plan,
+                bug: self.bug,
+            };
+            let life = Life::start(birth);
+            if !self.plan.is_dead() {
+                break life.map_err(|error| format!("does not start: {error}"))?;
+            }
+            if let Ok(life) = life {
+                life.end();
+            }
+            self.pull_the_plug();
         };
-        let life = Life::start(birth).map_err(|error| format!("does not start: {error}"))?;
         let (fenced, due) = (life.fenced, std::mem::take(&mut self.fence_is_due));
         self.life = Some(life);
         law(fenced == due, || {
@@ -239,9 +268,16 @@ impl Run {
         Err("the engine does not come to an end".to_owned())
     }
 
+    fn look_after_the_disk(&self) {
+        if let Some(power) = self.power.as_ref().filter(|_| !self.plan.will_die()) {
+            power.disk.heal();
+        }
+    }
+
     /// A clean stop.
     pub(crate) fn stop(&mut self) -> Law {
         loop {
+            self.look_after_the_disk();
             self.drain()?;
             if self.plan.is_dead() {
                 self.rebirth()?;
@@ -255,6 +291,7 @@ impl Run {
         }
         // Nothing more goes wrong on the way out.
         self.plan.begin(&self.store, &self.image());
+        self.look_after_the_disk();
         self.note(|| "stops".to_owned());
         for (_, number, octets) in std::mem::take(&mut self.held) {
             self.read(number, &octets)?;

@@ -23,10 +23,12 @@ use super::life::Life;
 use super::lives::Saved;
 use super::orders::Order;
 use super::person::{Kind, Person, Token, latest};
+use super::power::Power;
 use super::seam::{Mishap, Plan};
 use super::site::{Outside, Site};
 use super::traffic::Datagram;
 use crate::common::chance::Chance;
+use crate::common::disk::Disk;
 
 /// A law holds, or the story of how it was broken.
 pub(crate) type Law = Result<(), String>;
@@ -57,6 +59,8 @@ pub(crate) struct Run {
     pub(crate) outside: Arc<Outside>,
     pub(crate) bug: Option<Bug>,
     pub(crate) plan: Arc<Plan>,
+    /// None: the store is in a plain folder, and a crash leaves all that was written.
+    pub(crate) power: Option<Power>,
     pub(crate) folder: TempDir,
     pub(crate) lives: u32,
     pub(crate) store: PathBuf,
@@ -91,19 +95,8 @@ pub(crate) struct Run {
     pub(crate) seen: Seen,
 }
 
-/// What a run has come to: a simulation in which nothing happens finds nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
-    pub(crate) accepts: u64,
-    pub(crate) rejects: u64,
-    pub(crate) locks: u64,
-    pub(crate) resent: u64,
-    pub(crate) orders: u64,
-    pub(crate) crashes: u64,
-    pub(crate) failures: u64,
-    pub(crate) restores: u64,
-    pub(crate) passthroughs: u64,
-}
+/// How often what happened: a simulation in which nothing happens finds nothing.
+pub(crate) type Seen = BTreeMap<String, u64>;
 
 /// What is left of a run that broke no law.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,9 +104,22 @@ pub(crate) struct Ended {
     pub(crate) digest: [u8; 32],
 }
 
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.digest
+            .iter()
+            .try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
 /// Lives one seed.
-pub(crate) fn live(seed: u64, steps: usize, bug: Option<Bug>) -> Result<(Ended, Seen), String> {
-    let mut run = Run::new(seed, bug);
+pub(crate) fn live(
+    seed: u64,
+    steps: usize,
+    bug: Option<Bug>,
+    disk: Option<&Arc<Disk>>,
+) -> Result<(Ended, Seen), String> {
+    let mut run = Run::new(seed, bug, disk);
     match run.live(steps) {
         Ok(ended) => Ok((ended, run.seen)),
         Err(broken) => {
@@ -127,7 +133,7 @@ pub(crate) fn live(seed: u64, steps: usize, bug: Option<Bug>) -> Result<(Ended, 
 }
 
 impl Run {
-    fn new(seed: u64, bug: Option<Bug>) -> Self {
+    fn new(seed: u64, bug: Option<Bug>, disk: Option<&Arc<Disk>>) -> Self {
         let mut chance = Chance::of(seed);
         let site = Site::random(&mut chance);
         let wall_only = bug == Some(Bug::ClockOfTheWall);
@@ -140,14 +146,22 @@ impl Run {
             TempDir::new()
         };
         let folder = folder.unwrap();
-        let store = folder.path().join("store0");
-        std::fs::create_dir(&store).unwrap();
+        let syncs = bug != Some(Bug::NothingSynced);
+        let power = disk.map(|disk| Power::new(Arc::clone(disk), syncs));
+        let store = match disk {
+            Some(disk) => disk.root().to_owned(),
+            None => folder.path().join("store0"),
+        };
+        if disk.is_none() {
+            std::fs::create_dir(&store).unwrap();
+        }
         Self {
             chance,
             site,
             outside,
             bug,
-            plan: Arc::default(),
+            plan: Arc::new(Plan::new(disk.cloned())),
+            power,
             folder,
             lives: 0,
             store,
@@ -172,7 +186,7 @@ impl Run {
             digest: Sha256::new(),
             story: VecDeque::new(),
             wall_off: 0,
-            seen: Seen::default(),
+            seen: Seen::new(),
         }
     }
 
@@ -195,6 +209,10 @@ impl Run {
 
     pub(crate) fn life(&mut self) -> &mut Life {
         self.life.as_mut().unwrap()
+    }
+
+    pub(crate) fn count(&mut self, what: &str) {
+        *self.seen.entry(what.to_owned()).or_default() += 1;
     }
 
     pub(crate) fn note(&mut self, what: impl FnOnce() -> String) {
@@ -246,8 +264,9 @@ impl Run {
             }
             850..900 => self.random_order()?,
             900..960 => self.pass()?,
-            960..970 => self.jump(),
-            970..980 => self.rest(),
+            960..966 => self.jump(),
+            966..976 if self.power.is_some() => self.trouble(),
+            966..980 => self.rest(),
             980..988 => {
                 let mishap = [
                     Mishap::Fails,
@@ -258,12 +277,17 @@ impl Run {
                 self.note(|| format!("next commit: {mishap:?}"));
                 self.plan.prepare(mishap);
             }
-            988..990 => {
+            988..992 if self.power.is_some() => {
+                let calls = self.chance.below(60);
+                self.note(|| format!("dies after {calls} calls"));
+                self.plan.die_after(calls);
+            }
+            988..992 => {
                 self.note(|| "dies".to_owned());
                 self.plan.die();
             }
-            990..994 => self.save(),
-            994..997 => {
+            992..995 => self.save(),
+            995..998 => {
                 self.stop()?;
                 if self.chance.below(2) == 0 {
                     self.put_back()?;
@@ -314,6 +338,19 @@ impl Run {
         self.wall_off = off;
         self.note(|| format!("the wall clock is {off} ms off"));
         self.outside.set_wall(wall);
+    }
+
+    /// The disk fails for a moment, or until the next time it is looked after.
+    fn trouble(&mut self) {
+        let Some(power) = self.power.as_ref().filter(|_| !self.plan.will_die()) else {
+            return;
+        };
+        if self.chance.coin() {
+            power.disk.heal();
+            return;
+        }
+        let fault = power.trouble(&mut self.chance);
+        self.note(|| format!("the disk: {fault:?}"));
     }
 
     fn rest(&mut self) {
@@ -489,19 +526,5 @@ impl Run {
         let shut = matches!(person.state, "deactivated" | "revoke");
         let open = person.revision > 0 && !shut && !person.is_locked(now);
         open.then_some((person.revision, now))
-    }
-}
-
-impl Seen {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.accepts += other.accepts;
-        self.rejects += other.rejects;
-        self.locks += other.locks;
-        self.resent += other.resent;
-        self.orders += other.orders;
-        self.crashes += other.crashes;
-        self.failures += other.failures;
-        self.restores += other.restores;
-        self.passthroughs += other.passthroughs;
     }
 }

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use nix::errno::Errno;
+
 use mfad::store::{Change, Commit, Outcome, StoreError};
 use mfad::time::Now;
 
 use super::bugs::{Bug, Spoiler};
 use super::life::STORE;
 use super::site::lock;
+use crate::common::disk::{Disk, Fault};
 
 /// What the next commit meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +30,27 @@ pub(crate) enum Mishap {
 struct State {
     next: Option<Mishap>,
     dead: bool,
+    /// The call of the disk at which the process dies.
+    crash_at: Option<u64>,
     /// Folder of the store, and where a crash leaves what was on the disk.
     folder: PathBuf,
     image: PathBuf,
 }
 
 /// What is to happen to this life, shared with the run.
-#[derive(Default)]
-pub(crate) struct Plan(Mutex<State>);
+pub(crate) struct Plan {
+    state: Mutex<State>,
+    disk: Option<Arc<Disk>>,
+}
 
 impl Plan {
+    pub(crate) fn new(disk: Option<Arc<Disk>>) -> Self {
+        let state = Mutex::default();
+        Self { state, disk }
+    }
+
     pub(crate) fn begin(&self, folder: &Path, image: &Path) {
-        *lock(&self.0) = State {
+        *lock(&self.state) = State {
             folder: folder.to_owned(),
             image: image.to_owned(),
             ..State::default()
@@ -46,24 +58,44 @@ impl Plan {
     }
 
     pub(crate) fn prepare(&self, mishap: Mishap) {
-        lock(&self.0).next = Some(mishap);
+        lock(&self.state).next = Some(mishap);
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        lock(&self.0).dead
+        let state = lock(&self.state);
+        state.dead
+            || matches!((&self.disk, state.crash_at), (Some(disk), Some(at)) if disk.calls() >= at)
+    }
+
+    /// The process dies after so many calls of its disk.
+    pub(crate) fn die_after(&self, calls: usize) {
+        if let Some(disk) = &self.disk {
+            let at = disk.calls() + 1 + calls as u64;
+            lock(&self.state).crash_at = Some(at);
+            disk.fail(at, Fault::From(Errno::EIO));
+        }
+    }
+
+    /// Whether a call of the disk is chosen to be the last.
+    pub(crate) fn will_die(&self) -> bool {
+        lock(&self.state).crash_at.is_some()
     }
 
     /// The process dies now.
     pub(crate) fn die(&self) {
-        let mut state = lock(&self.0);
-        if !state.dead {
-            copy(&state.folder, &state.image);
-            state.dead = true;
+        let mut state = lock(&self.state);
+        if state.dead {
+            return;
+        }
+        state.dead = true;
+        match &self.disk {
+            Some(disk) => disk.fail(disk.calls() + 1, Fault::From(Errno::EIO)),
+            None => copy(&state.folder, &state.image),
         }
     }
 
     fn take(&self) -> Option<Mishap> {
-        lock(&self.0).next.take()
+        lock(&self.state).next.take()
     }
 }
 

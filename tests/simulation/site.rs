@@ -46,7 +46,7 @@ impl Site {
                 idle_ms: of(chance, &[0, 3_600_000]),
                 token_failures_max: of(chance, &[2, 4]),
                 token_lock_ms: of(chance, &[0, 900_000]),
-                hard_cap: of(chance, &[7, 100]),
+                hard_cap: of(chance, &[6, 100]),
                 pin_failures_max: of(chance, &[2, 3]),
                 pin_block_ms: of(chance, &[0, 300_000]),
                 pin_block_locks: chance.coin(),

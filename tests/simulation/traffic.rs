@@ -267,7 +267,7 @@ impl Run {
                 law(datagram.place != Place::InProgress, || {
                     format!("datagram {number} is answered before it is judged")
                 })?;
-                self.seen.resent += 1;
+                self.count("resent");
                 self.hear(number, &reply)
             }
             (Form::Login, Arrival::Attempt(attempt, ticket)) => {

@@ -57,7 +57,7 @@ impl Run {
         let told = self.life().told();
         let failed = !shut && (self.plan.is_dead() || self.life().writer.broken().is_some());
         if failed {
-            self.seen.failures += 1;
+            self.count("failures");
         }
         let maybes = self.settle(works, told, now, shut || failed)?;
         if shut {
@@ -232,7 +232,9 @@ impl Run {
         })?;
         if accept {
             self.never_twice(at, &before, &due, why)?;
-            self.seen.passthroughs += u64::from(why == "passthrough");
+            if why == "passthrough" {
+                self.count("passthroughs");
+            }
         }
         if due.counted {
             let key = (at, self.datagrams[number].door);
@@ -242,7 +244,9 @@ impl Run {
         if due.changed {
             self.written.push((self.datagrams[number].digest, accept));
         }
-        self.seen.locks += u64::from(person.lock.is_some() && before.lock.is_none());
+        if person.lock.is_some() && before.lock.is_none() {
+            self.count("locks");
+        }
         self.people[at] = person;
         self.answered(number, accept, said)
     }
@@ -269,9 +273,9 @@ impl Run {
     fn answered(&mut self, number: usize, accept: bool, said: Told) -> Law {
         let now_us = self.outside.true_now().mono_us;
         if accept {
-            self.seen.accepts += 1;
+            self.count("accepts");
         } else {
-            self.seen.rejects += 1;
+            self.count("rejects");
             if let Some((count, _)) = &mut self.rejects {
                 *count += 1;
             }
@@ -333,7 +337,7 @@ impl Run {
                     .order
                     .apply(&mut self.people[at], &rules, now, Some(&done))?;
                 self.done.push((request.to_owned(), seq));
-                self.seen.orders += 1;
+                self.count("orders");
                 Ok(None)
             }
             Ok(Reply::Refused(refusal)) if quiet && refusal.code == Code::Store => {
