@@ -290,11 +290,15 @@ fn parts(
         rules: site.rules(policy),
         limits: Limits {
             queue: 4_096,
-            cache_entries: if bug == Some(Bug::StaleReads) { 1 } else { 64 },
+            cache_entries: if bug == Some(Bug::StaleReads) {
+                1
+            } else {
+                site.cache_entries
+            },
             pins: PinLimits {
                 threads: 0,
                 queue: 256,
-                memory_entries: 16,
+                memory_entries: site.pin_memory,
                 memory_us: 3_600_000_000,
             },
         },

@@ -64,7 +64,7 @@ impl Run {
             self.note(|| "a backup is restored".to_owned());
             let keys = keys();
             let site = store_site(&path, &keys, now, self.lives);
-            sqlite::restore(&site, &saved.file).map_err(|error| format!("restore: {error}"))?;
+            self.restore(&site, &saved.file)?;
         } else {
             self.note(|| "an old file is copied over the store".to_owned());
             std::fs::copy(&saved.file, &path).unwrap();
@@ -77,6 +77,28 @@ impl Run {
             person.fence(&self.site.rules, now);
         }
         self.birth(false)
+    }
+
+    /// Restores a backup, again if the power goes in between. Once it is said to be done, a power cut
+    /// takes nothing of it.
+    fn restore(&mut self, site: &sqlite::Site<'_>, backup: &Path) -> Law {
+        loop {
+            self.plan.begin(&self.store, &self.image());
+            let interrupted = self.power.is_some() && self.chance.coin();
+            if interrupted {
+                self.plan.die_after(self.chance.below(60));
+            }
+            let restored = sqlite::restore(site, backup);
+            if !self.plan.is_dead() {
+                restored.map_err(|error| format!("restore: {error}"))?;
+                if interrupted {
+                    self.pull_the_plug();
+                }
+                return Ok(());
+            }
+            self.count("interrupted restores");
+            self.pull_the_plug();
+        }
     }
 
     /// Starts a daemon on the store as it is.
@@ -95,6 +117,25 @@ impl Run {
         self.pull_the_plug();
         self.outside.start(machine);
         self.start(false)
+    }
+
+    /// A start that was to fence was interrupted: it may have fenced already, and the next one does it
+    /// again or not.
+    fn fenced_again(&mut self) {
+        if !self.fence_is_due {
+            return;
+        }
+        let now = self.outside.true_now();
+        let mut possible = self
+            .possible
+            .take()
+            .unwrap_or_else(|| vec![self.people.clone()]);
+        let mut last = possible.last().cloned().unwrap_or_default();
+        for person in &mut last {
+            person.fence(&self.site.rules, now);
+        }
+        possible.push(last);
+        self.possible = Some(possible);
     }
 
     /// What was on the disk is all that there is.
@@ -118,8 +159,7 @@ impl Run {
         let life = loop {
             self.plan.begin(&self.store, &self.image());
             self.note(|| "starts".to_owned());
-            let clean = create || self.fence_is_due;
-            if self.power.is_some() && !clean && self.chance.below(4) == 0 {
+            if self.power.is_some() && !create && self.chance.below(4) == 0 {
                 self.plan.die_after(self.chance.below(40));
             }
             let birth = Birth {
@@ -139,10 +179,11 @@ impl Run {
                 life.end();
             }
             self.pull_the_plug();
+            self.fenced_again();
         };
         let (fenced, due) = (life.fenced, std::mem::take(&mut self.fence_is_due));
         self.life = Some(life);
-        law(fenced == due, || {
+        law(fenced == due || self.possible.is_some(), || {
             format!("a store is fenced: {fenced}, and should be: {due}")
         })?;
         self.forget_what_was_in_memory();

@@ -34,8 +34,7 @@ impl Power {
 
     /// The power goes and comes back: of what was not synced, some is there.
     pub(crate) fn cut(&mut self, chance: &mut Chance) -> &'static str {
-        let done = self.disk.operations(self.position);
-        self.state.follow(&done);
+        self.follow();
         let pending = self.state.pending();
         let (name, keep) = match chance.below(8) {
             0 => ("nothing", Keep::Nothing),
@@ -47,6 +46,18 @@ impl Power {
         let image = self.state.image(keep);
         self.put(&image);
         name
+    }
+
+    /// The power goes, and that is left.
+    pub(crate) fn leave(&mut self, keep: Keep<'_>) {
+        self.follow();
+        let image = self.state.image(keep);
+        self.put(&image);
+    }
+
+    fn follow(&mut self) {
+        let done = self.disk.operations(self.position);
+        self.state.follow(&done);
     }
 
     fn put(&mut self, image: &Image) {

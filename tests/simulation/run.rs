@@ -460,7 +460,14 @@ impl Run {
             Some(known) if known.kind == Kind::Hotp => super::person::code_of(&known.seed, at),
             _ => "000000".to_owned(),
         };
+        // The device in hand, which has not gone back with the store.
+        let shown = self.accepted.iter().filter(|(at, seed, _)| {
+            let known = subject.tokens.get(token).map(|known| &known.seed);
+            self.people[*at].name == subject.name && Some(seed) == known
+        });
+        let shown = shown.map(|(_, _, factor)| factor + 1).max();
         let next = subject.tokens.get(token).map_or(0, |known| known.next);
+        let next = next.max(shown.unwrap_or(0));
         let at = next + self.chance.below(20) as u64;
         let codes = match self.chance.below(4) {
             0 => [code(at + 1), code(at)],

@@ -25,6 +25,9 @@ const START: Timestamp = Timestamp(1_800_000_015_000);
 pub(crate) struct Site {
     pub(crate) rules: Rules,
     pub(crate) doors: Vec<Door>,
+    /// Records and right PINs that the engine keeps in memory.
+    pub(crate) cache_entries: usize,
+    pub(crate) pin_memory: usize,
 }
 
 impl Site {
@@ -40,6 +43,8 @@ impl Site {
             grace_ms,
         };
         Self {
+            cache_entries: of(chance, &[1, 64]),
+            pin_memory: of(chance, &[0, 1, 16]),
             rules: Rules {
                 failures_max: of(chance, &[0, 3, 5]),
                 lock_ms: of(chance, &[0, 600_000]),

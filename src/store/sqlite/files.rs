@@ -191,7 +191,8 @@ impl Checkpoint {
         Ok(serde_json::from_slice(&text).ok())
     }
 
-    /// Replaces the one beside `path`. The folder is not synced: an older one is as true.
+    /// Replaces the one beside `path`. The folder is not synced: an older one of the same history is
+    /// as true.
     pub(super) fn write(self, path: &Path) -> Result<(), StoreError> {
         let target = beside(path, ".checkpoint");
         let fresh = beside(path, ".checkpoint.new");

@@ -163,6 +163,11 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
     };
     meta::write(&conn, &shown, meta::NODE, site.node.as_bytes())?;
     let writer = SqliteWriter::new(site, conn, chain, lock)?;
+    if fenced.is_some() {
+        // Until this, a power cut could bring the checkpoint of the lost time back: the next start
+        // would fence again, and void what was issued since.
+        files::sync_folder(site.path)?;
+    }
     let reader = Arc::new(SqliteReader::open(
         site.path,
         site.sizes.readers,
