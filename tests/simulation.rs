@@ -8,12 +8,17 @@
 //! attempt. After a crash the store has to hold what was acknowledged, and of the rest each thing
 //! wholly or not at all.
 //!
+//! Some lives run in a process of their own on a disk that the test holds in its hand
+//! (`common/disk`): they die at a call that the seed chooses, also while they start or restore, and
+//! of what was not synced the seed leaves nothing, all, a beginning, some writes or some sectors; the
+//! disk fails once or for a while, fills, and writes half.
+//!
 //! A seed repeats a run to the bit: all replies and all audit records go into one digest. What is not
 //! in it is what SQLite draws for itself, the salts of its log, which no reply and no record show.
 //!
-//! `MFAD_SEED=7` lives that seed alone (`7..90` those), `MFAD_STEPS=5000` makes runs longer, `MFAD_LONG=1` lives as
-//! many as before a release. Bugs are planted at the seams that the simulation owns (`bugs.rs`); a
-//! test demands that each of them is found.
+//! `MFAD_SEED=7` lives that seed alone (`7..90` those), `MFAD_STEPS=5000` makes runs longer,
+//! `MFAD_LONG=1` lives as many as before a release. Bugs are planted at the seams that the simulation
+//! owns (`bugs.rs`); a test demands that each of them is found.
 
 #![allow(
     clippy::unwrap_used,
