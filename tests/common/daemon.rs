@@ -1,5 +1,6 @@
 //! A site in a temporary folder, and the built daemon that serves it.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -78,6 +79,8 @@ pub(crate) struct Site {
     six: bool,
     /// When Rejects leave; to be set before the configuration is written.
     pub(crate) reject_delay: Duration,
+    /// What the daemon is started by, with its arguments; empty: directly.
+    starter: Vec<OsString>,
 }
 
 /// A process that does not outlive its test.
@@ -119,6 +122,7 @@ impl Site {
             key: key::text(&key).expose().clone(),
             level: "info",
             six: UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok(),
+            starter: Vec::new(),
             reject_delay: REJECT_DELAY,
         };
         fs::create_dir(site.path("state")).unwrap();
@@ -149,6 +153,15 @@ impl Site {
     /// Everything that can be logged is.
     pub(crate) const fn at_trace(mut self) -> Self {
         self.level = "trace";
+        self
+    }
+
+    /// The daemon is started by a program that becomes it, such as `env` or `prlimit`.
+    pub(crate) fn started_by<T: Into<OsString>>(
+        mut self,
+        words: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.starter = words.into_iter().map(Into::into).collect();
         self
     }
 
@@ -247,7 +260,10 @@ impl Site {
             .unwrap();
         let log_from = log.metadata().unwrap().len();
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_mfad"))
+        let mut words = self.starter.clone();
+        words.push(env!("CARGO_BIN_EXE_mfad").into());
+        let child = Command::new(&words[0])
+            .args(&words[1..])
             .arg("--config")
             .arg(self.path("mfad.toml"))
             .args(["--log-level", self.level])

@@ -60,7 +60,7 @@ pub(crate) struct Disk {
     /// Keeps the folder; none if it is another process's.
     _folder: Option<TempDir>,
     root: PathBuf,
-    log: PathBuf,
+    log: Option<PathBuf>,
     ctl: File,
     ctl_path: PathBuf,
 }
@@ -143,9 +143,17 @@ impl Disk {
         Self::at(
             Some(folder),
             inside.join("disk"),
-            inside.join("log"),
+            Some(inside.join("log")),
             inside.join("ctl"),
         )
+    }
+
+    /// The disk below a folder that is there, without a log of what was done.
+    pub(crate) fn below(folder: &Path) -> Self {
+        let mut disk = Self::new();
+        disk.root = folder.canonicalize().unwrap();
+        disk.log = None;
+        disk
     }
 
     /// The disk that this process was started on, if it was.
@@ -154,12 +162,12 @@ impl Disk {
         Some(Self::at(
             None,
             path("MFAD_DISK_ROOT")?,
-            path("MFAD_DISK_LOG")?,
+            path("MFAD_DISK_LOG"),
             path("MFAD_DISK_CTL")?,
         ))
     }
 
-    fn at(folder: Option<TempDir>, root: PathBuf, log: PathBuf, ctl_path: PathBuf) -> Self {
+    fn at(folder: Option<TempDir>, root: PathBuf, log: Option<PathBuf>, ctl_path: PathBuf) -> Self {
         let ctl = OpenOptions::new()
             .read(true)
             .write(true)
@@ -181,17 +189,18 @@ impl Disk {
 
     /// A file beside it, which is not watched.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.root.parent().unwrap().join(name)
+        self.ctl_path.with_file_name(name)
     }
 
     /// What a program is started with; none if there is no compiler for the shim.
     pub(crate) fn env(&self) -> Option<Vec<(&'static str, PathBuf)>> {
-        Some(vec![
+        let mut env = vec![
             ("LD_PRELOAD", shim()?.to_owned()),
             ("MFAD_DISK_ROOT", self.root.clone()),
-            ("MFAD_DISK_LOG", self.log.clone()),
             ("MFAD_DISK_CTL", self.ctl_path.clone()),
-        ])
+        ];
+        env.extend(self.log.clone().map(|log| ("MFAD_DISK_LOG", log)));
+        Some(env)
     }
 
     /// Runs an ignored test of this very program on this disk; none if there is no compiler.
@@ -259,7 +268,7 @@ impl Disk {
 
     /// The operations from that position of the log on.
     pub(crate) fn operations(&self, position: u64) -> Vec<Operation> {
-        let mut file = File::open(&self.log).unwrap();
+        let mut file = File::open(self.log.as_ref().unwrap()).unwrap();
         file.seek(SeekFrom::Start(position)).unwrap();
         let mut log = Vec::new();
         file.read_to_end(&mut log).unwrap();
