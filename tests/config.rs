@@ -348,6 +348,20 @@ fn reports_warnings_by_number() {
     // 5 x 24 h / 72 min = 100: just reaches the hard cap.
     assert_eq!(numbers("[lockout.user]\nduration = \"72m\"\n"), ["W034"]);
     assert!(numbers("[lockout.user]\nduration = \"73m\"\n").is_empty());
+    let wait = "[lockout]\nmode = \"wait\"\n";
+    assert!(numbers(wait).is_empty());
+    assert_eq!(numbers(&format!("{wait}user.max_failures = 8\n")), ["W042"]);
+    assert_eq!(
+        numbers(&format!("{wait}token.duration = \"1h\"\n")),
+        ["W042"]
+    );
+    // 12 guesses take 1022 s of waiting; with as much rest as makes 12 % of a day, 100 a day.
+    assert_eq!(
+        numbers(&format!("{wait}user.window = \"9346s\"\n")),
+        ["W034"]
+    );
+    assert!(numbers(&format!("{wait}user.window = \"9347s\"\n")).is_empty());
+    assert!(numbers("[lockout.user]\nwindow = \"1h\"\n").is_empty());
     let same = format!("{plain}{}", gateway("vpn2", "192.0.2.11", ""));
     let same = same
         .replace("vpn1.secret", "same")

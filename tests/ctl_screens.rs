@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 /// Name of the golden file, and the command.
 const SCREENS: &[(&str, &[&str])] = &[
     ("why", &["why", "alice"]),
+    ("why_waiting", &["why", "walter"]),
     (
         "auth_explain",
         &["auth", "explain", "alice", "--gateway", "vpn1"],
@@ -22,11 +23,14 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("auth_log_stages", &["auth", "log", "alice", "--stages"]),
     ("auth_show", &["auth", "show", "a-5KQ2Z"]),
     ("lock_show", &["lock", "show", "alice"]),
+    ("lock_show_waiting", &["lock", "show", "walter"]),
     ("gateway_list", &["gateway"]),
     ("gateway_show", &["gateway", "show", "vpn2"]),
     ("user_show", &["user", "show", "alice"]),
+    ("user_show_waiting", &["user", "show", "walter"]),
     ("user_find", &["user", "find", "a"]),
     ("user_find_locked", &["user", "find", "--locked"]),
+    ("user_find_waiting", &["user", "find", "--waiting"]),
     ("user_unlock", &["user", "unlock", "alice"]),
     (
         "user_set_state",

@@ -24,18 +24,19 @@ use std::time::Duration;
 use mfad::domain::attempt::Proof;
 use mfad::domain::judge::{Evidence, FirstFactor, judge};
 use mfad::domain::lapse;
+use mfad::domain::lockout::LockoutMode;
 use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::{UserRecord, UserState};
-use mfad::domain::verdict::{How, Verdict};
+use mfad::domain::verdict::{How, Reason, Verdict};
 use mfad::domain::verify::{Ask, CodeMatch};
 use mfad::secret::SecretBytes;
-use mfad::time::Timestamp;
+use mfad::time::{Now, Timestamp};
 use mfad::token::TokenId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use rules::{A, B, PASSWORD, PIN, R, START, World, code, grant, id, token};
+use rules::{A, B, HOME, PASSWORD, PIN, R, START, World, code, grant, id, token};
 
 /// One thing that happens in a person's life.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ enum Step {
     Jump { seconds: i64 },
     /// Another gateway from now on.
     Gateway(u8),
+    /// Another station from now on.
+    Station(&'static str),
     /// An operator unlocks.
     Unlock,
     /// An operator unblocks the PIN.
@@ -86,6 +89,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (-100_000..100_000_i64).prop_map(|seconds| Step::Jump { seconds }),
         2 => (-60..60_i64).prop_map(|seconds| Step::Jump { seconds }),
         1 => (0..4_u8).prop_map(Step::Gateway),
+        3 => prop::sample::select(vec![HOME, "203.0.113.66", ""]).prop_map(Step::Station),
         2 => Just(Step::Unlock),
         1 => Just(Step::Unblock),
         1 => prop_oneof![3 => Just(UserState::Steady), 1 => states].prop_map(Step::State),
@@ -101,7 +105,16 @@ struct Model {
     recovery: HashMap<u32, u32>,
     /// Wrong codes that only this token can have been meant for, since its last success.
     failures: HashMap<TokenId, u32>,
+    /// Failures in a row and the last of them: of all stations, or of one that is known.
+    counts: HashMap<Option<Place>, (u32, Now)>,
+    /// The last sign-in with a token, by the earlier clock.
+    seen: HashMap<Place, Timestamp>,
 }
+
+/// A gateway and a station.
+type Place = (Arc<str>, Arc<str>);
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Model {
     fn check(
@@ -183,6 +196,51 @@ impl Model {
         }
     }
 
+    /// What somebody who comes from there now is counted under.
+    fn counted_under(&self, world: &World) -> Option<Place> {
+        let place = (Arc::clone(&world.gateway.name), Arc::clone(&world.station));
+        let seen = self.seen.get(&place).filter(|_| !world.station.is_empty());
+        let known = seen.is_some_and(|seen| world.now.latest() < *seen + MONTH);
+        known.then_some(place)
+    }
+
+    /// The growing wait: nothing is judged before both clocks have passed its end, and everything
+    /// that no lock or state refuses is judged after it.
+    fn waits(&mut self, world: &World, verdict: &Verdict, counted: bool) {
+        let under = self.counted_under(world);
+        let (failures, last) = *self.counts.entry(under.clone()).or_insert((0, world.now));
+        let seconds = match failures {
+            0..3 => 0,
+            failures => (1_u64 << (failures - 2).min(12)).min(3600),
+        };
+        let end = last.steady + Duration::from_secs(seconds);
+        let waits = world.now.earliest() < end && seconds > 0;
+        match verdict {
+            Verdict::Reject {
+                reason: Reason::Waiting,
+                ..
+            } => assert!(waits, "waits for nothing"),
+            Verdict::Reject {
+                reason: Reason::Deactivated | Reason::Revoked | Reason::Locked,
+                ..
+            } => {}
+            _ => assert!(!waits, "judged while waiting: {verdict:?}"),
+        }
+        if counted {
+            self.counts.insert(under.clone(), (failures + 1, world.now));
+        }
+        if let Verdict::Accept { how, .. } = verdict {
+            self.counts.remove(&under);
+            if how.token().is_some() {
+                let place = (Arc::clone(&world.gateway.name), Arc::clone(&world.station));
+                if under.is_none() {
+                    self.counts.remove(&Some(place.clone()));
+                }
+                self.seen.insert(place, world.now.earliest());
+            }
+        }
+    }
+
     /// Each attempt moves a counter by one at most, and no counter of a token but through it.
     fn rejected(&mut self, before: &UserRecord, after: &UserRecord) {
         assert!(after.auth.soft <= before.auth.soft + 1);
@@ -254,6 +312,7 @@ fn happen(world: &mut World, step: &Step) {
         Step::Wait { seconds } => world.wait(Duration::from_secs(*seconds)),
         Step::Jump { seconds } => world.now.wall = Timestamp(now.wall.0 + seconds * 1000),
         Step::Gateway(number) => world.gateway = gateway_of(*number),
+        Step::Station(station) => world.station = Arc::from(*station),
         Step::Unlock => {
             let policy = world.policy.clone();
             let alice = world.alice();
@@ -299,6 +358,9 @@ fn race(world: &mut World, stale: &Option<(Vec<u8>, Evidence, Arc<str>)>, model:
     }
     let code = Some(evidence.finding.code);
     model.check(&before, world, code, &judgement.verdict);
+    if world.policy.lockout.mode == LockoutMode::Wait {
+        model.waits(world, &judgement.verdict, judgement.counted);
+    }
 }
 
 proptest! {
@@ -310,9 +372,11 @@ proptest! {
         second in any::<bool>(),
         user_max in prop::sample::select(vec![0_u32, 5]),
         user_duration in prop::sample::select(vec![0_u64, 600]),
+        mode in prop::sample::select(vec![LockoutMode::Lock, LockoutMode::Wait]),
         life in vec(steps(), 1..120),
     ) {
         let mut world = World::new(gateway_of(0));
+        world.policy.lockout.mode = mode;
         world.policy.lockout.user_max_failures = user_max;
         world.policy.lockout.user_duration = Duration::from_secs(user_duration);
         world.policy.lockout.hard_cap = 12;
@@ -328,6 +392,9 @@ proptest! {
         let (mut last, mut stale) = (b"".to_vec(), None);
         for step in &life {
             happen(&mut world, step);
+            if matches!(step, Step::Unlock) {
+                model.counts.clear();
+            }
             if matches!(step, Step::Race) {
                 race(&mut world, &stale, &mut model);
                 continue;
@@ -349,6 +416,9 @@ proptest! {
             });
             let outcome = world.judge(&attempt);
             model.check(&before, &world, outcome.code, &outcome.verdict);
+            if mode == LockoutMode::Wait {
+                model.waits(&world, &outcome.verdict, outcome.counted);
+            }
             last = typed;
         }
     }

@@ -19,14 +19,17 @@ use std::time::Duration;
 
 use mfad::domain::attempt::Proof;
 use mfad::domain::lapse;
-use mfad::domain::lockout::{HardAction, Lock, LockReason};
+use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::Revoked;
 use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
 use mfad::domain::token_record::{Base, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
+use mfad::domain::wait;
 use mfad::time::Timestamp;
 
-use rules::{A, B, Outcome, PASSWORD, PIN, R, START, World, code, grant, id, token, wrong_code};
+use rules::{
+    A, B, HOME, Outcome, PASSWORD, PIN, R, START, World, code, grant, id, token, wrong_code,
+};
 
 const TABLE: &str = include_str!("tables/domain.txt");
 
@@ -129,6 +132,18 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
         count(&format!("C2{name}"), state.map_or(0, |state| state.soft));
         count(&format!("C4{name}"), state.map_or(0, |state| state.total));
     }
+    for station in auth.stations.iter().filter(|station| station.failures > 0) {
+        facts.push(format!("known={}", station.failures));
+    }
+    for wait in wait::all(after, world.now) {
+        let who = if wait.known_at.is_some() {
+            "known-"
+        } else {
+            ""
+        };
+        let left = wait.until.since(world.now.steady).as_secs();
+        facts.push(format!("{who}wait={left}"));
+    }
     if auth.pin.blocked_since.is_some() {
         facts.push("pin-blocked".to_owned());
     }
@@ -206,6 +221,7 @@ fn prepare(world: &mut World, word: &str) {
 fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
     let (policy, gateway) = (&mut world.policy, &mut world.gateway);
     match key {
+        "wait" => policy.lockout.mode = LockoutMode::Wait,
         "user-max" => policy.lockout.user_max_failures = number(value),
         "user-duration" => policy.lockout.user_duration = span(value),
         "user-window" => policy.lockout.user_window = span(value),
@@ -349,6 +365,10 @@ impl Script {
         }
         if let Some(gap) = step.strip_prefix("wall-") {
             world.now.wall = world.now.wall - span(gap);
+            return;
+        }
+        if let Some(station) = step.strip_prefix("from:") {
+            world.station = Arc::from(if station == "home" { HOME } else { station });
             return;
         }
         if let Some(name) = step.strip_prefix("to:") {

@@ -44,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// More locks than this within a minute are a mass lock; 0: never.
     pub alert_locks_per_minute: u32,
+    /// More Rejects than this within a minute through one gateway raise an alarm; 0: never.
+    pub alert_failures_per_minute: u32,
     /// The files read, the main one first.
     pub files: Vec<FileRead>,
     /// Every key with its value as text, without secrets.

@@ -110,6 +110,7 @@ fn check(
         language: settings.text("language").unwrap_or_default().to_owned(),
         limits: site::limits(&settings, problems),
         alert_locks_per_minute: settings.count_u32("alert.locks_per_minute"),
+        alert_failures_per_minute: settings.count_u32("alert.failures_per_minute"),
         files: sources.iter().map(file_read).collect(),
         values: std::collections::BTreeMap::new(),
         stated: raw.entries.keys().cloned().collect(),

@@ -9,11 +9,12 @@ use super::checked::{KEY_CREDENTIAL, KeySource, Limits, Members, MetricsListen, 
 use super::problems::{Collector, Found};
 use super::settings::Settings;
 use super::value;
-use crate::domain::lockout::{HardAction, LockoutPolicy};
+use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy};
 use crate::domain::passthrough::PassthroughPolicy;
 use crate::domain::pin::{Charset, PinPolicy};
 use crate::domain::policy::Policy;
 use crate::domain::token_record::TokenKind;
+use crate::domain::wait;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -72,6 +73,10 @@ pub(super) fn policy(
 
 fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPolicy {
     let lockout = LockoutPolicy {
+        mode: match settings.text("lockout.mode") {
+            Some("wait") => LockoutMode::Wait,
+            _ => LockoutMode::Lock,
+        },
         user_max_failures: settings.count_u32("lockout.user.max_failures"),
         user_duration: settings.span("lockout.user.duration"),
         user_window: settings.span("lockout.user.window"),
@@ -83,7 +88,18 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
             _ => HardAction::Lock,
         },
     };
-    // Guesses that a stranger has in a day, over the cap: failures x day / duration >= cap.
+    match lockout.mode {
+        LockoutMode::Lock => lock_ends_soon(settings, &lockout, problems),
+        LockoutMode::Wait => {
+            without_effect(settings, problems);
+            count_ends_soon(settings, &lockout, problems);
+        }
+    }
+    lockout
+}
+
+/// Guesses that a stranger has in a day, over the cap: failures x day / duration >= cap.
+fn lock_ends_soon(settings: &Settings<'_>, lockout: &LockoutPolicy, problems: &mut Collector<'_>) {
     let guesses = DAY.as_millis() * u128::from(lockout.user_max_failures);
     let needed = lockout.user_duration.as_millis() * u128::from(lockout.hard_cap);
     if !lockout.user_duration.is_zero() && lockout.user_max_failures > 0 && guesses >= needed {
@@ -94,7 +110,44 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
             lockout.user_max_failures, lockout.hard_cap
         )));
     }
-    lockout
+}
+
+/// What locks only is stated beside the wait.
+fn without_effect(settings: &Settings<'_>, problems: &mut Collector<'_>) {
+    let locking = [
+        "lockout.user.max_failures",
+        "lockout.user.duration",
+        "lockout.token.max_failures",
+        "lockout.token.duration",
+    ];
+    for key in locking.into_iter().filter(|key| settings.stated(key)) {
+        let text = format!("{key} is not used with lockout.mode = \"wait\"");
+        let found = Found::warning("W042", settings.line(&[key]), text);
+        problems.add(found.label("here failures lock nobody"));
+    }
+}
+
+/// As [`lock_ends_soon`]: a stranger who rests for the window whenever waiting has become slower has
+/// the first guesses again, which are quick.
+fn count_ends_soon(settings: &Settings<'_>, lockout: &LockoutPolicy, problems: &mut Collector<'_>) {
+    let window = lockout.user_window;
+    let mut round = window;
+    let rounds = (1..=lockout.hard_cap).map(|guesses| {
+        round += wait::span(guesses.saturating_sub(1));
+        (guesses, round)
+    });
+    let soon = |(guesses, round): &(u32, Duration)| {
+        DAY.as_millis() * u128::from(*guesses) >= round.as_millis() * u128::from(lockout.hard_cap)
+    };
+    let mut rounds = rounds.filter(soon);
+    if let Some((guesses, _)) = rounds.next().filter(|_| !window.is_zero()) {
+        let place = settings.line(&["lockout.user.window", "lockout.hard_cap"]);
+        let text = "a stranger can end people's tokens in under a day";
+        problems.add(Found::warning("W034", place, text).label(format!(
+            "{guesses} quick guesses after each such time, {} are the end",
+            lockout.hard_cap
+        )));
+    }
 }
 
 fn pin(settings: &Settings<'_>, problems: &mut Collector<'_>) -> PinPolicy {

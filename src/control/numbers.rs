@@ -123,14 +123,16 @@ pub const ALL: &[Number] = &[
     },
     Number {
         code: "W034",
-        title: "locks end by themselves so soon that a stranger reaches the hard cap in a day",
-        meaning: "Each time a lock ends the next guesses count towards `lockout.hard_cap`, which \
-            no unlock resets. A stranger who knows a name can end that person's tokens in under a \
-            day; the person then has to enrol again.",
+        title: "locks or counts end so soon that a stranger reaches the hard cap in a day",
+        meaning: "Each time a lock ends, or failures are forgotten, the next guesses count \
+            towards `lockout.hard_cap`, which no unlock resets. A stranger who knows a name can \
+            end that person's tokens in under a day; the person then has to enrol again.",
         cause: "`lockout.user.duration` is short against `lockout.user.max_failures`: failures x \
-            day / duration is not below the hard cap.",
+            day / duration is not below the hard cap. With `lockout.mode = \"wait\"` it is \
+            `lockout.user.window`: after it the first guesses are quick again.",
         cure: "Make the duration longer, the number of failures smaller, or set the duration to 0, \
-            so that somebody looks before unlocking. Best: let the gateway check the password first.",
+            so that somebody looks before unlocking; make the window a day. Best: let the gateway \
+            check the password first.",
     },
     Number {
         code: "W035",
@@ -142,13 +144,34 @@ pub const ALL: &[Number] = &[
     },
     Number {
         code: "W040",
-        title: "mass lock: many users were locked within a minute",
-        meaning: "More than `alert.locks_per_minute` people were locked. They stay locked until \
-            they are unlocked or the lock ends. mfad mutes no gateway by itself.",
+        title: "mass lock: many users were locked or made to wait within a minute",
+        meaning: "More than `alert.locks_per_minute` people were locked, or with `lockout.mode = \
+            \"wait\"` made to wait. Locks stay until they are ended or run out; who waits is let \
+            in from a station that is known. mfad mutes no gateway by itself.",
         cause: "Somebody guesses with a list of names, or a gateway is misconfigured and sends the \
             wrong thing for everybody (the password instead of the code, say).",
-        cure: "`mfactl user find --locked` and `mfactl gateway show NAME` show who and through \
-            what. Block the source in front of the gateway first, then unlock.",
+        cure: "`mfactl user find --locked`, `--waiting` and `mfactl gateway show NAME` show who \
+            and through what. Block the source in front of the gateway first, then unlock.",
+    },
+    Number {
+        code: "W041",
+        title: "many sign-ins through one gateway are refused",
+        meaning: "More than `alert.failures_per_minute` sign-ins through the gateway that is named \
+            were refused within a minute. Those who type the right thing are let in as ever; mfad \
+            mutes no gateway by itself.",
+        cause: "Somebody guesses with a list of names at the gateway's login page, a client repeats \
+            a wrong passcode without end, or the gateway sends the wrong thing for everybody.",
+        cure: "`mfactl gateway show NAME` and the journal show what is refused and from where. Block \
+            the source in front of the gateway. Is it the right rate for a gateway of this size? \
+            Raise `alert.failures_per_minute`.",
+    },
+    Number {
+        code: "W042",
+        title: "a setting is not used with lockout.mode = \"wait\"",
+        meaning: "It says when failures lock, and for how long. With `lockout.mode = \"wait\"` they \
+            lock nobody: each lets the next attempt wait.",
+        cause: "`lockout.mode` was changed and the numbers of the lock were left.",
+        cure: "Remove the line, or set `lockout.mode = \"lock\"`.",
     },
     Number {
         code: "E011",

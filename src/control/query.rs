@@ -63,6 +63,8 @@ pub struct UserFilter {
     pub locked: bool,
     /// Locked for this reason.
     pub lock_reason: Option<LockReason>,
+    /// Made to wait for failures.
+    pub waiting: bool,
     /// PIN blocked.
     pub pin_blocked: bool,
     /// One of these lifecycle states; empty: any.

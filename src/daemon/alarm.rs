@@ -1,35 +1,75 @@
-//! What must reach a person at once: lines about locks, and the alarm when many happen.
+//! What must reach a person at once: lines about locks and waits, and the alarms when many people
+//! meet one, or when a gateway sends many failures.
+//!
+//! An alarm tells and does nothing else: no gateway is muted by it, for that would be a weapon in
+//! the hand of whoever makes the failures. Whoever reads the alarm
+//! knows more.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::config::Config;
 use crate::domain::event::{Event, Origin};
 use crate::log::{info_always, warn_always};
 use crate::time::Now;
 
-/// The minute of the mass-lock alarm, in microseconds.
+/// The minute of the alarms, in microseconds.
 const MINUTE_US: u64 = 60_000_000;
 
-/// Watches audited events for what needs a person.
-pub struct Alarms {
-    locks_per_minute: u32,
-    state: Mutex<Locks>,
+/// Above how many a minute an alarm is raised; 0: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Locks, and first waits of people.
+    pub locks: u32,
+    /// Rejects through one gateway.
+    pub failures: u32,
 }
 
+impl Rates {
+    /// What the configuration asks for.
+    #[must_use]
+    pub const fn of(config: &Config) -> Self {
+        Self {
+            locks: config.alert_locks_per_minute,
+            failures: config.alert_failures_per_minute,
+        }
+    }
+}
+
+/// Watches audited events and verdicts for what needs a person.
+pub struct Alarms {
+    state: Mutex<State>,
+}
+
+struct State {
+    rates: Rates,
+    locks: Lately,
+    failures: HashMap<Arc<str>, Lately>,
+}
+
+/// The last instants at which something happened, as many as it takes to be too many.
 #[derive(Default)]
-struct Locks {
-    last: VecDeque<u64>,
+struct Lately {
+    last_us: VecDeque<u64>,
     raised_us: Option<u64>,
 }
 
 impl Alarms {
-    /// Raises the mass-lock alarm above so many locks a minute; 0: never.
+    /// Raises alarms above these rates.
     #[must_use]
-    pub fn new(locks_per_minute: u32) -> Self {
+    pub fn new(rates: Rates) -> Self {
         Self {
-            locks_per_minute,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                rates,
+                locks: Lately::default(),
+                failures: HashMap::new(),
+            }),
         }
+    }
+
+    /// Puts other rates into force.
+    pub fn replace(&self, rates: Rates) {
+        self.state().rates = rates;
     }
 
     /// Takes in one durable event.
@@ -45,6 +85,13 @@ impl Alarms {
                 );
                 self.locked(gateway, now);
             }
+            "user.waiting" => {
+                info_always!(
+                    "waiting user={user} reason={reason} gateway={gateway} from={station} \
+                     audit={seq}"
+                );
+                self.locked(gateway, now);
+            }
             "user.unlocked" => info_always!("unlocked user={user} audit={seq}"),
             "token.locked" => {
                 let token = event.token.map(|id| id.to_string()).unwrap_or_default();
@@ -57,53 +104,113 @@ impl Alarms {
         }
     }
 
-    /// Locks within the last minute, if they are too many.
-    #[must_use]
-    pub fn mass_lock(&self, now: Now) -> Option<usize> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = state.within(now);
-        (self.locks_per_minute > 0 && count > self.locks_per_minute as usize).then_some(count)
-    }
-
-    fn locked(&self, gateway: &str, now: Now) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = self.locks_per_minute as usize + 1;
-        state.last.push_back(now.mono_us);
-        while state.last.len() > keep {
-            state.last.pop_front();
+    /// Takes in one Reject through a gateway, counted or not: who is locked already is still being
+    /// attacked.
+    pub fn rejected(&self, gateway: &Arc<str>, now: Now) {
+        let mut state = self.state();
+        let rate = state.rates.failures;
+        if !state.failures.contains_key(gateway) {
+            state
+                .failures
+                .insert(Arc::clone(gateway), Lately::default());
         }
-        let many = self.locks_per_minute > 0 && state.within(now) >= keep;
-        let quiet = state
-            .raised_us
-            .is_none_or(|at| now.mono_us.saturating_sub(at) > MINUTE_US);
-        if many && quiet {
-            state.raised_us = Some(now.mono_us);
+        let raised = state
+            .failures
+            .get_mut(gateway)
+            .is_some_and(|failures| failures.add(rate, now));
+        drop(state);
+        if raised {
             warn_always!(
-                "W040 mass lock: more than {} users locked in 60s, the last through {gateway} \
-                 do=\"mfactl user find --locked; mfactl gateway show {gateway}\"",
-                self.locks_per_minute
+                "W041 {gateway} fails: more than {rate} sign-ins refused in 60s gateway={gateway} \
+                 do=\"mfactl gateway show {gateway}\""
             );
         }
     }
+
+    /// Locks and first waits within the last minute, if they are too many.
+    #[must_use]
+    pub fn mass_lock(&self, now: Now) -> Option<usize> {
+        let state = self.state();
+        let locks = &state.locks;
+        locks
+            .too_many(state.rates.locks, now)
+            .then(|| locks.within(now))
+    }
+
+    /// The rate that a gateway's failures have passed within the last minute, if they have.
+    #[must_use]
+    pub fn failing(&self, gateway: &str, now: Now) -> Option<u32> {
+        let state = self.state();
+        let (failures, rate) = (state.failures.get(gateway)?, state.rates.failures);
+        failures.too_many(rate, now).then_some(rate)
+    }
+
+    fn locked(&self, gateway: &str, now: Now) {
+        let mut state = self.state();
+        let rate = state.rates.locks;
+        let raised = state.locks.add(rate, now);
+        drop(state);
+        if raised {
+            warn_always!(
+                "W040 mass lock: more than {rate} users locked or made to wait in 60s, the last \
+                 through {gateway} do=\"mfactl user find --locked; mfactl user find --waiting; \
+                 mfactl gateway show {gateway}\""
+            );
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Locks {
-    fn within(&self, now: Now) -> usize {
-        self.last
-            .iter()
-            .filter(|at| now.mono_us.saturating_sub(**at) <= MINUTE_US)
-            .count()
+impl Lately {
+    /// Adds what happens now; true if the alarm is to be raised, which is once a minute at most.
+    fn add(&mut self, rate: u32, now: Now) -> bool {
+        self.last_us.push_back(now.mono_us);
+        while self.last_us.len() > rate as usize + 1 {
+            self.last_us.pop_front();
+        }
+        let quiet = self
+            .raised_us
+            .is_none_or(|at| now.mono_us.saturating_sub(at) > MINUTE_US);
+        let raise = quiet && self.too_many(rate, now);
+        if raise {
+            self.raised_us = Some(now.mono_us);
+        }
+        raise
     }
+
+    /// Whether there are more than `rate`; a look at the oldest that is kept is enough.
+    fn too_many(&self, rate: u32, now: Now) -> bool {
+        let full = rate > 0 && self.last_us.len() > rate as usize;
+        full && self.last_us.front().is_some_and(|at| lately(*at, now))
+    }
+
+    fn within(&self, now: Now) -> usize {
+        self.last_us.iter().filter(|at| lately(**at, now)).count()
+    }
+}
+
+const fn lately(at_us: u64, now: Now) -> bool {
+    now.mono_us.saturating_sub(at_us) <= MINUTE_US
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::time::Timestamp;
 
+    const RATES: Rates = Rates {
+        locks: 3,
+        failures: 3,
+    };
+
     #[test]
     fn more_than_so_many_locks_a_minute_are_a_mass_lock() {
-        let alarms = Alarms::new(3);
+        let alarms = Alarms::new(RATES);
         let start = Now::at(Timestamp(1_000_000));
         for _ in 0..3 {
             alarms.locked("vpn1", start);
@@ -111,9 +218,42 @@ mod tests {
         assert_eq!(alarms.mass_lock(start), None);
         alarms.locked("vpn1", start);
         assert_eq!(alarms.mass_lock(start), Some(4));
-        assert_eq!(
-            alarms.mass_lock(start.after(std::time::Duration::from_secs(61))),
-            None
-        );
+        assert_eq!(alarms.mass_lock(start.after(Duration::from_secs(61))), None);
+    }
+
+    /// T-12: the alarm names the gateway that is over its rate, and no other.
+    #[test]
+    fn a_gateway_over_its_rate_is_named() {
+        let alarms = Alarms::new(RATES);
+        let (vpn1, vpn2): (Arc<str>, Arc<str>) = (Arc::from("vpn1"), Arc::from("vpn2"));
+        let start = Now::at(Timestamp(1_000_000));
+        for _ in 0..3 {
+            alarms.rejected(&vpn1, start);
+            alarms.rejected(&vpn2, start);
+        }
+        assert_eq!(alarms.failing("vpn1", start), None);
+        let minute = start.after(Duration::from_secs(60));
+        alarms.rejected(&vpn1, minute);
+        assert_eq!(alarms.failing("vpn1", minute), Some(3));
+        assert_eq!(alarms.failing("vpn2", minute), None);
+        let later = start.after(Duration::from_secs(61));
+        alarms.rejected(&vpn2, later);
+        assert_eq!(alarms.failing("vpn2", later), None, "spread over 61 s");
+    }
+
+    #[test]
+    fn is_raised_once_a_minute_and_obeys_a_reload() {
+        let alarms = Alarms::new(RATES);
+        let start = Now::at(Timestamp(1_000_000));
+        let mut lately = Lately::default();
+        let raised = |lately: &mut Lately, now| (0..9).filter(|_| lately.add(3, now)).count();
+        assert_eq!(raised(&mut lately, start), 1);
+        assert_eq!(raised(&mut lately, start.after(Duration::from_secs(60))), 0);
+        assert_eq!(raised(&mut lately, start.after(Duration::from_secs(61))), 1);
+        for _ in 0..4 {
+            alarms.locked("vpn1", start);
+        }
+        alarms.replace(Rates { locks: 0, ..RATES });
+        assert_eq!(alarms.mass_lock(start), None);
     }
 }

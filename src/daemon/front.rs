@@ -306,6 +306,9 @@ impl Front {
 impl Answers for Front {
     fn verdict(&self, ticket: Ticket, attempt: &Attempt, known: bool, verdict: &Verdict) {
         let now = self.clock.now();
+        if !verdict.accepted() {
+            self.alarms.rejected(&attempt.gateway.name, now);
+        }
         tell(
             attempt,
             known,

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::alarm::Alarms;
+use super::alarm::{Alarms, Rates};
 use super::archive::Archive;
 use super::checkpoints;
 use super::door::Door;
@@ -141,7 +141,7 @@ impl Instance {
         let config = Arc::new(config);
         let opened = unseal(&config, key, create, &clock)?;
         let table = gateways(&config)?;
-        let alarms = Arc::new(Alarms::new(config.alert_locks_per_minute));
+        let alarms = Arc::new(Alarms::new(Rates::of(&config)));
         let access = Access::new(table, cache_limits(&config), access_keys(&opened)?);
         let wheel = config.limits.reject_wheel;
         let front = Front::new(

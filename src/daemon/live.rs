@@ -66,6 +66,7 @@ impl Live {
             ),
             "auth.reject" | "auth.replay" => format!("reject   {}", why(record)),
             "user.locked" => format!("LOCKED   {}", record.reason.as_deref().unwrap_or("")),
+            "user.waiting" => "WAITING".to_owned(),
             "user.unlocked" => "unlocked".to_owned(),
             _ => return None,
         };
@@ -97,10 +98,12 @@ fn why(record: &AuditRecord) -> String {
         "replay" => "the last code once more",
         "unknown_user" => "no such user",
         "locked" => "locked, code not looked at",
+        "waiting" => "waiting, code not looked at",
         other => other,
     };
     let number = |key: &str| record.detail.get(key).and_then(serde_json::Value::as_u64);
     match (number("count"), number("of")) {
+        (Some(count), Some(0)) => format!("{reason} ({count})"),
         (Some(count), Some(of)) => format!("{reason} ({count} of {of})"),
         _ => reason.to_owned(),
     }

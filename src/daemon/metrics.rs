@@ -171,14 +171,28 @@ fn gateways(page: &mut Page, answerer: &Answerer) {
     let statistics = answerer.front.access().statistics();
     let mut packets = Vec::new();
     let mut drops = Vec::new();
+    let mut failing = Vec::new();
+    let now = answerer.clock.now();
     for (name, counts) in &statistics.gateways {
         packets.push((format!("{{gateway=\"{name}\"}}"), counts.packets));
+        let alarm = answerer.alarms.failing(name, now).is_some();
+        failing.push((format!("{{gateway=\"{name}\"}}"), u64::from(alarm)));
         for (reason, count) in counts.drops.iter().filter(|(_, count)| *count > 0) {
             let label = format!("{{gateway=\"{name}\",reason=\"{}\"}}", reason.name());
             drops.push((label, count));
         }
     }
     page.counter("mfad_packets", "Datagrams from gateways.", &packets);
+    page.gauge(
+        "mfad_gateway_failing",
+        "1 while more sign-ins are refused through it than alert.failures_per_minute.",
+        &failing,
+    );
+    page.gauge(
+        "mfad_mass_lock",
+        "1 while more people were locked or made to wait than alert.locks_per_minute.",
+        &[("", u64::from(answerer.alarms.mass_lock(now).is_some()))],
+    );
     page.counter(
         "mfad_drops",
         "Datagrams dropped, by gateway and reason.",

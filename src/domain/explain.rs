@@ -17,6 +17,7 @@ use super::token_record::{Token, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
 use super::verify::{self, Admission, admit};
+use super::wait;
 use crate::secret::SecretBytes;
 use crate::time::Now;
 use crate::token::{Factor, totp};
@@ -217,8 +218,10 @@ fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
     let mut open = record.clone();
     open.profile_mut().state = UserState::Steady;
     let locked = admit(Some(&open), &request(Some(&open), gateway, now), now);
-    let (Some(lock), Admission::Refused(_)) = (&record.auth.lock, locked) else {
-        return step("D6", Mark::Ok, "not locked".to_owned());
+    let lock = match (&record.auth.lock, locked) {
+        (_, Admission::Refused(Reason::Waiting)) => return waits(record, gateway, now),
+        (Some(lock), Admission::Refused(_)) => lock,
+        _ => return step("D6", Mark::Ok, "not locked".to_owned()),
     };
     let end = lock
         .auto_until
@@ -234,6 +237,27 @@ fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
         "locked {since}, {reason}, {end}\n{see}\nlifted by: mfactl {verb} {name} (support)"
     );
     step("D6", Mark::Stop, text)
+}
+
+/// The wait of all stations that are not known. It stops nobody whose station is.
+fn waits(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
+    let until = record.auth.wait_until.unwrap_or_default();
+    let (failures, name) = (record.auth.soft, record.name());
+    let lifted = format!("lifted by: mfactl user unlock {name} (support)");
+    let see = would_see(gateway, Reason::Waiting);
+    match wait::open_stations(record, Some(&gateway.name), now) {
+        0 => {
+            let text = format!("waits until {until}, {failures} failures\n{see}\n{lifted}");
+            step("D6", Mark::Stop, text)
+        }
+        known => {
+            let text = format!(
+                "waits until {until}, {failures} failures, unless from one of {known} stations \
+                 known here\n{see}\n{lifted}"
+            );
+            step("D6", Mark::Unknown, text)
+        }
+    }
 }
 
 fn d7(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Step {

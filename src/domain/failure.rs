@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::event::Event;
-use super::lockout::{HardAction, Lock, LockReason};
+use super::lockout::{HardAction, Lock, LockReason, LockoutMode};
 use super::policy::Policy;
 use super::token_record::Base;
 use super::user::{LastFailed, UserRecord};
 use super::verify::candidates;
+use super::wait::{self, Counted};
 use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
 
@@ -29,7 +30,7 @@ pub enum Kind {
 }
 
 /// Counts one failure and draws the consequences, in the order of the manual: PIN block before
-/// token lock before user lock.
+/// token lock before user lock or wait.
 ///
 /// Ends of locks are counted from the steady clock: from a wall clock that is wrong for a moment a
 /// lock would end with the correction, or a year later.
@@ -40,7 +41,7 @@ pub fn count(
     policy: &Policy,
     now: Now,
     events: &mut Vec<Event>,
-) {
+) -> Counted {
     let at = now.wall;
     let gateway = Arc::clone(&attempt.gateway.name);
     let station = Arc::clone(&attempt.source.station);
@@ -49,7 +50,16 @@ pub fn count(
         gateway,
         station,
     });
-    record.auth.soft = record.auth.soft.saturating_add(1);
+    let counted = match policy.lockout.mode {
+        LockoutMode::Lock => {
+            record.auth.soft = record.auth.soft.saturating_add(1);
+            Counted {
+                failures: record.auth.soft,
+                until: None,
+            }
+        }
+        LockoutMode::Wait => wait::count(record, &attempt.source, now),
+    };
     match kind {
         Kind::Pin => count_pin(record, attempt, policy, now, events),
         Kind::Code { only: Some(token) } => count_token(record, token, policy, now, events),
@@ -67,12 +77,21 @@ pub fn count(
         }
         Kind::Shapeless | Kind::FirstFactor => {}
     }
-    let limit = policy.lockout.user_max_failures;
+    let limit = policy.lockout.user_limit();
     if limit > 0 && record.auth.soft >= limit && record.auth.lock.is_none() {
         let duration = policy.lockout.user_duration;
         let until = (!duration.is_zero()).then(|| now.steady + duration);
         lock(record, LockReason::Failures, until, attempt, now, events);
     }
+    // Told once, when it begins: the waits after it are in the records of the failures.
+    if let Some(until) = counted.until
+        && counted.failures == wait::FIRST_FAILURE
+    {
+        let event = Event::new("user.waiting").user(record.id, record.name());
+        let event = event.reason(LockReason::Failures.name());
+        events.push(event.detail("until", until.to_string()));
+    }
+    counted
 }
 
 /// C1: the block, and with it the account.
@@ -118,7 +137,8 @@ fn count_token(
     let (soft, total) = (state.soft, state.total);
     if total >= rules.hard_cap {
         hard_cap(record, token, policy, now, events);
-    } else if soft >= rules.token_max_failures && state.locked_until.is_none() {
+    } else if rules.token_limit() > 0 && soft >= rules.token_limit() && state.locked_until.is_none()
+    {
         let ends = !rules.token_duration.is_zero();
         let until = if ends {
             now.steady + rules.token_duration

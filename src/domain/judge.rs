@@ -19,6 +19,7 @@ use super::token_record::{Accepted, Used};
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
 use super::verify::{Admission, Ask, CodeMatch, Finding, admit, progress};
+use super::wait;
 use crate::time::Now;
 use crate::token::TokenId;
 
@@ -263,7 +264,9 @@ impl<'a> Case<'a> {
             password.activated_at.get_or_insert(at);
             password.last_used = Some(at);
         }
-        self.record.auth.soft = 0;
+        let (source, mode) = (&self.attempt.source, self.policy.lockout.mode);
+        let proven = how.token().is_some();
+        wait::signed_in(&mut self.record, source, mode, proven, self.now);
         let mut used = None;
         if let Some(id) = how.token() {
             // A passthrough proves no token, so it clears no count towards the hard cap (I10).
@@ -457,18 +460,22 @@ impl<'a> Case<'a> {
         if repeated {
             self.events.push(event.detail("repeated", true));
         } else {
-            let limit = self.policy.lockout.user_max_failures;
-            let count = self.record.auth.soft.saturating_add(1);
-            self.events
-                .push(event.detail("count", count).detail("of", limit));
-            failure::count(
+            let mut brought_about = Vec::new();
+            let counted = failure::count(
                 &mut self.record,
                 kind,
                 self.attempt,
                 self.policy,
                 self.now,
-                &mut self.events,
+                &mut brought_about,
             );
+            let limit = self.policy.lockout.user_limit();
+            let mut event = event.detail("count", counted.failures).detail("of", limit);
+            if let Some(until) = counted.until {
+                event = event.detail("until", until.to_string());
+            }
+            self.events.push(event);
+            self.events.extend(brought_about);
             self.changed = true;
         }
         let message = reject_message(&self.attempt.gateway, reason);

@@ -9,6 +9,7 @@ use super::event::Event;
 use super::lockout::LockReason;
 use super::policy::Policy;
 use super::user::{Unlocked, UserRecord};
+use super::wait;
 use crate::time::Now;
 
 /// Ends what is over; says whether anything was.
@@ -35,7 +36,7 @@ fn unlock(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
     let by: Arc<str> = Arc::from("auto");
     record.auth.unlocked = Some(Unlocked { by, at: now.wall });
     // A token that is locked for its own failures stays so until its own time or an operator.
-    record.auth.soft = 0;
+    wait::forgive(&mut record.auth);
     for token in &mut record.auth.tokens {
         token.soft = 0;
     }
@@ -51,9 +52,9 @@ fn unlock(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
 }
 
 /// What an operator's unlock does besides ending the lock: sets the soft counters of the user and of
-/// all tokens to zero and ends token locks; the totals stay (I10).
+/// all tokens to zero and ends waits and token locks; the totals stay (I10).
 pub fn clear_soft(record: &mut UserRecord, policy: &Policy) {
-    record.auth.soft = 0;
+    wait::forgive(&mut record.auth);
     for token in &mut record.auth.tokens {
         token.soft = 0;
         if !token.hard_locked(policy.lockout.hard_cap) {
@@ -109,7 +110,8 @@ fn end_grants(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
     }
 }
 
-/// `lockout.user.window`: failures are forgotten after so long without another one.
+/// `lockout.user.window`: failures are forgotten after so long without another one, but no wait
+/// becomes shorter for it.
 fn forget_failures(record: &mut UserRecord, policy: &Policy, now: Now) -> bool {
     let window = policy.lockout.user_window;
     let idle = record
@@ -117,9 +119,11 @@ fn forget_failures(record: &mut UserRecord, policy: &Policy, now: Now) -> bool {
         .last_failed
         .as_ref()
         .is_some_and(|last| !window.is_zero() && now.earliest() >= last.at + window);
-    if idle && record.auth.soft > 0 && record.auth.lock.is_none() {
-        record.auth.soft = 0;
-        return true;
+    let auth = &mut record.auth;
+    let counted = auth.soft > 0 || auth.stations.iter().any(|station| station.failures > 0);
+    let forgotten = idle && counted && auth.lock.is_none() && wait::all(record, now).is_empty();
+    if forgotten {
+        wait::forgive(&mut record.auth);
     }
-    false
+    forgotten
 }

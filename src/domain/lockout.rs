@@ -4,11 +4,16 @@
 //! |---|---|---|
 //! | C1 PIN failures | a wrong PIN whose code was right | right PIN, unblock, reset |
 //! | C2 token soft | a wrong code that can only be this token's | success, token unlock, resync, user unlock |
-//! | C3 user soft | every failure | complete success, unlock, idle window |
+//! | C3 user soft | every failure; with `wait` not those from stations that are known | complete success, unlock, idle window |
 //! | C4 total, per token and user | as C2 / wrong codes of no single token | only success or re-enrolment |
 //!
 //! C1 is looked at before C3, so a failure that reaches both leaves a lock whose reason is the PIN,
 //! and unblocking it clears both.
+//!
+//! C3 locks the user, or with `lockout.mode = "wait"` lets the next attempt wait ([`super::wait`]).
+//! Then C2 locks no token either: that would be the same weapon by another name. C1 and C4 do in
+//! both modes what they do; the one is raised by whoever has the token only, the other is the bound
+//! of all guessing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,16 +62,28 @@ pub struct Lock {
     pub count: u32,
 }
 
+/// What failures bring about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LockoutMode {
+    /// So many lock the user.
+    #[default]
+    Lock,
+    /// Each lets the next attempt wait, longer and longer.
+    Wait,
+}
+
 /// Thresholds of domain rules 8.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockoutPolicy {
-    /// C3 that locks the user; 0: never.
+    /// What C2 and C3 bring about.
+    pub mode: LockoutMode,
+    /// C3 that locks the user, where failures lock; 0: never.
     pub user_max_failures: u32,
     /// How long such a lock lasts; zero: until unlocked.
     pub user_duration: Duration,
     /// Idle time after which C3 starts anew; zero: never.
     pub user_window: Duration,
-    /// C2 that locks a token.
+    /// C2 that locks a token, where failures lock.
     pub token_max_failures: u32,
     /// How long such a lock lasts; zero: until an operator acts.
     pub token_duration: Duration,
@@ -74,6 +91,26 @@ pub struct LockoutPolicy {
     pub hard_cap: u32,
     /// What the hard cap does to it.
     pub hard_action: HardAction,
+}
+
+impl LockoutPolicy {
+    /// C3 that locks the user; 0: never.
+    #[must_use]
+    pub const fn user_limit(&self) -> u32 {
+        match self.mode {
+            LockoutMode::Lock => self.user_max_failures,
+            LockoutMode::Wait => 0,
+        }
+    }
+
+    /// C2 that locks a token; 0: never.
+    #[must_use]
+    pub const fn token_limit(&self) -> u32 {
+        match self.mode {
+            LockoutMode::Lock => self.token_max_failures,
+            LockoutMode::Wait => 0,
+        }
+    }
 }
 
 /// What happens to a token at the hard cap.

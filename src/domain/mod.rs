@@ -45,4 +45,5 @@ pub mod token_record;
 pub mod user;
 pub mod verdict;
 pub mod verify;
+pub mod wait;
 pub mod why;

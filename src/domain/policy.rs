@@ -169,6 +169,7 @@ impl Default for Policy {
         let day = 24 * 3600;
         Self {
             lockout: LockoutPolicy {
+                mode: super::lockout::LockoutMode::Lock,
                 user_max_failures: 5,
                 user_duration: Duration::ZERO,
                 user_window: Duration::ZERO,

@@ -17,6 +17,7 @@ use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
 use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
 use super::token_record::{Token, TokenState};
+use super::wait::Station;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -232,6 +233,10 @@ pub struct AuthState {
     pub revision: u64,
     /// C3: failures since the last success, unlock or idle window.
     pub soft: u32,
+    /// The next attempt, unless from a station that is known, is refused until then.
+    pub wait_until: Option<Timestamp>,
+    /// Stations that are known, each with a count of its own.
+    pub stations: Vec<Station>,
     /// C4 for failures that fit no single token; cleared only by a complete success.
     pub total: u32,
     /// Account Lockout.

@@ -20,6 +20,8 @@ pub enum Reason {
     Replay,
     /// Account Lockout.
     Locked,
+    /// The wait for earlier failures is not over.
+    Waiting,
     /// The PIN is blocked and the account is not locked for it.
     PinBlocked,
     /// State Deactivated.
@@ -44,13 +46,14 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, for metrics.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadCode,
         Self::BadPin,
         Self::NoPin,
         Self::BadPassword,
         Self::Replay,
         Self::Locked,
+        Self::Waiting,
         Self::PinBlocked,
         Self::Deactivated,
         Self::Revoked,
@@ -73,6 +76,7 @@ impl Reason {
             Self::BadPassword => "bad_password",
             Self::Replay => "replay",
             Self::Locked => "locked",
+            Self::Waiting => "waiting",
             Self::PinBlocked => "pin_blocked",
             Self::Deactivated => "deactivated",
             Self::Revoked => "revoked",

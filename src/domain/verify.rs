@@ -17,6 +17,7 @@ use super::sealed::{Field, Unseal};
 use super::token_record::{Accepted, Base, Status, Token, TokenKind, TokenState, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
+use super::wait;
 use crate::time::Now;
 use crate::token::{OtpCode, Progress, TokenId, Windows};
 
@@ -132,6 +133,9 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
         .is_some_and(|lock| locked(lock.auto_until))
     {
         return Admission::Refused(Reason::Locked);
+    }
+    if wait::ends(record, &attempt.source, now).is_some() {
+        return Admission::Refused(Reason::Waiting);
     }
     Admission::Open
 }

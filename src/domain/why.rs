@@ -20,6 +20,7 @@ use super::token_record::{Status, Token, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
 use super::verify;
+use super::wait::{self, Wait};
 use crate::time::{Now, Timestamp};
 
 pub use looks::Looks;
@@ -205,6 +206,11 @@ fn obstacle(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
     if let Some(lock) = &record.auth.lock {
         return locked(&name, lock);
     }
+    let waits = wait::all(record, now);
+    if let Some(wait) = waits.first().filter(|_| wait::keeps_out(record, now)) {
+        let advice = format!("mfactl user unlock {name}        or wait until it is over");
+        return (waiting(wait), vec![advice]);
+    }
     if verify::demands_dialogue(record.profile.state) {
         let command = format!(
             "mfactl user set-state {name} steady -r TEXT        once it is done (operator)"
@@ -239,6 +245,16 @@ fn locked(name: &str, lock: &Lock) -> (String, Vec<String>) {
     };
     let what = format!("locked{by} since {since}, reason {reason}{end}");
     (what, vec![command])
+}
+
+/// Made to wait: by how many failures, and until when.
+fn waiting(wait: &Wait) -> String {
+    let from = wait
+        .station
+        .as_ref()
+        .map_or_else(String::new, |station| format!(", the last from {station}"));
+    let (failures, until) = (wait.failures, wait.until);
+    format!("waits until {until} after {failures} failures{from}")
 }
 
 /// No token counts: which there are, and how each would again.
@@ -298,7 +314,10 @@ fn line(attempt: &PastAttempt, role: Role) -> Line {
         (Some(_), true) => "the same passcode again, not counted".to_owned(),
         (Some(reason), false) => in_words(reason, role).to_owned(),
     };
-    let of = |(count, limit)| format!("{count} of {limit}");
+    let of = |(count, limit)| match limit {
+        0 => format!("{count}"),
+        limit => format!("{count} of {limit}"),
+    };
     Line {
         at: attempt.at,
         gateway: Arc::clone(&attempt.gateway),
@@ -334,6 +353,7 @@ const fn in_words(reason: Reason, role: Role) -> &'static str {
         (BadPassword, _) => "right code, wrong password",
         (Reason::Replay, _) => "code used before, not counted",
         (Reason::Locked, _) => "locked, code not looked at",
+        (Reason::Waiting, _) => "waiting, code not looked at",
         (Reason::PinBlocked, _) => "PIN blocked, not looked at",
         (Reason::Deactivated, _) => "deactivated, code not looked at",
         (Reason::Revoked, _) => "credential revoked, code not looked at",
@@ -356,6 +376,17 @@ fn closing(
     can_log_in: bool,
 ) -> Vec<String> {
     let mut lines = Vec::new();
+    for wait in wait::all(record, now).iter().filter(|_| can_log_in) {
+        let who = match &wait.known_at {
+            Some(gateway) => format!("A station known at {gateway}"),
+            None => "Who comes from a station that is not known".to_owned(),
+        };
+        lines.push(format!(
+            "{who} {}: mfactl user unlock {} ends it.",
+            waiting(wait),
+            words::shell(record.name())
+        ));
+    }
     if let Some(grant) = passthrough::current(record, None, now) {
         lines.push(format!(
             "Passthrough P-{} runs until {}.",

@@ -17,6 +17,7 @@ use crate::domain::passthrough::GrantState;
 use crate::domain::pin::{PasswordState, PinState};
 use crate::domain::token_record::{Accepted, TokenState, Used};
 use crate::domain::user::{AuthState, LastFailed, LastLogin, Unlocked, UserId};
+use crate::domain::wait::{Station, StationTag};
 use crate::time::Timestamp;
 use crate::token::id::{ID_SIGNS, TokenId};
 
@@ -37,6 +38,8 @@ const TOKEN: u8 = 8;
 const GRANT: u8 = 9;
 const LAST_LOGIN: u8 = 10;
 const LAST_FAILED: u8 = 11;
+const WAIT_UNTIL: u8 = 12;
+const STATION: u8 = 13;
 
 /// Appends the row of `auth`, the state of `owner`, to `out`.
 pub fn encode(owner: UserId, auth: &AuthState, out: &mut Vec<u8>) {
@@ -88,6 +91,12 @@ pub fn encode(owner: UserId, auth: &AuthState, out: &mut Vec<u8>) {
             out.put_text(&failed.gateway);
             out.put_text(&failed.station);
         });
+    }
+    if let Some(until) = auth.wait_until {
+        out.put_field(WAIT_UNTIL, |out| out.put_time(until));
+    }
+    for station in &auth.stations {
+        out.put_field(STATION, |out| put_station(out, station));
     }
     out.extend_from_slice(&auth.unknown);
     let sum = checksum(&owner.0, out.get(start..).unwrap_or_default());
@@ -176,6 +185,8 @@ fn take_field(auth: &mut AuthState, tag: u8, mut value: Taker<'_>) -> Result<boo
                 station: value.text()?,
             });
         }
+        WAIT_UNTIL => auth.wait_until = Some(value.time()?),
+        STATION => auth.stations.push(take_station(&mut value)?),
         _ => return Ok(false),
     }
     if value.is_empty() {
@@ -379,6 +390,24 @@ fn take_grant(value: &mut Taker<'_>) -> Result<GrantState, Damage> {
             1 => true,
             _ => return Err(Damage::Value("grant")),
         },
+    })
+}
+
+fn put_station(out: &mut Vec<u8>, station: &Station) {
+    out.extend_from_slice(&station.tag.0);
+    out.put_time(station.seen);
+    out.put_number(u64::from(station.failures));
+    put_optional_time(out, station.until);
+    out.put_text(&station.gateway);
+}
+
+fn take_station(value: &mut Taker<'_>) -> Result<Station, Damage> {
+    Ok(Station {
+        tag: StationTag(value.array()?),
+        seen: value.time()?,
+        failures: value.number_32()?,
+        until: take_optional_time(value)?,
+        gateway: value.text()?,
     })
 }
 

@@ -94,14 +94,28 @@ fn lock() -> impl Strategy<Value = Lock> {
     )
 }
 
+fn station() -> impl Strategy<Value = Station> {
+    let until = proptest::option::of(time());
+    (any::<[u8; 8]>(), text(), time(), any::<u32>(), until).prop_map(
+        |(tag, gateway, seen, failures, until)| Station {
+            gateway,
+            tag: StationTag(tag),
+            seen,
+            failures,
+            until,
+        },
+    )
+}
+
 fn auth() -> impl Strategy<Value = AuthState> {
     let counts = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u32>());
-    let times = proptest::collection::vec(proptest::option::of(time()), 3);
+    let times = proptest::collection::vec(proptest::option::of(time()), 4);
     let parts = (
         proptest::option::of(lock()),
         proptest::option::of((text(), time())),
         proptest::collection::vec(token(), 0..5),
         proptest::collection::vec(grant(), 0..5),
+        proptest::collection::vec(station(), 0..9),
     );
     let login = proptest::option::of((time(), text(), text(), proptest::option::of(id())));
     let failed = proptest::option::of((time(), text(), text()));
@@ -109,13 +123,15 @@ fn auth() -> impl Strategy<Value = AuthState> {
         |(
             (revision, soft, total, failures),
             times,
-            (lock, unlocked, tokens, grants),
+            (lock, unlocked, tokens, grants, stations),
             login,
             failed,
         )| {
             AuthState {
                 revision,
                 soft,
+                wait_until: times[3],
+                stations,
                 total,
                 lock,
                 unlocked: unlocked.map(|(by, at)| Unlocked { by, at }),
@@ -175,7 +191,7 @@ proptest! {
     #[test]
     fn keeps_what_a_newer_daemon_wrote(
         auth in auth(),
-        foreign in fields(12..=255, 200),
+        foreign in fields(14..=255, 200),
     ) {
         let mut content = vec![MAJOR];
         let mut fields = Vec::new();
@@ -200,7 +216,7 @@ proptest! {
 
     #[test]
     fn never_panics_on_known_tags(
-        fields in fields(0..=12, 40),
+        fields in fields(0..=14, 40),
     ) {
         let mut content = vec![MAJOR];
         for (tag, value) in &fields {

@@ -56,8 +56,18 @@ impl Fake {
     pub(crate) fn with_replies() -> Self {
         let text = include_str!("replies.json");
         let replies: Value = serde_json::from_str(text).unwrap();
-        Self::serve(move |method, _| match replies.get(method) {
-            Some(reply) => Answer::Reply(reply.clone()),
+        // What is said of one person, or of people who wait, stands under a key of its own.
+        let about = |parameters: &Value| match parameters["waiting"].as_bool() {
+            Some(true) => Some("waiting".to_owned()),
+            _ => parameters["user"].as_str().map(str::to_owned),
+        };
+        let find = move |method: &str, parameters: &Value| {
+            let own = about(parameters).map(|whom| format!("{method} {whom}"));
+            let own = own.and_then(|key| replies.get(&key));
+            own.or_else(|| replies.get(method)).cloned()
+        };
+        Self::serve(move |method, parameters| match find(method, parameters) {
+            Some(reply) => Answer::Reply(reply),
             None => Answer::Error("MethodNotFound", json!({"method": method})),
         })
     }

@@ -36,6 +36,9 @@ pub const COUNTER: u64 = 5;
 /// A repeated wrong passcode is counted anew after this.
 pub const REPEAT: Duration = Duration::from_secs(60);
 
+/// The station from which people come, unless it is said otherwise.
+pub const HOME: &str = "203.0.113.77";
+
 pub const A: u8 = 0;
 pub const B: u8 = 1;
 pub const R: u8 = 9;
@@ -226,6 +229,7 @@ pub struct World {
     pub record: Option<UserRecord>,
     pub policy: Policy,
     pub gateway: GatewayPolicy,
+    pub station: Arc<str>,
     pub now: Now,
     pub named: bool,
     last_wrong: HashMap<Arc<str>, (Vec<u8>, Timestamp)>,
@@ -237,6 +241,7 @@ impl World {
             record: Some(alice()),
             policy: Policy::default(),
             gateway,
+            station: Arc::from(HOME),
             now: Now::at(START),
             named: true,
             last_wrong: HashMap::new(),
@@ -265,7 +270,7 @@ impl World {
             source: Source {
                 gateway: Arc::clone(&self.gateway.name),
                 address: "192.0.2.1:1812".parse().unwrap(),
-                station: Arc::from("203.0.113.77"),
+                station: Arc::clone(&self.station),
                 nas: Arc::from("nas"),
             },
             digest: [1; 32],

@@ -36,6 +36,33 @@ fn unlocked_by_survives_and_the_lock_vanishes() {
     assert_eq!(undo, "mfactl user lock alice -r 'ticket 4711'");
 }
 
+#[test]
+fn an_unlock_ends_a_wait_and_clearing_counters_does_not() {
+    let waiting = with(|record| {
+        record.auth.soft = 9;
+        record.auth.wait_until = Some(WALL + DAY);
+        record.auth.token_mut(id(1)).total = 9;
+    });
+    let (record, applied) = done(&waiting, &unlock(false));
+    assert_eq!(
+        applied.done.message,
+        "alice waits no longer. Current state: Steady State. Their next sign-in is judged normally."
+    );
+    assert_eq!((record.auth.soft, record.auth.wait_until), (0, None));
+    assert_eq!(record.auth.token(id(1)).unwrap().total, 9, "I10");
+    assert_eq!(&*record.auth.unlocked.unwrap().by, "carol");
+    assert_eq!(names(&applied), ["user.unlocked"]);
+    let user = user();
+    let (record, applied) = done(&waiting, &Command::CountersClear { user });
+    assert_eq!(
+        (record.auth.soft, record.auth.wait_until),
+        (0, Some(WALL + DAY))
+    );
+    assert_eq!(applied.done.notes[0].0, "wait");
+    let over = with(|record| record.auth.wait_until = Some(WALL));
+    assert_eq!(refused(&over, &unlock(false)).code, Code::NotLocked);
+}
+
 // I12
 #[test]
 fn unblocking_the_pin_ends_the_lockout() {

@@ -95,7 +95,7 @@ pub(super) const KEYS: &[Key] = &[
         "5",
         (0, 100),
         "Failures in a row after which a person is locked: the one that reaches the number locks. \
-         0: never.",
+         0: never. Not used with `lockout.mode = \"wait\"`.",
     ),
     Key::span(
         "lockout.user.duration",
@@ -140,11 +140,15 @@ pub(super) const KEYS: &[Key] = &[
     Key::word(
         "lockout.mode",
         "\"lock\"",
-        &["lock"],
-        "What too many failures bring about. Whoever knows a person's name can lock that person \
-         out: let the gateway check the password first.",
-    )
-    .later(&["wait"]),
+        &["lock", "wait"],
+        "What failures bring about. `lock`: the numbers under `lockout.user` and `lockout.token` \
+         lock; whoever knows a person's name can lock that person out. `wait`: from the third \
+         failure on the next attempt is refused for 2 s, 4 s, 8 s and so on up to an hour, its \
+         passcode not looked at; stations (Calling-Station-Id) from which the person signed in \
+         through the same gateway within 30 days are counted apart, so no stranger keeps anybody \
+         out. `lockout.hard_cap` holds in both. Best in both: let the gateway check the password \
+         first.",
+    ),
     Key::count(
         "pin.max_failures",
         "5",
@@ -292,7 +296,14 @@ pub(super) const KEYS: &[Key] = &[
         "alert.locks_per_minute",
         "10",
         (0, 100_000),
-        "More locks than this within a minute raise W040. 0: never.",
+        "More people than this, locked or made to wait within a minute, raise W040. 0: never.",
+    ),
+    Key::count(
+        "alert.failures_per_minute",
+        "100",
+        (0, 100_000),
+        "More refused sign-ins than this within a minute through one gateway raise W041, which \
+         names it. Nothing is muted for it. 0: never.",
     ),
     Key::flag(
         "audit.reads",

@@ -31,7 +31,7 @@ interfaces! {
         Read Show = UserShow, users::show, [user: must Text];
         List Find = UserFind, users::find, [
             text: may Text, exact: may Bool, glob: may Bool, locked: may Bool,
-            lock_reason: may Text, pin_blocked: may Bool, states: may Texts,
+            lock_reason: may Text, waiting: may Bool, pin_blocked: may Bool, states: may Texts,
             passthrough: may Bool, no_token: may Bool, token_type: may Text,
             token_status: may Text, expiring_s: may Int, set: may Text,
             role_label: may Text, last_login_before: may Text,

@@ -32,6 +32,7 @@ pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
             .maybe("lock_reason")
             .map(|name| lock_reason(&name))
             .transpose()?,
+        waiting: a.flag("waiting"),
         pin_blocked: a.flag("pin_blocked"),
         states,
         passthrough: a.flag("passthrough"),

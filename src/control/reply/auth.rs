@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::Archived;
-use super::common::{Instant, Lock, Login};
+use super::common::{Instant, Lock, Login, Wait};
 
 /// What stands in a person's way, and what to do (`why`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Why {
     pub token: Option<String>,
     /// The lock, if that is what stands in the way.
     pub lock: Option<Lock>,
+    /// Waits in force: that of stations that are not known first.
+    pub waits: Vec<Wait>,
     /// Last Accept.
     pub last_login: Option<Login>,
     /// The last attempts, oldest first.
@@ -63,6 +65,8 @@ pub struct WhyAttempt {
     pub limit: Option<u32>,
     /// The lock reason, if it locked the person.
     pub locked: Option<String>,
+    /// The next attempt is refused until then.
+    pub waits_until: Option<Instant>,
     /// How many steps or counters off the code was, if that is known.
     pub distance: Option<i64>,
     /// How many attempts this line stands for.
@@ -180,6 +184,8 @@ pub struct Attempt {
     pub locked: Option<String>,
     /// Number of the audit record of that lock.
     pub lock_seq: Option<u64>,
+    /// The next attempt is refused until then.
+    pub waits_until: Option<Instant>,
     /// How many attempts this record stands for.
     pub repeated: u32,
     /// When the reply left after receipt, if it was held.

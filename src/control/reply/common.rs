@@ -70,6 +70,20 @@ pub struct Lock {
     pub limit: u32,
 }
 
+/// Attempts are refused unevaluated for a while, after failures (`lockout.mode = "wait"`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wait {
+    /// Ends by itself then.
+    pub until: Instant,
+    /// Failures that brought it about.
+    pub failures: u32,
+    /// For one station that is known at this gateway; none: for all that are not known.
+    pub known_at: Option<String>,
+    /// Calling-Station-Id, if the last failure came from it.
+    pub station: Option<String>,
+}
+
 /// The end of the lock before this one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

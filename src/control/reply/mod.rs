@@ -21,7 +21,7 @@ pub use audit::{Archived, AuditEntry, AuditPage, AuditVerify, Damage, VerifyChec
 pub use auth::{
     Attempt, AuditRef, AuthPage, AuthShow, Diagnosis, Explain, Stages, Step, Todo, Why, WhyAttempt,
 };
-pub use common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked};
+pub use common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked, Wait};
 pub use daemon::{
     AuditStatus, Candidate, Candidates, ClockStatus, ConfigChange, ConfigCheck, ConfigDiff,
     ConfigProblem, ConfigStatus, ConfigValue, KeyStatus, QueueStatus, RoleMay, Seats, StateCount,

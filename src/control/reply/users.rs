@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked};
+use super::common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked, Wait};
 use super::daemon::Candidate;
 use super::passthrough::Grant;
 use super::tokens::Token;
@@ -25,6 +25,8 @@ pub struct UserShow {
     pub locked: bool,
     /// The lock.
     pub lock: Option<Lock>,
+    /// Waits in force: that of stations that are not known first.
+    pub waits: Vec<Wait>,
     /// The end of the lock before this one.
     pub unlocked: Option<Unlocked>,
     /// The lifecycle state, one word.
@@ -191,6 +193,8 @@ pub struct UserRow {
     pub base_since: Instant,
     /// The lock.
     pub lock: Option<Lock>,
+    /// Waits in force: that of stations that are not known first.
+    pub waits: Vec<Wait>,
     /// The gateway of the last counted failure.
     pub via: Option<String>,
     /// The end of the lock before this one.
@@ -231,6 +235,8 @@ pub struct LockShow {
     pub state: String,
     /// The lock.
     pub lock: Option<Lock>,
+    /// Waits in force: that of stations that are not known first.
+    pub waits: Vec<Wait>,
     /// The end of the lock before this one.
     pub unlocked: Option<Unlocked>,
     /// Last counted failure.

@@ -196,11 +196,13 @@ fn what(row: &Attempt) -> String {
 
 fn counted(row: &Attempt) -> String {
     let count = match (row.count, row.limit) {
-        (Some(count), Some(limit)) => format!("{count} of {limit}"),
+        (Some(count), Some(limit)) => text::of(count, limit),
         _ => "-".to_owned(),
     };
     if row.locked.is_some() {
         format!("{count} LOCKED")
+    } else if row.waits_until.is_some() {
+        format!("{count} WAITS")
     } else {
         count
     }

@@ -25,7 +25,7 @@ pub(super) const VERBS: &[Verb] = &[
         about: "Set the soft failure counters to zero",
         takes: &[USER],
         examples: &["mfactl lock clear-counters alice -r \"gateway sent rubbish\""],
-        more: "A lock stays; end it with `mfactl user unlock USER`.",
+        more: "A lock or wait stays; end it with `mfactl user unlock USER`.",
         run: Run::Change,
     },
 ];
@@ -37,6 +37,7 @@ fn show(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
     if let Some(lock) = &show.lock {
         super::user_show::lock(screen, lock, show.last_failed.as_ref());
     }
+    super::user_show::waits(screen, &show.waits, show.last_failed.as_ref());
     if let Some(unlocked) = &show.unlocked {
         let at = screen.times.moment(unlocked.at.0);
         screen.line(&format!("Unlocked by {}, {at}", unlocked.by));

@@ -115,8 +115,10 @@ pub(super) fn show(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8,
     }
     if token.locked_at.is_some() || token.failures > 0 || token.total > 0 {
         let words = format!(
-            "{} of {} in a row, {} of {} in all",
-            token.failures, token.limit, token.total, token.hard_cap
+            "{} in a row, {} of {} in all",
+            text::of(token.failures, token.limit),
+            token.total,
+            token.hard_cap
         );
         screen.say_after(&text::left("Failures", 13), &words);
     }

@@ -6,7 +6,7 @@ use super::user_show;
 use crate::control::reply::{Candidate, UserRow};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::list::{List, Shape};
-use crate::ctl::output::table::{Column, free, table, words};
+use crate::ctl::output::table::{Column, free, numbers, table, words};
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
 use crate::ctl::verb::{Given, Kind, LIMIT, Run, Take, USER, Verb, flag, may, must, switch};
@@ -72,6 +72,7 @@ const FIND: &[Take] = &[
         "REASON",
         "locked for this reason",
     ),
+    switch("waiting", "waiting", "made to wait for failures"),
     switch("pin-blocked", "pin_blocked", "PIN blocked"),
     flag(
         "state",
@@ -296,14 +297,34 @@ pub(super) const VERBS: &[Verb] = &[
 
 const USER_NEW: Take = must("USER", "user", "login name", "");
 
+/// What keeps the people of a list out, and so what its columns are about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Locked,
+    Waiting,
+    Any,
+}
+
+impl Kept {
+    fn of(given: &Given) -> Self {
+        if given.has("locked") || given.text("lock-reason").is_some() {
+            Self::Locked
+        } else if given.has("waiting") {
+            Self::Waiting
+        } else {
+            Self::Any
+        }
+    }
+}
+
 fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
     let rows: Vec<UserRow> = list.read()?;
     if rows.is_empty() {
         return nobody(screen, given, &list.rest);
     }
-    let locked = given.has("locked") || given.text("lock-reason").is_some();
-    let columns: Vec<Column> = if locked {
-        vec![
+    let kind = Kept::of(given);
+    let columns: Vec<Column> = match kind {
+        Kept::Locked => vec![
             words("USER"),
             free("NAME"),
             words("LOCKED"),
@@ -311,9 +332,17 @@ fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble>
             words("VIA"),
             words("UNLOCKED BY"),
             words("TOKENS"),
-        ]
-    } else {
-        vec![
+        ],
+        Kept::Waiting => vec![
+            words("USER"),
+            free("NAME"),
+            words("WAITS UNTIL"),
+            numbers("FAILURES"),
+            words("VIA"),
+            words("LAST LOGIN"),
+            words("TOKENS"),
+        ],
+        Kept::Any => vec![
             words("USER"),
             free("NAME"),
             words("STATE"),
@@ -323,13 +352,13 @@ fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble>
             words("SET"),
             free("E-MAIL"),
             free("LABEL"),
-        ]
+        ],
     };
-    let lines = rows.iter().map(|row| cells(screen, row, locked));
+    let lines = rows.iter().map(|row| cells(screen, row, kind));
     let lines: Vec<Vec<String>> = lines.collect();
     table(screen, &columns, &lines);
     if screen.legend {
-        foot(screen, rows.len(), locked, list);
+        foot(screen, rows.len(), kind, list);
     }
     Ok(0)
 }
@@ -342,14 +371,30 @@ fn dash(text: &str) -> String {
     }
 }
 
-fn cells(screen: &Screen, row: &UserRow, locked: bool) -> Vec<String> {
+fn cells(screen: &Screen, row: &UserRow, kind: Kept) -> Vec<String> {
     let mut tokens = dash(&row.tokens.join(" "));
     if row.tokens_more > 0 {
         tokens = format!("{tokens} +{}", row.tokens_more);
     }
     let name = dash(&row.display_name);
     let none = || "-".to_owned();
-    if locked {
+    let last_login = || {
+        row.last_login
+            .map_or_else(none, |at| screen.times.day(at.0))
+    };
+    if kind == Kept::Waiting {
+        let wait = row.waits.first();
+        return vec![
+            row.user.clone(),
+            name,
+            wait.map_or_else(none, |wait| screen.times.cell(wait.until.0)),
+            wait.map_or_else(none, |wait| wait.failures.to_string()),
+            row.via.clone().unwrap_or_else(none),
+            last_login(),
+            tokens,
+        ];
+    }
+    if kind == Kept::Locked {
         let lock = row.lock.as_ref();
         let unlocked = row.unlocked.as_ref();
         return vec![
@@ -369,8 +414,7 @@ fn cells(screen: &Screen, row: &UserRow, locked: bool) -> Vec<String> {
         name,
         row.state.clone(),
         tokens,
-        row.last_login
-            .map_or_else(none, |at| screen.times.day(at.0)),
+        last_login(),
         dash(&row.pin),
         dash(&row.set),
         row.email.clone().unwrap_or_else(none),
@@ -378,9 +422,13 @@ fn cells(screen: &Screen, row: &UserRow, locked: bool) -> Vec<String> {
     ]
 }
 
-fn foot(screen: &mut Screen, rows: usize, locked: bool, list: &List) {
+fn foot(screen: &mut Screen, rows: usize, kind: Kept, list: &List) {
     let of = list.rest.get("of").and_then(Value::as_u64).unwrap_or(0);
-    let what = if locked { "locked" } else { "found" };
+    let what = match kind {
+        Kept::Locked => "locked",
+        Kept::Waiting => "waiting",
+        Kept::Any => "found",
+    };
     let mut line = format!("{rows} {what} of {}.", text::number(of));
     if list.cut {
         line = format!("{line} There are more: --limit N.");
@@ -394,11 +442,10 @@ fn foot(screen: &mut Screen, rows: usize, locked: bool, list: &List) {
 
 fn nobody(screen: &mut Screen, given: &Given, rest: &Value) -> Result<u8, Trouble> {
     let Some(searched) = given.text("TEXT") else {
-        let only_locked = given.has("locked");
-        screen.say(if only_locked {
-            "Nobody is locked."
-        } else {
-            "No user matches."
+        screen.say(match Kept::of(given) {
+            Kept::Locked if given.has("locked") => "Nobody is locked.",
+            Kept::Waiting => "Nobody has to wait.",
+            Kept::Locked | Kept::Any => "No user matches.",
         });
         return Ok(0);
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::control::reply::{ActionState, Contact, FailedLogin, Lock, Pin, Token, UserShow};
+use crate::control::reply::{ActionState, Contact, FailedLogin, Lock, Pin, Token, UserShow, Wait};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::table::{free, table, words};
 use crate::ctl::output::{Screen, text};
@@ -22,6 +22,7 @@ pub(super) fn show(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8,
     if let Some(one) = &user.lock {
         lock(screen, one, user.last_failed.as_ref());
     }
+    waits(screen, &user.waits, user.last_failed.as_ref());
     if let Some(unlocked) = &user.unlocked {
         let at = screen.times.moment(unlocked.at.0);
         let before = if user.locked {
@@ -101,6 +102,34 @@ pub(super) fn lock(screen: &mut Screen, lock: &Lock, failed: Option<&FailedLogin
         None => "ends only when someone unlocks".to_owned(),
     };
     fact(screen, "", &end);
+}
+
+/// The waits in force, in lines.
+pub(super) fn waits(screen: &mut Screen, waits: &[Wait], failed: Option<&FailedLogin>) {
+    for wait in waits {
+        let until = screen.times.full(wait.until.0);
+        let who = match &wait.known_at {
+            Some(gateway) => format!("a station known at {gateway}"),
+            None => "stations that are not known".to_owned(),
+        };
+        let failures = wait.failures;
+        fact(
+            screen,
+            "Waiting",
+            &format!("{who}, after {failures} failures, until {until}"),
+        );
+        if let Some((failed, station)) = failed.zip(wait.station.as_ref()) {
+            let from = from(station);
+            fact(
+                screen,
+                "",
+                &format!("last failure through {}{from}", failed.gateway),
+            );
+        }
+    }
+    if !waits.is_empty() {
+        fact(screen, "", "ends by itself, or when someone unlocks");
+    }
 }
 
 fn from(station: &str) -> String {
@@ -190,15 +219,11 @@ fn past(screen: &mut Screen, user: &UserShow) {
         fact(screen, "Last access", &at);
     }
     for one in &user.counters {
-        let limit = if one.limit == 0 {
-            String::new()
-        } else {
-            format!(" of {}", one.limit)
-        };
+        let count = text::of(one.count, one.limit);
         fact(
             screen,
             &format!("Counter {}", one.name),
-            &format!("{}{limit} {}", one.count, one.text),
+            &format!("{count} {}", one.text),
         );
     }
     if !user.notes.is_empty() {
@@ -292,7 +317,7 @@ pub(super) fn tokens(screen: &mut Screen, tokens: &[Token]) {
             token.kind.clone(),
             token.status.to_uppercase(),
             used,
-            format!("{} of {}", token.failures, token.limit),
+            text::of(token.failures, token.limit),
             description(token),
         ]
     });

@@ -6,6 +6,7 @@ use crate::control::reply::{Why, WhyAttempt};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
+use crate::ctl::time::long_distance;
 use crate::ctl::verb::{GATEWAY, Given, Kind, Run, USER, Verb, flag};
 
 pub(super) const VERBS: &[Verb] = &[Verb {
@@ -103,15 +104,18 @@ fn attempts(screen: &mut Screen, attempts: &[WhyAttempt]) {
             words = format!("{words}, {}", one.gateway);
         }
         let count = match (one.count, one.limit) {
-            (Some(count), Some(limit)) => format!("{count} of {limit}"),
+            (Some(count), Some(limit)) => text::of(count, limit),
             _ => String::new(),
         };
-        let locked = if one.locked.is_some() {
-            "  -> LOCKED"
+        let then = if one.locked.is_some() {
+            "  -> LOCKED".to_owned()
+        } else if let Some(until) = one.waits_until {
+            let span = until.0.since(one.at.0).as_secs();
+            format!("  -> waits {}", long_distance(span))
         } else {
-            ""
+            String::new()
         };
-        let tail = format!("{count}{locked}");
+        let tail = format!("{count}{then}");
         let head = format!("  {at}  {}  ", text::left(&one.result, 7));
         let room = screen
             .prose()

@@ -148,6 +148,14 @@ pub(in crate::ctl) fn number(value: u64) -> String {
     text
 }
 
+/// `3 of 5`, or `3` where there is no limit.
+pub(in crate::ctl) fn of(count: u32, limit: u32) -> String {
+    match limit {
+        0 => count.to_string(),
+        limit => format!("{count} of {limit}"),
+    }
+}
+
 /// A count with its noun.
 pub(in crate::ctl) fn count(value: usize, one: &str, many: &str) -> String {
     let noun = if value == 1 { one } else { many };

@@ -9,7 +9,8 @@ use crate::domain::command::{permit, words};
 use crate::domain::lockout::LockReason;
 use crate::domain::refusal::Code;
 use crate::domain::token_record::{Base, Status, Token, TokenKind};
-use crate::domain::user::UserState;
+use crate::domain::user::{AuthState, UserState};
+use crate::domain::wait;
 
 use super::desk::Desk;
 use super::view::View;
@@ -55,7 +56,8 @@ const OF_TOKEN: [Action; 8] = [
 ];
 
 pub(super) fn of_user(desk: &Desk<'_>, view: &View<'_>) -> Vec<ActionState> {
-    let first = if view.record.auth.lock.is_some() || view.record.auth.soft > 0 {
+    let auth = &view.record.auth;
+    let first = if auth.lock.is_some() || failures(auth) > 0 {
         Action::Why
     } else {
         Action::UserSetState
@@ -138,6 +140,12 @@ fn user_line(action: Action, view: &View<'_>) -> String {
     }
 }
 
+/// Failures counted under C3, those from known stations among them.
+fn failures(auth: &AuthState) -> u32 {
+    let stations = auth.stations.iter().map(|station| station.failures);
+    stations.fold(auth.soft, u32::saturating_add)
+}
+
 /// What the person's state has against it.
 fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
     let (record, profile) = (view.record, &view.record.profile);
@@ -156,7 +164,10 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
         Action::UserUnlock if reason == Some(LockReason::PinBlocked) => {
             Some("the PIN is blocked: pin unblock")
         }
-        Action::UserUnlock => unless(reason.is_some(), "not locked"),
+        Action::UserUnlock => unless(
+            reason.is_some() || !wait::all(record, view.now).is_empty(),
+            "not locked",
+        ),
         Action::UserLock => unless(
             reason != Some(LockReason::Operator),
             "already locked by an operator",
@@ -164,7 +175,7 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
         Action::PinUnblock => unless(record.auth.pin.blocked_since.is_some(), "no PIN blocked"),
         Action::PinClear => unless(profile.pin.is_some(), "no PIN is set"),
         Action::PasswordClear => unless(profile.password.is_some(), "no password is set"),
-        Action::LockClearCounters => unless(record.auth.soft > 0, "nothing counted"),
+        Action::LockClearCounters => unless(failures(&record.auth) > 0, "nothing counted"),
         Action::TokenTest => unless(view.usable_primaries().next().is_some(), "no usable token"),
         Action::TokenResync => unless(
             tokens().any(|token| resync_needed(view, token)),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::audit::record::AuditRecord;
+use crate::control;
 use crate::control::reply::{Attempt, Stages};
 use crate::domain::attempt::attempt_id;
 use crate::domain::verdict::{Message, Reason};
@@ -62,6 +63,9 @@ impl Desk<'_> {
             limit,
             locked: None,
             lock_seq: None,
+            waits_until: text(record, "until")
+                .and_then(|at| control::words::instant(&at))
+                .map(Into::into),
             repeated: count.filter(|_| summed).unwrap_or(1),
             held_ms: rejected.and_then(|p| u64::try_from(p.reject_delay.as_millis()).ok()),
             stages: digest
@@ -190,7 +194,7 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
         (Some(Reason::UnsupportedAuth | Reason::DialogueExpired), _) => "D3",
         (Some(Reason::UnknownUser), _) | (None, Some("policy_passthrough")) => "D4",
         (Some(Reason::Deactivated | Reason::Revoked), _) => "D5",
-        (Some(Reason::Locked), _) => "D6",
+        (Some(Reason::Locked | Reason::Waiting), _) => "D6",
         (Some(Reason::BadPin | Reason::NoPin | Reason::BadPassword | Reason::PinBlocked), _) => {
             "D7"
         }
@@ -242,6 +246,7 @@ pub(super) const fn reason_words(reason: Reason) -> &'static str {
         Reason::BadPassword => "right code, wrong password",
         Reason::Replay => "the code was used before, not counted",
         Reason::Locked => "locked, code not looked at",
+        Reason::Waiting => "waiting, code not looked at",
         Reason::PinBlocked => "PIN blocked",
         Reason::Deactivated => "deactivated",
         Reason::Revoked => "revoked",

@@ -278,10 +278,16 @@ fn steps(row: &Attempt) -> Vec<Step> {
         text,
     ));
     if let (Some(count), Some(limit)) = (row.count, row.limit) {
-        let failure = format!("failure {count} of {limit}");
-        let text = match &row.locked {
-            Some(reason) => format!("{failure}: user locked, {reason}"),
-            None => failure,
+        let failure = match limit {
+            0 => format!("failure {count}"),
+            limit => format!("failure {count} of {limit}"),
+        };
+        let text = match (&row.locked, row.waits_until) {
+            (Some(reason), _) => format!("{failure}: user locked, {reason}"),
+            (None, Some(until)) => {
+                format!("{failure}: the next attempt waits until {}", until.0)
+            }
+            (None, None) => failure,
         };
         steps.push(step("8.2", "->", &text));
     }

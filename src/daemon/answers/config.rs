@@ -11,6 +11,7 @@ use crate::control::query::Manner;
 use crate::control::reply::{
     ConfigChange, ConfigCheck, ConfigDiff, ConfigProblem, ConfigValue, Done, Note, Reply,
 };
+use crate::daemon::alarm::Rates;
 use crate::daemon::instance;
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::refusal::{Code, Refusal};
@@ -170,6 +171,7 @@ impl Answerer {
             .ok_or(ReloadError::Store)?;
         self.front.access().replace_gateways(table);
         engine.replace_rules(instance::rules(&config));
+        self.alarms.replace(Rates::of(&config));
         self.config.store(Arc::new(config));
         self.facts.loaded(self.clock.now().wall, by);
         Ok(Reloaded { diff, audit })

@@ -40,6 +40,7 @@ pub(super) fn fits(filter: &UserFilter, view: &View<'_>) -> bool {
         && filter
             .lock_reason
             .is_none_or(|reason| lock.is_some_and(|lock| lock.reason == reason))
+        && asked(filter.waiting, !view.waits().is_empty())
         && asked(filter.pin_blocked, view.pin_blocked())
         && (filter.states.is_empty() || filter.states.contains(&record.profile.state))
         && asked(

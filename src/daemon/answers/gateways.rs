@@ -31,7 +31,14 @@ impl Answerer {
         config
             .gateways
             .iter()
-            .map(|gateway| row(gateway, statistics, now))
+            .map(|gateway| {
+                row(
+                    gateway,
+                    statistics,
+                    self.warnings_of(gateway, statistics),
+                    now,
+                )
+            })
             .collect()
     }
 
@@ -41,8 +48,13 @@ impl Answerer {
         let all = config
             .gateways
             .iter()
-            .flat_map(|gateway| warnings_of(gateway, statistics));
+            .flat_map(|gateway| self.warnings_of(gateway, statistics));
         all.collect()
+    }
+
+    fn warnings_of(&self, gateway: &Gateway, statistics: &Statistics) -> Vec<Warning> {
+        let failing = self.alarms.failing(&gateway.policy.name, self.clock.now());
+        warnings::of_gateway(gateway, counts(gateway, statistics), failing)
     }
 
     pub(super) fn gateway_show(&self, name: &str) -> Result<Reply, Refusal> {
@@ -53,9 +65,11 @@ impl Answerer {
             return Err(no_gateway(name, crate::config::nearest(name, names)));
         };
         let (statistics, now) = (self.front.access().statistics(), self.clock.now());
+        let warnings = self.warnings_of(gateway, &statistics);
         Ok(Reply::GatewayShow(Box::new(show(
             gateway,
             &statistics,
+            warnings,
             now,
         ))))
     }
@@ -90,16 +104,10 @@ fn counts<'a>(
         .map(|(_, counts)| counts)
 }
 
-fn warnings_of(gateway: &Gateway, statistics: &Statistics) -> Vec<Warning> {
-    warnings::of_gateway(gateway, counts(gateway, statistics))
-}
-
-fn row(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayRow {
+fn row(gateway: &Gateway, statistics: &Statistics, warnings: Vec<Warning>, now: Now) -> GatewayRow {
     let known = counts(gateway, statistics);
     let window = known.map(|known| known.window.sum(now)).unwrap_or_default();
-    let numbers = warnings_of(gateway, statistics)
-        .into_iter()
-        .map(|warning| warning.number);
+    let numbers = warnings.into_iter().map(|warning| warning.number);
     GatewayRow {
         name: gateway.policy.name.to_string(),
         addresses: gateway.addresses.iter().map(ToString::to_string).collect(),
@@ -113,7 +121,12 @@ fn row(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayRow {
     }
 }
 
-fn show(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayShow {
+fn show(
+    gateway: &Gateway,
+    statistics: &Statistics,
+    warnings: Vec<Warning>,
+    now: Now,
+) -> GatewayShow {
     let policy = &gateway.policy;
     let known = counts(gateway, statistics).cloned().unwrap_or_default();
     let otherwise = |otherwise: Otherwise| match otherwise {
@@ -126,7 +139,7 @@ fn show(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayShow {
     };
     let kinds = policy.allowed_kinds.iter().flatten();
     GatewayShow {
-        row: row(gateway, statistics, now),
+        row: row(gateway, statistics, warnings.clone(), now),
         window_s: WINDOW_S,
         first_factor: policy.first_factor.name().to_owned(),
         passcode: policy.passcode.name().to_owned(),
@@ -155,6 +168,6 @@ fn show(gateway: &Gateway, statistics: &Statistics, now: Now) -> GatewayShow {
             Vec::new()
         },
         secret_octets: u64::try_from(gateway.secret.expose().len()).unwrap_or(u64::MAX),
-        warnings: warnings_of(gateway, statistics),
+        warnings,
     }
 }

@@ -16,7 +16,7 @@ pub(super) const WRONG_PASSCODE: &str = "wrong passcode";
 const EITHER_RULE: &str = "D11";
 
 /// Fields of a record that tell nothing about the halves.
-const HARMLESS: [&str; 5] = ["count", "of", "first", "last", "gateway"];
+const HARMLESS: [&str; 6] = ["count", "of", "until", "first", "last", "gateway"];
 
 /// Whether a reason names one half.
 pub(super) fn tells_half(reason: &str) -> bool {

@@ -12,6 +12,7 @@ use crate::domain::policy::FirstFactorBy;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::Status;
 use crate::domain::user::{UserRecord, UserState};
+use crate::domain::wait;
 use crate::server::control::Sink;
 
 use super::desk::{Desk, store};
@@ -45,6 +46,7 @@ impl Desk<'_> {
             state: record.current_state().to_owned(),
             locked: auth.lock.is_some(),
             lock: view.lock(),
+            waits: view.waits(),
             unlocked: view.unlocked(),
             base: profile.state.name().to_owned(),
             base_title: profile.state.title().to_owned(),
@@ -133,6 +135,7 @@ impl Desk<'_> {
             now: self.now.wall.into(),
             state: record.current_state().to_owned(),
             lock: view.lock(),
+            waits: view.waits(),
             unlocked: view.unlocked(),
             last_failed: view.last_failed(),
             counters: view.counters(),
@@ -206,8 +209,8 @@ impl Desk<'_> {
         }
         let usable = profile.tokens.iter().filter(|token| view.usable(token));
         let more = usable.filter(|token| !token.primary()).count();
-        let locked = record.auth.lock.is_some();
-        let failed = record.auth.last_failed.as_ref().filter(|_| locked);
+        let shut = record.auth.lock.is_some() || !wait::all(record, self.now).is_empty();
+        let failed = record.auth.last_failed.as_ref().filter(|_| shut);
         UserRow {
             user: record.name().to_owned(),
             display_name: profile.display_name.clone(),
@@ -215,6 +218,7 @@ impl Desk<'_> {
             base: profile.state.name().to_owned(),
             base_since: profile.state_since.into(),
             lock: view.lock(),
+            waits: view.waits(),
             via: failed.map(|failed| failed.gateway.to_string()),
             unlocked: view.unlocked(),
             pin: view.pin_word().to_owned(),

@@ -1,11 +1,12 @@
 //! Parts of a record as screens show them.
 
 use crate::control::reply::{self, Counter, FailedLogin, Login, Unlocked};
-use crate::domain::lockout::LockReason;
+use crate::domain::lockout::{LockReason, LockoutMode};
 use crate::domain::passthrough;
 use crate::domain::policy::Policy;
 use crate::domain::token_record::{Status, Token, TokenKind, TokenState, effective};
 use crate::domain::user::{Contact, UserRecord, UserState};
+use crate::domain::wait;
 use crate::time::{Now, Timestamp};
 use crate::token::Factor;
 
@@ -68,7 +69,7 @@ impl<'a> View<'a> {
         let (count, limit) = match lock.reason {
             LockReason::PinBlocked => (self.record.auth.pin.failures, self.policy.pin.max_failures),
             LockReason::Failures | LockReason::Operator => {
-                (lock.count, self.policy.lockout.user_max_failures)
+                (lock.count, self.policy.lockout.user_limit())
             }
         };
         Some(reply::Lock {
@@ -80,6 +81,17 @@ impl<'a> View<'a> {
             count,
             limit,
         })
+    }
+
+    pub(super) fn waits(&self) -> Vec<reply::Wait> {
+        let waits = wait::all(self.record, self.now).into_iter();
+        let shown = waits.map(|wait| reply::Wait {
+            until: wait.until.into(),
+            failures: wait.failures,
+            known_at: wait.known_at.map(|gateway| gateway.to_string()),
+            station: wait.station.map(|station| station.to_string()),
+        });
+        shown.collect()
     }
 
     pub(super) fn unlocked(&self) -> Option<Unlocked> {
@@ -157,7 +169,7 @@ impl<'a> View<'a> {
             disabled_until: token.disabled_until.map(Into::into),
             obsolete_reason: token.obsolete_reason.clone(),
             failures: state.soft,
-            limit: self.policy.lockout.token_max_failures,
+            limit: self.policy.lockout.token_limit(),
             total: state.total,
             hard_cap: self.policy.lockout.hard_cap,
             locked_at: state.locked_at.filter(|_| locked).map(Into::into),
@@ -178,9 +190,13 @@ impl<'a> View<'a> {
         let (auth, rules) = (&self.record.auth, &self.policy.lockout);
         let failed = auth.last_failed.as_ref().map(|failed| failed.at);
         let pin = (auth.pin.failures, self.policy.pin.max_failures);
+        let (user, token_failures) = match rules.mode {
+            LockoutMode::Lock => (USER_FAILURES, TOKEN_FAILURES),
+            LockoutMode::Wait => (USER_WAITS, TOKEN_WAITS),
+        };
         let mut counters = vec![
             PIN_FAILURES.row("pin", pin, None),
-            USER_FAILURES.row("user", (auth.soft, rules.user_max_failures), failed),
+            user.row("user", (auth.soft, rules.user_limit()), failed),
             USER_TOTAL.row("user", (auth.total, rules.hard_cap), None),
         ];
         for token in &self.record.profile.tokens {
@@ -191,9 +207,12 @@ impl<'a> View<'a> {
             let (soft, total) = state.map_or((0, 0), |state| (state.soft, state.total));
             let failed = state.and_then(|state| state.last_failed);
             let id = token.id.to_string();
-            let limit = rules.token_max_failures;
-            counters.push(TOKEN_FAILURES.row(&id, (soft, limit), failed));
+            counters.push(token_failures.row(&id, (soft, rules.token_limit()), failed));
             counters.push(TOKEN_TOTAL.row(&id, (total, rules.hard_cap), failed));
+        }
+        for station in auth.stations.iter().filter(|station| station.failures > 0) {
+            let of = format!("a station known at {}", station.gateway);
+            counters.push(USER_WAITS.row(&of, (station.failures, 0), None));
         }
         counters.sort_by(|a, b| a.name.cmp(&b.name));
         counters
@@ -284,6 +303,17 @@ const USER_FAILURES: Counted = Counted {
     text: "failures",
     effect: "locks the user",
     cleared_by: "sign-in, user unlock, lock clear-counters",
+};
+/// C2 with `lockout.mode = "wait"`.
+const TOKEN_WAITS: Counted = Counted {
+    effect: "nothing: the wait is in its place",
+    ..TOKEN_FAILURES
+};
+/// C3 with `lockout.mode = "wait"`.
+const USER_WAITS: Counted = Counted {
+    effect: "lets the next attempt wait",
+    cleared_by: "sign-in from there, user unlock, lock clear-counters",
+    ..USER_FAILURES
 };
 const USER_TOTAL: Counted = Counted {
     name: "C4",

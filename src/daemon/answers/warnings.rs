@@ -16,9 +16,14 @@ const WRONG_MIN: u64 = 5;
 /// Names listed in a sentence.
 const NAMES_MAX: usize = 5;
 
-/// What is wrong with a gateway.
-pub(super) fn of_gateway(gateway: &Gateway, counts: Option<&GatewayStatistics>) -> Vec<Warning> {
+/// What is wrong with a gateway; `failing` is the rate that its failures have passed.
+pub(super) fn of_gateway(
+    gateway: &Gateway,
+    counts: Option<&GatewayStatistics>,
+    failing: Option<u32>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    warnings.extend(failing.map(|rate| many_failures(&gateway.policy.name, rate)));
     if let Some(counts) = counts {
         warnings.extend(wrong_secret(&gateway.policy.name, counts));
         warnings.extend(unreadable(&gateway.policy.name, counts));
@@ -59,6 +64,21 @@ fn wrong_secret(name: &str, counts: &GatewayStatistics) -> Vec<Warning> {
             }
         })
         .collect()
+}
+
+fn many_failures(name: &str, rate: u32) -> Warning {
+    Warning {
+        number: "W041".to_owned(),
+        text: format!("{name}: more than {rate} sign-ins were refused within a minute."),
+        detail: vec![
+            "Somebody may be trying names and codes through it, or it sends the wrong thing. \
+             Nothing is muted for it."
+                .to_owned(),
+        ],
+        tries: vec![format!("mfactl gateway show {name}")],
+        doing: Some("block the source in front of the gateway".to_owned()),
+        since: None,
+    }
 }
 
 fn unreadable(name: &str, counts: &GatewayStatistics) -> Option<Warning> {
@@ -191,10 +211,11 @@ pub(super) fn ending_grants(ending: &[Live], within_s: u64) -> Option<Warning> {
 pub(super) fn mass_lock(count: usize) -> Warning {
     Warning {
         number: "W040".to_owned(),
-        text: format!("Mass lock: {count} users were locked within a minute."),
+        text: format!("Mass lock: {count} users were locked or made to wait within a minute."),
         detail: vec!["Somebody may be trying names and passwords.".to_owned()],
         tries: vec![
             "mfactl user find --locked".to_owned(),
+            "mfactl user find --waiting".to_owned(),
             "mfactl gateway list".to_owned(),
         ],
         ..Warning::default()

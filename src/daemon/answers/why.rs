@@ -13,6 +13,7 @@ use crate::domain::token_record::Status;
 use crate::domain::user::{UserRecord, UserState};
 use crate::domain::verdict::Reason;
 use crate::domain::verify::demands_dialogue;
+use crate::domain::wait;
 use crate::domain::why::{self, Looks, PastAttempt};
 use crate::store::AuditFilter;
 
@@ -71,6 +72,7 @@ impl Desk<'_> {
             gateways: self.open_at(&record, &gateways),
             token: token.map(|token| token.id.to_string()),
             lock: view.lock(),
+            waits: view.waits(),
             last_login: view.last_login(),
             attempts: rows.into_iter().map(in_words).collect(),
             diagnosis: told.looks_like.map(diagnosis),
@@ -138,6 +140,7 @@ fn in_words(row: Attempt) -> WhyAttempt {
         count: row.count,
         limit: row.limit,
         locked: row.locked,
+        waits_until: row.waits_until,
         distance: None,
         repeated: row.repeated,
     }
@@ -150,6 +153,7 @@ fn obstacle(view: &View<'_>) -> &'static str {
         UserState::Deactivated => return "deactivated",
         UserState::Revoke => return "revoked",
         _ if record.auth.lock.is_some() => return "locked",
+        _ if wait::keeps_out(record, view.now) => return "waiting",
         state if demands_dialogue(state) => return "workflow",
         _ if view.pin_blocked() => return "pin_blocked",
         _ => {}

@@ -11,6 +11,7 @@ use crate::domain::passthrough;
 use crate::domain::pin::PinState;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::Unlocked;
+use crate::domain::wait;
 use crate::time::Timestamp;
 
 /// `user lock`: replaces an automatic lock, so that there never is a moment without either.
@@ -62,17 +63,24 @@ pub(super) fn lock(mut case: Case<'_>, until: Option<Timestamp>) -> Result<Appli
     Ok(case.done(message))
 }
 
-/// `user unlock`: Locked Date and Lock Reason vanish, Unlocked By stays (I11).
+/// `user unlock`: Locked Date and Lock Reason vanish, Unlocked By stays (I11). Waits end with it.
 pub(super) fn unlock(mut case: Case<'_>, with_pin: bool) -> Result<Applied, Refusal> {
-    let Some(lock) = case.record.auth.lock.clone() else {
-        let what = format!("{} is not locked; nothing changed", case.user);
-        let refusal = Refusal::new(Code::NotLocked, what).why(case.current());
-        return Err(case.suggest(refusal, Action::Why, &case.typed));
+    let lock = case.record.auth.lock.clone();
+    let done = match lock {
+        Some(lock) if lock.reason == LockReason::PinBlocked && !with_pin => {
+            return Err(pin_blocked(&case, &lock));
+        }
+        Some(lock) => {
+            end_lock(&mut case, &lock);
+            "unlocked"
+        }
+        None if end_waits(&mut case) => "waits no longer",
+        None => {
+            let what = format!("{} is not locked; nothing changed", case.user);
+            let refusal = Refusal::new(Code::NotLocked, what).why(case.current());
+            return Err(case.suggest(refusal, Action::Why, &case.typed));
+        }
     };
-    if lock.reason == LockReason::PinBlocked && !with_pin {
-        return Err(pin_blocked(&case, &lock));
-    }
-    end_lock(&mut case, &lock);
     clear_soft(&mut case.record, case.site.policy);
     if with_pin {
         if case.record.auth.pin.blocked_since.is_some() {
@@ -83,16 +91,17 @@ pub(super) fn unlock(mut case: Case<'_>, with_pin: bool) -> Result<Applied, Refu
     }
     note_what_stays(&mut case);
     let outlook = state::outlook(&case);
-    let message = format!("{} unlocked. {} {outlook}", case.user, case.current());
+    let message = format!("{} {done}. {} {outlook}", case.user, case.current());
     let typed = case.typed.clone();
     case.undo(Action::UserLock, &typed);
     Ok(case.done(message))
 }
 
-/// `lock clear-counters`: C2 and C3; a lock that exists stays, and so do the totals (I10).
+/// `lock clear-counters`: C2 and C3; a lock or wait that exists stays, and so do the totals (I10).
 pub(super) fn clear_counters(mut case: Case<'_>) -> Applied {
     let auth = &case.record.auth;
-    let of_user = auth.soft;
+    let of_stations: u32 = auth.stations.iter().map(|station| station.failures).sum();
+    let of_user = auth.soft.saturating_add(of_stations);
     let of_tokens: u32 = auth.tokens.iter().map(|token| token.soft).sum();
     let event = case
         .event("counters.cleared")
@@ -104,10 +113,18 @@ pub(super) fn clear_counters(mut case: Case<'_>) -> Applied {
     }
     let auth = &mut case.record.auth;
     auth.soft = 0;
+    for station in &mut auth.stations {
+        station.failures = 0;
+    }
     for token in &mut auth.tokens {
         token.soft = 0;
     }
     case.push(event);
+    if let Some(wait) = wait::all(&case.record, case.now()).first() {
+        let until = words::instant(wait.until);
+        let text = format!("goes on until {until}: mfactl user unlock {}", case.typed);
+        case.note("wait", text);
+    }
     if case.record.auth.lock.is_some() {
         case.note("lock", format!("stays: mfactl user unlock {}", case.typed));
     }
@@ -132,6 +149,24 @@ pub(super) fn end_lock(case: &mut Case<'_>, lock: &Lock) {
         .detail("by", case.by())
         .detail("locked_since", lock.since.to_string());
     case.push(event);
+}
+
+/// Ends the waits in force, as a lock is ended; false if there is none.
+fn end_waits(case: &mut Case<'_>) -> bool {
+    let Some(wait) = wait::all(&case.record, case.now()).into_iter().next() else {
+        return false;
+    };
+    case.record.auth.unlocked = Some(Unlocked {
+        by: Arc::clone(&case.asked.operator.name),
+        at: case.wall(),
+    });
+    let event = case
+        .event("user.unlocked")
+        .change("waiting", case.state().name())
+        .detail("by", case.by())
+        .detail("until", wait.until.to_string());
+    case.push(event);
+    true
 }
 
 /// R16: the PIN is what stands in the way, so the lock goes with its block.

@@ -11,6 +11,7 @@ use crate::domain::pin::{
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserState;
+use crate::domain::wait;
 use crate::secret::SecretBytes;
 
 /// `pin unblock`: the old PIN works at once, and the lock it brought goes (I12).
@@ -181,7 +182,7 @@ fn lift_block(case: &mut Case<'_>) -> bool {
         end_lock(case, &lock);
     }
     if case.record.auth.lock.is_none() {
-        case.record.auth.soft = 0;
+        wait::forgive(&mut case.record.auth);
     }
     true
 }

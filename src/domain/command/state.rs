@@ -6,6 +6,7 @@ use crate::domain::action::{Action, Role};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
 use crate::domain::user::UserState;
+use crate::domain::wait;
 use crate::token::TokenId;
 
 /// `user set-state` (R17..R24, T3..T6).
@@ -99,6 +100,10 @@ pub(super) fn reactivate(mut case: Case<'_>, prepared: &Prepared) -> Result<Appl
 pub(super) fn outlook(case: &Case<'_>) -> String {
     if case.record.auth.lock.is_some() {
         return "Every sign-in is refused (M02) while the lock lasts.".to_owned();
+    }
+    if let Some(wait) = wait::all(&case.record, case.now()).first() {
+        let until = words::instant(wait.until);
+        return format!("The wait for earlier failures goes on until {until}.");
     }
     let usable = case.usable_token(None);
     let text = match case.state() {

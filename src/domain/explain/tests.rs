@@ -62,6 +62,16 @@ pub(in crate::domain) fn vpn1() -> GatewayPolicy {
     }
 }
 
+/// Somebody who comes through vpn1.
+pub(in crate::domain) fn at_home() -> Source {
+    Source {
+        gateway: Arc::from("vpn1"),
+        address: SocketAddr::from(([192, 0, 2, 1], 1812)),
+        station: Arc::from("203.0.113.7"),
+        nas: Arc::from(""),
+    }
+}
+
 fn explained(record: &UserRecord) -> Explanation {
     let now = Now::at(Timestamp(1_800_000_000_000));
     explain(Some(record), "Alice", &vpn1(), &Policy::default(), now)
@@ -107,6 +117,36 @@ fn goes_on_behind_a_lock() {
             .ends_with("mfactl user unlock alice (support)")
     );
     assert_eq!(told.and_if_lifted[0].rule, "D7");
+}
+
+#[test]
+fn a_wait_stops_whoever_is_not_known() {
+    let mut alice = alice();
+    let wait = |alice: &mut UserRecord| {
+        alice.auth.soft = 4;
+        alice.auth.wait_until = Some(Timestamp(1_800_000_004_000));
+    };
+    wait(&mut alice);
+    let told = explained(&alice);
+    assert_eq!(marks(&told.steps), "D1 ok, D4 ok, D5 ok, D6 STOP");
+    let text = &told.steps[3].text;
+    assert!(
+        text.starts_with("waits until 2027-01-15T08:00:04.000Z, 4 failures"),
+        "{text}"
+    );
+    assert!(text.contains("M01") && text.ends_with("mfactl user unlock alice (support)"));
+    let proven = Now::at(Timestamp(1_799_999_000_000));
+    let mode = crate::domain::lockout::LockoutMode::Wait;
+    wait::signed_in(&mut alice, &at_home(), mode, true, proven);
+    wait(&mut alice);
+    let told = explained(&alice);
+    assert!(!told.would_be_refused);
+    assert_eq!(told.steps[3].mark, Mark::Unknown);
+    assert!(
+        told.steps[3]
+            .text
+            .contains("unless from one of 1 stations known here")
+    );
 }
 
 #[test]

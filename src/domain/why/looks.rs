@@ -120,7 +120,7 @@ pub(super) fn looks(attempts: &[PastAttempt], role: Role, can_log_in: bool) -> O
         .skip(since)
         .filter(|attempt| !attempt.repeated)
         .filter_map(|attempt| attempt.refused)
-        .filter(|reason| *reason != Reason::Locked)
+        .filter(|reason| !matches!(reason, Reason::Locked | Reason::Waiting))
         .collect();
     let all = |wanted: &[Reason]| failed.iter().all(|reason| wanted.contains(reason));
     let found = match failed.as_slice() {

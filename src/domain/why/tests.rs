@@ -117,6 +117,28 @@ fn the_headline_names_the_first_obstacle() {
 }
 
 #[test]
+fn a_wait_is_told_and_whom_it_stops() {
+    let mut alice = alice();
+    let until = Timestamp(1_800_000_060_000);
+    alice.auth.soft = 8;
+    alice.auth.wait_until = Some(until);
+    let told = asked(&alice, &[], Role::Support);
+    let line = format!("alice CANNOT LOG IN: waits until {until} after 8 failures");
+    assert_eq!(told.headline, line);
+    assert!(told.do_this[0].starts_with("mfactl user unlock alice"));
+    // From home she need not wait.
+    let home = super::super::explain::tests::at_home();
+    let proven = Now::at(Timestamp(1_799_999_000_000));
+    let mode = super::super::lockout::LockoutMode::Wait;
+    wait::signed_in(&mut alice, &home, mode, true, proven);
+    alice.auth.soft = 8;
+    alice.auth.wait_until = Some(until);
+    let told = asked(&alice, &[], Role::Support);
+    assert!(told.headline.starts_with("alice CAN LOG IN at vpn1"));
+    assert!(told.closing[0].starts_with("Who comes from a station that is not known waits"));
+}
+
+#[test]
 fn a_name_that_nobody_has_is_said_so() {
     let now = Now::at(Timestamp(0));
     let told = why(
