@@ -62,6 +62,27 @@ impl Gateway {
         self.port().login(user, passcode)
     }
 
+    /// A new request of somebody who comes from this station, and the port to send it from.
+    pub(crate) fn request_from(
+        &self,
+        station: &str,
+        user: &str,
+        passcode: &str,
+    ) -> (Port, Vec<u8>) {
+        let mut port = self.port();
+        let request = port.build(|request, secret| {
+            request.message_authenticator().unwrap();
+            for (kind, text) in [
+                (AttributeType::USER_NAME, user),
+                (AttributeType::CALLING_STATION_ID, station),
+            ] {
+                request.attribute(kind, text.as_bytes()).unwrap();
+            }
+            request.user_password(passcode.as_bytes(), secret).unwrap();
+        });
+        (port, request)
+    }
+
     #[track_caller]
     pub(crate) fn lets_in(&self, user: &str, passcode: &str) {
         assert!(self.login(user, passcode), "{user} must be let in");

@@ -92,6 +92,48 @@ fn five_failures_lock_and_the_right_code_is_then_refused_even_after_a_restart() 
     assert_eq!(ledger.count("user.locked", "alice"), 1);
 }
 
+/// `lockout.mode = "wait"`, through sockets; all at once, so that no wait is over before the end.
+#[test]
+fn strangers_wait_and_the_known_station_signs_in() {
+    let mut alice = Person::new("alice");
+    let wait = "\n[lockout]\nmode = \"wait\"\n[alert]\nfailures_per_minute = 10\n";
+    let mut daemon = Site::with(std::slice::from_ref(&alice), wait).start();
+    let gateway = daemon.gateway("gw-none");
+    let ask = |station: &str, passcode: &str| {
+        let (port, request) = gateway.request_from(station, "alice", passcode);
+        port.socket.send(&request).unwrap();
+        (port, request)
+    };
+    let (home, elsewhere) = ("203.0.113.7", "198.51.100.66");
+    let (port, request) = ask(home, &alice.code());
+    assert_eq!(
+        port.await_or_ask(&request).code,
+        crate::common::gateway::ACCEPT
+    );
+    let wrong: Vec<_> = alice
+        .wrong_codes()
+        .take(20)
+        .map(|code| ask(elsewhere, &code))
+        .collect();
+    let right = ask(home, &alice.code());
+    assert_eq!(
+        right.0.await_or_ask(&right.1).code,
+        crate::common::gateway::ACCEPT
+    );
+    for (port, request) in &wrong {
+        let reply = port.await_or_ask(request);
+        assert_eq!(reply.code, crate::common::gateway::REJECT);
+    }
+    // T-12: the alarm names the gateway.
+    daemon.wait_for_line("W041 gw-none", Duration::from_secs(10));
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("auth.accept", "alice"), 2);
+    assert_eq!(ledger.rejects("alice", "bad_code"), 3);
+    assert_eq!(ledger.rejects("alice", "waiting"), 17);
+    assert_eq!(ledger.count("user.waiting", "alice"), 1);
+    assert_eq!(ledger.count("user.locked", "alice"), 0);
+}
+
 #[test]
 fn every_spelling_of_a_name_shares_one_counter() {
     let mut alice = Person::new("alice");
