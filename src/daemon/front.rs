@@ -225,7 +225,7 @@ impl Front {
                     continue;
                 }
             }
-            self.send(&due);
+            self.send(&mut due);
             due.clear();
         }
     }
@@ -257,7 +257,9 @@ impl Front {
         u16::try_from(number).unwrap_or(0)
     }
 
-    fn send(&self, answers: &[Answer]) {
+    fn send(&self, answers: &mut [Answer]) {
+        // Neighbours on the same way leave together; the order of replies means nothing.
+        answers.sort_unstable_by_key(|answer| (answer.peer, answer.socket, answer.octets.len()));
         let paths = self
             .paths
             .lock()
@@ -344,10 +346,10 @@ impl Answers for Front {
     }
 
     fn flush(&self) {
-        let ready =
+        let mut ready =
             std::mem::take(&mut *self.outgoing.lock().unwrap_or_else(PoisonError::into_inner));
         if !ready.is_empty() {
-            self.send(&ready);
+            self.send(&mut ready);
         }
     }
 }

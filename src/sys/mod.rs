@@ -26,4 +26,4 @@ pub mod random;
 mod raw;
 pub mod signals;
 
-pub(crate) use raw::{Parcel, Source, dropped_by_kernel, send_many};
+pub(crate) use raw::{Joining, Parcel, Source, dropped_by_kernel, send_many};

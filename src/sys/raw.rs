@@ -9,6 +9,7 @@
 
 use std::io;
 use std::mem::{self, MaybeUninit};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -118,20 +119,67 @@ pub(crate) struct Parcel<'a> {
 }
 
 /// The source address of a datagram.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    V4(libc::in_pktinfo),
-    V6(libc::in6_pktinfo),
+    V4(Ipv4Addr),
+    /// With the number of the interface that it leaves by; 0: the routes say.
+    V6(Ipv6Addr, u32),
 }
 
-/// Room for one control message of either family; aligned as its header must be.
+/// Room for a control message of either family and one for the length of segments; aligned as
+/// their headers must be.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-struct Control([u8; 64]);
+struct Control([u8; CONTROL_OCTETS]);
 
-/// Sends what the kernel takes at once (`sendmmsg`), in order, and says how many those are; an
-/// error is about the first.
-pub(crate) fn send_many(socket: BorrowedFd<'_>, parcels: &[Parcel<'_>]) -> nix::Result<usize> {
+const CONTROL_OCTETS: usize = 64;
+
+/// Most datagrams that the kernel takes as the segments of one message (`UDP_MAX_SEGMENTS`).
+const SEGMENTS_MAX: usize = 64;
+
+/// Longest datagram that may be a segment: a longer one could exceed what a path takes in one piece
+/// (1,280 octets on every IPv6 path, less the headers), which segments must not.
+const SEGMENT_OCTETS_MAX: usize = 1_232;
+
+/// Most octets of one message: what IPv4 can carry.
+const MESSAGE_OCTETS_MAX: usize = 65_507;
+
+/// How the parcels of one call leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// Neighbours of equal length on the same way go through the network stack as one message,
+    /// which the kernel cuts into datagrams at its very end (`UDP_SEGMENT`).
+    Neighbours,
+    /// Each by itself.
+    Nothing,
+}
+
+impl Joining {
+    /// How many of `parcels`, from the first, are one message.
+    fn first(self, parcels: &[Parcel<'_>]) -> usize {
+        let Some(first) = parcels.first() else {
+            return 0;
+        };
+        if self == Self::Nothing || !(1..=SEGMENT_OCTETS_MAX).contains(&first.octets.len()) {
+            return 1;
+        }
+        let alike = |it: &&Parcel<'_>| {
+            it.octets.len() == first.octets.len()
+                && it.peer == first.peer
+                && it.source == first.source
+        };
+        let most = SEGMENTS_MAX.min(MESSAGE_OCTETS_MAX / first.octets.len());
+        parcels.iter().take(most).take_while(alike).count()
+    }
+}
+
+/// Sends what the kernel takes at once (`sendmmsg`), in order, and says how many parcels those
+/// are; an error is about the first message.
+pub(crate) fn send_many(
+    socket: BorrowedFd<'_>,
+    parcels: &[Parcel<'_>],
+    joining: Joining,
+) -> nix::Result<usize> {
     let mut pieces: Vec<libc::iovec> = parcels
         .iter()
         .map(|p| libc::iovec {
@@ -139,50 +187,68 @@ pub(crate) fn send_many(socket: BorrowedFd<'_>, parcels: &[Parcel<'_>]) -> nix::
             iov_len: p.octets.len(),
         })
         .collect();
-    let mut controls = vec![Control([0; 64]); parcels.len()];
+    let mut controls = vec![Control([0; CONTROL_OCTETS]); parcels.len()];
     let mut headers = Vec::with_capacity(parcels.len());
-    for ((parcel, piece), control) in parcels.iter().zip(&mut pieces).zip(&mut controls) {
+    let (mut rest, mut free) = (parcels, pieces.as_mut_slice());
+    for control in &mut controls {
+        let count = joining.first(rest);
+        let (Some(parcel), Some((group, later))) = (rest.first(), free.split_at_mut_checked(count))
+        else {
+            break;
+        };
         // SAFETY: all-zero is a valid mmsghdr: null pointers with zero lengths.
         let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
         header.msg_hdr.msg_name = parcel.peer.as_ptr().cast_mut().cast();
         header.msg_hdr.msg_namelen = parcel.peer.len();
-        header.msg_hdr.msg_iov = piece;
-        header.msg_hdr.msg_iovlen = 1;
+        header.msg_hdr.msg_iov = group.as_mut_ptr();
+        header.msg_hdr.msg_iovlen = count as _;
+        let to = &mut header.msg_hdr;
         match parcel.source {
-            Some(Source::V4(info)) => {
-                attach(
-                    &mut header.msg_hdr,
-                    control,
-                    libc::IPPROTO_IP,
-                    libc::IP_PKTINFO,
-                    info,
-                );
+            Some(Source::V4(address)) => {
+                let info = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: libc::in_addr {
+                        s_addr: u32::from_ne_bytes(address.octets()),
+                    },
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                attach(to, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
             }
-            Some(Source::V6(info)) => {
-                attach(
-                    &mut header.msg_hdr,
-                    control,
-                    libc::IPPROTO_IPV6,
-                    libc::IPV6_PKTINFO,
-                    info,
-                );
+            Some(Source::V6(address, interface)) => {
+                let ipi6_addr = libc::in6_addr {
+                    s6_addr: address.octets(),
+                };
+                let info = libc::in6_pktinfo {
+                    ipi6_addr,
+                    ipi6_ifindex: interface,
+                };
+                attach(to, control, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
             }
             None => {}
         }
+        if count > 1 {
+            let octets = u16::try_from(parcel.octets.len()).map_err(|_| Errno::EMSGSIZE)?;
+            attach(to, control, libc::SOL_UDP, libc::UDP_SEGMENT, octets);
+        }
         headers.push(header);
+        rest = rest.get(count..).unwrap_or_default();
+        free = later;
     }
     let count = libc::c_uint::try_from(headers.len()).map_err(|_| Errno::EMSGSIZE)?;
     // SAFETY: `count` headers; their pointers go to `parcels`, `pieces` and `controls`, which live
-    // and stay where they are until the call returns. The kernel only reads what they point to and
-    // writes `msg_len` of the headers.
+    // and stay where they are until the call returns, and each header names as many pieces as its
+    // part of `pieces` has. The kernel only reads what they point to and writes `msg_len` of the
+    // headers.
     let sent = unsafe {
         let flags = libc::MSG_DONTWAIT;
         libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, flags)
     };
-    usize::try_from(Errno::result(sent)?).map_err(|_| Errno::EIO)
+    let sent = usize::try_from(Errno::result(sent)?).map_err(|_| Errno::EIO)?;
+    let pieces = |header: &libc::mmsghdr| -> usize { header.msg_hdr.msg_iovlen as _ };
+    Ok(headers.iter().take(sent).map(pieces).sum())
 }
 
-/// Writes one control message that holds `info` and points the header to it.
+/// Appends one control message that holds `info` to those that the header points to.
 fn attach<T: Copy>(
     header: &mut libc::msghdr,
     control: &mut Control,
@@ -191,18 +257,24 @@ fn attach<T: Copy>(
     info: T,
 ) {
     let octets = const { size_32(size_of::<T>()) };
-    // SAFETY: `control` is aligned for a header and has room for one and 32 octets of data, which
-    // T does not exceed, so the first header and its data lie within it; the data is written
-    // without assuming alignment.
+    // SAFETY: computes a number.
+    let (space, length) = unsafe { (libc::CMSG_SPACE(octets), libc::CMSG_LEN(octets)) };
+    let used: usize = header.msg_controllen as _;
+    let Some(place) = control.0.get_mut(used..used + space as usize) else {
+        return;
+    };
+    let place: *mut libc::cmsghdr = place.as_mut_ptr().cast();
+    // SAFETY: `place` begins where the messages before it end, whose lengths keep the alignment of
+    // `Control`, and has room for the header and the data; the data is written without assuming
+    // alignment.
     unsafe {
-        header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = libc::CMSG_SPACE(octets) as _;
-        let first = libc::CMSG_FIRSTHDR(header);
-        (*first).cmsg_level = level;
-        (*first).cmsg_type = kind;
-        (*first).cmsg_len = libc::CMSG_LEN(octets) as _;
-        libc::CMSG_DATA(first).cast::<T>().write_unaligned(info);
+        (*place).cmsg_level = level;
+        (*place).cmsg_type = kind;
+        (*place).cmsg_len = length as _;
+        libc::CMSG_DATA(place).cast::<T>().write_unaligned(info);
     }
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header.msg_controllen = (used + space as usize) as _;
 }
 
 /// The size of a type that fits in a [`Control`] beside its header, in the width that the control

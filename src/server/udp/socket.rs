@@ -10,6 +10,9 @@
 //! both; its IPv4 peers then appear as plain IPv4 addresses here, so that nothing above needs to
 //! know.
 //!
+//! Datagrams of equal length that go the same way one after the other pass the network stack as one
+//! (generic segmentation): each is still a datagram of its own when it leaves.
+//!
 //! One thread receives with a batch of its own; any number of threads send on the same socket.
 
 use std::io::{self, IoSliceMut};
@@ -27,7 +30,7 @@ use nix::sys::socket::{
 };
 use zeroize::Zeroize;
 
-use crate::sys::{Parcel, Source, dropped_by_kernel, send_many};
+use crate::sys::{Joining, Parcel, Source, dropped_by_kernel, send_many};
 
 /// Datagrams that one call receives or sends at most.
 pub const BATCH_DATAGRAMS: usize = 64;
@@ -95,6 +98,8 @@ pub struct Socket {
     fd: UdpSocket,
     /// Addresses on the wire of this socket are IPv6, if only mapped ones.
     is_v6: bool,
+    /// What the kernel can do.
+    joining: Joining,
     kernel_buffer_octets: usize,
     received: AtomicU64,
     sent: AtomicU64,
@@ -130,9 +135,15 @@ impl Socket {
         }
         // The kernel doubles the figure for its own bookkeeping and reports the double.
         let kernel_buffer_octets = getsockopt(&fd, sockopt::RcvBuf)? / 2;
+        // A kernel that does not know the option (before 4.18) would send one long datagram.
+        let joining = match getsockopt(&fd, sockopt::UdpGsoSegment) {
+            Ok(_) => Joining::Neighbours,
+            Err(_) => Joining::Nothing,
+        };
         Ok(Self {
             fd,
             is_v6,
+            joining,
             kernel_buffer_octets,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -195,12 +206,13 @@ impl Socket {
     }
 
     /// The kernel stops at the first datagram that it does not take: that one is tried again or
-    /// skipped, and the rest follows.
+    /// skipped, and the rest follows. What it does not take joined, it is given one by one.
     fn send_group(&self, group: &[Outgoing<'_>]) -> usize {
         let parcels: Vec<_> = group.iter().map(|o| self.parcel(o)).collect();
         let (mut rest, mut sent, mut tries) = (parcels.as_slice(), 0, 0);
+        let mut joining = self.joining;
         while !rest.is_empty() {
-            let done = match send_many(self.fd.as_fd(), rest) {
+            let done = match send_many(self.fd.as_fd(), rest, joining) {
                 Ok(count) => {
                     sent += count;
                     count
@@ -210,6 +222,10 @@ impl Socket {
                     tries += 1;
                     // Whether there is room now, the next try will tell.
                     let _ = self.wait(PollFlags::POLLOUT, SEND_WAIT);
+                    continue;
+                }
+                Err(_) if joining == Joining::Neighbours => {
+                    joining = Joining::Nothing;
                     continue;
                 }
                 Err(_) => 1,
@@ -411,33 +427,20 @@ fn local_of(message: &ControlMessageOwned) -> Option<Local> {
 }
 
 /// The source address alone: which interface a reply takes is for the routes to say.
-fn source_v4(local: Local) -> Option<Source> {
-    let IpAddr::V4(address) = local.address else {
-        return None;
-    };
-    let ipi_spec_dst = libc::in_addr {
-        s_addr: u32::from_ne_bytes(address.octets()),
-    };
-    let ipi_addr = libc::in_addr { s_addr: 0 };
-    Some(Source::V4(libc::in_pktinfo {
-        ipi_ifindex: 0,
-        ipi_spec_dst,
-        ipi_addr,
-    }))
+const fn source_v4(local: Local) -> Option<Source> {
+    match local.address {
+        IpAddr::V4(address) => Some(Source::V4(address)),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// The source address, and the interface if the address means nothing without it.
 fn source_v6(local: Local) -> Source {
-    let (address, scoped) = match local.address {
-        IpAddr::V4(v4) => (v4.to_ipv6_mapped(), false),
-        IpAddr::V6(v6) => (v6, v6.is_unicast_link_local()),
-    };
-    Source::V6(libc::in6_pktinfo {
-        ipi6_addr: libc::in6_addr {
-            s6_addr: address.octets(),
-        },
-        ipi6_ifindex: if scoped { local.interface } else { 0 },
-    })
+    match local.address {
+        IpAddr::V4(v4) => Source::V6(v4.to_ipv6_mapped(), 0),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Source::V6(v6, local.interface),
+        IpAddr::V6(v6) => Source::V6(v6, 0),
+    }
 }
 
 #[cfg(test)]

@@ -190,6 +190,11 @@ fn one_that_cannot_be_sent_does_not_stop_the_others() {
             local: gone,
         },
         Outgoing {
+            octets: b"5",
+            peer,
+            local: gone,
+        },
+        Outgoing {
             octets: b"3",
             peer: no_such_family,
             local: None,
@@ -206,7 +211,53 @@ fn one_that_cannot_be_sent_does_not_stop_the_others() {
         assert_eq!(client.recv(&mut buffer).unwrap(), 1);
         assert_eq!(buffer[0], expected);
     }
-    assert_eq!(server.counts().send_errors, 2);
+    assert_eq!(server.counts().send_errors, 3);
+}
+
+#[test]
+fn what_leaves_together_arrives_one_by_one() {
+    let server = ours("0.0.0.0:0");
+    assert_eq!(server.joining, Joining::Neighbours, "an old kernel");
+    let clients = [gateway("127.0.0.1:0"), gateway("127.0.0.2:0")];
+    let local = |octet| {
+        let address = Ipv4Addr::new(127, 0, 0, octet).into();
+        Some(Local {
+            address,
+            interface: 0,
+        })
+    };
+    let mut told: [Vec<(Vec<u8>, u8)>; 2] = Default::default();
+    // Runs of one length, lengths on both sides of what may be joined, changes of peer and source.
+    for (n, octets) in [
+        38, 38, 38, 0, 0, 20, 1_232, 1_232, 1_233, 1_233, 4_096, 38, 38,
+    ]
+    .into_iter()
+    .cycle()
+    .take(100)
+    .enumerate()
+    {
+        let content = vec![u8::try_from(n).unwrap(); octets];
+        told[n / 7 % 2].push((content, 1 + u8::try_from(n / 3 % 2).unwrap()));
+    }
+    for (client, told) in clients.iter().zip(&told) {
+        let peer = client.local_addr().unwrap();
+        let outgoing: Vec<_> = told
+            .iter()
+            .map(|(octets, source)| Outgoing {
+                octets,
+                peer,
+                local: local(*source),
+            })
+            .collect();
+        assert_eq!(server.send(&outgoing), outgoing.len());
+        let mut buffer = [0; 5_000];
+        for (octets, source) in told {
+            let (length, from) = client.recv_from(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], octets);
+            assert_eq!(from.ip(), local(*source).unwrap().address);
+        }
+    }
+    assert_eq!(server.counts().send_errors, 0);
 }
 
 #[test]
