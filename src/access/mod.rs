@@ -76,7 +76,7 @@ pub enum Action {
     /// Judge this, then answer or abandon the ticket.
     Attempt {
         /// What to judge.
-        attempt: Box<Attempt>,
+        attempt: Attempt,
         /// The right to answer it.
         ticket: Ticket,
     },
@@ -403,7 +403,7 @@ impl Access {
         self.count(index, |counts| {
             counts.judged(reading.method, reading.readable, signed, now);
         });
-        let attempt = Box::new(reading.attempt);
+        let attempt = reading.attempt;
         Ok(Action::Attempt { attempt, ticket })
     }
 

@@ -4,6 +4,8 @@
 //! none) is put into the attempt as what it is, and the rules refuse it. Texts that end up in log and
 //! audit are cut and made printable, because whoever types at a gateway may choose them.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::gateway::Gateway;
-use crate::domain::attempt::{Attempt, Proof};
+use crate::domain::attempt::{Attempt, Proof, Pseudonym};
 use crate::domain::event::Source;
 use crate::domain::name::login;
 use crate::radius::{AttributeType, Credentials, Packet, reveal};
@@ -21,11 +23,16 @@ use crate::time::Now;
 /// Characters of a text that a gateway sends for log and audit.
 pub const TEXT_CHARS_MAX: usize = 64;
 
+/// Names of devices that are kept; the next one begins anew.
+const NAMES_MAX: usize = 1_024;
+
 /// Reads attempts out of packets.
 pub(super) struct Reader {
     /// Keyed, for pseudonyms.
     pseudonyms: Hmac<Sha256>,
     empty: Arc<str>,
+    /// What devices call themselves: few names, each sent with every request.
+    names: HashSet<Arc<str>>,
 }
 
 /// An attempt, and what statistics want to know of it.
@@ -46,12 +53,13 @@ impl Reader {
         Self {
             pseudonyms: Hmac::new_from_slice(key).expect("any key length"),
             empty: Arc::from(""),
+            names: HashSet::new(),
         }
     }
 
     /// Reads an Access-Request that has passed the checks of D1.
     pub(super) fn read(
-        &self,
+        &mut self,
         packet: &Packet<'_>,
         gateway: &Gateway,
         peer: SocketAddr,
@@ -84,17 +92,17 @@ impl Reader {
     }
 
     /// What log and audit call a name that may be no name: people type passwords there.
-    fn pseudonym(&self, typed: &[u8]) -> Arc<str> {
+    fn pseudonym(&self, typed: &[u8]) -> Pseudonym {
         let mut mac = self.pseudonyms.clone();
         mac.update(typed);
         let [a, b, c, d, ..]: [u8; 32] = mac.finalize().into_bytes().into();
-        Arc::from(format!("{:08x}", u32::from_be_bytes([a, b, c, d])))
+        Pseudonym([a, b, c, d])
     }
 
-    fn nas(&self, packet: &Packet<'_>) -> Arc<str> {
+    fn nas(&mut self, packet: &Packet<'_>) -> Arc<str> {
         let identifier = packet.first(AttributeType::NAS_IDENTIFIER);
-        if identifier.is_some_and(|it| !it.is_empty()) {
-            return self.text(identifier);
+        if let Some(identifier) = identifier.filter(|it| !it.is_empty()) {
+            return self.name(&printable(identifier));
         }
         let address4 = packet.first(AttributeType::NAS_IP_ADDRESS);
         if let Some(address) = address4.and_then(|it| <[u8; 4]>::try_from(it).ok()) {
@@ -105,6 +113,19 @@ impl Reader {
             Some(address) => Arc::from(Ipv6Addr::from(address).to_string()),
             None => Arc::clone(&self.empty),
         }
+    }
+
+    /// The text of a device's name, kept for its next request.
+    fn name(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(text) {
+            return Arc::clone(known);
+        }
+        if self.names.len() >= NAMES_MAX {
+            self.names.clear();
+        }
+        let name: Arc<str> = Arc::from(text);
+        self.names.insert(Arc::clone(&name));
+        name
     }
 
     fn text(&self, value: Option<&[u8]>) -> Arc<str> {
@@ -142,12 +163,16 @@ fn proof(
 }
 
 /// The text with everything replaced that could disturb a log line or a terminal.
-fn printable(value: &[u8]) -> String {
-    String::from_utf8_lossy(value)
-        .chars()
-        .take(TEXT_CHARS_MAX)
-        .map(|c| if disturbs(c) { '?' } else { c })
-        .collect()
+fn printable(value: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(value);
+    let harmless = |text: &str| {
+        text.len() <= TEXT_CHARS_MAX && text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+    };
+    if harmless(&text) {
+        return text;
+    }
+    let signs = text.chars().take(TEXT_CHARS_MAX);
+    signs.map(|c| if disturbs(c) { '?' } else { c }).collect()
 }
 
 /// Control characters, and those that are not seen or turn the direction of what follows.
@@ -175,8 +200,8 @@ mod tests {
     fn a_pseudonym_depends_on_key_and_name() {
         let reader = |key| Reader::new(&SecretKey::new([key; 32]));
         let name = reader(1).pseudonym(b"hunter2");
-        assert_eq!(name.len(), 8);
-        assert!(name.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert!(name.to_string().bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(name.to_string().len(), 8);
         assert_eq!(name, reader(1).pseudonym(b"hunter2"));
         assert_ne!(name, reader(1).pseudonym(b"hunter3"));
         assert_ne!(name, reader(2).pseudonym(b"hunter2"));

@@ -1,5 +1,7 @@
 //! Words of the wire that are more than text: instants, names of tokens, codes.
 
+use std::borrow::Cow;
+
 use crate::domain::command::TokenRef;
 use crate::domain::name;
 use crate::domain::token_record::{Status, TokenKind};
@@ -22,6 +24,7 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 /// Brings a login name into the form in which the store knows it.
 pub fn user_name(text: &str) -> Result<String, Fault> {
     name::canonical(text.as_bytes())
+        .map(Cow::into_owned)
         .map_err(|error| Fault::argument(format!("a login name {error}")))
 }
 

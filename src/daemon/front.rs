@@ -23,6 +23,7 @@ use crate::server::udp::socket::{Local, Outgoing, ReceiveBatch, Socket};
 use crate::server::udp::wheel::Wheel;
 use crate::sys::clock::Clock;
 use crate::time::Now;
+use crate::token::TokenId;
 
 /// How long a receiving thread waits before it looks whether it is to end.
 const LOOK_AROUND: Duration = Duration::from_millis(200);
@@ -75,7 +76,7 @@ impl Path {
 struct Work {
     scratch: Vec<u8>,
     replies: Vec<(Arc<[u8]>, SocketAddr, Option<Local>)>,
-    attempts: Vec<(Box<Attempt>, access::Ticket)>,
+    attempts: Vec<(Attempt, access::Ticket)>,
 }
 
 impl Front {
@@ -199,7 +200,7 @@ impl Front {
             return;
         };
         for (attempt, ticket) in work.attempts.drain(..) {
-            engine.submit(*attempt, Ticket(ticket.parts()));
+            engine.submit(attempt, Ticket(ticket.parts()));
         }
     }
 
@@ -361,10 +362,7 @@ fn tell(attempt: &Attempt, known: bool, verdict: &Verdict, us: u64) {
     let user = Shown { attempt, known };
     match verdict {
         Verdict::Accept { how, .. } => {
-            let (how_name, token) = (how.name(), how.token());
-            let token = token
-                .map(|token| format!(" token={token}"))
-                .unwrap_or_default();
+            let (how_name, token) = (how.name(), Used(how.token()));
             info_always!(
                 "accept attempt={id} user={user} gateway={gateway} how={how_name}{token} us={us}"
             );
@@ -382,6 +380,18 @@ fn tell(attempt: &Attempt, known: bool, verdict: &Verdict, us: u64) {
             } else {
                 info!("reject attempt={id} user={user} gateway={gateway} reason={name} us={us}");
             }
+        }
+    }
+}
+
+/// The token that was used, if one was; written only if the line is.
+struct Used(Option<TokenId>);
+
+impl fmt::Display for Used {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(token) => write!(f, " token={token}"),
+            None => Ok(()),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! An attempt to sign in, and what its passcode may mean.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::event::Source;
 use super::policy::{GatewayPolicy, PasscodeForm};
+use super::user::UserRecord;
 use crate::secret::SecretBytes;
 use crate::time::Now;
 use crate::token::recovery::RecoveryCode;
@@ -17,7 +19,7 @@ pub struct Attempt {
     /// Canonical login name; none if what was typed is no name.
     pub user: Option<Arc<str>>,
     /// What was typed for a name, under a keyed hash: for log lines about unknown users.
-    pub pseudonym: Arc<str>,
+    pub pseudonym: Pseudonym,
     /// What was presented as proof.
     pub proof: Proof,
     /// Where it came from.
@@ -26,6 +28,16 @@ pub struct Attempt {
     pub digest: [u8; 32],
     /// When it was received.
     pub received: Now,
+}
+
+/// A name that may be none, under a keyed hash: people type passwords there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pseudonym(pub [u8; 4]);
+
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
 }
 
 /// What an Access-Request carries as proof.
@@ -43,6 +55,15 @@ impl Attempt {
     #[must_use]
     pub fn id(&self) -> AttemptId {
         attempt_id(&self.digest)
+    }
+
+    /// The name of `record`, shared with what was typed where that is the same.
+    #[must_use]
+    pub fn name_of(&self, record: &UserRecord) -> Arc<str> {
+        match &self.user {
+            Some(user) if **user == *record.name() => Arc::clone(user),
+            _ => Arc::from(record.name()),
+        }
     }
 
     /// The passcode; empty if there is none.

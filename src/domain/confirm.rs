@@ -22,8 +22,8 @@ pub(super) fn code(
     now: Now,
 ) -> CodeMatch {
     let counts = |token: TokenId| {
-        let candidates = verify::candidates(record, gateway, policy, now);
-        candidates.iter().any(|candidate| candidate.id == token)
+        let mut candidates = verify::candidates(record, gateway, policy, now);
+        candidates.any(|candidate| candidate.id == token)
     };
     let gone = CodeMatch::NoToken(Reason::NoToken);
     let granted = verify::grant(record, gateway, now);

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Proof};
+use super::attempt::{Attempt, Proof, Pseudonym};
 use super::event::Source;
 use super::judge::{reject_message, told_of};
 use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
@@ -95,7 +95,7 @@ pub fn explain(
     let granted = verify::grant(record, gateway, now);
     all.push(d8(record, granted, now));
     all.push(d9(record, gateway, granted));
-    let candidates = verify::candidates(record, gateway, policy, now);
+    let candidates: Vec<_> = verify::candidates(record, gateway, policy, now).collect();
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
     all.push(d13(gateway));
@@ -128,7 +128,7 @@ fn request(record: Option<&UserRecord>, gateway: &GatewayPolicy, now: Now) -> At
     Attempt {
         gateway: Arc::new(gateway.clone()),
         user: record.map(|record| Arc::from(record.name())),
-        pseudonym: Arc::from(""),
+        pseudonym: Pseudonym([0; 4]),
         proof: Proof::Passcode(SecretBytes::copy_of(b"")),
         source: Source {
             gateway: Arc::clone(&gateway.name),

@@ -67,7 +67,6 @@ pub fn count(
             record.auth.total = record.auth.total.saturating_add(1);
             if record.auth.total >= policy.lockout.hard_cap {
                 let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, now)
-                    .iter()
                     .map(|t| t.id)
                     .collect();
                 for token in all {

@@ -483,7 +483,11 @@ impl<'a> Case<'a> {
     }
 
     fn about(&self, event: Event) -> Event {
-        event.user(self.record.id, self.record.name())
+        let user = (self.record.id, self.attempt.name_of(&self.record));
+        Event {
+            user: Some(user),
+            ..event
+        }
     }
 
     fn gateway(&self) -> Arc<str> {

@@ -3,6 +3,8 @@
 //! The same function runs on packets, commands and imports, so counters, locks and tokens can never
 //! be reached under a second spelling (CVE-2020-12812 and its kin).
 
+use std::borrow::Cow;
+
 use precis_core::profile::Profile as _;
 use precis_profiles::UsernameCaseMapped;
 
@@ -28,8 +30,13 @@ pub enum NameError {
 /// # Errors
 /// What makes it no name at all; such a name is treated as unknown.
 // RFC 8265 s3.3: UsernameCaseMapped maps width and case and normalises to NFC.
-pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
+pub fn canonical(typed: &[u8]) -> Result<Cow<'_, str>, NameError> {
     let text = std::str::from_utf8(typed).map_err(|_| NameError::NotText)?;
+    // The usual name needs no tables, and no room of its own.
+    let plain = |octet: u8| octet.is_ascii_graphic() && !octet.is_ascii_uppercase();
+    if (1..=NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(Cow::Borrowed(text));
+    }
     let fits = |name: &str| (1..=NAME_CHARS_MAX).contains(&name.chars().count());
     if !fits(text) {
         return Err(NameError::Length);
@@ -37,9 +44,8 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(NameError::Character);
     }
-    // The usual name needs no tables.
-    if text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(text.to_ascii_lowercase());
+    if text.is_ascii() {
+        return Ok(Cow::Owned(text.to_ascii_lowercase()));
     }
     let name = UsernameCaseMapped::new()
         .enforce(text)
@@ -50,7 +56,7 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
     }
     // Mapping can be idempotent only if it is applied to its own output.
     match UsernameCaseMapped::new().enforce(name.as_ref()) {
-        Ok(again) if again == name => Ok(name.into_owned()),
+        Ok(again) if again == name => Ok(Cow::Owned(name.into_owned())),
         _ => Err(NameError::Character),
     }
 }
@@ -62,14 +68,14 @@ pub fn canonical(typed: &[u8]) -> Result<String, NameError> {
 ///
 /// # Errors
 /// Those of [`canonical`].
-pub fn login(typed: &[u8], domains: &[String]) -> Result<String, NameError> {
+pub fn login<'a>(typed: &'a [u8], domains: &[String]) -> Result<Cow<'a, str>, NameError> {
     let cut = strip_domain(typed, domains);
     let name = canonical(cut)?;
     if cut.len() < typed.len() {
         return Ok(name);
     }
     match strip_domain(name.as_bytes(), domains) {
-        again if again.len() < name.len() => canonical(again),
+        again if again.len() < name.len() => Ok(Cow::Owned(canonical(again)?.into_owned())),
         _ => Ok(name),
     }
 }

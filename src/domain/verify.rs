@@ -157,7 +157,7 @@ pub fn verify(
         };
     }
     let candidates = candidates(record, &attempt.gateway, policy, now);
-    let (code, head) = match_code(record, attempt, policy, &candidates, unseal, now);
+    let (code, head) = match_code(record, attempt, policy, candidates.clone(), unseal, now);
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
     let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
     let finding = |code, ask| Finding {
@@ -177,7 +177,7 @@ pub fn verify(
         let code = CodeMatch::Passthrough { grant };
         return finding(code, ask(record, attempt, policy, whole, now));
     }
-    if candidates.is_empty() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
+    if candidates.clone().next().is_none() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
         return without_token(record, attempt, policy, now);
     }
     finding(code, Ask::Nothing)
@@ -191,15 +191,14 @@ pub const fn demands_dialogue(state: UserState) -> bool {
 }
 
 /// The tokens whose codes count for `record` at `gateway` now (D10), recovery codes not among them.
-#[must_use]
 pub fn candidates<'a>(
     record: &'a UserRecord,
-    gateway: &GatewayPolicy,
-    policy: &Policy,
+    gateway: &'a GatewayPolicy,
+    policy: &'a Policy,
     now: Now,
-) -> Vec<&'a Token> {
+) -> impl Iterator<Item = &'a Token> + Clone {
     let group = policy.set(record.profile.set.as_deref());
-    let here = |kind| {
+    let here = move |kind| {
         gateway
             .allowed_kinds
             .as_ref()
@@ -209,16 +208,15 @@ pub fn candidates<'a>(
         .profile
         .tokens
         .iter()
-        .filter(|token| token.primary() && group.contains(&token.kind) && here(token.kind))
+        .filter(move |token| token.primary() && group.contains(&token.kind) && here(token.kind))
         .filter(|token| policy.enabled_kinds.contains(&token.kind))
-        .filter(|token| effective(record, token, policy.lockout.hard_cap, now).usable())
+        .filter(move |token| effective(record, token, policy.lockout.hard_cap, now).usable())
         .filter(|token| {
             !record
                 .auth
                 .token(token.id)
                 .is_some_and(|state| state.resync_required)
         })
-        .collect()
 }
 
 /// The recovery sets whose codes count for `record` at `gateway` now.
@@ -263,11 +261,11 @@ pub fn progress(state: Option<&TokenState>) -> Progress {
 }
 
 /// Matches the code against every candidate; with it, where the first factor stands.
-fn match_code(
+fn match_code<'a>(
     record: &UserRecord,
     attempt: &Attempt,
     policy: &Policy,
-    candidates: &[&Token],
+    candidates: impl Iterator<Item = &'a Token> + Clone,
     unseal: &dyn Unseal,
     now: Now,
 ) -> (CodeMatch, Range<usize>) {
@@ -275,7 +273,7 @@ fn match_code(
     let passcode = attempt.passcode();
     let mut replay = None;
     let mut shaped = false;
-    for token in candidates {
+    for token in candidates.clone() {
         let Some(otp) = token.otp else { continue };
         let Some(Split { head, code }) = split(form, passcode, otp.digits) else {
             continue;
@@ -300,16 +298,12 @@ fn match_code(
             }
         }
     }
-    match candidates {
-        [only] if shaped => (
-            CodeMatch::Wrong {
-                only: Some(only.id),
-            },
-            0..0,
-        ),
-        _ if shaped => (CodeMatch::Wrong { only: None }, 0..0),
-        _ => (wrong_recovery(record, attempt, policy, now), 0..0),
+    if !shaped {
+        return (wrong_recovery(record, attempt, policy, now), 0..0);
     }
+    let mut ids = candidates.map(|token| token.id);
+    let only = ids.next().filter(|_| ids.next().is_none());
+    (CodeMatch::Wrong { only }, 0..0)
 }
 
 /// Matches the code against one token: new, the last accepted one again, or neither.

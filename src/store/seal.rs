@@ -27,6 +27,9 @@ pub const KEY_VERSION: u16 = 1;
 /// Octets of a nonce.
 pub const NONCE_OCTETS: usize = 12;
 
+/// Octets of a tag, at the end of what is sealed.
+const TAG_OCTETS: usize = 16;
+
 /// What the canary says when it is opened.
 const CANARY: &[u8] = b"mfad canary";
 
@@ -149,18 +152,13 @@ impl Keys {
         if sealed.v != KEY_VERSION {
             return None;
         }
-        let (nonce, cipher) = sealed.data.split_first_chunk::<NONCE_OCTETS>()?;
-        let mut clear = cipher.to_vec();
-        let length = self
-            .seal
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::from(place),
-                &mut clear,
-            )
-            .ok()?
-            .len();
-        clear.truncate(length);
+        let (nonce, rest) = sealed.data.split_first_chunk::<NONCE_OCTETS>()?;
+        let (cipher, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_OCTETS)?)?;
+        let mut clear = vec![0; cipher.len()];
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        self.seal
+            .open_separate_gather(nonce, Aad::from(place), cipher, tag, &mut clear)
+            .ok()?;
         Some(SecretBytes::new(clear))
     }
 }
@@ -179,13 +177,12 @@ impl Unseal for Keys {
 fn place(field: Field<'_>, version: u16) -> Vec<u8> {
     match field {
         Field::Seed(user, token) => {
-            let mut id = user.0.to_vec();
-            id.extend_from_slice(&super::auth_row::id_octets(token));
-            place_of("seed", &id, version)
+            let token = super::auth_row::id_octets(token);
+            place_of("seed", &[&user.0, &token], version)
         }
-        Field::PoolSeed(serial) => place_of("pool-seed", serial.as_bytes(), version),
-        Field::Pin(user) => place_of("pin", &user.0, version),
-        Field::Password(user) => place_of("password", &user.0, version),
+        Field::PoolSeed(serial) => place_of("pool-seed", &[serial.as_bytes()], version),
+        Field::Pin(user) => place_of("pin", &[&user.0], version),
+        Field::Password(user) => place_of("password", &[&user.0], version),
     }
 }
 
@@ -193,12 +190,14 @@ fn canary_place(version: u16) -> Vec<u8> {
     place_of("canary", &[], version)
 }
 
-fn place_of(kind: &str, id: &[u8], version: u16) -> Vec<u8> {
-    let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
-    let mut place = kind.as_bytes().to_vec();
+fn place_of(kind: &str, id: &[&[u8]], version: u16) -> Vec<u8> {
+    let octets: usize = id.iter().map(|part| part.len()).sum();
+    let length = u32::try_from(octets).unwrap_or(u32::MAX);
+    let mut place = Vec::with_capacity(kind.len() + octets + 7);
+    place.extend_from_slice(kind.as_bytes());
     place.push(0);
     place.extend_from_slice(&length.to_be_bytes());
-    place.extend_from_slice(id);
+    id.iter().for_each(|part| place.extend_from_slice(part));
     place.extend_from_slice(&version.to_be_bytes());
     place
 }

@@ -92,7 +92,7 @@ fn ten_thousand_requests_five_times_at_once_and_later_are_evaluated_once_each() 
 }
 
 /// Sends every copy of every request at the same time; one of each is to be judged.
-fn all_at_once(world: &mut World, requests: &[Request]) -> Vec<(Box<Attempt>, Ticket)> {
+fn all_at_once(world: &mut World, requests: &[Request]) -> Vec<(Attempt, Ticket)> {
     let (shared, attempts) = (Mutex::new(world), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for copy in 0..COPIES {

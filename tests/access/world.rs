@@ -119,7 +119,7 @@ impl World {
 
     pub(super) fn attempt(&mut self, datagram: &[u8]) -> (Attempt, Ticket) {
         match self.action(datagram) {
-            Action::Attempt { attempt, ticket } => (*attempt, ticket),
+            Action::Attempt { attempt, ticket } => (attempt, ticket),
             Action::Drop(reason) => panic!("dropped: {reason}"),
             _ => panic!("no attempt"),
         }

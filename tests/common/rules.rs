@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mfad::domain::attempt::{Attempt, Proof};
+use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
 use mfad::domain::event::{Event, Source};
 use mfad::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
 use mfad::domain::passthrough::Grant;
@@ -265,7 +265,7 @@ impl World {
         Attempt {
             gateway: Arc::new(self.gateway.clone()),
             user: self.named.then(|| Arc::from("alice")),
-            pseudonym: Arc::from("0123"),
+            pseudonym: Pseudonym([0, 0, 1, 0x23]),
             proof,
             source: Source {
                 gateway: Arc::clone(&self.gateway.name),

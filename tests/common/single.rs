@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mfad::domain::action::Role;
-use mfad::domain::attempt::{Attempt, Proof};
+use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
 use mfad::domain::command::Command;
 use mfad::domain::event::{Event, Operator, Origin, Source};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
@@ -170,7 +170,7 @@ pub(crate) fn attempt(
     Attempt {
         gateway: Arc::clone(gateway),
         user: Some(Arc::from(user)),
-        pseudonym: Arc::from("0000"),
+        pseudonym: Pseudonym([0; 4]),
         proof: Proof::Passcode(SecretBytes::copy_of(passcode.as_bytes())),
         source: Source {
             gateway: Arc::clone(&gateway.name),

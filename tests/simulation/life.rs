@@ -320,5 +320,5 @@ fn bugs_of_gateways(bug: Option<Bug>, policy: &mut mfad::domain::policy::Gateway
 pub(crate) enum Arrival {
     Dropped(access::DropReason),
     Replied(Vec<u8>),
-    Attempt(Box<Attempt>, access::Ticket),
+    Attempt(Attempt, access::Ticket),
 }

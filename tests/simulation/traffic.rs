@@ -283,7 +283,7 @@ impl Run {
                     checks: 1,
                 };
                 self.pending.insert(ticket.parts(), pending);
-                self.life().submit(*attempt, ticket);
+                self.life().submit(attempt, ticket);
                 let told = self.life().told();
                 self.nothing_told(told)
             }

@@ -147,7 +147,7 @@ impl Writer {
                         auth: record.auth.clone(),
                     }),
                 };
-                let name = record.name().to_owned();
+                let name = attempt.name_of(&record);
                 batch.overlay.insert(name, Some(Arc::new(record)));
                 Some(batch.push(Change {
                     writes: vec![write],

@@ -165,7 +165,7 @@ impl Batch {
     pub(super) fn take_effect(&mut self, target: &str, effect: Effect) -> Write {
         match effect {
             Effect::Put { user, expected } => {
-                let name = user.name().to_owned();
+                let name = Arc::from(user.name());
                 let write = Write {
                     key: Key::User(user.id),
                     expected,
@@ -178,7 +178,7 @@ impl Batch {
                 write
             }
             Effect::Remove { id, expected } => {
-                self.overlay.insert(target.to_owned(), None);
+                self.overlay.insert(Arc::from(target), None);
                 Write {
                     key: Key::User(id),
                     expected: Some(expected),

@@ -153,7 +153,7 @@ struct Broken {
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
-    overlay: HashMap<String, Option<Arc<UserRecord>>>,
+    overlay: HashMap<Arc<str>, Option<Arc<UserRecord>>>,
     waiting: Vec<Waiting>,
 }
 
