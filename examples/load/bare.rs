@@ -1,7 +1,8 @@
 //! The yardstick: what the same file system does without mfad.
 //!
 //! One thread writes 12 KiB (the log pages of a small commit) at rotating places of a file that has
-//! its full length already, and makes each durable with `fdatasync`.
+//! its full length already, and makes each durable with `fdatasync`; for a disk whose flushes are
+//! made to take a given time, it waits for that time instead.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -21,7 +22,7 @@ const FILE_OCTETS: u64 = 64 << 20;
 const WRITES_MAX: usize = 4_000_000;
 
 /// Writes for `span`; the microseconds that each took.
-pub(crate) fn run(folder: &Path, span: Duration) -> Result<Spread, Failure> {
+pub(crate) fn run(folder: &Path, span: Duration, flush_us: Option<u64>) -> Result<Spread, Failure> {
     let path = folder.join("bare");
     let file = File::create(&path)?;
     let block = vec![0xa5; WRITE_OCTETS];
@@ -37,7 +38,10 @@ pub(crate) fn run(folder: &Path, span: Duration) -> Result<Spread, Failure> {
     while began.elapsed() < span && spread.len() < WRITES_MAX {
         let one = Instant::now();
         file.write_all_at(&block, place * step)?;
-        file.sync_data()?;
+        match flush_us {
+            None => file.sync_data()?,
+            Some(us) => std::thread::sleep(Duration::from_micros(us)),
+        }
         spread.add(one.elapsed());
         place = (place + 1) % places;
     }

@@ -39,9 +39,9 @@ pub(crate) struct Reading {
 }
 
 impl Daemon {
-    /// Starts `program` on the given core and waits until it is ready.
+    /// Starts `command` on the given core and waits until it is ready.
     pub(crate) fn start(
-        program: &Path,
+        mut command: Command,
         folder: &Path,
         core: Option<usize>,
     ) -> Result<Self, Failure> {
@@ -51,12 +51,7 @@ impl Daemon {
         // A child begins with the cores of its parent.
         pin_self(core)?;
         let began = Instant::now();
-        let child = Command::new(program)
-            .arg("--config")
-            .arg(folder.join("mfad.toml"))
-            .args(["--log-level", "warn"])
-            .env("NOTIFY_SOCKET", &notify)
-            .spawn();
+        let child = command.env("NOTIFY_SOCKET", &notify).spawn();
         sched_setaffinity(Pid::from_raw(0), &own)?;
         let mut daemon = Self {
             child: child?,

@@ -75,7 +75,7 @@ pub(crate) fn flood(
             sent += fresh.len();
             for identifier in &fresh {
                 let at = usize::from(*identifier);
-                let person = people.pick(line.form.people);
+                let person = people.pick(line.form);
                 let Some(octets) = requests.get_mut(at) else {
                     continue;
                 };
@@ -172,7 +172,7 @@ fn beat(
     let (began, mut lost) = (Instant::now(), 0);
     let (mut identifier, mut beats) = (0_u8, 0_u32);
     while began.elapsed() < span {
-        let person = people.pick(line.form.people);
+        let person = people.pick(line.form);
         let authenticator = people.request(person, identifier, line.form, &mut octets)?;
         // Codes of one person stay in order on one socket, so nobody has to wait for an answer.
         people.done(person);

@@ -45,6 +45,15 @@ pub(crate) const OTP_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 /// Where the gateway that asks for PIN and code sends from.
 pub(crate) const PIN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
+/// Whether the daemon remembers PINs that were right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PinMemory {
+    /// As it does.
+    Kept,
+    /// Every PIN is checked as if for the first time.
+    Off,
+}
+
 /// An instance on disk, not running.
 pub(crate) struct Instance {
     /// Goes with everything in it at the end.
@@ -55,7 +64,12 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Makes the folder below `base` and fills the store with these people.
-    pub(crate) fn make(base: &Path, people: &People, clock: &Clock) -> Result<Self, Failure> {
+    pub(crate) fn make(
+        base: &Path,
+        people: &People,
+        memory: PinMemory,
+        clock: &Clock,
+    ) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new()
             .prefix("mfad-load-")
             .tempdir_in(base)?;
@@ -63,7 +77,7 @@ impl Instance {
         // Free at this moment; nobody else is expected to want it in the next.
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let master = SecretKey::new(random::array()?);
-        write_files(folder.path(), server, &master)?;
+        write_files(folder.path(), server, &master, memory)?;
         let keys = Keys::derive(&master)?;
         let site = sqlite::Site {
             path: &instance::store_path(&folder.path().join("state")),
@@ -87,7 +101,12 @@ impl Instance {
     }
 }
 
-fn write_files(folder: &Path, server: SocketAddr, master: &SecretKey) -> Result<(), Failure> {
+fn write_files(
+    folder: &Path,
+    server: SocketAddr,
+    master: &SecretKey,
+    memory: PinMemory,
+) -> Result<(), Failure> {
     let place = folder.display();
     fs::create_dir(folder.join("state"))?;
     let [otp, pin] = SECRETS;
@@ -97,9 +116,13 @@ fn write_files(folder: &Path, server: SocketAddr, master: &SecretKey) -> Result<
          [gateway.pin]\naddresses = [\"{PIN_ADDRESS}\"]\nsecret_file = \"pin.secret\"\n\
          first_factor = \"pin\"\npasscode = \"pin+otp\"\nallow_passthrough = false\n"
     );
+    let limits = match memory {
+        PinMemory::Kept => "",
+        PinMemory::Off => "[limits]\npin_memory_entries = 0\n\n",
+    };
     let config = format!(
         "node = \"load\"\n\n[store]\nfolder = \"{place}/state\"\n\n[key]\nfile = \"{place}/key\"\n\n\
-         [radius]\nlisten = [\"{server}\"]\n\n[control]\nsocket = \"{place}/control\"\n\n{gateways}"
+         [radius]\nlisten = [\"{server}\"]\n\n[control]\nsocket = \"{place}/control\"\n\n{limits}{gateways}"
     );
     for (name, text) in [
         ("mfad.toml", config.as_str()),

@@ -1,17 +1,15 @@
 //! Load for mfad, beside a bare loop on the same file system.
 //!
 //! ```text
-//! cargo build --release && cargo run --release --example load
+//! cargo build --release && cargo run --release --example load [-- TABLE]
 //! ```
 //! Starts the real daemon with a store of its own, pinned to one core, and signs people in from
 //! another core: fresh HOTP codes over UDP, each made durable before its answer. Every reply is
 //! proven authentic. In the same minutes a bare loop of 12 KiB writes with `fdatasync` shows what
 //! the disk can do: figures of two machines, or of two hours, compare only as ratios to it.
 //!
-//! Each round is a flood (requests per second), a paced run (what a person waits for) and the bare
-//! loop, one after the other. `--pin` adds floods with PIN and code by people whose PIN was checked
-//! before; `--million` measures a daemon with a million people instead. Everything is bounded, the
-//! one process started is ended, and the folder goes at the end.
+//! Each table is one command; [`Table`] says what it shows. Everything is bounded, the processes
+//! started are ended, and the folder goes at the end.
 
 #![expect(
     clippy::disallowed_methods,
@@ -21,38 +19,57 @@
 )]
 
 mod bare;
+mod bench;
+mod cold;
+mod counting;
 mod daemon;
+mod disk;
 mod gateway;
 mod instance;
 mod people;
 mod report;
 mod spread;
+mod status;
+mod tables;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use mfad::sys::clock::Clock;
+use clap::{Parser, ValueEnum};
 
-use daemon::Daemon;
-use gateway::{IN_FLIGHT_MAX, Line};
-use instance::{Instance, OTP_ADDRESS, PIN_ADDRESS, SECRETS};
-use people::{Form, People};
-use report::{Measured, Report};
+use gateway::IN_FLIGHT_MAX;
 
 /// Whatever ends the program early.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// People with a PIN: each costs one Argon2id hash to make and one to warm up.
-const PINS: usize = 400;
-
-/// Requests in flight while PINs are checked for the first time: below the pool's queue.
-const COLD_IN_FLIGHT: usize = 32;
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Table {
+    /// Floods and paced runs beside the bare loop.
+    Rounds,
+    /// PIN and code beside the code alone, of the same few people.
+    Pin,
+    /// The same floods with the store and with one that only counts, in turn.
+    Counting,
+    /// Status-Server requests per second.
+    Status,
+    /// PINs checked for the first time, beside Argon2id alone; others' latency meanwhile.
+    Cold,
+    /// From 1,000 people to 1,000,000.
+    Growth,
+    /// A disk whose flush takes 1 ms, and 5 ms.
+    Disk,
+    /// Two daemons in turn, the second given by --other: what a change has brought.
+    Versus,
+}
 
 /// Measures logins per second, what they cost and how long they take.
 #[derive(Parser)]
 struct Wish {
+    /// Which table.
+    #[arg(value_enum, default_value = "rounds")]
+    table: Table,
     /// People in the store.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
     users: u32,
@@ -68,18 +85,21 @@ struct Wish {
     /// Requests on their way in the flood.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=256))]
     in_flight: u64,
-    /// Also PIN and code, beside the code alone of the same few people.
+    /// Let each flush of the disk take so many microseconds instead of its own time.
     #[arg(long)]
-    pin: bool,
-    /// A million people: time to READY, memory, logins.
-    #[arg(long)]
-    million: bool,
+    flush_us: Option<u64>,
     /// Where the store lies; default: beside this program.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// The daemon; default: `mfad` beside the folder of this program.
     #[arg(long)]
     mfad: Option<PathBuf>,
+    /// The other daemon of `versus`.
+    #[arg(long)]
+    other: Option<PathBuf>,
+    /// What this program starts itself for: the daemon's parts with a store that only counts.
+    #[arg(long, hide = true)]
+    serve_counting: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -95,6 +115,46 @@ fn main() -> ExitCode {
 
 /// Measures and tells; false if some reply was not as it should be.
 fn run(wish: &Wish) -> Result<bool, Failure> {
+    if let Some(folder) = &wish.serve_counting {
+        return counting::serve(folder).map(|()| true);
+    }
+    let setting = setting(wish)?;
+    match wish.table {
+        Table::Rounds => tables::rounds(&setting, wish.rounds),
+        Table::Pin => tables::pin(&setting, wish.rounds),
+        Table::Counting => tables::counting(&setting, wish.rounds),
+        Table::Status => tables::status(&setting, wish.rounds),
+        Table::Cold => cold::table(&setting, wish.rounds),
+        Table::Growth => tables::growth(&setting),
+        Table::Disk => tables::disk(&setting),
+        Table::Versus => {
+            let other = wish.other.as_deref().ok_or("versus wants --other")?;
+            tables::versus(&setting, other, wish.rounds)
+        }
+    }
+}
+
+/// What all tables have in common.
+pub(crate) struct Setting {
+    /// The daemon.
+    pub(crate) program: PathBuf,
+    /// Where stores lie.
+    pub(crate) base: PathBuf,
+    /// The core of the daemon, and of this program.
+    pub(crate) cores: Option<(usize, usize)>,
+    /// People in the store.
+    pub(crate) users: usize,
+    /// Length of each part of a round.
+    pub(crate) span: Duration,
+    /// Requests per second of a paced run.
+    pub(crate) rate: u32,
+    /// Requests on their way in a flood.
+    pub(crate) in_flight: usize,
+    /// How long each flush takes, if not its own time.
+    pub(crate) flush_us: Option<u64>,
+}
+
+fn setting(wish: &Wish) -> Result<Setting, Failure> {
     let own = std::env::current_exe()?;
     let beside = own
         .parent()
@@ -110,51 +170,25 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
     ) {
         eprintln!("load: mfad is older than its sources: cargo build --release?");
     }
-    let base = wish.folder.clone().unwrap_or_else(|| beside.to_owned());
     let cores = daemon::cores()?;
-    let (daemon_core, loader_core) = match cores.as_slice() {
-        [first, second, ..] => (Some(*first), Some(*second)),
-        _ => (None, None),
+    let cores = match cores.as_slice() {
+        [first, second, ..] => Some((*first, *second)),
+        _ => None,
     };
-    if loader_core.is_none() {
-        eprintln!("load: one core only: daemon and loader share it");
+    match cores {
+        Some((daemon, loader)) => println!("daemon on core {daemon}, loader on core {loader}"),
+        None => eprintln!("load: one core only: daemon and loader share it"),
     }
-    let clock = Clock::start();
-    let users = if wish.million {
-        1_000_000
-    } else {
-        usize::try_from(wish.users)?
-    };
-    let pins = if wish.pin { PINS } else { 0 };
-    let mut people = People::draw(users, pins)?;
-    let filling = std::time::Instant::now();
-    let instance = Instance::make(&base, &people, &clock)?;
-    println!(
-        "{users} people stored in {:.1} s",
-        filling.elapsed().as_secs_f64()
-    );
-    let daemon = Daemon::start(&program, instance.folder.path(), daemon_core)?;
-    daemon::pin_self(loader_core)?;
-    let mut report = Report::new(wish.rate, daemon.ready_after, daemon.memory_kib()?);
-    report.head(users, wish.in_flight, daemon_core.zip(loader_core));
-    let bench = Bench {
-        wish,
-        daemon: &daemon,
-        instance: &instance,
-    };
-    for _ in 0..wish.rounds {
-        report.round(bench.round(&mut people)?);
-    }
-    if wish.pin {
-        for _ in 0..wish.rounds {
-            report.pin(bench.with_and_without_pin(&mut people)?);
-        }
-    }
-    report.memory(daemon.memory_kib()?);
-    if !daemon.stop()? {
-        report.complain("the daemon did not end well".to_owned());
-    }
-    Ok(report.finish())
+    Ok(Setting {
+        program,
+        base: wish.folder.clone().unwrap_or_else(|| beside.to_owned()),
+        cores,
+        users: usize::try_from(wish.users)?,
+        span: Duration::from_secs(wish.seconds),
+        rate: wish.rate,
+        in_flight: usize::try_from(wish.in_flight)?.min(IN_FLIGHT_MAX),
+        flush_us: wish.flush_us,
+    })
 }
 
 /// Whether a source file is younger than the daemon; false where the sources are not at hand.
@@ -167,84 +201,4 @@ fn stale(program: &Path, sources: &Path) -> bool {
         }
         changed(&path) > changed(program)
     })
-}
-
-/// What a round is made with.
-struct Bench<'a> {
-    wish: &'a Wish,
-    daemon: &'a Daemon,
-    instance: &'a Instance,
-}
-
-impl Bench<'_> {
-    fn round(&self, people: &mut People) -> Result<Measured, Failure> {
-        let form = Form {
-            pin: false,
-            secret: SECRETS[0].as_bytes(),
-            people: people.len(),
-        };
-        let line = Line {
-            from: OTP_ADDRESS,
-            server: self.instance.server,
-            form,
-        };
-        let before = self.daemon.reading()?;
-        let flood = gateway::flood(line, people, self.in_flight(), self.span())?;
-        let cost = self.daemon.reading()?.since(&before);
-        let paced = gateway::pace(line, people, self.wish.rate, self.span())?;
-        self.daemon.hold()?;
-        let bare = bare::run(self.instance.folder.path(), self.span());
-        self.daemon.go_on()?;
-        Ok(Measured {
-            flood,
-            cost,
-            paced,
-            bare: bare?,
-        })
-    }
-
-    /// Logins per second of the same people without and with a PIN that is known to be right.
-    fn with_and_without_pin(&self, people: &mut People) -> Result<[gateway::Outcome; 2], Failure> {
-        let form = Form {
-            pin: false,
-            secret: SECRETS[0].as_bytes(),
-            people: people.pins,
-        };
-        let otp = Line {
-            from: OTP_ADDRESS,
-            server: self.instance.server,
-            form,
-        };
-        let form = Form {
-            pin: true,
-            secret: SECRETS[1].as_bytes(),
-            people: people.pins,
-        };
-        let pin = Line {
-            from: PIN_ADDRESS,
-            server: self.instance.server,
-            form,
-        };
-        // Long enough for every PIN to be checked once by a pool of one thread.
-        let warm = Duration::from_millis(u64::try_from(people.pins)? * 60);
-        if people.warm {
-            gateway::flood(pin, people, self.in_flight(), Duration::from_millis(200))?;
-        } else {
-            gateway::flood(pin, people, COLD_IN_FLIGHT, warm)?;
-            people.warm = true;
-        }
-        let without = gateway::flood(otp, people, self.in_flight(), self.span())?;
-        let with = gateway::flood(pin, people, self.in_flight(), self.span())?;
-        Ok([without, with])
-    }
-
-    fn in_flight(&self) -> usize {
-        usize::try_from(self.wish.in_flight)
-            .unwrap_or(IN_FLIGHT_MAX)
-            .min(IN_FLIGHT_MAX)
-    }
-
-    fn span(&self) -> Duration {
-        Duration::from_secs(self.wish.seconds)
-    }
 }

@@ -12,7 +12,9 @@ pub(crate) const PIN: &[u8] = b"481516";
 /// Octets of a seed.
 const SEED_OCTETS: usize = 20;
 
-/// Everybody, by number.
+/// Everybody, by number. A clone does not know whose code the other has used up: two may only be
+/// used for different people.
+#[derive(Clone)]
 pub(crate) struct People {
     seeds: Vec<[u8; SEED_OCTETS]>,
     counters: Vec<u64>,
@@ -31,7 +33,9 @@ pub(crate) struct Form {
     pub(crate) pin: bool,
     /// The gateway's.
     pub(crate) secret: &'static [u8],
-    /// People who sign in: the first so many.
+    /// Who signs in: from this number on ..
+    pub(crate) first: usize,
+    /// .. so many.
     pub(crate) people: usize,
 }
 
@@ -67,9 +71,9 @@ impl People {
     }
 
     /// Picks somebody who is not signing in right now.
-    pub(crate) fn pick(&mut self, of: usize) -> usize {
+    pub(crate) fn pick(&mut self, form: Form) -> usize {
         loop {
-            let number = self.dice.below(of);
+            let number = form.first + self.dice.below(form.people);
             if let Some(busy) = self.signing_in.get_mut(number).filter(|busy| !**busy) {
                 *busy = true;
                 return number;
@@ -81,6 +85,17 @@ impl People {
     pub(crate) fn done(&mut self, number: usize) {
         if let Some(busy) = self.signing_in.get_mut(number) {
             *busy = false;
+        }
+    }
+
+    /// Takes over which codes of the people of `form` a clone has used up.
+    pub(crate) fn take_counters(&mut self, clone: &Self, form: Form) {
+        let range = form.first..form.first + form.people;
+        if let (Some(own), Some(theirs)) = (
+            self.counters.get_mut(range.clone()),
+            clone.counters.get(range),
+        ) {
+            own.copy_from_slice(theirs);
         }
     }
 
@@ -114,6 +129,7 @@ impl People {
 }
 
 /// A fast generator (splitmix64): who signs in next need not be unguessable.
+#[derive(Clone)]
 struct Dice(u64);
 
 impl Dice {

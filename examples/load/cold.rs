@@ -1,0 +1,101 @@
+//! PINs that were never checked before: what the pool serves of what Argon2id alone could, and what
+//! those who send a code alone notice of it.
+
+use std::time::{Duration, Instant};
+
+use mfad::secret::SecretKey;
+use mfad::store::pin_hash::PinHasher;
+
+use crate::bench::{Bench, COLD_IN_FLIGHT, Crowd, Kind};
+use crate::gateway::{self, Line, Outcome};
+use crate::instance::PinMemory;
+use crate::spread::median;
+use crate::{Failure, Setting, daemon};
+
+/// Requests per second of those who send a code alone.
+const OTP_RATE: u32 = 200;
+
+/// Prints one line for each round; false if some answer was not as it should be.
+pub(crate) fn table(setting: &Setting, rounds: u32) -> Result<bool, Failure> {
+    // Nothing is remembered, so each of these PINs is as cold as the first.
+    let crowd = Crowd::with_pins(setting.users, PinMemory::Off);
+    let kind = Kind::Real(&setting.program);
+    let mut bench = Bench::start(setting, kind, crowd, setting.flush_us)?;
+    let (mut shares, mut well) = (Vec::new(), true);
+    println!(
+        "Argon2id alone  served  share | code alone at {OTP_RATE}/s: p50, p99 us; beside cold PINs"
+    );
+    for _ in 0..rounds {
+        bench.daemon.hold()?;
+        let alone = argon2_alone(setting)?;
+        bench.daemon.go_on()?;
+        let quiet = gateway::pace(others(&bench), &mut bench.people, OTP_RATE, setting.span)?;
+        let [cold, busy] = both(&mut bench, setting)?;
+        let served = cold.accepted.per_second();
+        println!(
+            "{alone:>12.1}/s {served:>5.1}/s {:>5.2} | {:>6} {:>6}; {:>6} {:>6}",
+            served / alone,
+            quiet.accepted.at(500),
+            quiet.accepted.at(990),
+            busy.accepted.at(500),
+            busy.accepted.at(990),
+        );
+        shares.push(served / alone);
+        for complaint in [&quiet, &cold, &busy]
+            .into_iter()
+            .filter_map(Outcome::complaint)
+        {
+            println!("  NOT WELL: {complaint}");
+            well = false;
+        }
+    }
+    println!("\nmedian share {:.2}  (aim 0.90)", median(shares));
+    Ok(bench.daemon.stop()? && well)
+}
+
+/// Codes alone, of people without a PIN.
+fn others(bench: &Bench<'_>) -> Line {
+    let mut line = bench.otp_line();
+    line.form.first = bench.people.pins;
+    line.form.people = bench.people.len() - bench.people.pins;
+    line
+}
+
+/// Cold PINs as fast as they are served, and codes alone at their own rate, at the same time.
+fn both(bench: &mut Bench<'_>, setting: &Setting) -> Result<[Outcome; 2], Failure> {
+    let (cold, otp) = (bench.pin_line(), others(bench));
+    let mut beside = bench.people.clone();
+    std::thread::scope(|scope| {
+        let paced = scope.spawn(move || {
+            let outcome = gateway::pace(otp, &mut beside, OTP_RATE, setting.span);
+            outcome.map(|outcome| (outcome, beside))
+        });
+        let cold = gateway::flood(cold, &mut bench.people, COLD_IN_FLIGHT, setting.span)?;
+        let (paced, beside) = paced
+            .join()
+            .map_err(|_| Failure::from("the other thread has died"))??;
+        bench.people.take_counters(&beside, otp.form);
+        Ok([cold, paced])
+    })
+}
+
+/// Hashes per second on the daemon's core, one thread: the pool of a daemon with one core.
+fn argon2_alone(setting: &Setting) -> Result<f64, Failure> {
+    let (span, core) = (setting.span, setting.cores.map(|(first, _)| first));
+    let hash = move || -> Result<f64, Failure> {
+        daemon::pin_self(core)?;
+        let mut hasher = PinHasher::new();
+        let digest = SecretKey::new([7; 32]);
+        let (began, mut hashes) = (Instant::now(), 0.0);
+        let mut took = Duration::ZERO;
+        while took < span {
+            hasher.hash(&digest, [9; 16])?;
+            hashes += 1.0;
+            took = began.elapsed();
+        }
+        Ok(hashes / took.as_secs_f64())
+    };
+    std::thread::spawn(hash)
+        .join()
+        .map_err(|_| Failure::from("the hashing thread has died"))?
+}
