@@ -17,8 +17,8 @@ use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm
 use mfad::domain::sealed::Field;
 use mfad::domain::token_record::{Base, Token, TokenKind};
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
-use mfad::radius::{AttributeType, RequestBuilder};
-use mfad::secret::{SecretBytes, SecretKey};
+use mfad::radius::{AttributeType, KeyedSecret, RequestBuilder};
+use mfad::secret::SecretKey;
 use mfad::store::seal::Keys;
 use mfad::store::sqlite::{self, Fence, Mode, Sizes, SqliteWriter};
 use mfad::store::{Body, Change, Commit, Key, Read, Write};
@@ -65,7 +65,7 @@ impl Door {
         let gateway = Gateway {
             policy: Arc::new(policy),
             networks: vec!["192.0.2.1".parse().unwrap()],
-            secret: Arc::new(SecretBytes::copy_of(SECRET)),
+            secret: KeyedSecret::new(SECRET),
             require_message_authenticator: true,
             attributes: Vec::new(),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Gateway;
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm};
-use crate::secret::SecretBytes;
+use crate::radius::KeyedSecret;
 
 /// A gateway that has no network yet.
 pub(super) fn gateway(name: &str) -> Gateway {
@@ -26,7 +26,7 @@ pub(super) fn gateway(name: &str) -> Gateway {
             reject_on_internal_error: false,
         }),
         networks: Vec::new(),
-        secret: Arc::new(SecretBytes::copy_of(b"xyzzy5461")),
+        secret: KeyedSecret::new(b"xyzzy5461"),
         require_message_authenticator: true,
         attributes: Vec::new(),
     }

@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 use crate::config::Network;
 use crate::domain::policy::GatewayPolicy;
-use crate::radius::EncodedAttribute;
-use crate::secret::SecretBytes;
+use crate::radius::{EncodedAttribute, KeyedSecret, SharedSecret as _};
 
 /// One VPN gateway: how its packets are checked, judged and answered. Its `Debug` shows the name.
 pub struct Gateway {
@@ -24,7 +23,7 @@ pub struct Gateway {
     /// The addresses it sends from.
     pub networks: Vec<Network>,
     /// The secret it shares with mfad.
-    pub secret: Arc<SecretBytes>,
+    pub secret: KeyedSecret,
     /// Requests without Message-Authenticator are dropped.
     pub require_message_authenticator: bool,
     /// What every Accept carries.
@@ -139,7 +138,7 @@ impl GatewayTable {
             return Err(GatewayTableError::SameName { name });
         }
         // RFC 2865 s3: the secret MUST NOT be empty.
-        if gateway.secret.expose().is_empty() {
+        if gateway.secret.octets().is_empty() {
             return Err(GatewayTableError::EmptySecret { name });
         }
         let index = self.gateways.len();
@@ -235,7 +234,7 @@ mod tests {
         assert!(GatewayTable::new(two("192.0.2.0/24", "192.0.2.0/25")).is_ok());
         let twice = vec![gateway("vpn1", &[]), gateway("vpn1", &[])];
         assert_eq!(error(twice), "two gateways are named vpn1");
-        let secret = Arc::new(SecretBytes::copy_of(b""));
+        let secret = KeyedSecret::new(b"");
         let open = Gateway {
             secret,
             ..gateway("vpn1", &[])

@@ -325,7 +325,7 @@ impl Access {
         now: Now,
     ) -> Result<bool, DropReason> {
         let address = peer.ip();
-        match packet.check_message_authenticator(gateway.secret.expose()) {
+        match packet.check_message_authenticator(&gateway.secret) {
             MessageAuthenticatorCheck::Right => {
                 self.count(index, |counts| counts.signed(address, now));
                 Ok(true)

@@ -16,7 +16,7 @@ use super::gateway::Gateway;
 use crate::domain::attempt::{Attempt, Proof, Pseudonym};
 use crate::domain::event::Source;
 use crate::domain::name::login;
-use crate::radius::{AttributeType, Credentials, Packet, reveal};
+use crate::radius::{AttributeType, Credentials, Packet, SharedSecret as _, reveal};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Now;
 
@@ -152,7 +152,7 @@ fn proof(
     if !named {
         return (Proof::Unsupported("no User-Name"), None);
     }
-    match reveal(hidden, gateway.secret.expose(), packet.authenticator()) {
+    match reveal(hidden, gateway.secret.octets(), packet.authenticator()) {
         Ok(passcode) => {
             let readable = std::str::from_utf8(passcode.expose()).is_ok();
             (Proof::Passcode(passcode), Some(readable))

@@ -79,7 +79,7 @@ pub(super) fn write<'b>(
     if let Some(message) = saying.message {
         reply.attribute(AttributeType::REPLY_MESSAGE, message.as_bytes())?;
     }
-    Ok(reply.finish(gateway.secret.expose()))
+    Ok(reply.finish(&gateway.secret))
 }
 
 /// Builds the answer to a Status-Server: an Accept that lets nobody in.
@@ -91,5 +91,5 @@ pub(super) fn write_status<'b>(
 ) -> Result<&'b [u8], BuildError> {
     let mut reply = ReplyBuilder::accept(request.identifier(), request.authenticator(), buffer);
     reply.proxy_states(request)?;
-    Ok(reply.finish(gateway.secret.expose()))
+    Ok(reply.finish(&gateway.secret))
 }

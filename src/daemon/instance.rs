@@ -28,6 +28,7 @@ use crate::daemon::answers::Answerer;
 use crate::engine::pins::PinLimits;
 use crate::engine::{Answers as _, Engine, Limits, Parts, Rules, World};
 use crate::log::warn_always;
+use crate::radius::KeyedSecret;
 use crate::secret::SecretKey;
 use crate::server::udp::socket::Socket;
 use crate::store::pin_hash::PinHasher;
@@ -413,7 +414,7 @@ pub fn gateways(config: &Config) -> Result<GatewayTable, StartError> {
         Ok(access::Gateway {
             policy: Arc::clone(&gateway.policy),
             networks: gateway.addresses.clone(),
-            secret: Arc::clone(&gateway.secret),
+            secret: KeyedSecret::new(gateway.secret.expose()),
             require_message_authenticator: gateway.require_message_authenticator,
             attributes: attributes.collect::<Result<_, _>>()?,
         })

@@ -12,7 +12,58 @@ use md5::{Digest, Md5};
 
 use super::dictionary::{AttributeType, Code};
 use super::packet::Packet;
-use crate::secret::equal;
+use crate::secret::{SecretBytes, equal};
+
+/// What proofs are made with: octets, or a [`KeyedSecret`].
+pub trait SharedSecret {
+    /// The octets.
+    fn octets(&self) -> &[u8];
+
+    /// The HMAC keyed with them, before any message.
+    fn hmac(&self) -> Hmac<Md5>;
+}
+
+impl<T: AsRef<[u8]> + ?Sized> SharedSecret for T {
+    fn octets(&self) -> &[u8] {
+        self.as_ref()
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes a key of any length (RFC 2104 s2)"
+    )]
+    fn hmac(&self) -> Hmac<Md5> {
+        Hmac::new_from_slice(self.as_ref()).expect("any key length")
+    }
+}
+
+/// A shared secret for many packets: the half of a short HMAC that depends on the key alone is done
+/// once.
+pub struct KeyedSecret {
+    octets: SecretBytes,
+    hmac: Hmac<Md5>,
+}
+
+impl KeyedSecret {
+    /// Does the key schedule.
+    #[must_use]
+    pub fn new(octets: &[u8]) -> Self {
+        Self {
+            octets: SecretBytes::copy_of(octets),
+            hmac: octets.hmac(),
+        }
+    }
+}
+
+impl SharedSecret for KeyedSecret {
+    fn octets(&self) -> &[u8] {
+        self.octets.expose()
+    }
+
+    fn hmac(&self) -> Hmac<Md5> {
+        self.hmac.clone()
+    }
+}
 
 /// What the Message-Authenticator of a packet proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +101,10 @@ impl ReplyCheck {
 impl Packet<'_> {
     /// Checks the Message-Authenticator of a request. That of a reply covers the authenticator of
     /// its request, so here it is always wrong: see [`Packet::check_reply`].
-    pub fn check_message_authenticator(&self, secret: &[u8]) -> MessageAuthenticatorCheck {
+    pub fn check_message_authenticator(
+        &self,
+        secret: &(impl SharedSecret + ?Sized),
+    ) -> MessageAuthenticatorCheck {
         match self.code() {
             // RFC 3579 s3.2: HMAC-MD5 over the packet with the Message-Authenticator taken as zeros.
             Code::AccessRequest | Code::StatusServer => {
@@ -66,12 +120,16 @@ impl Packet<'_> {
     }
 
     /// Checks this reply against the authenticator of the request it answers.
-    pub fn check_reply(&self, secret: &[u8], request_authenticator: &[u8; 16]) -> ReplyCheck {
+    pub fn check_reply(
+        &self,
+        secret: &(impl SharedSecret + ?Sized),
+        request_authenticator: &[u8; 16],
+    ) -> ReplyCheck {
         let expected = response_authenticator(
             self.head,
             request_authenticator,
             self.attribute_octets(),
-            secret,
+            secret.octets(),
         );
         let first = self.attributes().next().map(|it| it.kind);
         ReplyCheck {
@@ -83,7 +141,7 @@ impl Packet<'_> {
 
     fn check_signature(
         &self,
-        secret: &[u8],
+        secret: &(impl SharedSecret + ?Sized),
         authenticator: &[u8; 16],
     ) -> MessageAuthenticatorCheck {
         let Some(signature) = self.signature else {
@@ -105,12 +163,11 @@ impl Packet<'_> {
 }
 
 /// Computes a Message-Authenticator over a packet that is given in parts.
-#[expect(
-    clippy::expect_used,
-    reason = "HMAC takes a key of any length (RFC 2104 s2)"
-)]
-pub(super) fn message_authenticator(secret: &[u8], parts: &[&[u8]]) -> [u8; 16] {
-    let mut hmac = Hmac::<Md5>::new_from_slice(secret).expect("any key length");
+pub(super) fn message_authenticator(
+    secret: &(impl SharedSecret + ?Sized),
+    parts: &[&[u8]],
+) -> [u8; 16] {
+    let mut hmac = secret.hmac();
     for part in parts {
         hmac.update(part);
     }

@@ -24,7 +24,7 @@ mod write;
 
 pub use accept_attribute::{AcceptAttributeError, EncodedAttribute, encode, names};
 pub use attribute::{Attribute, Attributes, VendorAttribute, VendorAttributes};
-pub use authenticator::{MessageAuthenticatorCheck, ReplyCheck};
+pub use authenticator::{KeyedSecret, MessageAuthenticatorCheck, ReplyCheck, SharedSecret};
 pub use credentials::Credentials;
 pub use dictionary::{AttributeType, Code, vendor};
 pub use packet::{DecodeError, Packet};

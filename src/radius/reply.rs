@@ -8,7 +8,7 @@
 //! Which attributes suit which reply is the caller's to know; a Reject, for one, carries no service.
 
 use super::accept_attribute::EncodedAttribute;
-use super::authenticator::response_authenticator;
+use super::authenticator::{SharedSecret, response_authenticator};
 use super::dictionary::{AttributeType, Code};
 use super::packet::Packet;
 use super::write::{BuildError, Writer};
@@ -104,13 +104,17 @@ impl<'b> ReplyBuilder<'b> {
     // RFC 3579 s3.2: the Message-Authenticator is computed with the Request Authenticator in the
     // header, and before the Response Authenticator, which covers it.
     #[must_use]
-    pub fn finish(self, secret: &[u8]) -> &'b [u8] {
+    pub fn finish(self, secret: &(impl SharedSecret + ?Sized)) -> &'b [u8] {
         let octets = self.writer.finish(secret);
         if let Some((head, rest)) = octets.split_first_chunk_mut::<4>()
             && let Some((authenticator, attributes)) = rest.split_first_chunk_mut::<16>()
         {
-            *authenticator =
-                response_authenticator(head, &self.request_authenticator, attributes, secret);
+            *authenticator = response_authenticator(
+                head,
+                &self.request_authenticator,
+                attributes,
+                secret.octets(),
+            );
         }
         octets
     }

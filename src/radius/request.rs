@@ -4,6 +4,7 @@
 //! Where the Message-Authenticator goes is the caller's choice, because gateways differ: it is
 //! written where [`RequestBuilder::message_authenticator`] is called.
 
+use super::authenticator::SharedSecret;
 use super::dictionary::{AttributeType, Code};
 use super::password::hide;
 use super::write::{BuildError, Writer};
@@ -75,7 +76,7 @@ impl<'b> RequestBuilder<'b> {
 
     /// Signs the request, if it has a Message-Authenticator, and gives its octets.
     #[must_use]
-    pub fn finish(self, secret: &[u8]) -> &'b [u8] {
+    pub fn finish(self, secret: &(impl SharedSecret + ?Sized)) -> &'b [u8] {
         self.writer.finish(secret)
     }
 

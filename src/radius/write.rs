@@ -4,7 +4,7 @@
 //! [`PACKET_OCTETS_MAX`] octets, nothing allocates any more. A failed call leaves the packet as it
 //! was before.
 
-use super::authenticator::{ZEROS, message_authenticator};
+use super::authenticator::{SharedSecret, ZEROS, message_authenticator};
 use super::dictionary::{AttributeType, Code};
 use super::password::PasswordError;
 use super::{HEADER_OCTETS, PACKET_OCTETS_MAX};
@@ -140,7 +140,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes the Length and, if there is one, the Message-Authenticator over all that is there.
-    pub(super) fn finish(self, secret: &[u8]) -> &'b mut [u8] {
+    pub(super) fn finish(self, secret: &(impl SharedSecret + ?Sized)) -> &'b mut [u8] {
         let Self {
             octets,
             signature_at,

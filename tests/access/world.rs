@@ -11,8 +11,8 @@ use mfad::access::{
 use mfad::domain::attempt::Attempt;
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm};
 use mfad::domain::verdict::{How, Message, Reason, Verdict};
-use mfad::radius::{AttributeType, Code, Packet, RequestBuilder, encode};
-use mfad::secret::{SecretBytes, SecretKey};
+use mfad::radius::{AttributeType, Code, KeyedSecret, Packet, RequestBuilder, encode};
+use mfad::secret::SecretKey;
 use mfad::time::{Now, Timestamp};
 
 pub(super) const SECRET: &[u8] = b"a shared secret of the tests";
@@ -53,7 +53,7 @@ pub(super) fn gateway(name: &str, network: &str, require_message_authenticator: 
             reject_on_internal_error: false,
         }),
         networks: vec![network.parse().unwrap()],
-        secret: Arc::new(SecretBytes::copy_of(SECRET)),
+        secret: KeyedSecret::new(SECRET),
         require_message_authenticator,
         attributes: vec![encode("Class", "staff").unwrap()],
     }

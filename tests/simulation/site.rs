@@ -6,8 +6,7 @@ use std::time::Duration;
 use mfad::access::{Gateway, GatewayTable};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::engine::{self, World};
-use mfad::radius::encode;
-use mfad::secret::SecretBytes;
+use mfad::radius::{KeyedSecret, encode};
 use mfad::time::{Now, Timestamp};
 
 use super::judging::{Door, First};
@@ -131,7 +130,7 @@ impl Site {
             Gateway {
                 policy: Arc::new(policy),
                 networks: vec![format!("192.0.2.{}", at + 1).parse().unwrap()],
-                secret: Arc::new(SecretBytes::copy_of(SECRET)),
+                secret: KeyedSecret::new(SECRET),
                 require_message_authenticator: true,
                 attributes: vec![encode("Class", "staff").unwrap()],
             }
