@@ -246,7 +246,7 @@ impl<P> Duplicates<P> {
     /// Where a request came from and which share it counts to.
     pub(super) fn origin(&self, ticket: Ticket) -> Option<(u16, usize)> {
         let entry = self.slots.get(ticket.slot)?.as_ref()?;
-        (entry.serial == ticket.serial).then_some((entry.key.socket, entry.share))
+        (entry.serial == ticket.serial).then_some((entry.key.socket(), entry.share))
     }
 
     /// Keeps the answer to a request in progress; it leaves at `leave_us`.
