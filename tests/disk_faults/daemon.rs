@@ -289,3 +289,41 @@ fn without_descriptors_left_sign_ins_go_on_and_nothing_spins() {
     assert_eq!(answer(&gateway, &mut people[0]), Some(ACCEPT));
     let _ = daemon.stop();
 }
+
+#[test]
+fn without_memory_for_another_thread_nothing_ends() {
+    if !tools::have("prlimit") {
+        return;
+    }
+    let mut people = people();
+    let mut daemon = site(&people).start();
+    let gateway = daemon.gateway("gw-none");
+    assert_eq!(answer(&gateway, &mut people[0]), Some(ACCEPT));
+    let pid = daemon.pid().to_string();
+    let limit = |octets: &str| {
+        let done = Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--as={octets}")])
+            .status();
+        assert!(done.unwrap().success());
+    };
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let size: u64 = size
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    // A thread's stack does not fit into this.
+    limit(&format!("{}:unlimited", (size + 1024) * 1024));
+    assert_eq!(store_error(&daemon), None, "operators are answered");
+    for _ in 0..10 {
+        for person in &mut people {
+            assert_eq!(answer(&gateway, person), Some(ACCEPT), "{}", person.name);
+        }
+    }
+    let log = daemon.log();
+    assert!(daemon.alive() && !log.contains("panicked"), "{log}");
+    limit("unlimited:unlimited");
+    let _ = daemon.stop();
+}

@@ -37,6 +37,10 @@ use crate::domain::refusal::{Code, Refusal};
 
 pub use answer::{done, role_refusal};
 
+/// How long a thread is kept that has nothing to do: for good. If the system gives no further one, a
+/// call waits for a thread that is there; if none were there, it would end the daemon.
+const THREADS_KEPT: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Threads beside those of the seats: identities being looked up.
 const THREADS_SPARE: usize = 16;
 
@@ -163,7 +167,9 @@ pub fn run(listener: UnixListener, front: Front, stop: watch::Receiver<bool>) ->
         .enable_io()
         .enable_time()
         .max_blocking_threads(front.limits.seats + THREADS_SPARE)
+        .thread_keep_alive(THREADS_KEPT)
         .build()?;
+    drop(runtime.spawn_blocking(|| ()));
     let result = runtime.block_on(door::serve(listener, front, stop));
     runtime.shutdown_background();
     result
