@@ -65,9 +65,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
+use sha2::{Digest as _, Sha256};
 
 use mfad::domain::event::{Event, Origin};
-use mfad::store::sqlite::{Mode, open};
+use mfad::store::sqlite::{Mode, open, restore};
 use mfad::store::{Change, Commit as _};
 use mfad::time::{Now, Timestamp};
 
@@ -315,4 +316,65 @@ fn a_power_cut_after_a_fence_does_not_fence_again() {
     };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
+}
+
+#[test]
+#[ignore = "restores on the disk that another test gives it"]
+fn restores_on_this_disk() {
+    let disk = Arc::new(Disk::here().unwrap());
+    let mut power = power::Power::new(Arc::clone(&disk), true);
+    let (keys, path) = (life::keys(), disk.root().join(life::STORE));
+    let at = |seconds| Now::at(Timestamp(1_800_000_000_000_i64 + 1000 * i64::from(seconds)));
+    let site = |seconds| life::store_site(&path, &keys, at(seconds), 1);
+    let mut made = open(&site(0), Mode::Create { nonce: [5; 12] }).unwrap();
+    let mut backup = |name: &str, records: usize| {
+        let news = Change {
+            writes: Vec::new(),
+            origin: Origin::system(),
+            events: vec![Event::new("daemon.started").detail("about", name.repeat(99)); records],
+            at: at(1),
+        };
+        let _ = made.writer.commit(&[news]).unwrap();
+        let file = disk.beside(name);
+        let manifest = made.reader.snapshot(&file, at(1)).unwrap();
+        (file, manifest)
+    };
+    let ((long, _), (longer, due)) = (backup("long", 40), backup("longer", 40));
+    drop(made.reader);
+    made.writer.close().unwrap();
+    for calls in 1.. {
+        let last = disk.calls() + calls;
+        disk.fail(last, Fault::From(Errno::EIO));
+        let _ = restore(&site(2), &long);
+        let interrupted = disk.calls() >= last;
+        power.leave(Keep::Everything);
+        let restored = restore(&site(3), &longer).unwrap();
+        assert_eq!(restored.manifest, due);
+        let opened = open(&site(4), Mode::Existing).unwrap();
+        let mut ledger = ledger::Ledger::default();
+        ledger.read_on(&opened.reader, &mut Sha256::new()).unwrap();
+        assert_eq!(ledger.len() as u64, due.seq + 1, "interrupted at {calls}");
+        drop(opened.reader);
+        opened.writer.close().unwrap();
+        if !interrupted {
+            assert!(calls > 20, "{calls} calls are too few to prove anything");
+            return;
+        }
+    }
+}
+
+// Found by a seed: a restore that was interrupted left the journal of its copy, and the next restore
+// made its own copy, of another backup, under the same name. The journal was applied to it.
+#[test]
+fn an_interrupted_restore_leaves_nothing_to_the_next() {
+    let disk = Disk::new();
+    let Some(output) = disk.again("restores_on_this_disk") else {
+        return;
+    };
+    let said = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
 }

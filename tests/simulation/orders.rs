@@ -142,6 +142,76 @@ impl Order {
         })
     }
 
+    /// Whether the rules allow an admin to do it to this person, on which what is over has ended.
+    pub(crate) fn allowed(&self, person: &Person, rules: &Rules, now: Now) -> bool {
+        const DAY_MS: i64 = 24 * 3600 * 1000;
+        if person.revision == 0 {
+            return matches!(self, Self::Add);
+        }
+        let gone = matches!(person.state, "deactivated" | "revoke");
+        let token = |at: &usize| &person.tokens[*at];
+        let ahead = |until: &Option<i64>| until.is_none_or(|until| until > latest(now));
+        match self {
+            Self::Add => false,
+            Self::AddToken { .. } | Self::ResetPin(_) | Self::ClearCounters | Self::EndGrants => {
+                true
+            }
+            Self::UnblockPin => {
+                let brought = person.lock.is_some_and(|(why, _)| why == Why::Pin);
+                person.pin_blocked.is_some() || brought
+            }
+            Self::Lock(until) => {
+                let already = person.lock.is_some_and(|(why, _)| why == Why::Operator);
+                !already && ahead(until)
+            }
+            Self::Unlock { with_pin } => person
+                .lock
+                .is_some_and(|(why, _)| *with_pin || why != Why::Pin),
+            Self::State(to) if to.name() == person.state => true,
+            Self::State(_) if person.state == "deactivated" => false,
+            Self::State(UserState::Steady) if person.state == "revoke" => {
+                let usable = |token: &Token| {
+                    token.kind != Kind::Recovery && person.usable(token, rules, now)
+                };
+                person.tokens.iter().any(usable)
+            }
+            Self::State(_) => true,
+            Self::Reactivate => person.state == "deactivated",
+            Self::Disable { token: at, until } => !token(at).obsolete && ahead(until),
+            Self::Enable(at) => !token(at).obsolete,
+            Self::UnlockToken(at) => {
+                token(at).total < rules.hard_cap && token(at).locked_until.is_some()
+            }
+            Self::Test { token: at, code } => {
+                let token = token(at);
+                let computes = token.kind != Kind::Recovery && !token.obsolete;
+                computes && token.find(code, rules, now).is_some()
+            }
+            Self::Resync { token: at, codes } => {
+                let token = token(at);
+                let computes = token.kind == Kind::Hotp && !token.obsolete;
+                computes && token.total < rules.hard_cap && place(token, rules, codes).is_some()
+            }
+            Self::Grant { .. } => !gone,
+            Self::Renew => {
+                let ended = |grant: &&Grant| {
+                    !grant.revoked
+                        && grant.from <= latest(now)
+                        && latest(now) < grant.until + DAY_MS
+                };
+                let last = person
+                    .granted(now)
+                    .map(|at| &person.grants[at])
+                    .or_else(|| {
+                        let ended = person.grants.iter().filter(ended);
+                        ended.max_by_key(|grant| grant.until)
+                    });
+                !gone && last.is_some_and(|last| latest(now) + WEEK_MS > last.until)
+            }
+            Self::IssueCodes => !gone,
+        }
+    }
+
     /// Whether this person is made by it.
     pub(crate) fn makes_a_person(&self) -> bool {
         matches!(self, Self::Add)
@@ -232,13 +302,7 @@ impl Order {
             }
             Self::Resync { token, codes } => {
                 let token = &mut person.tokens[*token];
-                let window = token.next..=token.next + rules.resync_window;
-                let first = window
-                    .into_iter()
-                    .find(|at| {
-                        code_of(&token.seed, *at) == codes[0]
-                            && code_of(&token.seed, at + 1) == codes[1]
-                    })
+                let first = place(token, rules, codes)
                     .ok_or("a resync took codes that do not follow each other")?;
                 token.consume(first + 1, "mfactl", now);
                 token.resync = false;
@@ -268,6 +332,15 @@ impl Order {
         }
         Ok(())
     }
+}
+
+const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
+
+/// Where two codes follow each other in the window of a resync.
+fn place(token: &Token, rules: &Rules, codes: &[String; 2]) -> Option<u64> {
+    (token.next..=token.next + rules.resync_window).find(|at| {
+        code_of(&token.seed, *at) == codes[0] && code_of(&token.seed, at + 1) == codes[1]
+    })
 }
 
 fn lift(token: &mut Token) {
@@ -310,7 +383,6 @@ fn end_grants(person: &mut Person, now: Now) {
 /// The grant that counts is prolonged to a week from now; one that has just ended is followed by
 /// another.
 fn renew(person: &mut Person, now: Now) {
-    const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
     let until = latest(now) + WEEK_MS;
     if let Some(at) = person.granted(now) {
         let mut grant = person.grants.remove(at);

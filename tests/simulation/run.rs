@@ -312,6 +312,9 @@ impl Run {
         };
         self.note(|| format!("{ms} ms pass"));
         self.outside.pass(Duration::from_millis(ms as u64));
+        if ms > 3_600_000 {
+            self.outside.believe_the_wall();
+        }
         self.let_leave()
     }
 

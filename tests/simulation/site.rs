@@ -176,6 +176,12 @@ impl Outside {
         lock(&self.now).wall = Timestamp(wall.max(1_000_000));
     }
 
+    /// A wall clock that has stood for long is believed.
+    pub(crate) fn believe_the_wall(&self) {
+        let mut now = lock(&self.now);
+        now.steady = now.wall;
+    }
+
     /// A new process: what was carried forward begins with the wall clock. After a new start of the
     /// machine the monotonic clock begins anew.
     pub(crate) fn start(&self, machine: bool) {

@@ -49,8 +49,12 @@ pub fn restore(site: &Site<'_>, backup: &Path) -> Result<Restored, StoreError> {
 
 /// Copies the backup, private and synced.
 fn copy(backup: &Path, fresh: &Path) -> Result<(), StoreError> {
-    if files::exists(fresh)? {
-        std::fs::remove_file(fresh).map_err(|error| system("removing", &shown(fresh), error))?;
+    // The journal of a restore that was interrupted would be applied to this copy, whatever it is of.
+    for left in [files::beside(fresh, "-journal"), fresh.to_owned()] {
+        if files::exists(&left)? {
+            std::fs::remove_file(&left)
+                .map_err(|error| system("removing", &shown(&left), error))?;
+        }
     }
     let mut source =
         std::fs::File::open(backup).map_err(|error| system("opening", &shown(backup), error))?;
