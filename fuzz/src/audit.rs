@@ -23,7 +23,11 @@ pub fn record(body: &[u8]) {
     let Ok(record) = AuditRecord::parse(body) else {
         return;
     };
-    let value: Value = serde_json::from_slice(body).unwrap();
+    assert!(std::str::from_utf8(body).is_ok(), "a record is text");
+    // Broken escapes in a field that is passed over are not seen.
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        return;
+    };
     assert!(value["v"].as_u64().unwrap() <= BODY_VERSION);
     assert_eq!(value["seq"], record.seq);
     assert_eq!(value["event"], record.event);

@@ -94,6 +94,9 @@ impl AuditRecord {
     /// # Errors
     /// [`RecordError`] if it is not a record of a version up to [`BODY_VERSION`].
     pub fn parse(body: &[u8]) -> Result<Self, RecordError> {
+        // As a whole: the reader of JSON does not look into texts that it passes over.
+        let body =
+            std::str::from_utf8(body).map_err(|error| RecordError::Json(error.to_string()))?;
         let version: Version = from_json(body)?;
         if version.v > BODY_VERSION {
             return Err(RecordError::Newer(version.v));
@@ -121,8 +124,8 @@ impl AuditRecord {
     }
 }
 
-fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, RecordError> {
-    serde_json::from_slice(body).map_err(|error| RecordError::Json(error.to_string()))
+fn from_json<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, RecordError> {
+    serde_json::from_str(body).map_err(|error| RecordError::Json(error.to_string()))
 }
 
 #[derive(Deserialize)]

@@ -219,6 +219,13 @@ fn refuses_a_newer_version_and_passes_over_newer_fields() {
         Err(RecordError::Newer(2))
     );
     assert!(AuditRecord::parse(&body(|v| v["weather"] = json!("rain"))).is_ok());
+    let mut octets = body(|v| v["weather"] = json!("rain"));
+    let at = octets.windows(4).position(|part| part == b"rain").unwrap();
+    octets[at] = 0xff;
+    assert!(matches!(
+        AuditRecord::parse(&octets),
+        Err(RecordError::Json(_))
+    ));
     let no_actor = body(|v| v["actor"] = json!({"kind": "ghost"}));
     assert!(matches!(
         AuditRecord::parse(&no_actor),
