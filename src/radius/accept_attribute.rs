@@ -97,6 +97,10 @@ pub fn encode(name: &str, text: &str) -> Result<EncodedAttribute, AcceptAttribut
     if value.is_empty() {
         return Err(AcceptAttributeError::Empty);
     }
+    // No type is 0, of no vendor: a reader ends there, as ours does.
+    if kind == 0 {
+        return Err(AcceptAttributeError::Reserved);
+    }
     check_length(
         &value,
         if vendor == 0 {
@@ -351,7 +355,7 @@ fn check_length(value: &[u8], octets_max: usize) -> Result<(), AcceptAttributeEr
 }
 
 fn check_standard(kind: AttributeType, value: &[u8]) -> Result<(), AcceptAttributeError> {
-    if kind == AttributeType(0) || RESERVED.iter().any(|row| row.1 == kind) {
+    if RESERVED.iter().any(|row| row.1 == kind) {
         return Err(AcceptAttributeError::Reserved);
     }
     if kind == AttributeType::SERVICE_TYPE && value != FRAMED.1.to_be_bytes() {

@@ -91,6 +91,7 @@ fn refuses_what_no_configuration_may_set() {
         assert_eq!(octets(&format!("0:{kind}:hex"), "00"), Err(E::Reserved));
     }
     assert_eq!(octets("0:0:hex", "00"), Err(E::Reserved));
+    assert_eq!(octets("9:0:hex", "00"), Err(E::Reserved));
     for text in ["Login", "1", "8", "Administrative"] {
         assert_eq!(octets("Service-Type", text), Err(E::ServiceType));
     }
