@@ -142,6 +142,23 @@ mod tests {
     }
 
     #[test]
+    fn spans_count_on_every_reading() {
+        let now = Now {
+            wall: Timestamp(5_000),
+            steady: Timestamp(9_000),
+            mono_us: 7,
+        };
+        let later = Now {
+            wall: Timestamp(5_003),
+            steady: Timestamp(9_003),
+            mono_us: 3_007,
+        };
+        assert_eq!(now.after(Duration::from_millis(3)), later);
+        assert_eq!(now.steady.since(now.wall), Duration::from_secs(4));
+        assert_eq!(now.steady - Duration::from_secs(4), now.wall);
+    }
+
+    #[test]
     fn arithmetic_saturates() {
         assert_eq!(Timestamp::NEVER + Duration::from_secs(1), Timestamp::NEVER);
         assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
