@@ -48,10 +48,14 @@ fn no_login_is_lost_while_it_restarts_under_load() {
                 scope.spawn(move || log_in(person, gateway, over))
             })
             .collect();
+        let mut killed = Instant::now();
         for round in 0..rounds {
             // systemd gives up on what is started too often, and that is what we do here.
             here.machine.does("systemctl reset-failed mfad");
             if is_kill(round) {
+                // What one kill takes is sent again, and answered, before the next.
+                std::thread::sleep((2 * AGAIN_AFTER).saturating_sub(killed.elapsed()));
+                killed = Instant::now();
                 let pid = here.main_pid();
                 here.machine.does("systemctl kill --signal=KILL mfad");
                 here.await_successor(&pid);
@@ -97,7 +101,7 @@ fn no_login_is_lost_while_it_restarts_under_load() {
 
 /// Whether the daemon dies in this round; in the others an operator restarts it.
 const fn is_kill(round: usize) -> bool {
-    round % 3 == 2
+    round % 6 == 5
 }
 
 /// Logs in with one fresh code after another until told to end.
@@ -154,4 +158,31 @@ fn a_daemon_that_stands_still_is_replaced_by_the_watchdog() {
     assert!(journal.contains("Watchdog timeout"), "{journal}");
     gateway.keeps_out("alice", &used);
     gateway.lets_in("alice", &alice.code());
+}
+
+#[test]
+fn systemctl_reload_puts_the_configuration_into_force() {
+    let Some(here) = Installed::boot() else {
+        return;
+    };
+    let mut alice = Person::new("alice");
+    here.add(&alice);
+    let (gateway, pid) = (here.gateway(), here.main_pid());
+    gateway.lets_in("alice", &alice.code());
+    here.machine
+        .does(r"sed -i '/^\[token_types.hotp\]$/a enabled = false' /etc/mfad/mfad.toml");
+    here.machine.does("systemctl reload mfad");
+    let end = Instant::now() + Duration::from_secs(20);
+    while !here
+        .journal()
+        .contains("<6>mfad: config reloaded by=SIGHUP")
+    {
+        assert!(Instant::now() < end, "{}", here.journal());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    gateway.keeps_out("alice", &alice.code());
+    assert_eq!(
+        (here.main_pid(), here.property("ActiveState")),
+        (pid, "active".into())
+    );
 }
