@@ -120,7 +120,7 @@ pub struct Counters {
     pub rejects: [Count; Reason::ALL.len()],
     /// Attempts that got no answer: queue full.
     pub shed_verify: Count,
-    /// Attempts that got no answer: PIN pool full.
+    /// Attempts that got no answer: PIN pool full, or too slow for them.
     pub shed_pin: Count,
     /// Attempts that got no answer: the store.
     pub unanswered_store: Count,

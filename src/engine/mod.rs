@@ -39,7 +39,7 @@ use crate::time::Now;
 
 use self::cache::Cache;
 use self::count::Counters;
-use self::pins::{Check, PinLimits, Pins};
+use self::pins::{Answer, Check, PinLimits, Pins};
 use self::trace::{Stages, Traces};
 use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Writer};
 
@@ -51,6 +51,9 @@ const IDLE_AT_WORK: Duration = Duration::from_millis(20);
 
 /// A writer that has not come round for so long is stuck.
 const WRITER_STUCK_US: u64 = 5_000_000;
+
+/// How long an attempt may wait for the PIN pool at the least, where Rejects are hardly held back.
+const PIN_WAIT_MIN: Duration = Duration::from_millis(500);
 
 /// What the engine needs of the world outside.
 pub trait World: Send + Sync {
@@ -299,10 +302,13 @@ impl Engine {
         let engine = Arc::clone(self);
         let stored = check.stored.clone();
         let began_us = self.now().mono_us;
+        let until_us = pin_wait_end_us(&pending.attempt);
+        let world = Arc::clone(&self.world);
+        let in_time = move || world.now().mono_us < until_us;
         // Taken out again if the pool is full: the attempt must not be lost with the closure.
         let parked = Arc::new(Mutex::new(Some(pending)));
         let for_pool = Arc::clone(&parked);
-        let then = move |right: Option<bool>| {
+        let then = move |answer: Answer| {
             let taken = for_pool
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -311,14 +317,22 @@ impl Engine {
             pending.queued_us = engine.now().mono_us;
             let pin_us = span(began_us, pending.queued_us);
             pending.stages.pin_us = Some(pin_us.saturating_add(pending.stages.pin_us.unwrap_or(0)));
-            let Some(right) = right else {
-                engine.counters.unanswered_store.up();
-                return engine.answers.nothing(pending.ticket, &pending.attempt);
+            let right = match answer {
+                Answer::Right => true,
+                Answer::Wrong => false,
+                Answer::Unreadable => {
+                    engine.counters.unanswered_store.up();
+                    return engine.answers.nothing(pending.ticket, &pending.attempt);
+                }
+                Answer::Late => {
+                    engine.counters.shed_pin.up();
+                    return engine.answers.nothing(pending.ticket, &pending.attempt);
+                }
             };
             pending.first = Some(Checked { ask, stored, right });
             engine.queue_attempt(pending);
         };
-        if self.pins.check(check, now, then).is_err() {
+        if self.pins.check(check, now, in_time, then).is_err() {
             let taken = parked.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(pending) = taken {
                 self.counters.shed_pin.up();
@@ -546,6 +560,13 @@ fn denied_change(action: Action, operator: &Operator, now: Now) -> Change {
         events: vec![event],
         at: now,
     }
+}
+
+/// Until when an attempt may wait for the PIN pool: what is left until its Reject leaves is for the
+/// check and the commit. A Reject that came later than others would tell that the code was right.
+fn pin_wait_end_us(attempt: &Attempt) -> u64 {
+    let wait = (attempt.gateway.reject_delay * 3 / 4).max(PIN_WAIT_MIN);
+    attempt.received.after(wait).mono_us
 }
 
 fn span(from_us: u64, to_us: u64) -> u32 {

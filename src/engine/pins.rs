@@ -2,9 +2,10 @@
 //! right.
 //!
 //! A check costs some 17 ms of a core, so it only runs after the code has fitted, in a few threads
-//! with a short queue; a full queue sheds (no answer, the gateway tries its next server). After a
-//! good check a keyed tag of user, secret and stored hash is kept for a while, so that a person's
-//! next sign-ins cost microseconds. The tag is useless outside this process: its key is random.
+//! with a short queue. A full queue sheds (no answer, the gateway tries its next server), and so does a
+//! slow one: what would be told too late is not checked. After a good check a keyed tag of user,
+//! secret and stored hash is kept for a while, so that a person's next sign-ins cost microseconds.
+//! The tag is useless outside this process: its key is random.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -94,6 +95,19 @@ struct Memory {
     limits: PinLimits,
 }
 
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is the PIN or password.
+    Right,
+    /// It is not.
+    Wrong,
+    /// The stored hash cannot be read: an error of the store, not a wrong PIN.
+    Unreadable,
+    /// It has waited too long and was not made.
+    Late,
+}
+
 /// The pool's queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many PIN checks are waiting")]
@@ -172,8 +186,8 @@ impl Pins {
         known
     }
 
-    /// Checks in the pool and calls `then` with the answer, in the pool's thread. A stored hash that
-    /// cannot be read is an error of the store, not a wrong PIN.
+    /// Checks in the pool, if it is still `in_time` when its turn has come, and calls `then` with the
+    /// answer, in the pool's thread.
     ///
     /// # Errors
     /// [`Full`]; `then` is dropped.
@@ -181,16 +195,20 @@ impl Pins {
         self: &Arc<Self>,
         check: Check,
         now: Now,
-        then: impl FnOnce(Option<bool>) + Send + 'static,
+        in_time: impl FnOnce() -> bool + Send + 'static,
+        then: impl FnOnce(Answer) + Send + 'static,
     ) -> Result<(), Full> {
         let pins = Arc::clone(self);
         self.enqueue(Box::new(move |hasher| {
+            if !in_time() {
+                return then(Answer::Late);
+            }
             pins.counters.pin_checks.up();
-            let right = pins.run(&check, hasher);
-            if right == Some(true) {
+            let answer = pins.run(&check, hasher);
+            if answer == Answer::Right {
                 pins.remember(&check, now);
             }
-            then(right);
+            then(answer);
         }))
     }
 
@@ -246,12 +264,17 @@ impl Pins {
         })
     }
 
-    fn run(&self, check: &Check, hasher: &mut PinHasher) -> Option<bool> {
-        let stored = self
-            .keys
-            .open(check.what.field(check.user), &check.stored)?;
+    fn run(&self, check: &Check, hasher: &mut PinHasher) -> Answer {
+        let field = check.what.field(check.user);
+        let Some(stored) = self.keys.open(field, &check.stored) else {
+            return Answer::Unreadable;
+        };
         let digest = self.keys.pin_digest(check.user, check.typed.expose());
-        hasher.verify(&digest, stored.expose()).ok()
+        match hasher.verify(&digest, stored.expose()) {
+            Ok(true) => Answer::Right,
+            Ok(false) => Answer::Wrong,
+            Err(_) => Answer::Unreadable,
+        }
     }
 
     fn remember(&self, check: &Check, now: Now) {
@@ -304,5 +327,58 @@ fn work(receiver: &Mutex<Receiver<Job>>, counters: &Counters, mut hasher: PinHas
         // The level counts what waits and what runs: abandoned work keeps its place.
         job(&mut hasher);
         counters.pin_queue.down();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// A pool without threads, and a check of a PIN that is stored there.
+    fn pool() -> (Arc<Pins>, impl Fn(&str) -> Check) {
+        let keys = Arc::new(Keys::derive(&SecretKey::new([1; 32])).unwrap());
+        let limits = PinLimits {
+            threads: 0,
+            queue: 2,
+            memory_entries: 0,
+            memory_us: 0,
+        };
+        let (user, counters) = (UserId([7; 16]), Arc::default());
+        let digest = keys.pin_digest(user, b"402817");
+        let hash = PinHasher::cheap().hash(&digest, [3; 16]).unwrap();
+        let field = What::Pin.field(user);
+        let stored = keys.seal(field, hash.expose(), [5; 12]).unwrap();
+        let tag_key = SecretKey::new([2; 32]);
+        let pins = Pins::start(keys, limits, tag_key, counters, PinHasher::cheap);
+        let check = move |typed: &str| Check {
+            user,
+            what: What::Pin,
+            typed: SecretBytes::copy_of(typed.as_bytes()),
+            stored: stored.clone(),
+        };
+        (Arc::new(pins), check)
+    }
+
+    #[test]
+    fn what_has_waited_too_long_is_not_checked() {
+        let (pins, check) = pool();
+        let now = Now::at(Timestamp(1_000_000));
+        let (sender, answers) = std::sync::mpsc::channel();
+        let ask = |typed, in_time: bool| {
+            let sender = sender.clone();
+            let then = move |answer| sender.send(answer).unwrap();
+            pins.check(check(typed), now, move || in_time, then)
+        };
+        assert_eq!(ask("402817", true), Ok(()));
+        assert_eq!(ask("733190", true), Ok(()));
+        assert_eq!(ask("402817", true), Err(Full));
+        while pins.step() {}
+        assert_eq!(ask("402817", false), Ok(()));
+        while pins.step() {}
+        let answers: Vec<_> = answers.try_iter().collect();
+        assert_eq!(answers, [Answer::Right, Answer::Wrong, Answer::Late]);
+        assert_eq!(pins.counters.pin_checks.value(), 2);
+        assert_eq!(pins.counters.pin_queue.value(), 0);
     }
 }

@@ -60,6 +60,23 @@ fn slow_clients_of_the_control_socket_delay_no_login_and_are_sent_away() {
     daemon.stop();
 }
 
+#[test]
+fn a_scraper_that_drips_delays_no_login() {
+    let mut alice = Person::new("alice");
+    let daemon = Site::measured(std::slice::from_ref(&alice), "").start();
+    let gateway = daemon.gateway("gw-none");
+    let scraper = || UnixStream::connect(daemon.site.path("metrics")).unwrap();
+    let (mut dripping, silent) = (scraper(), scraper());
+    for _ in 0..5 {
+        // It may have been answered and closed by now; another one is not missed.
+        let _ = dripping.write_all(b"G");
+        gateway.lets_in("alice", &alice.code());
+    }
+    drop((dripping, silent));
+    assert_eq!(daemon.page().number("mfad_up"), 1, "the next one is served");
+    daemon.stop();
+}
+
 /// Reads what has come; whether that was the end.
 fn ended(stream: &mut UnixStream) -> bool {
     let mut octets = [0; 4096];

@@ -299,7 +299,7 @@ impl Run {
     /// Lets the engine come to an end with what it has.
     pub(crate) fn drain(&mut self) -> Law {
         for _ in 0..40 {
-            while self.life().engine.check_one() {}
+            while self.check_one()? {}
             let before = self.pending.len() + self.ordered.len();
             self.turn(usize::MAX)?;
             if self.plan.is_dead() || self.possible.is_some() || before == 0 {

@@ -257,7 +257,7 @@ impl Run {
             0..230 => self.send_new(),
             230..280 => self.send_again(),
             280..600 => self.deliver()?,
-            600..700 => drop(self.life().engine.check_one()),
+            600..700 => drop(self.check_one()?),
             700..850 => {
                 let most = [1, 2, 4, usize::MAX][self.chance.below(4)];
                 self.turn(most)?;

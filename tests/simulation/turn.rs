@@ -20,6 +20,9 @@ const BATCH_MAX: usize = 8;
 /// An attempt whose PIN is changed under it so often is given up.
 const CHECKS_MAX: u32 = 3;
 
+/// A check of a PIN is given up after three quarters of the time that Rejects are held back.
+const PIN_WAIT_US: u64 = 750_000;
+
 /// What waits for the writer, by its name.
 enum Work {
     Attempt([u64; 2]),
@@ -36,6 +39,7 @@ enum Maybe {
 impl Run {
     /// The writer takes at most so many jobs.
     pub(crate) fn turn(&mut self, most: usize) -> Law {
+        self.pool_told()?;
         let (now, theirs) = (self.outside.true_now(), self.outside.now());
         if self.possible.is_some() {
             // Whether the store opens again is not to be mixed up with what is judged on it.
@@ -154,7 +158,21 @@ impl Run {
         Ok(())
     }
 
-    /// Attempts that were given up at the door.
+    /// The pool makes the check that waits longest, or gives it up, which it may only when a Reject of
+    /// it would be late. False if none waits.
+    pub(crate) fn check_one(&mut self) -> Result<bool, String> {
+        let some = self.life().engine.check_one();
+        self.pool_told()?;
+        Ok(some)
+    }
+
+    /// What the pool has given up; an order that has a PIN hashed makes it work, too.
+    fn pool_told(&mut self) -> Law {
+        let told = self.life().told();
+        self.nothing_told(told)
+    }
+
+    /// Attempts that were given up at the door or by the pool.
     pub(crate) fn nothing_told(&mut self, told: Vec<Told>) -> Law {
         for said in told {
             law(said.verdict.is_none(), || {
@@ -164,8 +182,10 @@ impl Run {
                 .pending
                 .remove(&said.ticket)
                 .ok_or("an answer to nothing")?;
-            law(self.possible.is_some(), || {
-                "an attempt is given up for nothing".to_owned()
+            let received_us = self.datagrams[pending.number].received_us;
+            let waited_us = self.outside.now().mono_us - received_us;
+            law(self.possible.is_some() || waited_us >= PIN_WAIT_US, || {
+                format!("an attempt is given up for nothing, after {waited_us} us")
             })?;
             self.given_up(pending.number, said)?;
         }
