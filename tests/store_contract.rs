@@ -17,6 +17,8 @@ mod contract;
 mod cost;
 #[path = "store_contract/faults.rs"]
 mod faults;
+#[path = "store_contract/history.rs"]
+mod history;
 #[path = "store_contract/log.rs"]
 mod log;
 #[path = "store_contract/samples.rs"]

@@ -57,7 +57,7 @@ fn a_good_system_would_start() {
         "{screen}"
     );
     assert!(
-        has(screen, "✓ store ", "schema 1, 0 users, integrity ok"),
+        has(screen, "✓ store ", "schema 2, 0 users, integrity ok"),
         "{screen}"
     );
     assert!(has(screen, "✓ audit ", "chain whole to 1, "), "{screen}");

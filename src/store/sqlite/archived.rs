@@ -10,7 +10,7 @@
 use rusqlite::Connection;
 
 use super::error::failed;
-use super::{audit_read, meta};
+use super::{audit_read, history, meta};
 use crate::store::StoreError;
 
 /// Records of a slice.
@@ -30,6 +30,7 @@ pub(super) fn rest(conn: &Connection, path: &str) -> Result<Option<i64>, StoreEr
 pub(super) fn remove(conn: &Connection, path: &str, last: i64) -> Result<usize, StoreError> {
     let io = |error: rusqlite::Error| failed("removing archived records of", path, &error);
     let (first, _) = audit_read::ends(conn).map_err(io)?;
+    history::forget(conn, path, first)?;
     conn.prepare_cached("DELETE FROM audit WHERE seq <= ?1")
         .and_then(|mut delete| delete.execute([last.min(first.saturating_add(SLICE - 1))]))
         .map_err(io)

@@ -1,15 +1,16 @@
 //! Reading the audit log: by number, by person, by what the records say.
 //!
-//! No index is kept, since each would cost every sign-in a second write. A page is a walk along the
+//! A sign-in keeps no index, since each would cost it a second write. A page is a walk along the
 //! numbers in the wanted direction until it is full, or until it has looked at as many as one walk
-//! may; the next walk goes on there. The person is a column; what else is asked for is looked up in
-//! the records themselves. A bound in time becomes a bound in numbers first, by
+//! may; the next walk goes on there. One person's records are looked up in [`history`] as far as that
+//! is filled. What else is asked for is looked up in the records themselves. A bound in time becomes a bound in numbers first, by
 //! bisection: records lie in the order of time but for steps of the clock.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
 use serde_json::Value;
 
 use super::error::failed;
+use super::history;
 use crate::store::{AuditFilter, AuditPage, StoreError, StoredAudit};
 
 /// How far the clock may ever have been set back without a search by time missing records, in
@@ -52,39 +53,127 @@ pub(super) fn page(
         },
     };
     let all = wanted(conn, filter).map_err(io)?;
-    let most = most.max(u64::try_from(limit).unwrap_or(u64::MAX));
-    let walk = all.part(filter.newest_first, number(most));
-    let order = if filter.newest_first { "DESC" } else { "ASC" };
-    let sql = format!(
-        "SELECT seq, hash, body FROM audit WHERE seq > ?1 AND seq < ?2
-         AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR at >= ?4) ORDER BY seq {order}"
-    );
-    let mut read = conn.prepare_cached(&sql).map_err(io)?;
-    let since = filter.since.map(|since| since.0);
-    let mut rows = read
-        .query(params![walk.above, walk.below, user, since])
-        .map_err(io)?;
-    let mut walked_to = walk.end(filter.newest_first);
-    while let Some(row) = rows.next().map_err(io)? {
-        let body = row.get_ref(2).map_err(io)?;
-        if !matches(filter, body.as_bytes().unwrap_or_default()) {
-            continue;
-        }
-        let seq: i64 = row.get(0).map_err(io)?;
-        page.records.push(StoredAudit {
-            seq: seq.cast_unsigned(),
-            hash: row.get(1).map_err(io)?,
-            body: row.get(2).map_err(io)?,
-        });
-        if page.records.len() >= limit {
-            walked_to = seq;
+    let most = number(most.max(u64::try_from(limit).unwrap_or(u64::MAX)));
+    let indexed = match user {
+        Some(_) => history::next(conn, path)?.saturating_mul(history::SLICE),
+        None => 0,
+    };
+    let mut walk = Walk {
+        conn,
+        filter,
+        user,
+        limit,
+        found: &mut page.records,
+    };
+    let mut walked_to = None;
+    for (span, by_index) in all.parts(indexed, filter.newest_first) {
+        let end = if by_index {
+            walk.slices(span)
+        } else {
+            walk.rows(span, most)
+        };
+        let end = end.map_err(io)?;
+        walked_to = Some(end).filter(|end| *end != all.end(filter.newest_first));
+        if end != span.end(filter.newest_first) || walk.found.len() >= limit {
             break;
         }
     }
-    if walked_to != all.end(filter.newest_first) {
-        page.walked_to = Some(walked_to.cast_unsigned());
-    }
+    page.walked_to = walked_to.map(i64::cast_unsigned);
     Ok(page)
+}
+
+/// A walk along the log, or from one record of a person to the next.
+struct Walk<'a> {
+    conn: &'a Connection,
+    filter: &'a AuditFilter,
+    user: Option<i64>,
+    limit: usize,
+    found: &'a mut Vec<StoredAudit>,
+}
+
+impl Walk<'_> {
+    /// Looks at each record of a span, at most at `most`; the number that was looked at last.
+    fn rows(&mut self, all: Span, most: i64) -> rusqlite::Result<i64> {
+        let span = all.part(self.filter.newest_first, most);
+        let sql = format!(
+            "SELECT seq, hash, body FROM audit WHERE seq > ?1 AND seq < ?2
+             AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR at >= ?4) ORDER BY seq {}",
+            self.order()
+        );
+        let mut read = self.conn.prepare_cached(&sql)?;
+        let (user, since) = (self.user, self.since());
+        let found = self.take(&mut read, params![span.above, span.below, user, since])?;
+        Ok(found.unwrap_or_else(|| span.end(self.filter.newest_first)))
+    }
+
+    /// Looks up the person's records in slice after slice; the number that was looked at last.
+    fn slices(&mut self, span: Span) -> rusqlite::Result<i64> {
+        let sql = format!(
+            "SELECT a.seq, a.hash, a.body FROM audit_of o CROSS JOIN audit a ON a.seq = o.seq
+             WHERE o.slice = ?5 AND o.user = ?3 AND o.seq > ?1 AND o.seq < ?2
+             AND (?4 IS NULL OR a.at >= ?4) ORDER BY o.seq {}",
+            self.order()
+        );
+        let mut read = self.conn.prepare_cached(&sql)?;
+        let (first, last) = (
+            (span.above + 1) / history::SLICE,
+            (span.below - 1) / history::SLICE,
+        );
+        let (user, since, back) = (self.user, self.since(), self.filter.newest_first);
+        for step in 0..=(last - first) {
+            let slice = if back { last - step } else { first + step };
+            if step >= history::WALK_SLICES_MAX {
+                let begin = slice * history::SLICE;
+                return Ok(if back {
+                    begin + history::SLICE
+                } else {
+                    begin - 1
+                });
+            }
+            let wanted = params![span.above, span.below, user, since, slice];
+            if let Some(end) = self.take(&mut read, wanted)? {
+                return Ok(end);
+            }
+        }
+        Ok(span.end(back))
+    }
+
+    /// Takes what fits; the number of the last one if that was enough.
+    fn take(
+        &mut self,
+        read: &mut CachedStatement<'_>,
+        wanted: impl Params,
+    ) -> rusqlite::Result<Option<i64>> {
+        let mut rows = read.query(wanted)?;
+        while let Some(row) = rows.next()? {
+            let body = row.get_ref(2)?.as_bytes().unwrap_or_default();
+            if !matches(self.filter, body) {
+                continue;
+            }
+            let seq: i64 = row.get(0)?;
+            self.found.push(StoredAudit {
+                seq: seq.cast_unsigned(),
+                hash: row.get(1)?,
+                body: body.to_vec(),
+            });
+            if self.found.len() >= self.limit {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
+    }
+
+    const fn order(&self) -> &'static str {
+        if self.filter.newest_first {
+            "DESC"
+        } else {
+            "ASC"
+        }
+    }
+
+    fn since(&self) -> Option<i64> {
+        self.filter.since.map(|since| since.0)
+    }
 }
 
 /// Numbers between two others.
@@ -95,6 +184,32 @@ struct Span {
 }
 
 impl Span {
+    /// The part below the number `indexed` and the part from it on, in the order of the walk, and
+    /// whether it is the first of them; none that is empty, unless all is.
+    fn parts(self, indexed: i64, from_the_end: bool) -> Vec<(Self, bool)> {
+        let Self { above, below } = self;
+        let (early, late) = (
+            Self {
+                above,
+                below: below.min(indexed),
+            },
+            Self {
+                above: above.max(indexed.saturating_sub(1)),
+                below,
+            },
+        );
+        let some = |span: Self| span.below.saturating_sub(span.above) > 1;
+        let mut parts = match (some(early), some(late)) {
+            (true, true) => vec![(early, true), (late, false)],
+            (true, false) => vec![(early, true)],
+            _ => vec![(self, false)],
+        };
+        if from_the_end {
+            parts.reverse();
+        }
+        parts
+    }
+
     /// The first `most` of them, or the last.
     fn part(self, from_the_end: bool, most: i64) -> Self {
         let Self { above, below } = self;

@@ -24,6 +24,7 @@ mod connect;
 mod error;
 mod fence;
 mod files;
+mod history;
 mod inspect;
 mod meta;
 mod reader;

@@ -13,10 +13,10 @@ use crate::store::StoreError;
 pub(super) const PAGE_OCTETS: u32 = 4096;
 
 /// All migrations, oldest first.
-const MIGRATIONS: [&str; 1] = [FIRST];
+const MIGRATIONS: [&str; 2] = [FIRST, HISTORY];
 
 /// Schema that this program writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 const _: () = assert!(MIGRATIONS.len() == SCHEMA as usize);
 
@@ -76,6 +76,16 @@ CREATE TABLE audit (
 CREATE TABLE former (
     uid BLOB PRIMARY KEY,
     id  INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
+/// The index of one person's audit records, filled behind the commits: [`super::history`].
+const HISTORY: &str = "
+CREATE TABLE audit_of (
+    slice INTEGER NOT NULL,
+    user  INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    PRIMARY KEY (slice, user, seq)
 ) WITHOUT ROWID;
 ";
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::batch::{Batch, LOG_PAGE_OCTETS};
 use super::error::{failed, shown};
 use super::files::{Checkpoint, Lock};
-use super::{Site, Sizes, archived, connect, files, meta};
+use super::{Site, Sizes, archived, connect, files, history, meta};
 use crate::audit::chain::Chain;
 use crate::domain::user::UserId;
 use crate::store::{Body, Change, Commit, Outcome, StoreError, Write};
@@ -57,6 +57,9 @@ pub struct SqliteWriter {
     /// Up to which number audit records are archived and still to be removed, and not before when.
     remove_to: Option<i64>,
     remove_not_before_us: u64,
+    /// The slice of the log that is indexed next, and not before when if nobody rests.
+    next_slice: i64,
+    slice_not_before_us: u64,
     lock: Lock,
 }
 
@@ -91,9 +94,12 @@ impl SqliteWriter {
             saved_us: site.fence.now.mono_us,
             remove_to: None,
             remove_not_before_us: 0,
+            next_slice: 0,
+            slice_not_before_us: 0,
             lock,
         };
         writer.remove_to = archived::rest(writer.open_conn()?, &writer.shown)?;
+        writer.next_slice = history::next(writer.open_conn()?, &writer.shown)?;
         writer.move_log("PASSIVE")?;
         writer.save_checkpoint()?;
         Ok(writer)
@@ -116,6 +122,7 @@ impl SqliteWriter {
         self.chain = Chain::resume(self.node.clone(), self.boot.clone(), seq, hash);
         self.rowids.clear();
         self.remove_to = archived::rest(&conn, &self.shown)?;
+        self.next_slice = history::next(&conn, &self.shown)?;
         self.conn = Some(conn);
         let moved = self.move_log("PASSIVE");
         if let Err(error) = &moved {
@@ -213,6 +220,23 @@ impl SqliteWriter {
         Ok(())
     }
 
+    /// Indexes a slice of the log if there is a whole one and nobody waits, or too many wait.
+    fn fill_slice(&mut self, now: Now) -> Result<(), StoreError> {
+        let behind = self.slices_behind();
+        let quiet = now.mono_us.saturating_sub(self.committed_us) >= history::QUIET_US;
+        let late = behind >= history::BEHIND_MAX && now.mono_us >= self.slice_not_before_us;
+        if behind > 0 && (quiet || late) {
+            self.next_slice = history::fill(self.open_conn()?, &self.shown, self.next_slice)?;
+            self.log_octets += history::SLICE_LOG_OCTETS;
+            self.slice_not_before_us = now.mono_us.saturating_add(history::BEHIND_PAUSE_US);
+        }
+        Ok(())
+    }
+
+    const fn slices_behind(&self) -> i64 {
+        history::complete(self.chain.seq()) - self.next_slice
+    }
+
     /// Moves the log; false if a reader was in the way of a part.
     fn move_log(&mut self, how: &'static str) -> Result<bool, StoreError> {
         self.moves_tried = self.moves_tried.saturating_add(1);
@@ -251,7 +275,8 @@ impl SqliteWriter {
             // the log. The next time tries again, and closing reports it.
             let _ = self.save_checkpoint();
         }
-        self.remove_archived(now)
+        self.remove_archived(now)?;
+        self.fill_slice(now)
     }
 
     const fn move_is_due(&self, now: Now) -> bool {
@@ -297,7 +322,7 @@ impl Commit for SqliteWriter {
     }
 
     fn has_work(&self) -> bool {
-        self.remove_to.is_some()
+        self.remove_to.is_some() || self.slices_behind() > 0
     }
 
     fn next_seq(&self) -> u64 {
