@@ -2,9 +2,10 @@
 //!
 //! A sign-in keeps no index, since each would cost it a second write. A page is a walk along the
 //! numbers in the wanted direction until it is full, or until it has looked at as many as one walk
-//! may; the next walk goes on there. One person's records are looked up in [`history`] as far as that
-//! is filled. What else is asked for is looked up in the records themselves. A bound in time becomes a bound in numbers first, by
-//! bisection: records lie in the order of time but for steps of the clock.
+//! may; the next walk goes on there. One person's records are looked up in [`history`] as far as
+//! that is filled. What else is asked for is looked up in the records themselves. A bound in time
+//! becomes a bound in numbers first, by bisection: records lie in the order of time but for steps of
+//! the clock.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, params};
 use serde_json::Value;
