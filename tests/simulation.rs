@@ -76,7 +76,7 @@ use bugs::Bug;
 use common::chance::{long, size};
 use common::disk::state::Keep;
 use common::disk::{Disk, Fault};
-use run::{Seen, live};
+use run::{Seen, live, live_diagnosed};
 
 fn steps(short: usize) -> usize {
     let steps = std::env::var("MFAD_STEPS").ok();
@@ -168,6 +168,25 @@ fn a_seed_repeats_a_run_to_the_bit() {
     let steps = steps(600);
     let [first, second] = [(); 2].map(|()| live(seed, steps, None, None).unwrap().0);
     assert_eq!(first, second, "MFAD_SEED={seed}");
+}
+
+/// The search for wrong codes at other times changes no octet of a reply, no time at which one
+/// leaves (a law holds each to its delay), and no record: with it, and with nobody to do it and the
+/// queue full at last, a seed comes to the same end.
+#[test]
+fn the_diagnosis_changes_nothing() {
+    let steps = steps(1_500);
+    let mut seen = Seen::default();
+    for seed in 1..=u64::try_from(size(12, 400)).unwrap() {
+        let [with, without] = [true, false].map(|diagnosed| {
+            let (ended, life) = live_diagnosed(seed, steps, diagnosed).unwrap();
+            add(&mut seen, life);
+            ended
+        });
+        assert_eq!(with, without, "MFAD_SEED={seed}");
+    }
+    println!("simulation: {seen:?}");
+    enough(&seen, &[("diagnosed", 100)]);
 }
 
 #[test]

@@ -99,6 +99,7 @@ pub struct Instance {
     threads: Mutex<Threads>,
     stop: watch::Sender<bool>,
     last_records: Arc<AtomicBool>,
+    diagnosis_ends: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -109,6 +110,7 @@ struct Threads {
     control: Option<JoinHandle<()>>,
     metrics: Option<JoinHandle<()>>,
     checkpoints: Option<JoinHandle<()>>,
+    diagnosis: Option<JoinHandle<()>>,
 }
 
 /// Clock and randomness of this machine.
@@ -181,7 +183,9 @@ impl Instance {
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
         threads.metrics = serve_metrics(&answerer, &config)?;
+        let diagnosis_ends = Arc::new(AtomicBool::new(false));
         if let Ok(engine) = &engine {
+            threads.diagnosis = Some(diagnose(engine, &diagnosis_ends)?);
             threads.checkpoints = Some(sign_checkpoints(archive, engine, &last_records)?);
             answer_radius(&front, engine, &mut threads)?;
         }
@@ -193,6 +197,7 @@ impl Instance {
             threads: Mutex::new(threads),
             stop,
             last_records,
+            diagnosis_ends,
         })
     }
 
@@ -226,6 +231,11 @@ impl Instance {
         // Calls under way are answered before what they need ends.
         if let Some(control) = threads.control.take() {
             let _ = control.join();
+        }
+        self.diagnosis_ends.store(true, Ordering::Relaxed);
+        if let Some(diagnosis) = threads.diagnosis.take() {
+            diagnosis.thread().unpark();
+            let _ = diagnosis.join();
         }
         if let Some(engine) = &self.engine {
             engine.stop();
@@ -282,6 +292,12 @@ fn sign_checkpoints(
     spawn("checkpoints".to_owned(), move || {
         checkpoints::keep(&engine, &archive, &stop);
     })
+}
+
+/// Starts the thread that looks for wrong codes at other times.
+fn diagnose(engine: &Arc<Engine>, ends: &Arc<AtomicBool>) -> Result<JoinHandle<()>, StartError> {
+    let (engine, ends) = (Arc::clone(engine), Arc::clone(ends));
+    spawn("diagnosis".to_owned(), move || engine.diagnose(&ends))
 }
 
 /// Starts the threads that answer gateways.

@@ -28,6 +28,7 @@ pub fn page(answerer: &Answerer) -> String {
         decisions(&mut page, engine);
         stages(&mut page, engine);
         queues(&mut page, answerer, engine);
+        diagnoses(&mut page, engine);
     }
     gateways(&mut page, answerer);
     limits(&mut page, answerer);
@@ -99,6 +100,18 @@ fn decisions(page: &mut Page, engine: &Engine) {
         "mfad_committed_changes",
         "Changes made durable.",
         &[("", counters.committed_changes.value())],
+    );
+}
+
+fn diagnoses(page: &mut Page, engine: &Engine) {
+    let counters = engine.counters();
+    page.counter(
+        "mfad_diagnoses",
+        "Wrong codes looked for at other times, for `why`, by outcome.",
+        &[
+            ("{outcome=\"done\"}", counters.diagnoses.value()),
+            ("{outcome=\"dropped\"}", counters.diagnoses_dropped.value()),
+        ],
     );
 }
 

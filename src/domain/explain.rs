@@ -436,4 +436,4 @@ fn d13(gateway: &GatewayPolicy) -> Step {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

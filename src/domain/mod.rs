@@ -29,6 +29,7 @@ pub mod action;
 pub mod attempt;
 pub mod command;
 mod confirm;
+pub mod distance;
 pub mod event;
 pub mod explain;
 pub mod failure;

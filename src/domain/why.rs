@@ -6,12 +6,14 @@
 //! says so. Which half of a passcode was wrong is for who may help with it: a viewer reads "wrong
 //! passcode" for either.
 
+mod far_off;
 mod looks;
 
 use std::sync::Arc;
 
 use super::action::Role;
 use super::command::words;
+use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::passthrough;
@@ -47,6 +49,8 @@ pub struct PastAttempt {
     pub repeated: bool,
     /// It locked the person.
     pub locked_now: bool,
+    /// How far off its code was, if that is known.
+    pub distance: Option<Distance>,
 }
 
 /// One line of the list of attempts.
@@ -79,6 +83,8 @@ pub struct Why {
     pub attempts: Vec<Line>,
     /// What they look like; none where the headline says it all.
     pub looks_like: Option<Looks>,
+    /// How that is known.
+    pub detail: Vec<String>,
     /// What to do, in this order.
     pub do_this: Vec<String>,
     /// What else helps to know.
@@ -114,16 +120,29 @@ pub fn why(
         let (what, advice) = obstacle(record, policy, now);
         (format!("{name} CANNOT LOG IN: {what}"), advice)
     };
-    let looks_like = looks::looks(recent, role, can_log_in);
+    let far = far_off::far_off(record, recent, policy, now);
+    let looks_like = match &far {
+        Some(far) => Some(far.looks),
+        None => looks::looks(recent, role, can_log_in),
+    };
     if let Some(looks) = looks_like {
-        let token = tested(record, policy, now);
-        do_this.extend(looks.advice(&words::shell(name), token.as_deref()));
+        let token = match &far {
+            Some(far) => Some(far.token.to_string()),
+            None => tested(record, policy, now),
+        };
+        let mut advice = looks.advice(&words::shell(name), token.as_deref());
+        // The cause is mended first: an unlock before it only brings the next lock.
+        let first = usize::from(far.is_some()).min(advice.len());
+        let rest = advice.split_off(first);
+        do_this.splice(0..0, advice);
+        do_this.extend(rest);
     }
     Why {
         headline,
         can_log_in,
         attempts: lines,
         looks_like,
+        detail: far.map_or_else(Vec::new, |far| far.detail),
         do_this,
         closing: closing(record, policy, now, recent, can_log_in),
     }
@@ -144,6 +163,7 @@ fn unknown(name: &str, gateways: &[Arc<GatewayPolicy>], attempts: Vec<Line>) -> 
         can_log_in: false,
         attempts,
         looks_like: None,
+        detail: Vec::new(),
         do_this: vec![format!(
             "mfactl user find {}        for names that are close",
             words::shell(name)

@@ -136,6 +136,10 @@ pub struct Counters {
     pub pin_memory_hits: Count,
     /// First-factor checks that ran Argon2.
     pub pin_checks: Count,
+    /// Wrong codes looked for elsewhere.
+    pub diagnoses: Count,
+    /// Wrong codes for which there was no room.
+    pub diagnoses_dropped: Count,
     /// Commits.
     pub commits: Count,
     /// Changes in them.

@@ -10,6 +10,7 @@
 
 pub mod cache;
 pub mod count;
+pub mod diagnosis;
 pub mod pace;
 pub mod pins;
 pub mod prepare;
@@ -39,6 +40,7 @@ use crate::time::Now;
 
 use self::cache::Cache;
 use self::count::Counters;
+use self::diagnosis::Diagnosis;
 use self::pins::{Answer, Check, PinLimits, Pins};
 use self::trace::{Stages, Traces};
 use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Writer};
@@ -128,6 +130,7 @@ pub struct Engine {
     answers: Arc<dyn Answers>,
     counters: Arc<Counters>,
     traces: Traces,
+    diagnosis: Diagnosis,
     pace: Mutex<pace::Pace>,
     queue: SyncSender<Job>,
     store_down: AtomicBool,
@@ -179,6 +182,7 @@ impl Engine {
             answers,
             counters,
             traces: Traces::default(),
+            diagnosis: Diagnosis::default(),
             pace: Mutex::default(),
             queue,
             store_down: AtomicBool::new(false),

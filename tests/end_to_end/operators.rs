@@ -1,5 +1,9 @@
 //! What an operator does at the control socket, and what the next packet meets.
 
+use std::time::{Duration, Instant};
+
+use mfad::sys::clock::Clock;
+use mfad::time::Now;
 use serde_json::json;
 
 use crate::common::daemon::Site;
@@ -23,6 +27,40 @@ fn unlocking_lets_in_at_once() {
     gateway.lets_in("alice", &alice.code());
     daemon.operator().change("Users.Lock", "alice", &json!({}));
     gateway.keeps_out("alice", &alice.code());
+}
+
+#[test]
+fn why_tells_that_a_phone_is_slow() {
+    let mut alice = Person::new("alice").with_totp();
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let gateway = daemon.gateway("gw-none");
+    for steps in [9, 8, 7] {
+        let now = Clock::start().now();
+        let wall = now.wall - Duration::from_secs(30 * steps);
+        gateway.keeps_out("alice", &alice.totp_at(Now { wall, ..now }));
+    }
+    let operator = daemon.operator();
+    let asked = Instant::now();
+    let why = loop {
+        let why = operator.call("Auth.Why", &json!({"user": "alice"}));
+        let found = why["attempts"].as_array().unwrap();
+        let known = found.iter().filter(|attempt| attempt["distance"].is_i64());
+        if known.count() == 3 {
+            break why;
+        }
+        assert!(asked.elapsed() < Duration::from_secs(30), "{why}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(why["diagnosis"]["kind"], "clock", "{why}");
+    let text = why["diagnosis"]["text"].as_str().unwrap();
+    assert!(text.ends_with(" SLOW"), "{text}");
+    let off = why["attempts"][2]["distance"].as_i64().unwrap();
+    assert!(
+        (-8..=-7).contains(&off),
+        "{off}: a step may have begun between"
+    );
+    // She has set the clock.
+    gateway.lets_in("alice", &alice.code());
 }
 
 #[test]
@@ -111,15 +149,15 @@ fn a_passthrough_ends_by_itself() {
     let alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
     let gateway = daemon.gateway("gw-gateway");
-    let until = mfad::time::Timestamp(mfad::sys::clock::Clock::start().now().wall.0 + 2_000);
+    let until = mfad::time::Timestamp(Clock::start().now().wall.0 + 2_000);
     let end = json!({"until": until.to_string()});
     daemon
         .operator()
         .change("Passthrough.Enable", "alice", &end);
     gateway.lets_in("alice", "x");
-    let late = std::time::Instant::now() + std::time::Duration::from_millis(2_000);
-    while std::time::Instant::now() < late {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    let late = Instant::now() + Duration::from_millis(2_000);
+    while Instant::now() < late {
+        std::thread::sleep(Duration::from_millis(20));
     }
     gateway.keeps_out("alice", "x");
 }

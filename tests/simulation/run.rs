@@ -92,6 +92,7 @@ pub(crate) struct Run {
     story: VecDeque<String>,
     /// How far the wall clock is off.
     wall_off: i64,
+    diagnosed: bool,
     pub(crate) seen: Seen,
 }
 
@@ -119,7 +120,22 @@ pub(crate) fn live(
     bug: Option<Bug>,
     disk: Option<&Arc<Disk>>,
 ) -> Result<(Ended, Seen), String> {
-    let mut run = Run::new(seed, bug, disk);
+    end(Run::new(seed, bug, disk), steps)
+}
+
+/// Lives one seed; with `diagnosed` wrong codes are looked for at other times after every step,
+/// without it nobody looks, and the queue is full at last.
+pub(crate) fn live_diagnosed(
+    seed: u64,
+    steps: usize,
+    diagnosed: bool,
+) -> Result<(Ended, Seen), String> {
+    let mut run = Run::new(seed, None, None);
+    run.diagnosed = diagnosed;
+    end(run, steps)
+}
+
+fn end(mut run: Run, steps: usize) -> Result<(Ended, Seen), String> {
     match run.live(steps) {
         Ok(ended) => Ok((ended, run.seen)),
         Err(broken) => {
@@ -186,6 +202,7 @@ impl Run {
             digest: Sha256::new(),
             story: VecDeque::new(),
             wall_off: 0,
+            diagnosed: false,
             seen: Seen::new(),
         }
     }
@@ -195,6 +212,7 @@ impl Run {
         self.settle_people()?;
         for _ in 0..steps {
             self.step()?;
+            self.diagnose();
             if self.plan.is_dead() {
                 self.rebirth()?;
             }
@@ -205,6 +223,16 @@ impl Run {
         Ok(Ended {
             digest: self.digest.clone().finalize().into(),
         })
+    }
+
+    /// Looks for all wrong codes whose Rejects have left, if this run does.
+    fn diagnose(&mut self) {
+        while self.diagnosed && self.life().engine.diagnose_next() {
+            self.count("diagnosed");
+        }
+        if self.life().engine.counters().diagnoses_dropped.value() > 0 {
+            self.count("dropped");
+        }
     }
 
     pub(crate) fn life(&mut self) -> &mut Life {

@@ -67,7 +67,7 @@ pub struct WhyAttempt {
     pub locked: Option<String>,
     /// The next attempt is refused until then.
     pub waits_until: Option<Instant>,
-    /// How many steps or counters off the code was, if that is known.
+    /// How many steps or counters off the code was, below zero: late, if that is known.
     pub distance: Option<i64>,
     /// How many attempts this line stands for.
     pub repeated: u32,
@@ -184,6 +184,10 @@ pub struct Attempt {
     pub locked: Option<String>,
     /// Number of the audit record of that lock.
     pub lock_seq: Option<u64>,
+    /// How many steps or counters off a wrong code was, below zero: late, if that is known.
+    pub distance: Option<i64>,
+    /// The token whose code it was.
+    pub distance_of: Option<String>,
     /// The next attempt is refused until then.
     pub waits_until: Option<Instant>,
     /// How many attempts this record stands for.

@@ -6,6 +6,7 @@ use crate::audit::record::AuditRecord;
 use crate::control;
 use crate::control::reply::{Attempt, Stages};
 use crate::domain::attempt::attempt_id;
+use crate::domain::distance::Distance;
 use crate::domain::verdict::{Message, Reason};
 use crate::engine::trace;
 use crate::store::AuditFilter;
@@ -63,6 +64,8 @@ impl Desk<'_> {
             limit,
             locked: None,
             lock_seq: None,
+            distance: None,
+            distance_of: None,
             waits_until: text(record, "until")
                 .and_then(|at| control::words::instant(&at))
                 .map(Into::into),
@@ -76,10 +79,21 @@ impl Desk<'_> {
         if row.counted {
             self.add_lock(entry, &mut row);
         }
+        if let Some(found) = self.distance(record) {
+            row.distance = Some(found.off);
+            row.distance_of = Some(found.token.to_string());
+            row.text = format!("{}, {found}", row.text);
+        }
         if !self.sees_halves() {
             redact::attempt(&mut row);
         }
         Some(row)
+    }
+
+    /// How far off the code of a Reject was, for those who may know that half of it.
+    pub(super) fn distance(&self, record: &AuditRecord) -> Option<Distance> {
+        let digest = record.datagram().filter(|_| self.sees_halves())?;
+        self.engine.diagnosis().distance(&digest)
     }
 
     /// The lock that an attempt has brought about stands in the records right after it.

@@ -38,6 +38,8 @@ pub(super) fn attempt(attempt: &mut Attempt) {
     attempt.text = WRONG_PASSCODE.to_owned();
     attempt.rule = Some(EITHER_RULE.to_owned());
     attempt.token = None;
+    attempt.distance = None;
+    attempt.distance_of = None;
     // Only a right code has the first factor looked at.
     attempt.stages = None;
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::control::reply::{Archived, Attempt, Diagnosis, Reply, Todo, Why, WhyAttempt};
+use crate::domain::distance::Distance;
 use crate::domain::explain::explain;
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::Refusal;
@@ -47,7 +48,7 @@ impl Desk<'_> {
                 at = at.0
             )
         });
-        let past: Vec<PastAttempt> = rows.iter().map(past).collect();
+        let past: Vec<PastAttempt> = rows.iter().map(|(past, _)| past.clone()).collect();
         let name = record.name();
         let (policy, role) = (self.policy(), self.operator.role);
         let told = why::why(
@@ -74,8 +75,8 @@ impl Desk<'_> {
             lock: view.lock(),
             waits: view.waits(),
             last_login: view.last_login(),
-            attempts: rows.into_iter().map(in_words).collect(),
-            diagnosis: told.looks_like.map(diagnosis),
+            attempts: rows.into_iter().map(|(_, row)| in_words(row)).collect(),
+            diagnosis: told.looks_like.map(|looks| diagnosis(looks, told.detail)),
             steps: told.do_this.iter().map(|line| todo(line)).collect(),
             notes: told.closing.into_iter().chain(older).collect(),
         })))
@@ -96,7 +97,7 @@ impl Desk<'_> {
         record: &UserRecord,
         gateway: Option<&str>,
         attempts: usize,
-    ) -> Result<Vec<Attempt>, Refusal> {
+    ) -> Result<Vec<(PastAttempt, Attempt)>, Refusal> {
         let filter = AuditFilter {
             user: Some(record.id),
             event: Some("auth".to_owned()),
@@ -107,7 +108,10 @@ impl Desk<'_> {
             filter,
             until: None,
         };
-        let row = |entry: &pages::Entry| self.attempt(entry, false);
+        let row = |entry: &pages::Entry| {
+            let row = self.attempt(entry, false)?;
+            Some((past(&row, self.distance(&entry.record)), row))
+        };
         let (mut rows, _) = pages::records(self, &wanted, None, attempts, &mut Deaf, row)?;
         rows.reverse();
         Ok(rows)
@@ -115,7 +119,7 @@ impl Desk<'_> {
 }
 
 /// An attempt as the rules want to know it.
-fn past(row: &Attempt) -> PastAttempt {
+fn past(row: &Attempt, distance: Option<Distance>) -> PastAttempt {
     PastAttempt {
         at: row.at.0,
         gateway: Arc::from(row.gateway.as_str()),
@@ -125,6 +129,7 @@ fn past(row: &Attempt) -> PastAttempt {
         count: row.count.zip(row.limit),
         repeated: row.rule.as_deref() == Some("D17"),
         locked_now: row.locked.is_some(),
+        distance,
     }
 }
 
@@ -141,7 +146,7 @@ fn in_words(row: Attempt) -> WhyAttempt {
         limit: row.limit,
         locked: row.locked,
         waits_until: row.waits_until,
-        distance: None,
+        distance: row.distance,
         repeated: row.repeated,
     }
 }
@@ -174,8 +179,11 @@ fn obstacle(view: &View<'_>) -> &'static str {
     }
 }
 
-fn diagnosis(looks: Looks) -> Diagnosis {
+fn diagnosis(looks: Looks, detail: Vec<String>) -> Diagnosis {
     let kind = match looks {
+        Looks::Clock { .. } => "clock",
+        Looks::CounterAhead { .. } => "counter_ahead",
+        Looks::OtherToken => "other_token",
         Looks::WrongFirstFactor => "wrong_pin",
         Looks::HalfMissing => "half_missing",
         Looks::UsedTwice => "used_twice",
@@ -187,8 +195,8 @@ fn diagnosis(looks: Looks) -> Diagnosis {
     };
     Diagnosis {
         kind: kind.to_owned(),
-        text: looks.text().to_owned(),
-        detail: Vec::new(),
+        text: looks.text(),
+        detail,
     }
 }
 

@@ -33,6 +33,20 @@ pub(super) fn span(length: Duration) -> String {
     }
 }
 
+/// `3 min 30 s`, `5 min`, `2 h 5 min`: two units at most, no zeros.
+pub(crate) fn minutes(length: Duration) -> String {
+    let s = length.as_secs();
+    let parts = match s {
+        s if s >= HOUR_S => [(s / HOUR_S, "h"), (s % HOUR_S / MINUTE_S, "min")],
+        s => [(s / MINUTE_S, "min"), (s % MINUTE_S, "s")],
+    };
+    let told = parts.into_iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    told.join(" ")
+}
+
 /// A span as it is typed: `7d`, `36h`, `90m`, `5s`.
 pub(super) fn typed_span(length: Duration) -> String {
     match length.as_secs() {

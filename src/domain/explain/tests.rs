@@ -9,7 +9,7 @@ use crate::domain::lockout::{Lock, LockReason};
 use crate::time::Timestamp;
 use crate::token::{Otp, TokenId};
 
-pub(in crate::domain) fn alice() -> UserRecord {
+pub(crate) fn alice() -> UserRecord {
     let token = Token {
         id: TokenId::from_random([1; 5]),
         kind: TokenKind::Totp,
@@ -44,7 +44,7 @@ pub(in crate::domain) fn alice() -> UserRecord {
     }
 }
 
-pub(in crate::domain) fn vpn1() -> GatewayPolicy {
+pub(crate) fn vpn1() -> GatewayPolicy {
     GatewayPolicy {
         name: Arc::from("vpn1"),
         first_factor: FirstFactorBy::Gateway,
@@ -63,7 +63,7 @@ pub(in crate::domain) fn vpn1() -> GatewayPolicy {
 }
 
 /// Somebody who comes through vpn1.
-pub(in crate::domain) fn at_home() -> Source {
+pub(crate) fn at_home() -> Source {
     Source {
         gateway: Arc::from("vpn1"),
         address: SocketAddr::from(([192, 0, 2, 1], 1812)),

@@ -1,6 +1,9 @@
 //! The fixed list of what failures can look like, each with its advice.
 
+use std::time::Duration;
+
 use super::super::action::Role;
+use super::super::command::words;
 use super::super::verdict::Reason;
 use super::PastAttempt;
 
@@ -10,6 +13,18 @@ const GARBAGE_ATTEMPTS_MIN: usize = 3;
 /// What the attempts look like, beside what the state of the person says itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looks {
+    /// Codes of another time: the phone's clock is ahead by so much, below zero behind.
+    Clock {
+        /// Seconds.
+        ahead_s: i64,
+    },
+    /// Codes of a counter that has run ahead.
+    CounterAhead {
+        /// How far.
+        by: i64,
+    },
+    /// Codes of a token that does not count.
+    OtherToken,
     /// The code fits, the PIN or password does not.
     WrongFirstFactor,
     /// The PIN without a code, or a code without a PIN.
@@ -30,7 +45,10 @@ pub enum Looks {
 
 impl Looks {
     /// All, for the test of their advice.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
+        Self::Clock { ahead_s: -210 },
+        Self::CounterAhead { by: 12 },
+        Self::OtherToken,
         Self::WrongFirstFactor,
         Self::HalfMissing,
         Self::UsedTwice,
@@ -43,8 +61,19 @@ impl Looks {
 
     /// The line after "What it looks like:".
     #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
+    pub fn text(self) -> String {
+        let text = match self {
+            Self::Clock { ahead_s } => {
+                let way = if ahead_s < 0 { "SLOW" } else { "FAST" };
+                let span = words::minutes(Duration::from_secs(ahead_s.unsigned_abs()));
+                return format!("the phone's clock is about {span} {way}");
+            }
+            Self::CounterAhead { by } => {
+                return format!(
+                    "the counter of the token is {by} ahead: codes were made and not used"
+                );
+            }
+            Self::OtherToken => "codes of a token that does not count",
             Self::WrongFirstFactor => "right code, wrong PIN or password",
             Self::HalfMissing => {
                 "half of the passcode is missing: a PIN without a code or a code without a PIN"
@@ -62,13 +91,25 @@ impl Looks {
             }
             Self::NotEnough => "not enough to tell",
             Self::NoPacket => "no packet from any gateway: the problem is before mfad",
-        }
+        };
+        text.to_owned()
     }
 
     /// What to do about it; `token` is the one to try a code of, if there is one.
     #[must_use]
     pub fn advice(self, name: &str, token: Option<&str>) -> Vec<String> {
         let lines: &[&str] = match self {
+            Self::Clock { .. } => &[
+                "have the phone's date and time set to automatic, then a new code waited for",
+                "mfactl token test TOKEN        with the code that is read to you",
+            ],
+            Self::CounterAhead { .. } => {
+                &["mfactl token resync TOKEN        with two codes, one after the other"]
+            }
+            Self::OtherToken => &[
+                "have a code of a token that counts typed",
+                "mfactl token show TOKEN        says why this one does not",
+            ],
             Self::WrongFirstFactor => &[
                 "ask which PIN is typed, and whether Caps Lock is on",
                 "mfactl pin reset NAME --generate        if it is forgotten",

@@ -3,6 +3,7 @@
 use super::super::explain::tests::{alice, vpn1};
 use super::super::token_record::Base;
 use super::*;
+use crate::token::Period;
 
 fn attempts(reasons: &[Option<Reason>]) -> Vec<PastAttempt> {
     let attempt = |(n, refused): (u32, &Option<Reason>)| PastAttempt {
@@ -14,6 +15,7 @@ fn attempts(reasons: &[Option<Reason>]) -> Vec<PastAttempt> {
         count: refused.map(|_| (n, 5)),
         repeated: false,
         locked_now: false,
+        distance: None,
     };
     (1..).zip(reasons).map(attempt).collect()
 }
@@ -114,6 +116,68 @@ fn the_headline_names_the_first_obstacle() {
             .headline
             .contains("Deactivated since")
     );
+}
+
+/// Wrong codes so many steps or counters off, one after the other; `None`: nowhere.
+fn far(offs: &[Option<i64>], period: Option<Period>) -> Vec<PastAttempt> {
+    let mut past = attempts(&vec![Some(Reason::BadCode); offs.len()]);
+    for (attempt, off) in past.iter_mut().zip(offs) {
+        let token = alice().profile.tokens[0].id;
+        attempt.distance = off.map(|off| Distance { token, off, period });
+    }
+    past
+}
+
+#[test]
+fn codes_of_another_time_are_a_clock_that_is_off() {
+    let mut alice = alice();
+    let id = alice.profile.tokens[0].id;
+    let steps = Some(Period::THIRTY);
+    let told = asked(&alice, &far(&[Some(-7); 3], steps), Role::Support);
+    let looks = told.looks_like.unwrap();
+    assert_eq!(looks.text(), "the phone's clock is about 3 min 30 s SLOW");
+    assert_eq!(
+        told.detail,
+        [format!(
+            "Every code that was typed is one of {id}, 7 steps late."
+        )]
+    );
+    assert!(told.do_this[0].starts_with("have the phone's date and time set to automatic"));
+    assert!(told.do_this[1].starts_with(&format!("mfactl token test {id}")));
+    // The clock first, then what it has brought about.
+    alice.auth.soft = 5;
+    alice.auth.wait_until = Some(Timestamp::NEVER);
+    let told = asked(
+        &alice,
+        &far(&[None, Some(3), Some(4)], steps),
+        Role::Support,
+    );
+    assert_eq!(told.looks_like, Some(Looks::Clock { ahead_s: 120 }));
+    let line = format!("2 of 3 codes that were typed are of {id}, the last one 4 steps early.");
+    assert_eq!(told.detail, [line]);
+    assert!(told.do_this[1].starts_with("mfactl user unlock alice"));
+    // The last one counts: she may have mended it since.
+    let told = asked(
+        &alice,
+        &far(&[Some(-7), Some(-7), None], steps),
+        Role::Support,
+    );
+    assert_eq!(told.looks_like, Some(Looks::OnlyGuesses));
+}
+
+#[test]
+fn codes_of_a_counter_or_of_another_token_are_told_apart() {
+    let mut alice = alice();
+    let told = asked(&alice, &far(&[Some(40)], None), Role::Support);
+    assert_eq!(told.looks_like, Some(Looks::CounterAhead { by: 40 }));
+    assert!(told.do_this[0].starts_with("mfactl token resync T-"));
+    alice.profile_mut().tokens[0].base = Base::Disabled;
+    let told = asked(
+        &alice,
+        &far(&[Some(0)], Some(Period::THIRTY)),
+        Role::Support,
+    );
+    assert_eq!(told.looks_like, Some(Looks::OtherToken));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::TokenKind;
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{Reason, Verdict};
 use crate::engine::repeat::Repeats;
 use crate::engine::trace::Trace;
 use crate::store::{Change, Outcome, StoreError};
@@ -105,6 +105,16 @@ impl Writer {
                 };
                 pending.stages.sync_us = synced;
                 self.tell(&pending, known, &verdict, kind, now);
+                let wrong_code = matches!(
+                    verdict,
+                    Verdict::Reject {
+                        reason: Reason::BadCode,
+                        ..
+                    }
+                );
+                if wrong_code && counted.is_some() {
+                    self.engine.offer_for_diagnosis(pending);
+                }
             }
             Waiting::Command {
                 command,
