@@ -549,7 +549,7 @@ fn events_tell_the_count_the_way_in_and_the_method() {
     );
     assert_eq!(
         told("stranger", &["text:x"]),
-        "auth.reject unknown_user name=\"~0123\""
+        "auth.reject unknown_user name=\"~00000123\""
     );
 }
 
