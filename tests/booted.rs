@@ -2,7 +2,8 @@
 //! container, started, asked by people of each role, stopped in its tracks, restarted under load.
 //!
 //! Only root can boot a container; without root or `systemd-nspawn` these tests say so and pass,
-//! unless `CI=true`. They use loopbacks of their containers and nothing else.
+//! unless `CI=true`. Where root may not make one they say so and pass in any case. They use loopbacks
+//! of their containers and nothing else.
 
 #![allow(
     clippy::unwrap_used,

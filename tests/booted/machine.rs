@@ -40,7 +40,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// Boots one; none where that cannot be, and then the test has said why.
     pub(crate) fn boot() -> Option<Self> {
-        let tools = ["systemd-nspawn", "nsenter", "setpriv"];
+        let tools = ["systemd-nspawn", "nsenter", "setpriv", "unshare"];
         if !is_root("boot a container") || !tools.into_iter().all(have) {
             return None;
         }
@@ -48,6 +48,9 @@ impl Machine {
             .prefix("machine-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
             .unwrap();
+        if !may_be(folder.path()) {
+            return None;
+        }
         fs::create_dir(folder.path().join("usr")).unwrap();
         furnish(&folder.path().join("root"));
         let notify = UnixDatagram::bind(folder.path().join("notify")).unwrap();
@@ -152,6 +155,22 @@ impl Drop for Machine {
         }
         let _ = self.nspawn.wait();
     }
+}
+
+/// Whether root is let make what a container is made of. Where this machine is a container itself it
+/// may not be, and no program that could be installed would change that.
+fn may_be(folder: &Path) -> bool {
+    let script = "mkdir upper work merged
+        mount -t overlay overlay -o lowerdir=/usr,upperdir=upper,workdir=work merged
+        umount merged
+        rm -r upper work merged";
+    let namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork"];
+    let words = [&namespaces[..], &["sh", "-euc", script]].concat();
+    let said = run("unshare", &words, folder, "");
+    if !said.success {
+        println!("skipped: no container can be made here: {}", said.text);
+    }
+    said.success
 }
 
 fn name() -> String {
