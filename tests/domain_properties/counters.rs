@@ -5,7 +5,7 @@ use mfad::domain::token_record::TokenKind;
 use mfad::domain::verify::CodeMatch;
 use mfad::token::{Otp, Resync, hotp, totp};
 
-use crate::rules::{A, B, COUNTER, World, gateway, id, seed, token};
+use super::rules::{A, B, COUNTER, World, gateway, id, seed, token};
 
 /// Every six digits: in the short run one of so many.
 fn stride() -> usize {
