@@ -24,6 +24,7 @@ use mfad::domain::passthrough::Revoked;
 use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
 use mfad::domain::token_record::{Base, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
+use mfad::domain::verdict::Message;
 use mfad::domain::wait;
 use mfad::time::Timestamp;
 
@@ -460,7 +461,7 @@ fn world_at(first_factor: FirstFactorBy, form: PasscodeForm, given: &str) -> Wor
     world
 }
 
-fn message(given: &str, typed: &str, helpful: bool) -> Option<&'static str> {
+fn shown(given: &str, typed: &str, helpful: bool) -> Option<Message> {
     let mut world = world_at(FirstFactorBy::Gateway, PasscodeForm::Otp, given);
     world.gateway.helpful = helpful;
     world.gateway.show_accept_message = helpful;
@@ -468,8 +469,41 @@ fn message(given: &str, typed: &str, helpful: bool) -> Option<&'static str> {
     for step in typed.split(';').map(str::trim) {
         script.step(&mut world, step);
     }
-    let last = script.outcomes.last().unwrap();
-    last.message().map(mfad::domain::verdict::Message::id)
+    script.outcomes.last().unwrap().message()
+}
+
+fn message(given: &str, typed: &str, helpful: bool) -> Option<&'static str> {
+    shown(given, typed, helpful).map(Message::id)
+}
+
+/// M10.
+#[test]
+fn a_passthrough_near_its_end_tells_the_full_hours_left() {
+    for (until, hours) in [("+1d", 24), ("+119m", 1), ("+59m", 0)] {
+        let left = shown(&format!("grant=-1h..{until}"), "text:x", true);
+        assert_eq!(left, Some(Message::TemporaryEndsIn { hours }), "{until}");
+    }
+}
+
+/// 15: a record of somebody known says who.
+#[test]
+fn every_event_names_the_person() {
+    for typed in ["code", "wrong", "chap", "text:x"] {
+        let mut world = world_at(FirstFactorBy::Gateway, PasscodeForm::Otp, "C3=4");
+        let mut script = Script::default();
+        script.step(&mut world, typed);
+        let events = &script.outcomes.last().unwrap().events;
+        assert!(!events.is_empty());
+        for event in events {
+            let who = event.user.as_ref().map(|(id, _)| *id);
+            assert_eq!(
+                who,
+                world.record.as_ref().map(|record| record.id),
+                "{typed}: {}",
+                event.name
+            );
+        }
+    }
 }
 
 /// 3.2, the detail rule, and I9.
@@ -479,6 +513,7 @@ fn only_a_helpful_gateway_says_why() {
         ("lock=Failures", "code", "M02"),
         ("lock=PinBlocked", "code", "M03"),
         ("state=deactivated", "code", "M04"),
+        ("state=deactivated lock=PinBlocked", "code", "M04"),
         ("state=revoke", "code", "M05"),
         ("expires=-1s", "code", "M06"),
         ("state=new no-token", "code", "M07"),
