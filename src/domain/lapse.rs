@@ -127,3 +127,82 @@ fn forget_failures(record: &mut UserRecord, policy: &Policy, now: Now) -> bool {
     }
     forgotten
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::explain::tests::{alice, at_home};
+    use crate::domain::lockout::LockoutMode;
+    use crate::domain::user::LastFailed;
+    use crate::time::Timestamp;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Failed just now, with failures counted for strangers and for a station that is known.
+    fn failed(of_strangers: u32, of_station: u32) -> (UserRecord, Policy, Now) {
+        let now = Now::at(Timestamp(1_800_000_000_000));
+        let mut alice = alice();
+        wait::signed_in(&mut alice, &at_home(), LockoutMode::Lock, true, now);
+        alice.auth.soft = of_strangers;
+        alice.auth.stations[0].failures = of_station;
+        alice.auth.last_failed = Some(LastFailed {
+            at: now.wall,
+            gateway: Arc::from("vpn1"),
+            station: Arc::from("203.0.113.7"),
+        });
+        let mut policy = Policy::default();
+        policy.lockout.user_window = HOUR;
+        (alice, policy, now)
+    }
+
+    #[test]
+    fn failures_are_forgotten_after_the_window_and_only_if_there_are_any() {
+        for (of_strangers, of_station) in [(2, 0), (0, 2), (1, 1)] {
+            let (mut alice, policy, now) = failed(of_strangers, of_station);
+            let early = now.after(HOUR - Duration::from_millis(1));
+            assert!(!settle(&mut alice, &policy, early, &mut Vec::new()));
+            assert!(settle(
+                &mut alice,
+                &policy,
+                now.after(HOUR),
+                &mut Vec::new()
+            ));
+            let counts = (alice.auth.soft, alice.auth.stations[0].failures);
+            assert_eq!(counts, (0, 0), "{of_strangers}, {of_station}");
+        }
+        // Nothing changes, so nothing is written.
+        let (mut alice, policy, now) = failed(0, 0);
+        assert!(!settle(
+            &mut alice,
+            &policy,
+            now.after(HOUR),
+            &mut Vec::new()
+        ));
+    }
+
+    #[test]
+    fn an_unlock_ends_the_lock_of_a_token_but_not_the_hard_cap() {
+        let (mut alice, policy, now) = failed(3, 0);
+        let token = alice.profile.tokens[0].id;
+        for (total, ends) in [
+            (policy.lockout.hard_cap - 1, true),
+            (policy.lockout.hard_cap, false),
+        ] {
+            let state = alice.auth.token_mut(token);
+            (state.soft, state.total) = (10, total);
+            state.locked_at = Some(now.wall);
+            state.locked_until = Some(now.wall + HOUR);
+            clear_soft(&mut alice, &policy);
+            let state = alice.auth.token_mut(token);
+            assert_eq!(
+                (state.soft, state.locked_at.is_none()),
+                (0, ends),
+                "{total}"
+            );
+            assert_eq!(state.locked_until.is_none(), ends, "{total}");
+        }
+    }
+}

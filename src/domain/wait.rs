@@ -274,7 +274,7 @@ impl Station {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::user::Profile;
+    use crate::domain::user::{LastFailed, Profile};
 
     const START: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -399,5 +399,28 @@ mod tests {
         let much_later = later.after(KNOWN_FOR);
         lets_in(&mut ada, &place(1), much_later);
         assert_eq!(ada.auth.stations.len(), 1, "the others are forgotten");
+    }
+
+    #[test]
+    fn a_wait_is_shown_with_the_station_that_brought_it_about() {
+        let (mut ada, now) = (ada(), Now::at(START));
+        let (home, stranger) = (at("vpn1", "203.0.113.7"), at("vpn1", "203.0.113.66"));
+        lets_in(&mut ada, &home, now);
+        let mut fails = |source: &Source| {
+            for _ in 0..3 {
+                let _ = count(&mut ada, source, now);
+            }
+            ada.auth.last_failed = Some(LastFailed {
+                at: now.wall,
+                gateway: Arc::clone(&source.gateway),
+                station: Arc::clone(&source.station),
+            });
+            let stations: Vec<_> = all(&ada, now).into_iter().map(|it| it.station).collect();
+            (stations, keeps_out(&ada, now))
+        };
+        let shown = |source: &Source| Some(Arc::clone(&source.station));
+        assert_eq!(fails(&stranger), (vec![shown(&stranger)], false));
+        assert_eq!(fails(&home), (vec![None, shown(&home)], true));
+        assert!(!keeps_out(&ada, now.after(LONGEST)));
     }
 }
