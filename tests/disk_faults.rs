@@ -4,8 +4,8 @@
 //!
 //! `run` drives the real engine, its writer and the store in one thread, on the failing disk of
 //! [`common::disk`]; the clock is the test's, so the time of a recovery is no measurement of this
-//! machine. `daemon` does the same to the built daemon: a disk that fails, a full one, and no
-//! descriptors left.
+//! machine. `daemon` does the same to the built daemon: a disk that fails, and no descriptors left;
+//! `full` gives it a file system of its own and fills that.
 //!
 //! In CI each call fails in one of the ways; `MFAD_LONG=1` tries all of them at each call:
 //! `MFAD_LONG=1 cargo test --release --test disk_faults -- --nocapture`.
@@ -24,6 +24,8 @@ mod common;
 
 #[path = "disk_faults/daemon.rs"]
 mod daemon;
+#[path = "disk_faults/full.rs"]
+mod full;
 #[path = "disk_faults/run.rs"]
 mod run;
 #[path = "disk_faults/sums.rs"]

@@ -84,6 +84,20 @@ pub const ALL: &[Number] = &[
             names now.",
     },
     Number {
+        code: "W023",
+        title: "the disk of the store is full, or nearly",
+        meaning: "Sign-ins go on as long as they can be recorded; then nobody is answered (E011). \
+            mfad keeps 16 MiB of the disk for the day on which it is full. They are gone if they \
+            have been given back, or could not be made; without them `mfactl audit archive` may \
+            find no room.",
+        cause: "The audit log, segments or backups that lie beside the store, another program.",
+        cure: "Free space. If it is the audit log that has grown: `mfactl audit archive --before \
+            DATE` moves old records out of the store, on a full disk as many as there is room for. \
+            Copy the segments elsewhere, remove them here, and give it again. The room in the \
+            store is used by what comes. The reserve is made again within seconds once 32 MiB are \
+            free.",
+    },
+    Number {
         code: "W024",
         title: "a passthrough ends soon and the person has no other token",
         meaning: "When it ends, the person cannot sign in any more.",
@@ -180,7 +194,8 @@ pub const ALL: &[Number] = &[
             next server. Nothing was accepted meanwhile, nothing that was promised is lost.",
         cause: "The disk is full, read-only or broken, or the folder of the store is gone.",
         cure: "Free space or repair the disk; the system's own words are in the message. mfad \
-            tries again every second and goes on by itself.",
+            tries again every second and goes on by itself. A disk that is full of audit records: \
+            `mfactl explain W023`.",
     },
     Number {
         code: "E020",

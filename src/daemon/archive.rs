@@ -10,6 +10,9 @@
 //!
 //! A segment ends at [`SEGMENT_RECORDS_MAX`] records; whoever archives more makes several. The
 //! checkpoints of archived records move along, so that their file does not grow for ever.
+//!
+//! A segment takes no more than about half of the room that its disk has, and is the last one for
+//! now if that was not enough: on a full disk that is a part of the [`Reserve`].
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek as _, Write as _};
@@ -29,10 +32,11 @@ use crate::engine::Engine;
 use crate::store::{
     Archived, AuditFilter, Body, Key, Read, StoreError, StoredAudit, Write as StoreWrite,
 };
-use crate::sys::files::{Draft, Existing, FileError, write_new};
+use crate::sys::files::{Draft, Existing, FileError, free_octets, write_new};
 use crate::time::{Now, Timestamp};
 
 use super::checkpoints;
+use super::reserve::Reserve;
 
 /// Most records of a segment.
 pub const SEGMENT_RECORDS_MAX: u64 = 1_000_000;
@@ -45,6 +49,12 @@ pub const YOUNGEST: Duration = Duration::from_secs(60);
 const OVERDUE_PART: u32 = 10;
 const OVERDUE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// Octets of a record in a segment, with what is signed of it: more than most have.
+const RECORD_OCTETS: u64 = 1 << 10;
+
+/// No segment is begun with less room than this, in octets.
+const ROOM_OCTETS_MIN: u64 = 4 << 20;
+
 /// Records read at a time.
 const CHUNK: usize = 2_000;
 
@@ -53,6 +63,7 @@ pub struct Archive {
     state_dir: PathBuf,
     folder: PathBuf,
     node: std::sync::Arc<str>,
+    reserve: Reserve,
     run: Mutex<()>,
     checkpoints: Mutex<()>,
 }
@@ -77,6 +88,8 @@ pub struct Made {
     pub octets: u64,
     /// The number of the record of it.
     pub audit: u64,
+    /// It ends where it does because there is no room for more.
+    pub short: bool,
 }
 
 /// Why nothing more was archived.
@@ -105,6 +118,12 @@ pub enum ArchiveError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk of the segments is full.
+    #[error("{} has no room for them until segments are moved elsewhere", folder.display())]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The seal.
     #[error("{0}")]
     Seal(#[from] CheckpointError),
@@ -129,6 +148,7 @@ impl Archive {
             state_dir: state_dir.to_owned(),
             folder: state_dir.join(FOLDER),
             node,
+            reserve: Reserve::below(state_dir),
             run: Mutex::new(()),
             checkpoints: Mutex::new(()),
         }
@@ -138,6 +158,12 @@ impl Archive {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What is kept for a full disk.
+    #[must_use]
+    pub const fn reserve(&self) -> &Reserve {
+        &self.reserve
     }
 
     /// Whose audit log it is.
@@ -233,14 +259,21 @@ impl Archive {
             engine,
             signer: Signer::new(engine.keys().audit_seed())?,
         };
-        let (path, header) = match work.finished(&due)? {
-            Some(found) => found,
-            None => work.write(&due)?,
+        let (path, header, short) = match work.finished(&due)? {
+            Some((path, header)) => (path, header, false),
+            None => work.write_what_fits(due)?,
         };
-        let made = work.record(path, header, origin, reason)?;
+        let made = work.record(path, header, short, origin, reason)?;
         // What is left in the file is as true; the next segment takes it along.
         let _ = self.forget_checkpoints(made.header.last);
         Ok(Some(made))
+    }
+
+    /// Why less was archived than is due.
+    #[must_use]
+    pub fn no_room(&self) -> ArchiveError {
+        let folder = self.folder.clone();
+        ArchiveError::NoRoom { folder }
     }
 
     /// Takes the checkpoints of archived records out of their file.
@@ -287,6 +320,22 @@ impl Work<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Writes a segment, of fewer records than are due if there is no room for all; whether so.
+    fn write_what_fits(&self, mut due: Due) -> Result<(PathBuf, Header, bool), ArchiveError> {
+        let folder = &self.archive.folder;
+        let room = free_octets(folder).map_err(|source| self.fault(source))?;
+        if room < ROOM_OCTETS_MIN {
+            return Err(self.archive.no_room());
+        }
+        let most = due.known.seq.saturating_add(room / 2 / RECORD_OCTETS);
+        let short = due.next.seq > most;
+        if short {
+            due.next = archived_at(self.engine.reader(), most)?;
+        }
+        let (path, header) = self.write(&due)?;
+        Ok((path, header, short))
     }
 
     /// Writes a segment, makes it durable, and proves that it can be read.
@@ -383,6 +432,7 @@ impl Work<'_> {
         &self,
         path: PathBuf,
         header: Header,
+        short: bool,
         origin: &Origin,
         reason: Option<&str>,
     ) -> Result<Made, ArchiveError> {
@@ -411,6 +461,7 @@ impl Work<'_> {
             header,
             octets,
             audit,
+            short,
         })
     }
 

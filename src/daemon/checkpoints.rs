@@ -6,7 +6,8 @@
 //! reads the store as any other reader, so neither sign-ins nor the writer wait for it. At stop
 //! what is left is signed.
 //!
-//! The same thread archives what has become older than `audit.retain`, one segment at a time.
+//! The same thread archives what has become older than `audit.retain`, one segment at a time, and
+//! makes the reserve for a full disk again once there is room.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -28,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How often it is looked whether records have become too old for the store.
 const ARCHIVE_LOOK_US: u64 = 3_600_000_000;
 
+/// How often it is looked whether the reserve is there.
+const RESERVE_LOOK_US: u64 = 10_000_000;
+
 /// Where checkpoints are kept below a state folder.
 #[must_use]
 pub fn path(state_dir: &Path) -> PathBuf {
@@ -46,7 +50,7 @@ pub fn keep(engine: &Engine, archive: &Archive, stop: &AtomicBool) {
         .filter(|last| last.node == archive.node())
         .map_or(0, |last| last.seq);
     let mut pace = Pace::new(covered, engine.now());
-    let mut archive_look_us = 0;
+    let (mut archive_look_us, mut reserve_look_us) = (0, 0);
     loop {
         let stopping = stop.load(Ordering::Relaxed);
         if let Ok(seq) = engine.reader().last_seq() {
@@ -71,6 +75,10 @@ pub fn keep(engine: &Engine, archive: &Archive, stop: &AtomicBool) {
         let now_us = engine.now().mono_us;
         if now_us >= archive_look_us && !archive_old(engine, archive) {
             archive_look_us = now_us.saturating_add(ARCHIVE_LOOK_US);
+        }
+        if now_us >= reserve_look_us {
+            archive.reserve().make();
+            reserve_look_us = now_us.saturating_add(RESERVE_LOOK_US);
         }
         std::thread::park_timeout(LOOK);
     }
@@ -133,7 +141,7 @@ fn archive_old(engine: &Engine, archive: &Archive) -> bool {
             let (first, last) = (made.header.first, made.header.last);
             let path = made.path.display();
             info_always!("audit records {first} to {last} are archived in {path}");
-            true
+            !made.short
         }
         Err(error) => {
             warn!("old audit records were not archived: {error}");

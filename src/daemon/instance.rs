@@ -22,6 +22,7 @@ use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
 use super::prime;
+use super::reserve::Reserve;
 use crate::access::{self, Access, GatewayTable};
 use crate::config::{Config, Gateway};
 use crate::daemon::answers::Answerer;
@@ -288,6 +289,7 @@ fn sign_checkpoints(
         doing: "making the audit folder",
         source,
     })?;
+    archive.reserve().make();
     let (engine, stop) = (Arc::clone(engine), Arc::clone(stop));
     spawn("checkpoints".to_owned(), move || {
         checkpoints::keep(&engine, &archive, &stop);
@@ -344,7 +346,13 @@ fn open(
     } else {
         Mode::Existing
     };
-    let opened = sqlite::open(&site, mode)?;
+    let opened = match sqlite::open(&site, mode) {
+        // Opening moves the log into the database, for which a full disk has no room.
+        Err(StoreError::Io { .. }) if Reserve::below(&config.state_dir).give_back() => {
+            sqlite::open(&site, mode)?
+        }
+        opened => opened?,
+    };
     if opened.unclean {
         warn_always!("the store was not closed the last time; it was checked");
     }

@@ -38,7 +38,7 @@ const STATUS: [(&str, &str); 12] = [
     ("78", "The configuration is wrong, or mfad would not start."),
 ];
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (
         "/etc/mfad/mfad.toml",
         "The configuration, see mfad.toml(5).",
@@ -54,6 +54,10 @@ const FILES: [(&str, &str); 6] = [
     (
         "/var/lib/mfad/mfad.db",
         "The store, with its log beside it.",
+    ),
+    (
+        "/var/lib/mfad/reserve",
+        "16 MiB of nothing, which mfad gives back when the disk is full.",
     ),
     (
         "/var/lib/mfad/backup/",

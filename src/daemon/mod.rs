@@ -28,6 +28,7 @@ pub mod places;
 pub mod prime;
 pub mod program;
 pub mod report;
+pub mod reserve;
 pub mod restore;
 pub mod self_test;
 pub mod serve;

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, posix_fallocate};
 use nix::sys::statvfs::statvfs;
 
 use crate::sys::random;
@@ -86,6 +86,24 @@ pub fn write_new(path: &Path, content: &[u8], existing: Existing) -> Result<(), 
         .write_all(content)
         .map_err(|source| io_error("write", &draft.draft, source))?;
     draft.publish(existing)
+}
+
+/// Makes a file of mode 0600 that takes at least so much of the disk, whatever it holds; if there
+/// is no room for it, it is gone.
+pub fn occupy(path: &Path, octets: u64) -> Result<(), FileError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .map_err(|source| io_error("open", path, source))?;
+    let length = octets.try_into().unwrap_or(i64::MAX);
+    posix_fallocate(&file, 0, length).map_err(|errno| {
+        let _ = fs::remove_file(path);
+        io_error("make room in", path, errno.into())
+    })
 }
 
 /// A file of mode 0600 that is being written and has not got its name yet; dropped, it is gone.

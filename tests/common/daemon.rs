@@ -17,6 +17,7 @@ use mfad::secret::SecretKey;
 
 use super::gateway::Gateway;
 use super::operator::Operator;
+use super::past::make_past;
 use super::people::{Person, make_store};
 use super::scrape::Page;
 
@@ -111,6 +112,11 @@ impl Site {
 
     /// A site with more lines at the end of its configuration.
     pub(crate) fn with(people: &[Person], extra: &str) -> Self {
+        Self::with_past(people, extra, 0)
+    }
+
+    /// A site whose audit log begins with so many records of years ago.
+    pub(crate) fn with_past(people: &[Person], extra: &str, records: u64) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("mfad-test-")
             .tempdir()
@@ -135,6 +141,9 @@ impl Site {
             &secret(GATEWAY_6.0),
         );
         site.write_config(extra);
+        if records > 0 {
+            make_past(&site.path("state/mfad.db"), &key, records);
+        }
         make_store(&site.path("mfad.toml"), people);
         site
     }

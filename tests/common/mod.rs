@@ -22,6 +22,7 @@ pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod ledger;
 pub(crate) mod operator;
+pub(crate) mod past;
 pub(crate) mod people;
 pub(crate) mod scrape;
 pub(crate) mod single;

@@ -1,10 +1,9 @@
-//! The built daemon, when its disk fails or is full, or the system gives it nothing more.
+//! The built daemon, when its disk fails, or the system gives it nothing more.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,9 +36,9 @@ reject_delay = "100ms"
 "#;
 const SURE_SECRET: &str = "gw-sure-4Tz9-mw2c-xkP1-Qe7d";
 
-/// A site whose last gateway is [`SURE`].
-fn site(people: &[Person]) -> Site {
-    let site = Site::new(people);
+/// A site whose last gateway is [`SURE`], and whose audit log begins with so many old records.
+pub(super) fn site_with_past(people: &[Person], records: u64) -> Site {
+    let site = Site::with_past(people, "", records);
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -51,6 +50,10 @@ fn site(people: &[Person]) -> Site {
     site
 }
 
+fn site(people: &[Person]) -> Site {
+    site_with_past(people, 0)
+}
+
 fn sure(daemon: &Daemon) -> Gateway {
     Gateway {
         source: [127, 0, 0, 9].into(),
@@ -60,20 +63,20 @@ fn sure(daemon: &Daemon) -> Gateway {
 }
 
 /// What is answered to a sign-in with a fresh code.
-fn answer(gateway: &Gateway, person: &mut Person) -> Option<u8> {
+pub(super) fn answer(gateway: &Gateway, person: &mut Person) -> Option<u8> {
     let (mut port, code) = (gateway.port(), person.code());
     let request = port.request(&person.name, &code);
     port.ask_for(&request, 1, SILENCE).map(|reply| reply.code)
 }
 
-fn store_error(daemon: &Daemon) -> Option<String> {
+pub(super) fn store_error(daemon: &Daemon) -> Option<String> {
     let status = daemon.operator().call("Daemon.Status", &json!({}));
     let error = status.pointer("/store/error");
     error.and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Polls until it is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
@@ -83,7 +86,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
 }
 
 /// While the store is closed: nobody is let in, who asked for Rejects gets them, operators are told.
-fn assert_closed(daemon: &Daemon, people: &mut [Person]) {
+pub(super) fn assert_closed(daemon: &Daemon, people: &mut [Person]) {
     let (silent, sure) = (daemon.gateway("gw-none"), sure(daemon));
     for person in people {
         assert_eq!(answer(&silent, person), None, "{}", person.name);
@@ -96,7 +99,7 @@ fn assert_closed(daemon: &Daemon, people: &mut [Person]) {
 }
 
 /// Everybody is let in again; how long that took.
-fn comes_back(daemon: &Daemon, people: &mut [Person]) -> Duration {
+pub(super) fn comes_back(daemon: &Daemon, people: &mut [Person]) -> Duration {
     let gateway = daemon.gateway("gw-none");
     let first = &mut people[0];
     let took = until("somebody is let in", || {
@@ -109,12 +112,12 @@ fn comes_back(daemon: &Daemon, people: &mut [Person]) -> Duration {
     took
 }
 
-fn people() -> Vec<Person> {
+pub(super) fn people() -> Vec<Person> {
     ["ada", "bob"].map(Person::new).to_vec()
 }
 
 /// Who was let in before the end is so in the log after it; nothing else is.
-fn assert_recorded(site: &Site, people: &[Person], told: usize) {
+pub(super) fn assert_recorded(site: &Site, people: &[Person], told: usize) {
     let ledger = Ledger::of(site);
     let stored: usize = people
         .iter()
@@ -152,89 +155,6 @@ fn a_disk_that_fails_brings_silence_or_a_reject_and_nobody_in() {
         println!("disk faults: the daemon is back {took:?} after {error}");
     }
     assert_recorded(&daemon.stop(), &people, 2 + 3 * 3);
-}
-
-#[test]
-fn a_full_file_system_closes_the_store_until_there_is_room() {
-    let exe = std::env::current_exe().unwrap();
-    let root = nix::unistd::geteuid().is_root();
-    let spaces: &[&str] = if root {
-        &["--mount"]
-    } else {
-        &["--user", "--map-root-user", "--mount"]
-    };
-    if !tools::have("unshare") || !tools::have("mount") {
-        return;
-    }
-    let unshare = |words: &[&str], program: &Path| {
-        let mut command = Command::new("unshare");
-        command.args(spaces).args(words).arg(program);
-        command
-    };
-    let may = unshare(&[], Path::new("mount"))
-        .args(["-t", "tmpfs", "tmpfs", "/mnt"])
-        .output()
-        .unwrap();
-    if !may.status.success() {
-        let why = String::from_utf8_lossy(&may.stderr);
-        println!("skipped: no file system can be mounted here: {why}");
-        return;
-    }
-    let output = unshare(&[], &exe)
-        .args(["--exact", "--ignored", "--nocapture"])
-        .arg("daemon::fills_its_file_system")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{errors}");
-    assert!(said.contains("1 passed"), "{said}");
-    for line in said.lines().filter(|line| line.starts_with("disk faults")) {
-        println!("{line}");
-    }
-}
-
-#[test]
-#[ignore = "run in a mount namespace by the test above"]
-fn fills_its_file_system() {
-    let mut people = people();
-    let site = site(&people);
-    let (state, made) = (site.path("state"), site.path("made"));
-    fs::rename(&state, &made).unwrap();
-    fs::create_dir(&state).unwrap();
-    // Room for the log that is grown at the start, and little besides.
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=68m,mode=700", "tmpfs"])
-        .arg(&state)
-        .status()
-        .unwrap();
-    assert!(mounted.success());
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(made.join("."))
-        .arg(&state)
-        .status()
-        .unwrap();
-    assert!(copied.success());
-    let daemon = site.start();
-    let gateway = daemon.gateway("gw-none");
-    let filler = state.join("filler");
-    let mut file = File::create(&filler).unwrap();
-    while file.write_all(&[0; 4096]).is_ok() {}
-    drop(file);
-    // The log has its room, so sign-ins go on until it is to be moved into the database.
-    let mut told = 0;
-    for _ in 0..60 {
-        for person in &mut people {
-            told += usize::from(answer(&gateway, person) == Some(ACCEPT));
-        }
-    }
-    until("the store is closed", || store_error(&daemon).is_some());
-    assert_closed(&daemon, &mut people);
-    fs::remove_file(&filler).unwrap();
-    let took = comes_back(&daemon, &mut people);
-    println!("disk faults: {told} sign-ins on a full disk, back {took:?} after there was room");
-    assert_recorded(&daemon.stop(), &people, told + 1 + people.len());
 }
 
 /// Clock ticks that a process has had.

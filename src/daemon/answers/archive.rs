@@ -1,5 +1,7 @@
 //! Old records into segments: `audit archive`. The work is that of [`crate::daemon::archive`].
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::audit::segment_file;
@@ -10,11 +12,16 @@ use crate::daemon::report::number;
 use crate::domain::event::{Event, RequestRef};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::hex;
+use crate::engine::Engine;
 use crate::time::Timestamp;
 
 use super::Answerer;
 use super::change::request_id;
 use super::desk::Desk;
+
+/// How long a store that was closed for want of room may take to open, and how often one looks.
+const OPENS_WITHIN: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Answerer {
     pub(super) fn audit_archive(
@@ -45,10 +52,17 @@ impl Answerer {
             }
             .into());
         };
+        if self.archive.reserve().give_back() {
+            wait_until_open(desk.engine);
+        }
         let mut made = Vec::new();
         let rest = loop {
             let reason = manner.reason.as_deref();
             match self.archive.step(desk.engine, before, &origin, reason) {
+                Ok(Some(segment)) if segment.short => {
+                    made.push(segment);
+                    break Some(self.archive.no_room());
+                }
                 Ok(Some(segment)) => made.push(segment),
                 Ok(None) => break None,
                 Err(error) if made.is_empty() => return Err(self.not_archived(&error)),
@@ -140,6 +154,14 @@ impl Desk<'_> {
             seq: known.seq,
             at: known.at.into(),
         })
+    }
+}
+
+/// Waits until the writer has opened the store again, for which it has got room, or for long enough.
+fn wait_until_open(engine: &Engine) {
+    let end = engine.now().after(OPENS_WITHIN).mono_us;
+    while engine.store_error().is_some() && engine.now().mono_us < end {
+        std::thread::sleep(LOOK);
     }
 }
 

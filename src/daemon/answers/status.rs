@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::store::seal::KEY_VERSION;
 use crate::store::{AuditFilter, Counts};
 use crate::sys::clock::{JUMP_US_MIN, Synchronised, synchronised};
+use crate::sys::files::free_octets;
 use crate::time::Now;
 
 use super::auth::Deaf;
@@ -92,6 +93,10 @@ impl Answerer {
                         .store_error()
                         .map(|error| warnings::store_fails(&error, &path)),
                 );
+                if let Ok(free) = free_octets(&self.config.load().state_dir) {
+                    let reserve = self.archive.reserve().is_there();
+                    list.extend(warnings::little_room(free, reserve, &path));
+                }
                 let ahead_ms = self.clock.wall_ahead_ms();
                 if ahead_ms.unsigned_abs() > JUMP_US_MIN / 1000 {
                     list.push(warnings::clock_jump(ahead_ms, self.clock.last_jump()));
@@ -140,7 +145,7 @@ impl Answerer {
             kind: "sqlite".to_owned(),
             schema: u64::from(crate::store::sqlite::SCHEMA),
             octets: counts.map_or(0, |counts| counts.octets),
-            free_octets: crate::sys::files::free_octets(&config.state_dir).ok(),
+            free_octets: free_octets(&config.state_dir).ok(),
             last_commit: engine
                 .and_then(|engine| last_record(engine))
                 .map(|r| r.wall.into()),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::access::GatewayStatistics;
 use crate::config::{Gateway, SECRET_CHARS_ADVISED};
 use crate::control::reply::Warning;
+use crate::daemon::reserve::OCTETS;
 use crate::sys::clock::Jump;
 use crate::time::Timestamp;
 
@@ -243,6 +244,22 @@ pub(super) fn store_fails(error: &str, path: &str) -> Warning {
         doing: Some(format!("free space at {path}; mfad retries by itself")),
         ..Warning::default()
     }
+}
+
+pub(super) fn little_room(free_octets: u64, reserve: bool, path: &str) -> Option<Warning> {
+    let detail = if reserve {
+        "Sign-ins go on as long as they can be recorded."
+    } else {
+        "The reserve for `mfactl audit archive` on a full disk is not there."
+    };
+    (free_octets < OCTETS || !reserve).then(|| Warning {
+        number: "W023".to_owned(),
+        text: format!("The disk of {path} has {} MiB left.", free_octets >> 20),
+        detail: vec![detail.to_owned()],
+        tries: vec!["mfactl explain W023".to_owned()],
+        doing: Some(format!("free space at {path}")),
+        ..Warning::default()
+    })
 }
 
 pub(super) fn damaged_log(checked: Timestamp) -> Warning {

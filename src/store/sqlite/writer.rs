@@ -13,6 +13,7 @@ use super::{Site, Sizes, archived, connect, files, history, meta};
 use crate::audit::chain::Chain;
 use crate::domain::user::UserId;
 use crate::store::{Body, Change, Commit, Outcome, StoreError, Write};
+use crate::sys::files::free_octets;
 use crate::time::Now;
 
 /// How long nothing is committed until the log is moved although it is short, in microseconds.
@@ -264,7 +265,7 @@ impl SqliteWriter {
         self.open_conn()?;
         let mut moved = false;
         if self.move_is_due(now) {
-            moved = self.move_log("PASSIVE")?;
+            moved = self.may_move() && self.move_log("PASSIVE")?;
             if !moved {
                 self.move_not_before_us = now.mono_us.saturating_add(MOVE_PAUSE_US);
             }
@@ -283,6 +284,13 @@ impl SqliteWriter {
         let quiet = now.mono_us.saturating_sub(self.committed_us) >= QUIET_US;
         let long = self.log_octets >= self.sizes.checkpoint_octets;
         self.log_octets > 0 && (long || quiet) && now.mono_us >= self.move_not_before_us
+    }
+
+    /// Whether a move is tried. It may make the main file longer by as much, and one that fails
+    /// closes the store: without room for it a short log waits, and sign-ins go on.
+    fn may_move(&self) -> bool {
+        let long = self.log_octets >= self.sizes.checkpoint_octets;
+        long || free_octets(&self.path).map_or(true, |free| free >= self.log_octets)
     }
 
     const fn save_is_due(&self, now: Now) -> bool {
