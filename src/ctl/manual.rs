@@ -99,7 +99,7 @@ wrong usage
 an input file is missing or unreadable
 .TP
 .B 67
-no such user or token
+no such user, token or gateway
 .TP
 .B 69
 the daemon cannot be reached

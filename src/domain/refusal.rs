@@ -17,6 +17,8 @@ pub enum Code {
     NoUser,
     /// No such token.
     NoToken,
+    /// No such gateway.
+    NoGateway,
     /// Already there.
     Exists,
     /// Not possible in this state.
@@ -47,11 +49,12 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Arg,
         Self::Perm,
         Self::NoUser,
         Self::NoToken,
+        Self::NoGateway,
         Self::Exists,
         Self::State,
         Self::Type,
@@ -75,6 +78,7 @@ impl Code {
             Self::Perm => "E_PERM",
             Self::NoUser => "E_NOUSER",
             Self::NoToken => "E_NOTOKEN",
+            Self::NoGateway => "E_NOGATEWAY",
             Self::Exists => "E_EXISTS",
             Self::State => "E_STATE",
             Self::Type => "E_TYPE",
@@ -99,6 +103,7 @@ impl Code {
             Self::Perm => "Permission",
             Self::NoUser => "NoUser",
             Self::NoToken => "NoToken",
+            Self::NoGateway => "NoGateway",
             Self::Exists => "Exists",
             Self::State => "State",
             Self::Type => "Type",
@@ -121,7 +126,7 @@ impl Code {
         match self {
             Self::Arg => 64,
             Self::Perm => 77,
-            Self::NoUser | Self::NoToken => 67,
+            Self::NoUser | Self::NoToken | Self::NoGateway => 67,
             Self::Store | Self::Busy | Self::Sealed => 75,
             Self::Exists
             | Self::State

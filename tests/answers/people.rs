@@ -141,6 +141,7 @@ fn explain_stops_at_the_rule_that_would() {
     site.add_token("alice");
     assert_eq!(explain("vpn1").unwrap()["result"], "needs_code");
     let refusal = explain("vpn11").unwrap_err();
+    assert_eq!(refusal.code, Code::NoGateway);
     assert_eq!(refusal.tries, ["mfactl gateway show vpn1"]);
 }
 

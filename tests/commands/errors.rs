@@ -208,7 +208,7 @@ fn of_tokens(all: &mut Provoked<'_>) {
 
 fn of_the_daemon(all: &mut Provoked<'_>, daemon: &Daemon) {
     all.refused(Code::Arg, &["config", "get", "lockout.usr"], "");
-    all.refused(Code::Arg, &["gateway", "show", "gw-pim"], "");
+    all.refused(Code::NoGateway, &["gateway", "show", "gw-pim"], "");
     all.refused(Code::Arg, &["auth", "show", "a-00000"], "");
     // A file where the folder of the backups should be.
     fs::write(daemon.site.path("state").join("backup"), "").unwrap();

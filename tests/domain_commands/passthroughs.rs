@@ -76,7 +76,7 @@ fn passthrough_keeps_its_limits() {
     let refusal = refused(&alice(), &enable(days(1), &["bare", "admin-vpn"]));
     assert_eq!(refusal.code, Code::Policy);
     let refusal = refused(&alice(), &enable(days(1), &["vnp1"]));
-    assert_eq!(refusal.code, Code::Arg);
+    assert_eq!(refusal.code, Code::NoGateway);
     assert_eq!(refusal.why.as_deref(), Some("did you mean vpn1?"));
 }
 

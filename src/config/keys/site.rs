@@ -348,7 +348,9 @@ pub(super) const KEYS: &[Key] = &[
         "limits.pin_queue",
         "64",
         (1, 4096),
-        "PINs and passwords that wait to be hashed. What comes when it is full is not answered.",
+        "PINs and passwords that wait to be hashed. What comes when it is full is not answered; nor \
+         is what has waited for three quarters of `reject_delay`, at least 500 ms: its Reject \
+         would be late.",
     ),
     limit(
         "limits.pin_threads",

@@ -150,7 +150,7 @@ pub(super) fn store(error: &StoreError) -> Refusal {
 
 /// The refusal of a gateway that is not configured.
 pub(super) fn no_gateway(name: &str, close: Option<&str>) -> Refusal {
-    let refusal = Refusal::new(Code::Arg, format!("there is no gateway `{name}`"));
+    let refusal = Refusal::new(Code::NoGateway, format!("there is no gateway `{name}`"));
     match close {
         Some(close) => refusal.try_next(format!("mfactl gateway show {close}")),
         None => refusal.try_next("mfactl gateway list"),

@@ -67,7 +67,7 @@ fn works(case: &Case<'_>, gateway: &GatewayPolicy) -> Result<&'static str, &'sta
 fn no_gateway(case: &Case<'_>, name: &str) -> Refusal {
     let known = || case.site.gateways.iter().map(|gateway| &*gateway.name);
     let what = format!("there is no gateway `{}`", name.escape_default());
-    let mut refusal = Refusal::new(Code::Arg, what);
+    let mut refusal = Refusal::new(Code::NoGateway, what);
     let close = words::close(name, known());
     if !close.is_empty() {
         refusal = refusal.why(format!("did you mean {}?", close.join(" or ")));
