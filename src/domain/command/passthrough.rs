@@ -201,10 +201,7 @@ fn granted(
         case.note("lock", text);
     }
     if matches!(case.state(), UserState::Reset | UserState::ResetAll) {
-        let text = format!(
-            "{}: sign-ins are refused (M07) all the same",
-            case.state().title()
-        );
+        let text = format!("{} stays pending meanwhile", case.state().title());
         case.note("state", text);
     }
     let typed = case.typed.clone();

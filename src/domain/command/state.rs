@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::{Applied, Prepared, passthrough, words};
 use crate::domain::action::{Action, Role};
+use crate::domain::passthrough::current;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
 use crate::domain::user::UserState;
@@ -104,6 +105,13 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
     if let Some(wait) = wait::all(&case.record, case.now()).first() {
         let until = words::instant(wait.until);
         return format!("The wait for earlier failures goes on until {until}.");
+    }
+    if let Some(grant) = current(&case.record, None, case.now()) {
+        let until = words::instant(grant.until);
+        return format!(
+            "Under passthrough P-{} no code is asked for until {until}.",
+            grant.id
+        );
     }
     let usable = case.usable_token(None);
     let text = match case.state() {
