@@ -240,13 +240,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique() {
-        for (at, action) in Action::ALL.iter().enumerate() {
-            let first = Action::ALL
-                .iter()
-                .position(|other| other.spec().name == action.spec().name);
-            assert_eq!(first, Some(at), "{}", action.spec().name);
+    fn each_name_finds_its_action_alone() {
+        for action in Action::ALL {
+            let name = action.spec().name;
+            assert_eq!(Action::by_name(name), Some(*action), "{name}");
         }
+        assert_eq!(Action::by_name("user"), None);
     }
 
     #[test]

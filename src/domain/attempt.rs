@@ -155,6 +155,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_shared_with_the_attempt_only_if_it_is_the_records_own() {
+        use super::super::explain::tests::{alice, at_home, vpn1};
+        let name_of = |typed: &str| {
+            let attempt = Attempt {
+                gateway: Arc::new(vpn1()),
+                user: Some(Arc::from(typed)),
+                pseudonym: Pseudonym([0; 4]),
+                proof: Proof::UnknownState,
+                source: at_home(),
+                digest: [0; 32],
+                received: Now::at(crate::time::Timestamp(0)),
+            };
+            let name = attempt.name_of(&alice());
+            let shared = attempt.user.is_some_and(|user| Arc::ptr_eq(&user, &name));
+            (name.to_string(), shared)
+        };
+        assert_eq!(name_of("alice"), ("alice".to_owned(), true));
+        assert_eq!(name_of("al"), ("alice".to_owned(), false));
+    }
+
+    #[test]
     fn a_recovery_code_stands_where_the_code_does() {
         let code = "ABCD-EFGH-JKMN-PQRS";
         let plain = "abcdefghjkmnpqrs";

@@ -100,3 +100,51 @@ pub(super) fn first_factor(
         _ => Err(Reason::BadPassword),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::explain::tests::{alice, vpn1};
+    use super::super::token_record::Accepted;
+    use super::*;
+    use crate::time::Timestamp;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    #[test]
+    fn a_code_that_another_attempt_was_faster_with_is_a_replay_and_an_older_one_wrong() {
+        let mut alice = alice();
+        let token = alice.profile.tokens[0].id;
+        let state = alice.auth.token_mut(token);
+        state.next_factor = 101;
+        state.accepted = Some(Accepted {
+            factor: 100,
+            at: NOW,
+            gateway: Arc::from("vpn1"),
+            grace_used: true,
+        });
+        let found = |factor| {
+            let fits = CodeMatch::Fits { token, factor };
+            code(fits, &alice, &vpn1(), &Policy::default(), Now::at(NOW))
+        };
+        assert_eq!(found(101), CodeMatch::Fits { token, factor: 101 });
+        let grace = false;
+        assert_eq!(found(100), CodeMatch::Replay { token, grace });
+        let only = Some(token);
+        assert_eq!(found(99), CodeMatch::Wrong { only });
+    }
+
+    #[test]
+    fn a_right_pin_opens_nothing_once_it_is_blocked() {
+        let (mut alice, mut gateway) = (alice(), vpn1());
+        gateway.first_factor = FirstFactorBy::Pin;
+        let judged = |alice: &UserRecord| {
+            let asked = (&Ask::Pin(0..6), FirstFactor::Right);
+            first_factor(alice, &gateway, &Policy::default(), Now::at(NOW), asked)
+        };
+        assert_eq!(judged(&alice), Ok(()));
+        alice.auth.pin.blocked_since = Some(NOW);
+        assert_eq!(judged(&alice), Err(Reason::PinBlocked));
+    }
+}

@@ -233,6 +233,7 @@ mod tests {
         };
         assert_eq!(told(-7, Some(Period::THIRTY)), "7 steps late");
         assert_eq!(told(1, Some(Period::THIRTY)), "1 step early");
+        assert_eq!(told(0, Some(Period::THIRTY)), "0 steps early");
         assert_eq!(told(12, None), "12 counters ahead");
     }
 }

@@ -200,3 +200,21 @@ impl Origin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_its_result_in_a_word() {
+        let results = [
+            Event::new("user.locked"),
+            Event::new("user.locked").refused(),
+            Event::new("user.locked").unchanged(),
+        ];
+        assert_eq!(
+            results.map(|event| event.result.name()),
+            ["ok", "refused", "unchanged"]
+        );
+    }
+}
