@@ -1,14 +1,24 @@
 //! What every command does in every state, read as the policy reads: who may, what is refused, and
 //! what an operator is told. The seals of this test are no seals at all: the clear octets.
 
+#[path = "domain_commands/facts.rs"]
+mod facts;
+#[path = "domain_commands/given.rs"]
+mod given;
 #[path = "domain_commands/passthroughs.rs"]
 mod passthroughs;
 #[path = "domain_commands/people.rs"]
 mod people;
+#[path = "domain_commands/screens.rs"]
+mod screens;
 #[path = "domain_commands/site.rs"]
 mod site;
 #[path = "domain_commands/tokens.rs"]
 mod tokens;
+#[path = "domain_commands/told.rs"]
+mod told;
+#[path = "domain_commands/typed.rs"]
+mod typed;
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use mfad::domain::command::{
     Applied, Asked, Command, Effect, NewToken, NewUser, PassthroughEnd, Prepared, Reveal, Site,
     TokenRef, UserEdit, apply,
 };
-use mfad::domain::event::Operator;
+use mfad::domain::event::{Operator, Source};
 use mfad::domain::lockout::{Lock, LockReason};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::domain::refusal::Refusal;
@@ -180,6 +180,8 @@ pub(crate) struct Run {
     pub(crate) now: Now,
     pub(crate) prepared: Prepared,
     pub(crate) next_seq: u64,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) gateways: Vec<Arc<GatewayPolicy>>,
 }
 
 pub(crate) fn run() -> Run {
@@ -191,6 +193,13 @@ pub(crate) fn run() -> Run {
         now: Now::at(WALL),
         prepared: prepared(),
         next_seq: 31,
+        reason: Some("ticket 4711"),
+        gateways: vec![
+            gateway("vpn1", FirstFactorBy::Gateway, true),
+            gateway("ocserv", FirstFactorBy::Pin, true),
+            gateway("admin-vpn", FirstFactorBy::Gateway, false),
+            gateway("bare", FirstFactorBy::None, true),
+        ],
     }
 }
 
@@ -207,18 +216,12 @@ impl Run {
         };
         let asked = Asked {
             operator: &operator,
-            reason: Some("ticket 4711"),
+            reason: self.reason,
             if_revision: self.if_revision,
         };
-        let gateways = [
-            gateway("vpn1", FirstFactorBy::Gateway, true),
-            gateway("ocserv", FirstFactorBy::Pin, true),
-            gateway("admin-vpn", FirstFactorBy::Gateway, false),
-            gateway("bare", FirstFactorBy::None, true),
-        ];
         let site = Site {
             policy: &self.policy,
-            gateways: &gateways,
+            gateways: &self.gateways,
             now: self.now,
             unseal: &Clear,
             next_seq: self.next_seq,
@@ -390,5 +393,15 @@ pub(crate) fn outcome(result: &Result<Applied, Refusal>) -> &'static str {
         Ok(applied) if applied.done.unchanged => "same",
         Ok(_) => "ok",
         Err(refusal) => refusal.code.name(),
+    }
+}
+
+/// Where alice signs in from.
+pub(crate) fn at_home() -> Source {
+    Source {
+        gateway: Arc::from("vpn1"),
+        address: "192.0.2.1:1812".parse().unwrap(),
+        station: Arc::from("203.0.113.7"),
+        nas: Arc::from(""),
     }
 }

@@ -1,0 +1,363 @@
+//! What is so beforehand in a row of `tables/commands.txt`: words as `lock=Failures`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "helpers of tests"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mfad::domain::command::Prepared;
+use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
+use mfad::domain::passthrough::{Grant, Revoked};
+use mfad::domain::pin::{PasswordRecord, PinRecord};
+use mfad::domain::policy::{FirstFactorBy, Otherwise};
+use mfad::domain::token_record::{Accepted, Base, HardwareToken, TokenKind};
+use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
+use mfad::domain::wait;
+use mfad::secret::SecretBytes;
+use mfad::time::Timestamp;
+
+use super::site::*;
+use super::typed::{instant, kind, kinds, now_step, number, role, spaced, span, state};
+
+/// One run on one record, if there is one.
+pub(crate) struct World {
+    pub(crate) run: Run,
+    pub(crate) record: Option<UserRecord>,
+}
+
+/// The world of these words.
+pub(crate) fn world(given: &str) -> World {
+    let mut world = World {
+        run: run(),
+        record: Some(alice()),
+    };
+    for word in given.split_whitespace().filter(|word| *word != "-") {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        if key == "nobody" {
+            world.record = None;
+        } else if !(operator(&mut world.run, key, value)
+            || prepared(&mut world.run, key, value)
+            || site(&mut world.run, key, value))
+        {
+            let record = world.record.as_mut().unwrap();
+            let fits = account(record, key, value)
+                || contacts(record, key, value)
+                || grants(record, key, value);
+            if !fits {
+                token_of(record, key, value);
+            }
+        }
+    }
+    world
+}
+
+fn operator(run: &mut Run, key: &str, value: &str) -> bool {
+    match key {
+        "role" => run.role = role(value),
+        "alice-asks" => run.name = "alice",
+        "no-reason" => run.reason = None,
+        "if-revision" => run.if_revision = Some(number(value)),
+        "now" => run.now = run.now.after(span(value)),
+        "wall" => run.now.wall = instant(value),
+        _ => return false,
+    }
+    true
+}
+
+fn prepared(run: &mut Run, key: &str, value: &str) -> bool {
+    let prepared = &mut run.prepared;
+    match key {
+        "for-another" => prepared.for_user = Some(UserId([8; 16])),
+        "unprepared" => {
+            *prepared = Prepared {
+                for_user: Some(ID),
+                ..Default::default()
+            };
+        }
+        "for-token" => prepared.token_id = Some(id(number(value))),
+        "seed" => prepared.clear_seed = Some(SecretBytes::new(vec![7; number(value)])),
+        "seats-used" => prepared.seats_used = number(value),
+        "serial-owner" => prepared.serial_owner = Some(Arc::from(value)),
+        "pool" | "pool-waits" => {
+            let kind = kind(value);
+            prepared.pool = Some(HardwareToken {
+                serial: "FT-1".to_owned(),
+                kind,
+                otp: token(1, kind).otp.unwrap(),
+                seed: sealed(SEED),
+                expires: Some(WALL + DAY),
+                next_factor: 40,
+                resync_required: key == "pool-waits",
+                created: WALL,
+                extra: serde_json::Map::new(),
+            });
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn site(run: &mut Run, key: &str, value: &str) -> bool {
+    let policy = &mut run.policy;
+    let first = Arc::make_mut(&mut run.gateways[0]);
+    match key {
+        "seats-limit" => policy.seats_limit = number(value),
+        "tokens-max" => policy.tokens_max_per_user = number(value),
+        "enabled" => policy.enabled_kinds = kinds(value),
+        "no-recovery-login" => policy.recovery_allow_login = false,
+        "sets" => {
+            let names = value.split(',').map(|name| (name.to_owned(), Vec::new()));
+            policy.sets.extend(names);
+        }
+        "hard-cap" => policy.lockout.hard_cap = number(value),
+        "pin-duration" => policy.pin.block_duration = span(value),
+        "no-change" => policy.pin.admin_reset_must_change = false,
+        "duration" => policy.passthrough.duration = span(value),
+        "max-duration" => policy.passthrough.max_duration = span(value),
+        "hotp-resync" => policy.hotp_resync_window = number(value),
+        "totp-resync" => policy.totp_resync_window_steps = number(value),
+        "only" => {
+            let by = match value {
+                "gateway" => FirstFactorBy::Gateway,
+                "pin" => FirstFactorBy::Pin,
+                "local" => FirstFactorBy::Local,
+                "none" => FirstFactorBy::None,
+                other => panic!("first factor {other}"),
+            };
+            run.gateways = vec![gateway("vpn1", by, true)];
+        }
+        "no-gateway" => run.gateways.clear(),
+        "no-passthrough" => first.allow_passthrough = false,
+        "helpful" => first.helpful = true,
+        "unknown" => first.unknown_user = Otherwise::Passthrough,
+        "unenrolled" => first.unenrolled = Otherwise::Passthrough,
+        "allowed" => first.allowed_kinds = Some(kinds(value)),
+        _ => return false,
+    }
+    true
+}
+
+fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
+    match key {
+        "state" => record.profile_mut().state = state(value),
+        "protected" => record.profile_mut().protected = true,
+        "set" => record.profile_mut().set = Some(value.to_owned()),
+        "C1" => record.auth.pin.failures = number(value),
+        "C2" => record.auth.token_mut(id(1)).soft = number(value),
+        "C3" => record.auth.soft = number(value),
+        "C4" => record.auth.token_mut(id(1)).total = number(value),
+        "pin" => {
+            record.profile_mut().pin = Some(PinRecord {
+                hash: sealed(b"old"),
+                set_at: WALL - DAY,
+                set_by: "bob".to_owned(),
+                must_change: false,
+            });
+        }
+        "pin-blocked" => record.auth.pin.blocked_since = Some(WALL - DAY),
+        "password" => {
+            record.profile_mut().password = Some(PasswordRecord {
+                hash: sealed(b"old"),
+                set_at: WALL - DAY,
+                set_by: "bob".to_owned(),
+                registered_at: WALL - DAY,
+            });
+            record.auth.password.last_used = Some(WALL - DAY);
+        }
+        "lock" => {
+            let reason = match value {
+                "Failures" => LockReason::Failures,
+                "PinBlocked" => LockReason::PinBlocked,
+                _ => LockReason::Operator,
+            };
+            record.auth.lock = Some(Lock {
+                since: WALL - DAY,
+                reason,
+                by: None,
+                auto_until: None,
+                note: Arc::from("vpn1"),
+                count: 5,
+            });
+        }
+        "lock-by" => record.auth.lock.as_mut().unwrap().by = Some(Arc::from(value)),
+        "lock-note" => record.auth.lock.as_mut().unwrap().note = Arc::from(value),
+        "lock-until" => record.auth.lock.as_mut().unwrap().auto_until = Some(instant(value)),
+        "wait-until" => record.auth.wait_until = Some(instant(value)),
+        "known" | "known-waits" => {
+            let home = at_home();
+            let (soft, until) = (record.auth.soft, record.auth.wait_until);
+            let mode = LockoutMode::Lock;
+            wait::signed_in(record, &home, mode, true, run().now);
+            (record.auth.soft, record.auth.wait_until) = (soft, until);
+            if key == "known-waits" {
+                record.auth.stations[0].failures = 4;
+                record.auth.stations[0].until = Some(instant(value));
+            }
+        }
+        "failed" => {
+            record.auth.last_failed = Some(LastFailed {
+                at: WALL,
+                gateway: Arc::from("vpn1"),
+                station: Arc::from(value),
+            });
+        }
+        "login" => {
+            record.auth.last_login = Some(LastLogin {
+                at: instant(value),
+                gateway: Arc::from("vpn1"),
+                station: Arc::from(""),
+                token: Some(id(1)),
+            });
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn contacts(record: &mut UserRecord, key: &str, value: &str) -> bool {
+    let addresses = || {
+        value.split(',').map(|address| Contact {
+            address: address.to_owned(),
+            verified: true,
+        })
+    };
+    let profile = record.profile_mut();
+    match key {
+        "email" => profile.emails.extend(addresses()),
+        "phone" => profile.phones.extend(addresses()),
+        "called" => profile.display_name = spaced(value),
+        "name" => value.clone_into(&mut profile.name),
+        _ => return false,
+    }
+    true
+}
+
+/// `grant=-1d..+1d` is P-1, `grants=3*-2d..-1d` are P-101 to P-103; what follows is about the last.
+fn grants(record: &mut UserRecord, key: &str, value: &str) -> bool {
+    let grants = &mut record.profile_mut().grants;
+    let grant = |id, dates: &str| {
+        let (from, until) = dates.split_once("..").unwrap();
+        Grant {
+            id,
+            gateways: Vec::new(),
+            from: instant(from),
+            until: instant(until),
+            by: "bob".to_owned(),
+            reason: "phone broken".to_owned(),
+            renewals: 0,
+            first_from: instant(from),
+            revoked: None,
+            extra: serde_json::Map::new(),
+        }
+    };
+    if key == "grant" {
+        let id = u32::try_from(grants.len()).unwrap() + 1;
+        grants.push(grant(id, value));
+        return true;
+    }
+    if key == "grants" {
+        let (times, dates) = value.split_once('*').unwrap();
+        let ids = 101..=100 + number::<u32>(times);
+        grants.extend(ids.clone().map(|id| grant(id, dates)));
+        for id in ids {
+            record.auth.grant_mut(id).ended = dates.contains("..-");
+        }
+        return true;
+    }
+    let Some(last) = grants.last_mut() else {
+        return false;
+    };
+    let grant = last.id;
+    match key {
+        "grant-at" => last.gateways = vec![value.to_owned()],
+        "renewals" => last.renewals = number(value),
+        "first-from" => last.first_from = instant(value),
+        "revoked" => {
+            let by = "bob".to_owned();
+            let when = instant(value);
+            last.revoked = Some(Revoked { by, when });
+        }
+        "ended" => record.auth.grant_mut(grant).ended = true,
+        _ => return false,
+    }
+    true
+}
+
+/// What follows `second=` or `recovery` is about that token.
+fn token_of(record: &mut UserRecord, key: &str, value: &str) {
+    match key {
+        "no-token" => return record.profile_mut().tokens.clear(),
+        "hotp" => return record.profile_mut().tokens = vec![token(1, TokenKind::Hotp)],
+        "second" => return record.profile_mut().tokens.push(token(2, kind(value))),
+        "third" => return record.profile_mut().tokens.push(token(4, kind(value))),
+        "recovery" => {
+            let mut codes = token(3, TokenKind::Recovery);
+            codes.recovery.truncate(value.parse().unwrap_or(10));
+            return record.profile_mut().tokens.push(codes);
+        }
+        _ => {}
+    }
+    let token = record.profile_mut().tokens.last_mut().unwrap();
+    let id = token.id;
+    match key {
+        "pending" => token.base = Base::Pending,
+        "disabled" => {
+            token.disabled_from = Some(token.base);
+            token.base = Base::Disabled;
+        }
+        "disabled-until" => token.disabled_until = Some(instant(value)),
+        "obsolete" => {
+            token.base = Base::Obsolete;
+            token.seed = None;
+        }
+        "expires" => token.expires = Some(instant(value)),
+        "no-seed" => token.seed = None,
+        "foreign-seed" => token.seed.as_mut().unwrap().v = 2,
+        "serial" => token.serial = Some(value.to_owned()),
+        _ => {
+            let state = record.auth.token_mut(id);
+            match key {
+                "next" => state.next_factor = number(value),
+                "used" => {
+                    let factor = now_step().saturating_add_signed(value.parse().unwrap());
+                    state.next_factor = factor + 1;
+                    accepted(&mut state.accepted, factor);
+                }
+                "used-counter" => {
+                    state.next_factor = number::<u64>(value) + 1;
+                    accepted(&mut state.accepted, number(value));
+                }
+                "drift" => state.drift_steps = value.parse().unwrap(),
+                "soft" => state.soft = number(value),
+                "total" => state.total = number(value),
+                "locked" => {
+                    state.soft = 10;
+                    state.locked_at = Some(WALL - DAY);
+                    state.locked_until = Some(match value {
+                        "" => Timestamp::NEVER,
+                        until => instant(until),
+                    });
+                }
+                "active" => state.activated_at = Some(WALL - DAY),
+                "recovery-used" => state.recovery_used = number(value),
+                "resync-required" => state.resync_required = true,
+                other => panic!("given {other}"),
+            }
+        }
+    }
+}
+
+fn accepted(accepted: &mut Option<Accepted>, factor: u64) {
+    *accepted = Some(Accepted {
+        factor,
+        at: WALL - Duration::from_secs(60),
+        gateway: Arc::from("vpn1"),
+        grace_used: true,
+    });
+}
