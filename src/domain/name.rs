@@ -74,10 +74,11 @@ pub fn login<'a>(typed: &'a [u8], domains: &[String]) -> Result<Cow<'a, str>, Na
     if cut.len() < typed.len() {
         return Ok(name);
     }
-    match strip_domain(name.as_bytes(), domains) {
-        again if again.len() < name.len() => Ok(Cow::Owned(canonical(again)?.into_owned())),
-        _ => Ok(name),
+    let again = strip_domain(name.as_bytes(), domains);
+    if again.len() == name.len() {
+        return Ok(name);
     }
+    Ok(Cow::Owned(canonical(again)?.into_owned()))
 }
 
 /// Cuts `DOMAIN\name` and `name@realm` to `name` if `domains` lists that domain, whatever its case.

@@ -180,18 +180,16 @@ pub fn check_password(profile: &Profile, password: &[u8]) -> Result<(), Weakness
     Ok(())
 }
 
-/// All signs alike, or each one up or down from the one before, or two halves alike.
+/// One sign or pattern again and again, or each sign one up or down from the one before.
 fn is_run(secret: &[u8]) -> bool {
-    let steps: Vec<i16> = secret
-        .iter()
-        .zip(secret.iter().skip(1))
-        .map(|(a, b)| i16::from(*b) - i16::from(*a))
-        .collect();
-    let uniform = |wanted: i16| steps.iter().all(|step| *step == wanted);
-    let (front, back) = secret.split_at(secret.len() / 2);
-    // 1212, 123123: the shortest pattern repeated.
-    let repeated = secret.len().is_multiple_of(2) && front == back;
-    uniform(0) || uniform(1) || uniform(-1) || repeated || secret == b"1234567890"
+    let pairs = |apart| secret.iter().zip(secret.iter().skip(apart));
+    // 000000, 121212, 123123.
+    let repeats = |length: usize| {
+        secret.len().is_multiple_of(length) && pairs(length).all(|(before, sign)| before == sign)
+    };
+    let climbs = pairs(1).all(|(before, sign)| before.checked_add(1) == Some(*sign));
+    let falls = pairs(1).all(|(before, sign)| before.checked_sub(1) == Some(*sign));
+    (1..=secret.len() / 2).any(repeats) || climbs || falls || secret == b"1234567890"
 }
 
 fn is_personal(profile: &Profile, pin: &[u8]) -> bool {
@@ -202,4 +200,105 @@ fn is_personal(profile: &Profile, pin: &[u8]) -> bool {
             .any(|part| part == pin)
     });
     in_phone || profile.name.as_bytes().eq_ignore_ascii_case(pin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::Policy;
+    use super::super::user::Contact;
+    use super::*;
+
+    fn alice() -> Profile {
+        let phone = |address: &str| Contact {
+            address: address.to_owned(),
+            verified: false,
+        };
+        Profile {
+            name: "alice4028171".to_owned(),
+            phones: vec![phone("+49 170 555"), phone("+49 (30) 901-820")],
+            ..Profile::default()
+        }
+    }
+
+    fn pin(charset: Charset, pin: &str) -> Result<(), Weakness> {
+        let policy = PinPolicy {
+            charset,
+            ..Policy::default().pin
+        };
+        check_pin(&policy, &alice(), pin.as_bytes())
+    }
+
+    #[test]
+    fn a_pin_is_not_one_that_everybody_tries_first() {
+        for common in [
+            "000000",
+            "121212",
+            "123123",
+            "123456",
+            "654321",
+            "1234567890",
+            "456789",
+        ] {
+            assert_eq!(
+                pin(Charset::Digits, common),
+                Err(Weakness::Common),
+                "{common}"
+            );
+        }
+        for good in [
+            "402817",
+            "123457",
+            "112233",
+            "121213",
+            "9876543211",
+            "1212121",
+        ] {
+            assert_eq!(pin(Charset::Digits, good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_pin_has_the_signs_and_the_length_that_are_asked_for() {
+        use Charset::{Alphanumeric, Digits, Printable};
+        let length = Err(Weakness::Length { min: 6, max: 12 });
+        assert_eq!(pin(Digits, "40281"), length);
+        assert_eq!(pin(Digits, "4028171234567"), length);
+        assert_eq!(pin(Digits, "402817123456"), Ok(()));
+        for (signs, takes) in [
+            ("40281x", [false, true, true]),
+            ("40281!", [false, false, true]),
+            ("40281 ", [false, false, false]),
+        ] {
+            let taken =
+                [Digits, Alphanumeric, Printable].map(|charset| pin(charset, signs).is_ok());
+            assert_eq!(taken, takes, "{signs}");
+        }
+    }
+
+    #[test]
+    fn a_pin_is_no_part_of_a_phone_number_and_not_the_name() {
+        let personal = Err(Weakness::Personal);
+        assert_eq!(pin(Charset::Digits, "170555"), personal);
+        assert_eq!(pin(Charset::Digits, "090182"), personal);
+        assert_eq!(pin(Charset::Alphanumeric, "ALICE4028171"), personal);
+        assert_eq!(pin(Charset::Digits, "555493"), Ok(()), "of two numbers");
+        assert_eq!(pin(Charset::Digits, "4028171"), Ok(()), "part of the name");
+    }
+
+    #[test]
+    fn a_password_is_long_enough_to_guess_for_ever_and_short_enough_to_send() {
+        let judged = |password: &str| check_password(&alice(), password.as_bytes());
+        let length = Err(Weakness::Length { min: 12, max: 120 });
+        assert_eq!(judged("correct hors"), Ok(()));
+        assert_eq!(judged("correct hor"), length);
+        assert_eq!(judged("säße überall"), Ok(()), "characters, not octets");
+        assert_eq!(judged(&format!("{}x", "ab c".repeat(29))), Ok(()));
+        assert_eq!(judged(&format!("{}xyz!", "ab c".repeat(29))), Ok(()));
+        assert_eq!(judged(&format!("{}xyz!.", "ab c".repeat(29))), length);
+        assert_eq!(judged("correct\thorse"), Err(Weakness::Charset));
+        assert_eq!(judged("horse horse "), Err(Weakness::Common));
+        assert_eq!(judged("Alice4028171"), Err(Weakness::Personal));
+        let octets = check_password(&alice(), &[0xff; 20]);
+        assert_eq!(octets, Err(Weakness::Charset));
+    }
 }
