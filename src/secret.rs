@@ -7,10 +7,10 @@
 //! easy to find in review.
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A value that is wiped on drop and can neither be printed nor compared by accident.
-pub struct Secret<T: Zeroize>(Box<T>);
+pub struct Secret<T: Zeroize>(Box<Zeroizing<T>>);
 
 /// Secret bytes of any length: a password as it was typed, an unsealed seed.
 pub type SecretBytes = Secret<Vec<u8>>;
@@ -22,7 +22,7 @@ impl<T: Zeroize> Secret<T> {
     /// Takes the value over. The caller's own copy, if the type is `Copy`, is the caller's to wipe.
     #[must_use]
     pub fn new(value: T) -> Self {
-        Self(Box::new(value))
+        Self(Box::new(Zeroizing::new(value)))
     }
 
     /// Gives a look at the value; the borrow must not outlive the use.
@@ -36,7 +36,7 @@ impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
     /// Compares in time that depends on the lengths only.
     #[must_use]
     pub fn equals(&self, other: &[u8]) -> bool {
-        equal((*self.0).as_ref(), other)
+        equal(self.expose().as_ref(), other)
     }
 }
 
@@ -45,12 +45,6 @@ impl SecretBytes {
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
         Self::new(bytes.to_vec())
-    }
-}
-
-impl<T: Zeroize> Drop for Secret<T> {
-    fn drop(&mut self) {
-        self.0.zeroize();
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn pack(octets: &[u8], sign: impl Fn(u8) -> u8) -> Secret<String> {
     let mut text = String::with_capacity((octets.len() * 8).div_ceil(5));
     let (mut held, mut bits) = (0_u16, 0_u32);
     for octet in octets {
-        held = held << 8 | u16::from(*octet);
+        held = u16::from_be_bytes([low_eight(held), *octet]);
         bits += 8;
         while bits >= 5 {
             bits -= 5;
@@ -158,6 +158,16 @@ mod tests {
             "MÄ",
         ] {
             assert!(decode(text.as_bytes()).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn leaves_no_copy_behind_by_growing() {
+        for length in 1..=64 {
+            let text = encode(&vec![7; length]);
+            assert_eq!(text.expose().capacity(), text.expose().len());
+            let octets = decode(text.expose().as_bytes()).unwrap();
+            assert_eq!(octets.expose().capacity(), length);
         }
     }
 

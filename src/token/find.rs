@@ -28,10 +28,7 @@ impl Otp {
     #[must_use]
     pub fn code_at(&self, seed: &[u8], factor: u64) -> OtpCode {
         let value = self.value(&Keyed::new(self.algorithm, seed), factor);
-        OtpCode {
-            value,
-            digits: self.digits,
-        }
+        OtpCode::new(value, self.digits)
     }
 
     /// Finds the lowest factor of `factors` whose code is `code`, trying every one of them.
@@ -187,10 +184,7 @@ mod tests {
             digits: crate::token::Digits::EIGHT,
             ..Otp::HOTP
         };
-        let short = OtpCode {
-            value: eight.code_at(SEED, 0).value,
-            digits: Otp::HOTP.digits,
-        };
+        let short = OtpCode::new(*eight.code_at(SEED, 0).value, Otp::HOTP.digits);
         assert_eq!(eight.find(SEED, &short, 0..=0), None);
     }
 }

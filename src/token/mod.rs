@@ -32,7 +32,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
@@ -244,11 +244,16 @@ impl Otp {
 ///
 /// It has no `Debug`, no `Clone` and no `==`, and is wiped when it is dropped.
 pub struct OtpCode {
-    value: u32,
+    value: Zeroizing<u32>,
     digits: Digits,
 }
 
 impl OtpCode {
+    fn new(value: u32, digits: Digits) -> Self {
+        let value = Zeroizing::new(value);
+        Self { value, digits }
+    }
+
     /// Reads a code of exactly 6, 7 or 8 ASCII digits. Nothing is trimmed, skipped or mapped.
     ///
     /// A lenient reader is how one code gets several spellings, and with them several lives: what
@@ -263,7 +268,7 @@ impl OtpCode {
                     .is_ascii_digit()
                     .then(|| value * 10 + u32::from(octet - b'0'))
             })
-            .map(|value| Self { value, digits })
+            .map(|value| Self::new(value, digits))
     }
 
     /// How long the code is.
@@ -277,7 +282,7 @@ impl OtpCode {
     pub fn text(&self) -> Secret<String> {
         Secret::new(format!(
             "{:0width$}",
-            self.value,
+            *self.value,
             width = self.digits.count()
         ))
     }
@@ -287,12 +292,6 @@ impl OtpCode {
     pub fn equals(&self, other: &Self) -> bool {
         (self.value.ct_eq(&other.value) & Choice::from(u8::from(self.digits == other.digits)))
             .into()
-    }
-}
-
-impl Drop for OtpCode {
-    fn drop(&mut self) {
-        self.value.zeroize();
     }
 }
 

@@ -10,11 +10,8 @@ pub fn truncate(mac: &[u8]) -> u32 {
     // RFC 4226 s5.3: OffsetBits are the low-order 4 bits of the last octet.
     let offset = usize::from(mac.last().copied().unwrap_or(0) & 0x0f);
     // RFC 4226 s5.3: return the last 31 bits of String[OffSet]...String[OffSet+3].
-    mac.iter()
-        .skip(offset)
-        .take(4)
-        .fold(0, |number, octet| number << 8 | u32::from(*octet))
-        & 0x7fff_ffff
+    let octets = mac.get(offset..).and_then(<[u8]>::first_chunk);
+    u32::from_be_bytes(octets.copied().unwrap_or_default()) & 0x7fff_ffff
 }
 
 #[cfg(test)]
