@@ -212,3 +212,22 @@ impl Default for Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::to_value;
+
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_configuration() {
+        use FirstFactorBy::{Gateway, Local, None, Pin};
+        use PasscodeForm::{Otp, PasswordCommaOtp, PasswordOtp, PinOtp};
+        for by in [Gateway, Pin, Local, None] {
+            assert_eq!(to_value(by).unwrap(), by.name());
+        }
+        for form in [Otp, PinOtp, PasswordOtp, PasswordCommaOtp] {
+            assert_eq!(to_value(form).unwrap(), form.name());
+        }
+    }
+}

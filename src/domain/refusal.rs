@@ -209,3 +209,32 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn programs_can_tell_every_code_apart() {
+        let (names, varlink): (HashSet<_>, HashSet<_>) = Code::ALL
+            .map(|code| (code.name(), code.varlink()))
+            .into_iter()
+            .unzip();
+        assert_eq!(
+            (names.len(), varlink.len()),
+            (Code::ALL.len(), Code::ALL.len())
+        );
+        // By sysexits(3): usage, no such user, try again, no permission.
+        let exits = [
+            Code::Arg,
+            Code::NoUser,
+            Code::Store,
+            Code::Perm,
+            Code::State,
+        ]
+        .map(Code::exit);
+        assert_eq!(exits, [64, 67, 75, 77, 1]);
+    }
+}

@@ -113,6 +113,46 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     }
     pairs
         .iter()
-        .map(|[a, b]| Some(nibble(*a)? << 4 | nibble(*b)?))
+        .map(|[high, low]| Some(nibble(*high)? * 16 + nibble(*low)?))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::token_record::RecoveryHash;
+
+    #[test]
+    fn octets_are_stored_in_lower_case_and_read_in_any() {
+        let data = vec![0x00, 0x0f, 0xa5, 0xff];
+        let sealed = Sealed { v: 1, data };
+        let stored = json!({ "v": 1, "data": "000fa5ff" });
+        assert_eq!(serde_json::to_value(&sealed).unwrap(), stored);
+        let read = |text: &str| {
+            let stored = json!({ "v": 1, "data": text });
+            serde_json::from_value::<Sealed>(stored).ok()
+        };
+        assert_eq!(read("000fa5ff").as_ref(), Some(&sealed));
+        assert_eq!(read("000FA5FF").as_ref(), Some(&sealed));
+        for bad in ["000fa5f", "000fa5fg", "+0", "00 0f"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_hash_has_32_octets() {
+        let hash = RecoveryHash(std::array::from_fn(|at| u8::try_from(at * 8).unwrap_or(0)));
+        let stored = serde_json::to_value(&hash).unwrap();
+        assert_eq!(
+            stored,
+            "0008101820283038404850586068707880889098a0a8b0b8c0c8d0d8e0e8f0f8"
+        );
+        assert_eq!(
+            serde_json::from_value::<RecoveryHash>(stored).unwrap(),
+            hash
+        );
+        assert!(serde_json::from_value::<RecoveryHash>(json!("00".repeat(31))).is_err());
+    }
 }

@@ -153,7 +153,7 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notes: String,
     /// Only an admin may weaken this person's sign-in.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,
     /// Lifecycle state.
     pub state: UserState,
@@ -183,14 +183,6 @@ pub struct Profile {
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the shape serde asks for"
-)]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// A sign-in that succeeded.
@@ -346,5 +338,26 @@ impl AuthState {
     #[must_use]
     pub fn grant(&self, id: u32) -> Option<&GrantState> {
         self.grants.iter().find(|state| state.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_shown_in_hexadecimal() {
+        let id = UserId([0x0f; 16]);
+        assert_eq!(id.to_string(), "0f".repeat(16));
+        assert_eq!(format!("{id:?}"), id.to_string());
+    }
+
+    #[test]
+    fn what_is_not_so_is_not_stored() {
+        let mut profile = Profile::default();
+        let stored = |profile: &Profile| serde_json::to_value(profile).unwrap();
+        assert_eq!(stored(&profile).get("protected"), None);
+        profile.protected = true;
+        assert_eq!(stored(&profile)["protected"], true);
     }
 }

@@ -243,7 +243,7 @@ pub(super) fn recovery_sets<'a>(
 }
 
 /// How far codes may lie around the expected factor.
-fn windows(policy: &Policy) -> Windows {
+pub(super) fn windows(policy: &Policy) -> Windows {
     let narrow = |window: u64| u16::try_from(window).unwrap_or(u16::MAX);
     Windows {
         look_ahead: narrow(policy.hotp_look_ahead),

@@ -324,6 +324,12 @@ fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
     (facts.join(", "), advice)
 }
 
+/// The attempts after the last that was accepted.
+fn since_accept(attempts: &[PastAttempt]) -> &[PastAttempt] {
+    let mut runs = attempts.rsplit(|attempt| attempt.refused.is_none());
+    runs.next().unwrap_or_default()
+}
+
 /// One attempt in words.
 fn line(attempt: &PastAttempt, role: Role) -> Line {
     let what = match (attempt.refused, attempt.repeated) {

@@ -15,10 +15,10 @@ use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::Field;
 use crate::domain::token_record::{Accepted, Base, Status};
-use crate::domain::verify::progress;
+use crate::domain::verify::{progress, windows};
 use crate::secret::SecretBytes;
 use crate::time::Timestamp;
-use crate::token::{Factor, Otp, OtpCode, Progress, Resync, TokenId, Windows, totp};
+use crate::token::{Factor, Otp, OtpCode, Progress, Resync, TokenId, totp};
 
 /// What stands for the gateway where a code was used up by an operator.
 const AT_MFACTL: &str = "mfactl";
@@ -54,7 +54,7 @@ pub(super) fn test(
         let refusal = Refusal::new(Code::State, what);
         return Err(case.suggest(refusal, Action::TokenTest, &format!("{id} --anyway")));
     }
-    let windows = windows(&case);
+    let windows = windows(case.site.policy);
     let (otp, seed) = (opened.otp, opened.seed.expose());
     let Some(factor) = otp.search(seed, code, opened.progress, windows, case.wall()) else {
         return Err(wrong_code(&case, &opened, code, "nothing changed"));
@@ -109,8 +109,9 @@ pub(super) fn resync(
         Factor::Counter => policy.hotp_resync_window,
         Factor::Time { .. } => policy.totp_resync_window_steps,
     };
+    let reach = u16::try_from(window).unwrap_or(u16::MAX);
     let (seed, from, wall) = (opened.seed.expose(), opened.progress, case.wall());
-    let (first_at, next) = match opened.otp.resync(seed, from, narrow(window), wall, codes) {
+    let (first_at, next) = match opened.otp.resync(seed, from, reach, wall, codes) {
         Resync::Found { first_at, progress } => (first_at, progress),
         Resync::WrongOrder { first_at } => return Err(wrong_order(id, first_at)),
         Resync::NotFound => return Err(not_found(&case, &opened, window)),
@@ -171,14 +172,6 @@ pub(super) fn open(case: &Case<'_>, id: TokenId) -> Result<Opened, Refusal> {
     })
 }
 
-/// Finds the factor of a code, if it may still be accepted.
-pub(super) fn windows(case: &Case<'_>) -> Windows {
-    Windows {
-        look_ahead: narrow(case.site.policy.hotp_look_ahead),
-        window_steps: narrow(case.site.policy.totp_window_steps),
-    }
-}
-
 /// No code up to that of `factor` fits again (I1).
 pub(super) fn use_up(case: &mut Case<'_>, opened: &Opened, factor: u64) {
     let wall = case.wall();
@@ -206,15 +199,17 @@ pub(super) fn wrong_code(case: &Case<'_>, opened: &Opened, code: &OtpCode, stays
             .why(format!("it was used already at {at}"))
             .doing("wait for the next code");
     }
-    if let Some(steps) = off_by(case, opened, code).filter(|steps| *steps != 0) {
-        let why = if steps < 0 {
-            format!(
-                "it would fit {} steps ago: the device's clock is slow",
-                -steps
-            )
-        } else {
-            format!("it would fit in {steps} steps: the device's clock is fast")
-        };
+    let clock = match off_by(case, opened, code) {
+        None | Some(0) => None,
+        Some(steps @ 1..) => Some(format!(
+            "it would fit in {steps} steps: the device's clock is fast"
+        )),
+        Some(steps) => Some(format!(
+            "it would fit {} steps ago: the device's clock is slow",
+            steps.unsigned_abs()
+        )),
+    };
+    if let Some(why) = clock {
         return refusal
             .why(why)
             .doing("let the device set its time by itself, then try a new code");
@@ -251,11 +246,13 @@ fn clock_in_reach(case: &Case<'_>, opened: &Opened, step: u64) -> Result<(), Ref
     };
     let now = totp::step_at(case.wall(), period_s);
     let reach = u64::from(totp::DRIFT_STEPS_MAX.unsigned_abs());
-    let off = now.abs_diff(step);
+    let (off, way) = match now.checked_sub(step) {
+        Some(behind) => (behind, "slow"),
+        None => (step - now, "fast"),
+    };
     if off <= reach {
         return Ok(());
     }
-    let way = if step < now { "slow" } else { "fast" };
     let seconds = off.saturating_mul(u64::from(period_s.seconds()));
     let span = words::span(Duration::from_secs(seconds));
     let what = format!("{} was not resynchronised; nothing changed", opened.id);
@@ -302,8 +299,4 @@ fn accepted(factor: u64, at: Timestamp) -> Accepted {
         gateway: Arc::from(AT_MFACTL),
         grace_used: true,
     }
-}
-
-fn narrow(window: u64) -> u16 {
-    u16::try_from(window).unwrap_or(u16::MAX)
 }

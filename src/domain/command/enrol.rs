@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::case::Case;
-use super::code::{open, use_up, windows, wrong_code};
+use super::code::{open, use_up, wrong_code};
 use super::resolve::not_pending;
 use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, HardwareToken, Token, TokenKind};
 use crate::domain::user::UserState;
+use crate::domain::verify::windows;
 use crate::secret::SecretBytes;
 use crate::token::otpauth::Enrolment;
 use crate::token::{Factor, Otp, OtpCode, SEED_STRONG_OCTETS_MIN, TokenId};
@@ -307,7 +308,7 @@ fn build(
 fn prove(case: &mut Case<'_>, id: TokenId, code: &OtpCode, stays: &str) -> Result<(), Refusal> {
     let opened = open(case, id)?;
     let (otp, seed, wall) = (opened.otp, opened.seed.expose(), case.wall());
-    match otp.search(seed, code, opened.progress, windows(case), wall) {
+    match otp.search(seed, code, opened.progress, windows(case.site.policy), wall) {
         Some(factor) => use_up(case, &opened, factor),
         None => return Err(wrong_code(case, &opened, code, stays)),
     }

@@ -58,7 +58,6 @@ pub(super) fn add(
         language: new.language.clone().unwrap_or_default(),
         set: new.set.clone().filter(|set| !set.is_empty()),
         protected: new.protected,
-        state: UserState::New,
         state_since: site.now.wall,
         state_by: "auto".to_owned(),
         created: site.now.wall,
@@ -313,7 +312,6 @@ fn plausible_email(email: &str) -> bool {
             let labels = domain.split('.');
             !local.is_empty()
                 && !local.contains('@')
-                && !domain.is_empty()
                 && labels.clone().all(|label| !label.is_empty())
         })
 }

@@ -162,6 +162,15 @@ mod tests {
                 (text, typed)
             );
         }
+        for (s, text) in [
+            (210, "3 min 30 s"),
+            (300, "5 min"),
+            (3599, "59 min 59 s"),
+            (HOUR_S, "1 h"),
+            (7530, "2 h 5 min"),
+        ] {
+            assert_eq!(minutes(Duration::from_secs(s)), text);
+        }
         for (n, text) in [
             (0, "0"),
             (999, "999"),
@@ -195,6 +204,6 @@ mod tests {
         assert_eq!(close("vnp1", known.into_iter()), ["vpn1"]);
         assert_eq!(close("vpn", known.into_iter()), ["vpn1", "vpn2"]);
         assert!(close("anyconnect", known.into_iter()).is_empty());
-        assert_eq!(edits("", "abc"), 3);
+        assert_eq!((edits("", "abc"), edits("abc", "")), (3, 3));
     }
 }

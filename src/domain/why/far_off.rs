@@ -4,7 +4,7 @@ use super::super::policy::Policy;
 use super::super::token_record::effective;
 use super::super::user::UserRecord;
 use super::super::verdict::Reason;
-use super::{Looks, PastAttempt};
+use super::{Looks, PastAttempt, since_accept};
 use crate::time::Now;
 use crate::token::TokenId;
 
@@ -22,12 +22,8 @@ pub(super) fn far_off(
     policy: &Policy,
     now: Now,
 ) -> Option<FarOff> {
-    let since = attempts
+    let wrong: Vec<&PastAttempt> = since_accept(attempts)
         .iter()
-        .rposition(|attempt| attempt.refused.is_none());
-    let wrong: Vec<&PastAttempt> = attempts
-        .iter()
-        .skip(since.map_or(0, |at| at + 1))
         .filter(|attempt| attempt.refused == Some(Reason::BadCode) && !attempt.repeated)
         .collect();
     let last = wrong.last()?.distance?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::action::Role;
 use super::super::command::words;
 use super::super::verdict::Reason;
-use super::PastAttempt;
+use super::{PastAttempt, since_accept};
 
 /// Wrong codes in a row from which a gateway that never had a right one is suspected.
 const GARBAGE_ATTEMPTS_MIN: usize = 3;
@@ -64,7 +64,11 @@ impl Looks {
     pub fn text(self) -> String {
         let text = match self {
             Self::Clock { ahead_s } => {
-                let way = if ahead_s < 0 { "SLOW" } else { "FAST" };
+                let way = if ahead_s.is_negative() {
+                    "SLOW"
+                } else {
+                    "FAST"
+                };
                 let span = words::minutes(Duration::from_secs(ahead_s.unsigned_abs()));
                 return format!("the phone's clock is about {span} {way}");
             }
@@ -152,20 +156,14 @@ pub(super) fn looks(attempts: &[PastAttempt], role: Role, can_log_in: bool) -> O
     if attempts.is_empty() {
         return can_log_in.then_some(Looks::NoPacket);
     }
-    let since = attempts
+    let failed: Vec<Reason> = since_accept(attempts)
         .iter()
-        .rposition(|attempt| attempt.refused.is_none())
-        .map_or(0, |at| at + 1);
-    let failed: Vec<Reason> = attempts
-        .iter()
-        .skip(since)
         .filter(|attempt| !attempt.repeated)
         .filter_map(|attempt| attempt.refused)
         .filter(|reason| !matches!(reason, Reason::Locked | Reason::Waiting))
         .collect();
     let all = |wanted: &[Reason]| failed.iter().all(|reason| wanted.contains(reason));
     let found = match failed.as_slice() {
-        [] => return None,
         [.., Reason::UnsupportedAuth] => Looks::Method,
         [.., Reason::DialogueExpired] => Looks::RanOut,
         [.., Reason::Replay] if all(&[Reason::Replay]) => Looks::UsedTwice,
