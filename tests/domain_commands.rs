@@ -23,7 +23,7 @@ mod typed;
 use std::sync::Arc;
 
 use mfad::domain::action::{Action, Role};
-use mfad::domain::command::{Command, Effect, TokenRef, permit};
+use mfad::domain::command::{Command, Effect, SeedFor, TokenRef, needs, permit};
 use mfad::domain::event::Operator;
 use mfad::domain::lockout::LockReason;
 use mfad::domain::refusal::Code;
@@ -102,6 +102,74 @@ fn every_command_in_every_state() {
             }
             assert_eq!(applied.effects.is_empty(), applied.done.unchanged, "{name}");
         }
+    }
+    assert_eq!(rows.next(), None);
+}
+
+// Whom it is about, which token it names, and what has to be made or looked up before it is judged.
+const NEEDS: &str = "
+user add              alice  -        user_id seats
+user edit             alice  -
+user delete           alice  -        seats
+user lock             alice  -
+user unlock           alice  -
+user set-state        alice  -        seats
+user reactivate       alice  -        seats
+lock clear-counters   alice  -
+token add             alice  -        token_id seed:NewToken
+token confirm         -      T-11111
+token test            -      T-11111
+token resync          -      T-11111
+token unlock          -      T-11111
+token disable         -      T-11111
+token enable          -      T-11111
+token delete          -      T-11111
+hw unassign           -      -        seed:Pool serial:FT-1
+enroll qr             alice  T-11111  clear_seed
+recovery issue        alice  -        token_id recovery_codes
+recovery revoke       alice  -
+pin unblock           alice  -
+pin reset             alice  -        pin_hash
+pin clear             alice  -
+password set          alice  -        password_hash
+password clear        alice  -
+passthrough enable    alice  -
+passthrough renew     alice  -
+passthrough disable   alice  -
+";
+
+#[test]
+fn what_every_command_is_about_and_what_it_needs() {
+    let mut rows = NEEDS.trim().lines();
+    for mut command in commands() {
+        if let Command::EnrollQr { token, .. } = &mut command {
+            *token = Some(t(1));
+        }
+        let token = match command.token() {
+            Some(TokenRef::Id(id)) => id.to_string(),
+            _ => "-".to_owned(),
+        };
+        let wanted = needs(&command);
+        let mut told = vec![command.user().unwrap_or("-").to_owned(), token];
+        for (name, needed) in [
+            ("user_id", wanted.user_id),
+            ("token_id", wanted.token_id),
+            ("pin_hash", wanted.pin_hash),
+            ("password_hash", wanted.password_hash),
+            ("recovery_codes", wanted.recovery_codes),
+            ("clear_seed", wanted.clear_seed),
+            ("seats", wanted.seats),
+        ] {
+            told.extend(needed.then(|| name.to_owned()));
+        }
+        if wanted.seed != SeedFor::Nothing {
+            told.push(format!("seed:{:?}", wanted.seed));
+        }
+        told.extend(wanted.serial.map(|serial| format!("serial:{serial}")));
+        let row = rows.next().unwrap();
+        let name = command.action().spec().name;
+        let words: Vec<&str> = row.strip_prefix(name).unwrap().split_whitespace().collect();
+        assert_eq!(told, words, "{name}");
     }
     assert_eq!(rows.next(), None);
 }

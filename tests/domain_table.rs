@@ -25,7 +25,9 @@ use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
 use mfad::domain::token_record::{Base, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
 use mfad::domain::verdict::Message;
+use mfad::domain::verify::Ask;
 use mfad::domain::wait;
+use mfad::secret::SecretBytes;
 use mfad::time::Timestamp;
 
 use rules::{
@@ -238,6 +240,8 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "no-recovery-login" => policy.recovery_allow_login = false,
         "enabled" => policy.enabled_kinds = vec![TokenKind::by_name(value).unwrap()],
         "set" => policy.sets[0].1 = vec![TokenKind::by_name(value).unwrap()],
+        "window" => policy.totp_window_steps = number(value).into(),
+        "look-ahead" => policy.hotp_look_ahead = number(value).into(),
         "grace" => gateway.same_code_grace = span(value),
         "allowed" => gateway.allowed_kinds = Some(vec![TokenKind::by_name(value).unwrap()]),
         "no-passthrough" => gateway.allow_passthrough = false,
@@ -474,6 +478,26 @@ fn shown(given: &str, typed: &str, helpful: bool) -> Option<Message> {
 
 fn message(given: &str, typed: &str, helpful: bool) -> Option<&'static str> {
     shown(given, typed, helpful).map(Message::id)
+}
+
+/// D7: nothing is hashed for a passcode that cannot open anything.
+#[test]
+fn no_pin_is_asked_for_with_a_code_that_is_used_or_while_it_is_blocked() {
+    let asked = |given: &str, typed: &[&str]| {
+        let mut world = world_at(FirstFactorBy::Pin, PasscodeForm::PinOtp, given);
+        let mut script = Script::default();
+        let (last, before) = typed.split_last().unwrap();
+        before.iter().for_each(|step| script.step(&mut world, step));
+        let passcode = SecretBytes::new(script.passcode(&world, last));
+        let attempt = world.attempt(Proof::Passcode(passcode));
+        world.look(&attempt).unwrap().ask
+    };
+    for typed in [&["pin.code"][..], &["pin.rec:1"]] {
+        assert!(matches!(asked("recovery", typed), Ask::Pin(_)));
+    }
+    assert_eq!(asked("recovery", &["pin.rec:1", "pin.rec:1"]), Ask::Nothing);
+    assert_eq!(asked("", &["pin.code", "pin.code"]), Ask::Nothing);
+    assert_eq!(asked("pin-blocked", &["pin.code"]), Ask::Blocked);
 }
 
 /// M10.

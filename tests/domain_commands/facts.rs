@@ -27,16 +27,15 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
             facts.insert(key.to_owned(), value);
         }
     };
-    so(
-        "state",
-        format!("{} by {}", profile.state.name(), profile.state_by),
-    );
+    let (state, since, by) = (profile.state.name(), profile.state_since, &profile.state_by);
+    so("state", format!("{state} by {by} since {since}"));
+    so("created", profile.created.to_string());
     so("protected", profile.protected.to_string());
     so("name", profile.display_name.clone());
     so("set", or_dash(profile.set.as_ref()));
     so("language", profile.language.clone());
     so("label", profile.role_label.clone());
-    so("notes", profile.notes.clone());
+    so("notes, octets", profile.notes.len().to_string());
     so("last access", or_dash(profile.last_access));
     for (kind, contacts) in [("email", &profile.emails), ("phone", &profile.phones)] {
         let addresses = contacts.iter().map(|contact| {
@@ -104,16 +103,7 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
     }
     for token in &auth.tokens {
         let mut of = |key: &str, value: String| so(&format!("{} {key}", token.id), value);
-        let steps = token.next_factor.wrapping_sub(now_step()).cast_signed();
-        let time_based = steps.abs() < 10_000;
-        of(
-            "next",
-            if time_based {
-                format!("now{steps:+}")
-            } else {
-                token.next_factor.to_string()
-            },
-        );
+        of("next", factor(token.next_factor));
         of("drift", token.drift_steps.to_string());
         of("C2", token.soft.to_string());
         of("C4", token.total.to_string());
@@ -123,7 +113,11 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
         of("resync", token.resync_required.to_string());
         if let Some(accepted) = &token.accepted {
             let (at, gateway, spent) = (accepted.at, &accepted.gateway, accepted.grace_used);
-            of("last code", format!("{at} at {gateway}, spent {spent}"));
+            let factor = factor(accepted.factor);
+            of(
+                "last code",
+                format!("{factor} {at} at {gateway}, spent {spent}"),
+            );
         }
     }
     for grant in &profile.grants {
@@ -140,7 +134,21 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
             ),
         );
     }
+    for grant in &auth.grants {
+        let key = format!("P-{} used", grant.id);
+        so(&key, format!("{} times, ended {}", grant.uses, grant.ended));
+    }
     facts
+}
+
+/// `now+1` for a step, `40` for a counter.
+fn factor(factor: u64) -> String {
+    let steps = factor.wrapping_sub(now_step()).cast_signed();
+    if steps.abs() < 10_000 {
+        format!("now{steps:+}")
+    } else {
+        factor.to_string()
+    }
 }
 
 pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {

@@ -120,6 +120,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         "no-change" => policy.pin.admin_reset_must_change = false,
         "duration" => policy.passthrough.duration = span(value),
         "max-duration" => policy.passthrough.max_duration = span(value),
+        "window" => policy.totp_window_steps = number(value),
         "hotp-resync" => policy.hotp_resync_window = number(value),
         "totp-resync" => policy.totp_resync_window_steps = number(value),
         "only" => {

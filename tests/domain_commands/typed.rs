@@ -77,7 +77,7 @@ pub(crate) fn command(line: &str) -> Command {
                 ("hotp", false) | ("totp", true) => Otp::HOTP,
                 _ => Otp::TOTP,
             },
-            serial: value("serial").map(str::to_owned),
+            serial: text("serial"),
             seed: value("seed").map(|octets| SecretBytes::new(vec![7; number(octets)])),
             weak: flag("weak"),
             counter: value("counter").map_or(0, number),
@@ -207,9 +207,13 @@ pub(crate) fn number<N: std::str::FromStr>(text: &str) -> N {
     text.parse().unwrap_or_else(|_| panic!("number {text}"))
 }
 
-/// `Alice_Doe` is two words.
+/// `Alice_Doe` is two words, `x*200` many letters, `\n` a new line, `\t` a tab, `\0` no text.
 pub(crate) fn spaced(text: &str) -> String {
-    text.replace('_', " ")
+    if let Some((letter, times)) = text.split_once('*') {
+        return letter.repeat(number(times));
+    }
+    let text = text.replace('_', " ").replace("\\n", "\n");
+    text.replace("\\t", "\t").replace("\\0", "\0")
 }
 
 /// `5s`, `90m`, `36h`, `7d`.
