@@ -441,9 +441,9 @@ proptest! {
         let over = grant(1, START - Duration::from_secs(60), START);
         world.alice().profile_mut().grants.push(over);
         let attempt = world.attempt(Proof::Passcode(SecretBytes::copy_of(&typed)));
-        let finding = mfad::domain::verify::Finding { revision: 1, code, ask: ask.clone() };
-        let evidence = Evidence { finding, first, repeated: false };
         let record = world.record.as_ref().unwrap();
+        let finding = mfad::domain::verify::Finding::of(record, code, ask.clone());
+        let evidence = Evidence { finding, first, repeated: false };
         let judgement = judge(record, &attempt, &evidence, &world.policy, world.now);
         let proven = match world.gateway.first_factor {
             FirstFactorBy::Gateway | FirstFactorBy::None => ask == Ask::Nothing,

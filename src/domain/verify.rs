@@ -15,7 +15,7 @@ use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::sealed::{Field, Unseal};
 use super::token_record::{Accepted, Base, Status, Token, TokenKind, TokenState, effective};
-use super::user::{UserRecord, UserState};
+use super::user::{UserId, UserRecord, UserState};
 use super::verdict::Reason;
 use super::wait;
 use crate::time::Now;
@@ -94,12 +94,33 @@ pub enum Ask {
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The revision that was looked at.
-    pub revision: u64,
+    /// Whose record was looked at.
+    user: UserId,
+    /// Which revision of it.
+    revision: u64,
     /// What the passcode is.
     pub code: CodeMatch,
     /// What has to be checked besides.
     pub ask: Ask,
+}
+
+impl Finding {
+    /// What was found on `record`.
+    pub const fn of(record: &UserRecord, code: CodeMatch, ask: Ask) -> Self {
+        Self {
+            user: record.id,
+            revision: record.auth.revision,
+            code,
+            ask,
+        }
+    }
+
+    /// Whether it was made of this very record. A name may have been given to somebody else
+    /// meanwhile, whose record has come to the same revision.
+    #[must_use]
+    pub fn is_of(&self, record: &UserRecord) -> bool {
+        self.user == record.id && self.revision == record.auth.revision
+    }
 }
 
 /// Judges what needs no look at the passcode: D3 to D6.
@@ -150,21 +171,13 @@ pub fn verify(
 ) -> Finding {
     let granted = grant(record, &attempt.gateway, now);
     if granted.is_none() && demands_dialogue(record.profile.state) {
-        return Finding {
-            revision: record.auth.revision,
-            code: CodeMatch::NoToken(Reason::Policy),
-            ask: Ask::Nothing,
-        };
+        return Finding::of(record, CodeMatch::NoToken(Reason::Policy), Ask::Nothing);
     }
     let candidates = candidates(record, &attempt.gateway, policy, now);
     let (code, head) = match_code(record, attempt, policy, candidates.clone(), unseal, now);
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
     let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
-    let finding = |code, ask| Finding {
-        revision: record.auth.revision,
-        code,
-        ask,
-    };
+    let finding = |code, ask| Finding::of(record, code, ask);
     if fits || graced {
         return finding(code, ask(record, attempt, policy, Some(head), now));
     }
@@ -415,15 +428,10 @@ pub(super) fn unenrolled(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
 
 /// What a person without a usable token gets.
 fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> Finding {
-    let revision = record.auth.revision;
     if unenrolled(record, &attempt.gateway) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, now);
-        return Finding {
-            revision,
-            code: CodeMatch::Unenrolled,
-            ask,
-        };
+        return Finding::of(record, CodeMatch::Unenrolled, ask);
     }
     let status = |token| effective(record, token, policy.lockout.hard_cap, now);
     let mut statuses = record
@@ -437,11 +445,7 @@ fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: N
     } else {
         Reason::NoToken
     };
-    Finding {
-        revision,
-        code: CodeMatch::NoToken(reason),
-        ask: Ask::Nothing,
-    }
+    Finding::of(record, CodeMatch::NoToken(reason), Ask::Nothing)
 }
 
 /// Which first factor the gateway leaves to mfad, and whether there is one to check.

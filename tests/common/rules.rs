@@ -356,11 +356,7 @@ impl World {
 /// What the engine hands over if `admit` has refused already.
 pub fn nothing_found() -> Evidence {
     Evidence {
-        finding: Finding {
-            revision: 0,
-            code: CodeMatch::NoCode,
-            ask: Ask::Nothing,
-        },
+        finding: Finding::of(&alice(), CodeMatch::NoCode, Ask::Nothing),
         first: FirstFactor::NotAsked,
         repeated: false,
     }

@@ -49,14 +49,15 @@ impl Writer {
         let attempt = &pending.attempt;
         if admit(Some(record), attempt, now) != Admission::Open {
             let evidence = Evidence {
-                finding: no_finding(record),
+                // Refused without a look at the passcode.
+                finding: Finding::of(record, CodeMatch::NoCode, Ask::Nothing),
                 first: FirstFactor::NotAsked,
                 repeated: false,
             };
             return Some(judge(record, attempt, &evidence, &rules.policy, now));
         }
         let finding = match pending.finding.take() {
-            Some(finding) if finding.revision == record.auth.revision => finding,
+            Some(finding) if finding.is_of(record) => finding,
             _ => verify(record, attempt, &rules.policy, self.engine.keys(), now),
         };
         let first = match check_of(record, attempt, &finding.ask) {
@@ -246,13 +247,4 @@ pub(in crate::engine) fn check_of(
         typed,
         stored: stored.clone(),
     })
-}
-
-/// For attempts that are refused without a look at the passcode.
-fn no_finding(record: &UserRecord) -> Finding {
-    Finding {
-        revision: record.auth.revision,
-        code: CodeMatch::NoCode,
-        ask: Ask::Nothing,
-    }
 }
