@@ -147,18 +147,15 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
         _ => {}
     }
     let locked = |until: Option<_>| until.is_none_or(|until| now.earliest() < until);
-    if record
-        .auth
-        .lock
-        .as_ref()
-        .is_some_and(|lock| locked(lock.auto_until))
-    {
-        return Admission::Refused(Reason::Locked);
+    match &record.auth.lock {
+        Some(lock) if locked(lock.auto_until) => Admission::Refused(Reason::Locked),
+        // The verdict will write its end, and that ends the waits (`lapse`).
+        Some(_) => Admission::Open,
+        None if wait::ends(record, &attempt.source, now).is_some() => {
+            Admission::Refused(Reason::Waiting)
+        }
+        None => Admission::Open,
     }
-    if wait::ends(record, &attempt.source, now).is_some() {
-        return Admission::Refused(Reason::Waiting);
-    }
-    Admission::Open
 }
 
 /// Looks what the passcode is: D7, D8, D10.
