@@ -172,6 +172,13 @@ fn hardware_keeps_its_used_codes_on_every_way() {
         taken.of(Some(&alice()), &new).err().unwrap().code,
         Code::Exists
     );
+    // Found by a seed of the simulation: the device came into the pool after the seed was made for
+    // the order, out of nothing. The token got that seed, and the pool lost the one of the device.
+    let mut late = run();
+    late.prepared.pool = Some(pool.clone());
+    late.prepared.clear_seed = Some(SecretBytes::copy_of(b"a seed made out of nothing"));
+    let refusal = late.of(Some(&alice()), &new).err().unwrap();
+    assert_eq!(refusal.code, Code::Conflict);
     let mut assigned = run();
     assigned.prepared.pool = Some(pool);
     let applied = assigned.of(Some(&alice()), &new).unwrap();

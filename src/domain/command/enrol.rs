@@ -8,6 +8,7 @@ use super::resolve::not_pending;
 use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::sealed::Field;
 use crate::domain::token_record::{Base, HardwareToken, Token, TokenKind};
 use crate::domain::user::UserState;
 use crate::domain::verify::windows;
@@ -243,6 +244,10 @@ fn hardware<'p>(
             let what = format!("serial {serial} is a token of type {}", pool.kind.name());
             Err(Refusal::new(Code::Type, what))
         }
+        (Some(pool), None) if !is_of(prepared, pool, case) => {
+            let what = format!("serial {serial} has come into the pool meanwhile; nothing changed");
+            Err(Refusal::new(Code::Conflict, what).doing("give the command once more"))
+        }
         (Some(pool), None) => Ok(Some(pool)),
         (None, Some(_)) => Ok(None),
         (None, None) => {
@@ -252,6 +257,15 @@ fn hardware<'p>(
                 .doing("or give its seed at the prompt"))
         }
     }
+}
+
+/// Whether the seed that was sealed for the token is that of the device in the pool: it was made
+/// before, when another device or none may have been there.
+fn is_of(prepared: &Prepared, pool: &HardwareToken, case: &Case<'_>) -> bool {
+    let field = Field::PoolSeed(&pool.serial);
+    let seed = case.site.unseal.open(field, &pool.seed);
+    let both = seed.zip(prepared.clear_seed.as_ref());
+    both.is_some_and(|(seed, made)| seed.equals(made.expose()))
 }
 
 fn build(
