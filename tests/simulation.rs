@@ -1,12 +1,14 @@
 //! Deterministic simulation: the real access, engine, rules and store in one thread, driven by a seed.
 //!
 //! Gateways send again, late, twice and in another order; operators give orders between two looks at
-//! a record; the wall clock jumps by up to ten years; commits fail with a known or an unknown end,
+//! a record, delete people and make others under their names, and move devices from hand to hand
+//! through the pool; sites lock after failures or let wait, and change their configuration in
+//! mid-life; the wall clock jumps by up to ten years; commits fail with a known or an unknown end,
 //! and the process dies before, in or after one; backups are put back. After every step a second,
-//! independent implementation of the rules (`simulation/person.rs`, `judging.rs`, `orders.rs`) has to
-//! agree with what was answered, and with every fact in the store that decides about the next
-//! attempt. After a crash the store has to hold what was acknowledged, and of the rest each thing
-//! wholly or not at all.
+//! independent implementation of the rules (`simulation/person.rs`, `waiting.rs`, `judging.rs`,
+//! `orders.rs`) has to agree with what was answered, and with every fact in the store that decides
+//! about the next attempt. After a crash the store has to hold what was acknowledged, and of the
+//! rest each thing wholly or not at all.
 //!
 //! Some lives run in a process of their own on a disk that the test holds in its hand
 //! (`common/disk`): they die at a call that the seed chooses, also while they start or restore, and
@@ -41,22 +43,32 @@ mod ledger;
 mod life;
 #[path = "simulation/lives.rs"]
 mod lives;
+#[path = "simulation/operators.rs"]
+mod operators;
 #[path = "simulation/orders.rs"]
 mod orders;
 #[path = "simulation/person.rs"]
 mod person;
 #[path = "simulation/power.rs"]
 mod power;
+#[path = "simulation/records.rs"]
+mod records;
 #[path = "simulation/run.rs"]
 mod run;
 #[path = "simulation/seam.rs"]
 mod seam;
 #[path = "simulation/site.rs"]
 mod site;
+#[path = "simulation/stored.rs"]
+mod stored;
+#[path = "simulation/stories.rs"]
+mod stories;
 #[path = "simulation/traffic.rs"]
 mod traffic;
 #[path = "simulation/turn.rs"]
 mod turn;
+#[path = "simulation/waiting.rs"]
+mod waiting;
 
 use std::fs::File;
 use std::ops::Range;
@@ -144,6 +156,11 @@ fn no_law_is_broken() {
             ("failures", 50),
             ("restores", 10),
             ("passthroughs", 50),
+            ("waits", 100),
+            ("reloads", 100),
+            ("deletions", 50),
+            ("assignments", 20),
+            ("unassignments", 20),
         ];
         enough(&seen, &least);
     }

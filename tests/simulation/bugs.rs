@@ -4,12 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use mfad::domain::pin::PinRecord;
 use mfad::domain::policy::Policy;
 use mfad::domain::token_record::HardwareToken;
-use mfad::domain::user::{AuthState, UserId, UserRecord};
+use mfad::domain::user::{AuthState, Profile, UserId, UserRecord};
+use mfad::domain::wait;
 use mfad::store::sqlite::SqliteReader;
 use mfad::store::{
-    AuditFilter, AuditPage, Body, Change, Commit, Counts, Find, Outcome, Read, StoreError,
+    AuditFilter, AuditPage, Body, Change, Commit, Counts, Find, Key, Outcome, Read, StoreError,
+    Write,
 };
 
 use super::site::lock;
@@ -55,12 +58,38 @@ pub(crate) enum Bug {
     FenceSkipped,
     /// An audit record is changed behind the back of the chain.
     ChainLinkSkipped,
+    /// A wait lives in memory only: what is read from the store has none.
+    WaitForgottenByRestart,
+    /// A failure from a station that is known is counted for the name.
+    StationCountedForName,
+    /// A sign-in clears the counts of everywhere, so that a guesser gets fresh guesses with each.
+    SignInForgivesAll,
+    /// A reload forgets what somebody has failed.
+    ReloadForgetsCounters,
+    /// A reload forgets what was answered.
+    ReloadForgetsAnswers,
+    /// A reload changes the gateways and not the rules.
+    ReloadWithoutRules,
+    /// A reload changes the rules and not the gateways.
+    ReloadWithoutGateways,
+    /// Somebody who was deleted is still there.
+    DeletionLost,
+    /// Who gets the name of somebody deleted gets the PIN, too.
+    NameInherits,
+    /// The pool forgets which codes of a device are used.
+    PoolForgetsCodes,
+    /// The pool forgets that a device waits to be resynchronised.
+    PoolForgetsResync,
+    /// A device that was given to somebody is still in the pool.
+    DeviceStaysInPool,
+    /// A device that went back into the pool is still with its owner.
+    DeviceStaysWithOwner,
     /// Nothing is ever synced: only a disk of its own shows it.
     NothingSynced,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -80,6 +109,19 @@ impl Bug {
         Self::HastyRejects,
         Self::FenceSkipped,
         Self::ChainLinkSkipped,
+        Self::WaitForgottenByRestart,
+        Self::StationCountedForName,
+        Self::SignInForgivesAll,
+        Self::ReloadForgetsCounters,
+        Self::ReloadForgetsAnswers,
+        Self::ReloadWithoutRules,
+        Self::ReloadWithoutGateways,
+        Self::DeletionLost,
+        Self::NameInherits,
+        Self::PoolForgetsCodes,
+        Self::PoolForgetsResync,
+        Self::DeviceStaysInPool,
+        Self::DeviceStaysWithOwner,
     ];
 
     /// Rules that are a little too kind.
@@ -98,7 +140,11 @@ impl Bug {
 pub(crate) struct Spoiler {
     bug: Option<Bug>,
     late: Vec<Change>,
-    counts: HashMap<UserId, u32>,
+    /// What was written last of each person.
+    before: HashMap<UserId, AuthState>,
+    /// The last PIN of a name.
+    pins: HashMap<String, PinRecord>,
+    reloaded: bool,
 }
 
 impl Spoiler {
@@ -106,8 +152,15 @@ impl Spoiler {
         Self {
             bug,
             late: Vec::new(),
-            counts: HashMap::new(),
+            before: HashMap::new(),
+            pins: HashMap::new(),
+            reloaded: false,
         }
+    }
+
+    /// The configuration was reloaded.
+    pub(crate) fn reloaded(&mut self) {
+        self.reloaded = true;
     }
 
     pub(crate) fn commit(
@@ -144,12 +197,9 @@ impl Spoiler {
             }
             _ => {
                 for change in &mut spoiled {
+                    self.forget_writes(&mut change.writes);
                     for write in &mut change.writes {
-                        if let (mfad::store::Key::User(id), Some(Body::User { auth, .. })) =
-                            (&write.key, &mut write.body)
-                        {
-                            self.spoil(*id, auth);
-                        }
+                        self.spoil(write);
                     }
                 }
             }
@@ -157,13 +207,53 @@ impl Spoiler {
         store.commit(&spoiled)
     }
 
-    fn spoil(&mut self, id: UserId, auth: &mut AuthState) {
-        match self.bug {
-            Some(Bug::CountLost) => {
-                let before = self.counts.insert(id, auth.soft).unwrap_or(0);
-                if auth.soft > 1 {
-                    auth.soft = before.min(auth.soft);
+    fn forget_writes(&self, writes: &mut Vec<Write>) {
+        let pool = |write: &Write| matches!(write.key, Key::Hardware(_));
+        let gone = |write: &Write| write.body.is_none();
+        let put_back = writes.iter().any(|write| pool(write) && !gone(write));
+        writes.retain(|write| match self.bug {
+            Some(Bug::DeletionLost) => pool(write) || !gone(write),
+            Some(Bug::DeviceStaysInPool) => !(pool(write) && gone(write)),
+            Some(Bug::DeviceStaysWithOwner) => pool(write) || !put_back,
+            _ => true,
+        });
+    }
+
+    fn spoil(&mut self, write: &mut Write) {
+        let new = write.expected.is_none();
+        match (&write.key, &mut write.body) {
+            (Key::User(id), Some(Body::User { profile, auth })) => {
+                self.spoil_auth(*id, auth);
+                self.before.insert(*id, auth.clone());
+                if let Some(profile) = profile {
+                    self.spoil_profile(new, Arc::make_mut(profile));
                 }
+            }
+            (Key::Hardware(_), Some(Body::Hardware(spare))) => match self.bug {
+                Some(Bug::PoolForgetsCodes) => spare.next_factor = 0,
+                Some(Bug::PoolForgetsResync) => spare.resync_required = false,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn spoil_profile(&mut self, new: bool, profile: &mut Profile) {
+        if self.bug != Some(Bug::NameInherits) {
+            return;
+        }
+        match &profile.pin {
+            None if new => profile.pin = self.pins.get(&profile.name).cloned(),
+            None => {}
+            Some(pin) => drop(self.pins.insert(profile.name.clone(), pin.clone())),
+        }
+    }
+
+    fn spoil_auth(&mut self, id: UserId, auth: &mut AuthState) {
+        let before = self.before.get(&id);
+        match self.bug {
+            Some(Bug::CountLost) if auth.soft > 1 => {
+                auth.soft = auth.soft.min(before.map_or(0, |before| before.soft));
             }
             Some(Bug::LockLost) => auth.lock = None,
             Some(Bug::CodeStaysFresh) => {
@@ -175,6 +265,20 @@ impl Spoiler {
             }
             Some(Bug::GrantEndForgotten) => {
                 auth.grants.iter_mut().for_each(|grant| grant.ended = false);
+            }
+            Some(Bug::StationCountedForName) => {
+                for station in &mut auth.stations {
+                    auth.soft += std::mem::take(&mut station.failures);
+                }
+            }
+            Some(Bug::SignInForgivesAll)
+                if before.is_some_and(|before| before.last_login != auth.last_login) =>
+            {
+                wait::forgive(auth);
+            }
+            Some(Bug::ReloadForgetsCounters) if auth.soft > 0 && self.reloaded => {
+                self.reloaded = false;
+                auth.soft = 0;
             }
             _ => {}
         }
@@ -194,30 +298,44 @@ fn acknowledged(next_seq: u64, batch: &[Change]) -> Vec<Outcome> {
     batch.iter().map(outcome).collect()
 }
 
-/// Gives each record as it was when it was first read.
-pub(crate) struct StaleReader {
+/// Reads, with a bug.
+pub(crate) struct SpoiledReader {
     store: Arc<SqliteReader>,
+    bug: Bug,
+    /// Each record as it was when it was first read.
     first: Mutex<HashMap<String, UserRecord>>,
 }
 
-impl StaleReader {
-    pub(crate) fn new(store: Arc<SqliteReader>) -> Self {
+impl SpoiledReader {
+    pub(crate) fn new(store: Arc<SqliteReader>, bug: Bug) -> Self {
         Self {
             store,
+            bug,
             first: Mutex::default(),
         }
     }
 }
 
-impl Read for StaleReader {
+impl Read for SpoiledReader {
     fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
         if let Some(stale) = lock(&self.first).get(name) {
             return Ok(Some(stale.clone()));
         }
-        let record = self.store.user_by_name(name)?;
-        // Not before there is something to sign in with.
-        if let Some(record) = record.as_ref().filter(|r| r.auth.last_login.is_some()) {
-            lock(&self.first).insert(name.to_owned(), record.clone());
+        let mut record = self.store.user_by_name(name)?;
+        if let Some(record) = &mut record {
+            match self.bug {
+                // Not before there is something to sign in with.
+                Bug::StaleReads if record.auth.last_login.is_some() => {
+                    lock(&self.first).insert(name.to_owned(), record.clone());
+                }
+                Bug::WaitForgottenByRestart => {
+                    record.auth.wait_until = None;
+                    for station in &mut record.auth.stations {
+                        station.until = None;
+                    }
+                }
+                _ => {}
+            }
         }
         Ok(record)
     }

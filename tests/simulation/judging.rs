@@ -3,6 +3,7 @@
 use mfad::time::Now;
 
 use super::person::{Kind, Person, Rules, Why, latest};
+use super::waiting::Source;
 
 /// Who checks the first factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +17,19 @@ pub(crate) enum First {
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     pub(crate) name: &'static str,
+    /// It stands in the configuration.
+    pub(crate) configured: bool,
+    pub(crate) secret: &'static str,
     pub(crate) first: First,
     pub(crate) passthrough: bool,
     pub(crate) grace_ms: i64,
+}
+
+impl Door {
+    /// Whether a temporary passthrough counts here.
+    pub(crate) fn lets_pass(&self) -> bool {
+        self.passthrough && self.first != First::Nobody
+    }
 }
 
 /// What a passcode is on a record at a moment.
@@ -53,10 +64,12 @@ pub(crate) struct Due {
 /// An attempt under judgement.
 pub(crate) struct Trial<'a> {
     pub(crate) rules: &'a Rules,
+    /// The gateway as it was configured when the attempt came.
     pub(crate) door: &'a Door,
+    pub(crate) station: &'static str,
     pub(crate) passcode: &'a [u8],
-    /// When the passcode was looked at, and when it is judged.
-    pub(crate) looked: Now,
+    /// When the passcode was looked at and by which rules, and when it is judged.
+    pub(crate) looked: (Now, &'a Rules),
     pub(crate) now: Now,
     /// It is the last wrong one of this person at this gateway, within the minute.
     pub(crate) again: bool,
@@ -65,18 +78,13 @@ pub(crate) struct Trial<'a> {
 impl Trial<'_> {
     /// Judges on the newest record and changes it.
     pub(crate) fn judge(&self, person: &mut Person) -> Due {
-        let refused = |person: &Person, now| match person.state {
-            "deactivated" => Some("deactivated"),
-            "revoke" => Some("revoked"),
-            _ if person.is_locked(now) => Some("locked"),
-            _ => None,
-        };
-        let shut = refused(person, self.now);
+        let shut = person.shut(self.source(), self.rules, self.now);
+        let (looked, by) = self.looked;
         let found = match shut {
-            None => self.look(person, self.looked),
+            None => self.look(person, by, looked),
             Some(_) => Found::Nothing(""),
         };
-        let blocked = shut.is_none() && person.is_pin_blocked(self.rules, self.looked);
+        let blocked = shut.is_none() && person.is_pin_blocked(by, looked);
         let may_repeat = matches!(
             found,
             Found::Wrong(_) | Found::Shapeless | Found::Granted(_)
@@ -97,6 +105,13 @@ impl Trial<'_> {
             person.revision += 1;
         }
         due
+    }
+
+    fn source(&self) -> Source {
+        Source {
+            gateway: self.door.name,
+            station: self.station,
+        }
     }
 
     fn weigh(&self, person: &mut Person, found: Found, again: bool, due: &mut Due) {
@@ -171,8 +186,7 @@ impl Trial<'_> {
     }
 
     fn granted(&self, person: &Person, now: Now) -> Option<usize> {
-        let here = self.door.passthrough && self.door.first != First::Nobody;
-        person.granted(now).filter(|_| here)
+        person.granted(now).filter(|_| self.door.lets_pass())
     }
 
     fn graced(&self, person: &Person, token: usize, now: Now) -> bool {
@@ -184,13 +198,13 @@ impl Trial<'_> {
         })
     }
 
-    fn look(&self, person: &Person, now: Now) -> Found {
+    fn look(&self, person: &Person, rules: &Rules, now: Now) -> Found {
         let granted = self.granted(person, now);
         if granted.is_none() && matches!(person.state, "reset" | "reset-all") {
             return Found::Nothing("policy");
         }
-        let candidates = person.candidates(self.rules, now);
-        let (found, head) = self.matched(person, &candidates, now);
+        let candidates = person.candidates(rules, now);
+        let (found, head) = self.matched(person, &candidates, rules, now);
         match found {
             Found::Fits(..) | Found::Recovery(..) | Found::Replay { grace: true, .. } => found,
             // The last code again behind something: a double click, not a first factor.
@@ -203,7 +217,13 @@ impl Trial<'_> {
     }
 
     /// The code at the end of the passcode, with the length of what stands before it.
-    fn matched(&self, person: &Person, candidates: &[usize], now: Now) -> (Found, usize) {
+    fn matched(
+        &self,
+        person: &Person,
+        candidates: &[usize],
+        rules: &Rules,
+        now: Now,
+    ) -> (Found, usize) {
         let code = self
             .tail(6)
             .filter(|tail| tail.bytes().all(|b| b.is_ascii_digit()));
@@ -212,7 +232,7 @@ impl Trial<'_> {
         for at in candidates.iter().copied() {
             let Some(code) = code else { break };
             let token = &person.tokens[at];
-            if let Some(factor) = token.find(code, self.rules, now) {
+            if let Some(factor) = token.find(code, rules, now) {
                 return (Found::Fits(at, factor), head);
             }
             let last = token.last.as_ref();
@@ -226,7 +246,7 @@ impl Trial<'_> {
         }
         let sets: Vec<usize> = (0..person.tokens.len())
             .filter(|at| person.tokens[*at].kind == Kind::Recovery)
-            .filter(|at| person.usable(&person.tokens[*at], self.rules, now))
+            .filter(|at| person.usable(&person.tokens[*at], rules, now))
             .collect();
         let paper = self.paper();
         if let Some((head, typed)) = &paper {
@@ -325,7 +345,7 @@ impl Trial<'_> {
 
     fn accept(&self, person: &mut Person, how: &'static str, token: Option<usize>, due: &mut Due) {
         (due.accept, due.why, due.changed) = (true, how, true);
-        person.soft = 0;
+        person.come_in_from(self.source(), self.rules, token.is_some(), self.now);
         if let Some(at) = token {
             person.total = 0;
             let token = &mut person.tokens[at];
@@ -387,7 +407,7 @@ impl Trial<'_> {
         }
         (due.counted, due.changed) = (true, true);
         person.last_failed = Some(self.now.wall.0);
-        person.soft += 1;
+        person.fail_from(self.source(), self.rules, self.now);
         true
     }
 
@@ -397,6 +417,7 @@ impl Trial<'_> {
         token.soft += 1;
         token.total += 1;
         if token.total < rules.hard_cap
+            && !rules.wait
             && token.soft >= rules.token_failures_max
             && token.locked_until.is_none()
         {
@@ -421,9 +442,10 @@ impl Trial<'_> {
     }
 
     fn lock_if_due(&self, person: &mut Person) {
-        let limit = self.rules.failures_max;
-        if limit > 0 && person.soft >= limit && person.lock.is_none() {
-            let until = (self.rules.lock_ms > 0).then(|| self.now.steady.0 + self.rules.lock_ms);
+        let (rules, limit) = (self.rules, self.rules.failures_max);
+        let reached = !rules.wait && limit > 0 && person.count.failures >= limit;
+        if reached && person.lock.is_none() {
+            let until = (rules.lock_ms > 0).then(|| self.now.steady.0 + rules.lock_ms);
             person.lock = Some((Why::Failures, until));
         }
     }

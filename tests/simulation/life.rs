@@ -17,7 +17,7 @@ use mfad::domain::event::{Event, Origin};
 use mfad::domain::verdict::{Message, Reason, Verdict};
 use mfad::engine::pins::PinLimits;
 use mfad::engine::writer::{Job, Ticket, Writer};
-use mfad::engine::{Answers, Engine, Limits, Parts, World};
+use mfad::engine::{Answers, Engine, Limits, Parts, Rules, World};
 use mfad::secret::SecretKey;
 use mfad::store::pin_hash::PinHasher;
 use mfad::store::seal::Keys;
@@ -25,7 +25,7 @@ use mfad::store::sqlite::{self, Fence, Mode, Site as StoreSite, Sizes, SqliteRea
 use mfad::store::{Commit, Read, StoreError};
 use mfad::time::Now;
 
-use super::bugs::{Bug, StaleReader};
+use super::bugs::{Bug, SpoiledReader};
 use super::seam::{Plan, Seam};
 use super::site::{Outside, Site, lock};
 
@@ -224,6 +224,22 @@ impl Life {
         self.engine.submit(attempt, Ticket(ticket.parts()));
     }
 
+    /// Another configuration comes into force, as `daemon/answers/config.rs` puts it there.
+    pub(crate) fn reload(&self, site: &Site) {
+        let bug = self.desk.bug;
+        if bug == Some(Bug::ReloadForgetsAnswers) {
+            self.forget_answers(site);
+        }
+        self.desk.plan.reloaded();
+        if bug != Some(Bug::ReloadWithoutGateways) {
+            let table = site.table(|policy| bugs_of_gateways(bug, policy));
+            lock(&self.desk.access).replace_gateways(table);
+        }
+        if bug != Some(Bug::ReloadWithoutRules) {
+            self.engine.replace_rules(rules(site, bug));
+        }
+    }
+
     /// Planted: everything that was answered is forgotten.
     pub(crate) fn forget_answers(&self, site: &Site) {
         let empty = access::GatewayTable::new(Vec::new()).unwrap();
@@ -277,17 +293,13 @@ fn parts(
     desk: &Arc<Desk>,
 ) -> Parts {
     let seen: Arc<dyn Read> = match bug {
-        Some(Bug::StaleReads) => Arc::new(StaleReader::new(Arc::clone(reader))),
-        _ => Arc::clone(reader) as Arc<dyn Read>,
+        Some(bug) => Arc::new(SpoiledReader::new(Arc::clone(reader), bug)),
+        None => Arc::clone(reader) as Arc<dyn Read>,
     };
-    let mut policy = site.policy();
-    if let Some(bug) = bug {
-        bug.loosen(&mut policy);
-    }
     Parts {
         reader: seen,
         keys: Arc::new(keys),
-        rules: site.rules(policy),
+        rules: rules(site, bug),
         limits: Limits {
             queue: 4_096,
             cache_entries: if bug == Some(Bug::StaleReads) {
@@ -306,6 +318,15 @@ fn parts(
         answers: Arc::clone(desk) as Arc<dyn Answers>,
         hasher: PinHasher::cheap,
     }
+}
+
+/// The rules of the site, with the bug that is planted there.
+fn rules(site: &Site, bug: Option<Bug>) -> Rules {
+    let mut policy = site.policy();
+    if let Some(bug) = bug {
+        bug.loosen(&mut policy);
+    }
+    site.rules(policy)
 }
 
 fn bugs_of_gateways(bug: Option<Bug>, policy: &mut mfad::domain::policy::GatewayPolicy) {

@@ -12,15 +12,16 @@ use mfad::store::sqlite;
 use super::bugs::Bug;
 use super::ledger::Ledger;
 use super::life::{Birth, Life, STORE, keys, store_site};
-use super::person::{Person, facts};
-use super::run::{Law, NAMES, Run};
+use super::records::Records;
+use super::run::{Law, Run};
+use super::stored::Stored;
 use super::traffic::{Datagram, Place, law};
 
 /// Something that a store can be put back to.
 #[derive(Clone)]
 pub(crate) struct Saved {
     file: PathBuf,
-    people: Vec<Person>,
+    records: Records,
     ledger: Ledger,
 }
 
@@ -41,7 +42,7 @@ impl Run {
         self.note(|| "a backup is made".to_owned());
         self.saved.push(Saved {
             file,
-            people: self.people.clone(),
+            records: self.records.clone(),
             ledger: self.ledger.clone(),
         });
     }
@@ -56,7 +57,7 @@ impl Run {
         self.outside.start(false);
         let now = self.outside.true_now();
         self.count("restores");
-        self.people = saved.people.clone();
+        self.records = saved.records.clone();
         self.ledger = saved.ledger.clone();
         if self.bug == Some(Bug::FenceSkipped) {
             put_back_unfenced(&path, &saved.file);
@@ -73,9 +74,7 @@ impl Run {
             File::open(&self.store).unwrap().sync_all().unwrap();
             self.fence_is_due = true;
         }
-        for person in &mut self.people {
-            person.fence(&self.site.rules, now);
-        }
+        self.records.fence(&self.site.rules, now);
         self.birth(false)
     }
 
@@ -129,11 +128,9 @@ impl Run {
         let mut possible = self
             .possible
             .take()
-            .unwrap_or_else(|| vec![self.people.clone()]);
-        let mut last = possible.last().cloned().unwrap_or_default();
-        for person in &mut last {
-            person.fence(&self.site.rules, now);
-        }
+            .unwrap_or_else(|| vec![self.records.clone()]);
+        let mut last = possible.last().unwrap_or(&self.records).clone();
+        last.fence(&self.site.rules, now);
         possible.push(last);
         self.possible = Some(possible);
     }
@@ -199,7 +196,7 @@ impl Run {
         ledger.read_again(&life.as_ref().unwrap().reader, digest)?;
         self.remember_from_the_log();
         self.rejects = Some((0, self.ledger.len()));
-        self.check_people()
+        self.check_records()
     }
 
     fn forget_what_was_in_memory(&mut self) {
@@ -230,7 +227,10 @@ impl Run {
             let Some(digest) = record.datagram() else {
                 continue;
             };
-            let own = |datagram: &&mut Datagram| datagram.digest == digest;
+            let doors = &self.site.doors;
+            let own = |datagram: &&mut Datagram| {
+                datagram.digest == digest && doors[datagram.door].configured
+            };
             if let Some(datagram) = self.datagrams.iter_mut().find(own) {
                 datagram.place = Place::Logged {
                     until_us: now.mono_us + 30_000_000,
@@ -241,57 +241,41 @@ impl Run {
         }
     }
 
-    /// Of what the people may be, what they are.
+    /// Of what may be so, what is.
     pub(crate) fn find_out(&mut self) -> Law {
         let possible = self.possible.take().unwrap_or_default();
-        let mut stored = Vec::new();
-        for name in NAMES {
-            stored.push(self.stored(name)?);
-        }
-        let found = possible.into_iter().find(|people| {
-            people
-                .iter()
-                .zip(&stored)
-                .all(|(person, stored)| person.facts() == *stored)
-        });
-        match found {
-            Some(people) => {
-                self.people = people;
-                Ok(())
-            }
-            None => Err(format!(
+        let stored = Stored::read(&self.life().reader)?.facts();
+        let mut possible = possible.into_iter();
+        let found = possible.find(|records| records.facts() == stored);
+        self.records = found.ok_or_else(|| {
+            format!(
                 "what the store holds after a failure can have come of nothing that was asked:\n{}",
                 stored.concat()
-            )),
-        }
+            )
+        })?;
+        Ok(())
     }
 
-    fn stored(&mut self, name: &'static str) -> Result<String, String> {
-        let record = self
-            .life()
-            .reader
-            .user_by_name(name)
-            .map_err(|error| format!("{name} cannot be read: {error}"))?;
-        Ok(record.map_or_else(|| Person::nobody(name).facts(), |record| facts(&record)))
-    }
-
-    /// Model, store and memory of the engine say the same.
-    pub(crate) fn check_people(&mut self) -> Law {
-        for at in 0..self.people.len() {
-            let name = self.people[at].name;
-            let stored = self.stored(name)?;
-            let due = self.people[at].facts();
-            law(stored == due, || {
+    /// Model and store say the same.
+    pub(crate) fn check_records(&mut self) -> Law {
+        let stored = Stored::read(&self.life().reader)?;
+        for (stored, due) in stored.facts().iter().zip(self.records.facts()) {
+            law(*stored == due, || {
                 format!("the store says\n{stored}where it should be\n{due}")
             })?;
-            let record = self.life().reader.user_by_name(name).unwrap();
-            if let Some(record) = record {
-                let limit = self.site.rules.failures_max;
-                law(limit == 0 || record.auth.soft <= limit, || {
-                    format!("{name} has failed {} times of {limit}", record.auth.soft)
+        }
+        if let Some(serial) = stored.in_two_places() {
+            return Err(format!("device {serial} is at two places"));
+        }
+        for (person, record) in self.records.people.iter_mut().zip(&stored.people) {
+            let Some(record) = record else { continue };
+            if let Some(limit) = self.limit {
+                law(record.auth.soft <= limit, || {
+                    let (name, failures) = (person.name, record.auth.soft);
+                    format!("{name} has failed {failures} times of {limit}")
                 })?;
-                self.people[at].learn_names(&record);
             }
+            person.learn_names(record);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What operators order: as the product takes it, and what it changes in the model once the product
 //! has said that it is done. An order that is refused changes nothing, whatever the reason.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mfad::domain::command::{Command, Done, NewToken, NewUser, PassthroughEnd, Reveal, TokenRef};
@@ -10,18 +11,29 @@ use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
 use mfad::token::{Otp, OtpCode, TokenId};
 
-use super::person::{Grant, Kind, Person, Rules, Token, Why, code_of, earliest, latest};
+use super::person::{Device, Grant, Kind, Person, Rules, Token, Why, code_of, earliest, latest};
+use super::records::{Records, Spare};
+use super::site::Site;
 
-/// An order about one person.
+/// An order about one person; tokens go by the names that the product gave them.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
     Add,
-    AddToken {
-        kind: Kind,
-        seed: Vec<u8>,
+    Delete,
+    /// A device with its seed.
+    Import {
+        device: Device,
         next: u64,
-        serial: String,
+        import: u64,
     },
+    /// A device from the pool.
+    Assign {
+        device: Device,
+        next: u64,
+    },
+    /// Back into the pool.
+    Unassign(String),
+    DeleteToken(String),
     ResetPin(Vec<u8>),
     UnblockPin,
     Lock(Option<i64>),
@@ -32,17 +44,17 @@ pub(crate) enum Order {
     State(UserState),
     Reactivate,
     Disable {
-        token: usize,
+        token: String,
         until: Option<i64>,
     },
-    Enable(usize),
-    UnlockToken(usize),
+    Enable(String),
+    UnlockToken(String),
     Test {
-        token: usize,
+        token: String,
         code: String,
     },
     Resync {
-        token: usize,
+        token: String,
         codes: [String; 2],
     },
     Grant {
@@ -53,14 +65,43 @@ pub(crate) enum Order {
     IssueCodes,
 }
 
+/// What was so when an order was made ready: what is hashed or sealed for it is good for that only.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    /// How many had the name before the person it was made for; none: nobody was there.
+    former: Option<u32>,
+    /// The device was in the pool.
+    in_pool: bool,
+    /// The token that was to go back there.
+    token: Option<String>,
+}
+
 impl Order {
     #[expect(clippy::too_many_lines, reason = "one row for each order")]
-    /// The command; none if the model does not know the token's name.
-    pub(crate) fn command(&self, person: &Person) -> Option<Command> {
-        let user = || person.name.to_owned();
-        let token = |at: &usize| {
-            let id: TokenId = person.tokens.get(*at)?.id.as_ref()?.parse().ok()?;
-            Some(TokenRef::Id(id))
+    /// The command about the person of this name.
+    pub(crate) fn command(&self, name: &str) -> Option<Command> {
+        let user = || name.to_owned();
+        let token = |id: &String| Some(TokenRef::Id(id.parse::<TokenId>().ok()?));
+        let new_token = |device: &Device, next: u64, seed: Option<SecretBytes>| {
+            Command::TokenAdd(Box::new(NewToken {
+                user: user(),
+                kind: match device.kind {
+                    Kind::Totp => TokenKind::Totp,
+                    _ => TokenKind::Hotp,
+                },
+                otp: match device.kind {
+                    Kind::Totp => Otp::TOTP,
+                    _ => Otp::HOTP,
+                },
+                serial: Some(device.serial.clone()),
+                seed,
+                weak: false,
+                counter: next,
+                expires: None,
+                description: String::new(),
+                trusted: true,
+                confirm: None,
+            }))
         };
         let code = |text: &String| OtpCode::parse(text.as_bytes());
         Some(match self {
@@ -68,30 +109,19 @@ impl Order {
                 user: user(),
                 ..NewUser::default()
             }),
-            Self::AddToken {
-                kind,
-                seed,
-                next,
-                serial,
-            } => Command::TokenAdd(Box::new(NewToken {
-                user: user(),
-                kind: match kind {
-                    Kind::Totp => TokenKind::Totp,
-                    _ => TokenKind::Hotp,
-                },
-                otp: match kind {
-                    Kind::Totp => Otp::TOTP,
-                    _ => Otp::HOTP,
-                },
-                serial: Some(serial.clone()),
-                seed: Some(SecretBytes::copy_of(seed)),
-                weak: false,
-                counter: *next,
-                expires: None,
-                description: String::new(),
-                trusted: true,
-                confirm: None,
-            })),
+            Self::Delete => Command::UserDelete { user: user() },
+            Self::Import { device, next, .. } => {
+                new_token(device, *next, Some(SecretBytes::copy_of(&device.seed)))
+            }
+            Self::Assign { device, next } => new_token(device, *next, None),
+            Self::Unassign(serial) => Command::HwUnassign {
+                serial: serial.clone(),
+                force: true,
+            },
+            Self::DeleteToken(id) => Command::TokenDelete {
+                token: token(id)?,
+                force: true,
+            },
             Self::ResetPin(pin) => Command::PinReset {
                 user: user(),
                 pin: Some(SecretBytes::copy_of(pin)),
@@ -113,20 +143,20 @@ impl Order {
                 force: true,
             },
             Self::Reactivate => Command::UserReactivate { user: user() },
-            Self::Disable { token: at, until } => Command::TokenDisable {
-                token: token(at)?,
+            Self::Disable { token: id, until } => Command::TokenDisable {
+                token: token(id)?,
                 until: until.map(Timestamp),
                 force: true,
             },
-            Self::Enable(at) => Command::TokenEnable { token: token(at)? },
-            Self::UnlockToken(at) => Command::TokenUnlock { token: token(at)? },
-            Self::Test { token: at, code: c } => Command::TokenTest {
-                token: token(at)?,
+            Self::Enable(id) => Command::TokenEnable { token: token(id)? },
+            Self::UnlockToken(id) => Command::TokenUnlock { token: token(id)? },
+            Self::Test { token: id, code: c } => Command::TokenTest {
+                token: token(id)?,
                 code: code(c)?,
                 anyway: true,
             },
-            Self::Resync { token: at, codes } => Command::TokenResync {
-                token: token(at)?,
+            Self::Resync { token: id, codes } => Command::TokenResync {
+                token: token(id)?,
                 first: code(&codes[0])?,
                 second: code(&codes[1])?,
             },
@@ -142,20 +172,70 @@ impl Order {
         })
     }
 
-    /// Whether the rules allow an admin to do it to this person, on which what is over has ended.
-    pub(crate) fn allowed(&self, person: &Person, rules: &Rules, now: Now) -> bool {
+    /// What the product makes it ready with, as things are now.
+    pub(crate) fn ready(&self, records: &Records, at: usize) -> Ready {
+        let person = &records.people[at];
+        let serial = match self {
+            Self::Assign { device, .. } => Some(&device.serial),
+            Self::Unassign(serial) => Some(serial),
+            _ => None,
+        };
+        let token = serial.and_then(|serial| person.with_serial(serial));
+        Ready {
+            former: person.exists().then_some(person.former),
+            in_pool: serial.is_some_and(|serial| records.pool.contains_key(serial)),
+            token: token.and_then(|token| token.id.clone()),
+        }
+    }
+
+    /// Whether something is hashed or sealed for the person before it is judged.
+    pub(crate) fn is_prepared(&self) -> bool {
+        matches!(
+            self,
+            Self::Import { .. }
+                | Self::Assign { .. }
+                | Self::Unassign(_)
+                | Self::ResetPin(_)
+                | Self::IssueCodes
+        )
+    }
+
+    /// Whether the rules allow an admin to do it to this person now.
+    #[expect(clippy::too_many_lines, reason = "one row for each order")]
+    pub(crate) fn allowed(
+        &self,
+        records: &Records,
+        at: usize,
+        ready: &Ready,
+        site: &Site,
+        now: Now,
+    ) -> bool {
         const DAY_MS: i64 = 24 * 3600 * 1000;
-        if person.revision == 0 {
+        let mut person = records.people[at].clone();
+        if !person.exists() {
             return matches!(self, Self::Add);
         }
-        let gone = matches!(person.state, "deactivated" | "revoke");
-        let token = |at: &usize| &person.tokens[*at];
+        let rules = &site.rules;
+        person.lapse(rules, now);
+        if self.is_prepared() && ready.former != Some(person.former) {
+            return false;
+        }
+        let grantable = site.lets_pass() && !matches!(person.state, "deactivated" | "revoke");
+        let token = |id: &String, may: &dyn Fn(&Token) -> bool| person.named(id).is_some_and(may);
         let ahead = |until: &Option<i64>| until.is_none_or(|until| until > latest(now));
+        let free = |device: &Device| records.owner(&device.serial).is_none();
+        let in_pool = |device: &Device| records.pool.contains_key(&device.serial);
         match self {
             Self::Add => false,
-            Self::AddToken { .. } | Self::ResetPin(_) | Self::ClearCounters | Self::EndGrants => {
-                true
+            Self::Delete | Self::ResetPin(_) | Self::ClearCounters | Self::EndGrants => true,
+            Self::Import { device, .. } => free(device) && !in_pool(device),
+            // The seed was taken out of the pool when the order was made ready.
+            Self::Assign { device, .. } => free(device) && in_pool(device) && ready.in_pool,
+            Self::Unassign(serial) => {
+                let token = person.with_serial(serial);
+                token.is_some_and(|token| !token.obsolete && token.id == ready.token)
             }
+            Self::DeleteToken(id) => token(id, &|_| true),
             Self::UnblockPin => {
                 let brought = person.lock.is_some_and(|(why, _)| why == Why::Pin);
                 person.pin_blocked.is_some() || brought
@@ -164,9 +244,10 @@ impl Order {
                 let already = person.lock.is_some_and(|(why, _)| why == Why::Operator);
                 !already && ahead(until)
             }
-            Self::Unlock { with_pin } => person
-                .lock
-                .is_some_and(|(why, _)| *with_pin || why != Why::Pin),
+            Self::Unlock { with_pin } => match person.lock {
+                Some((why, _)) => *with_pin || why != Why::Pin,
+                None => person.waits_somewhere(now),
+            },
             Self::State(to) if to.name() == person.state => true,
             Self::State(_) if person.state == "deactivated" => false,
             Self::State(UserState::Steady) if person.state == "revoke" => {
@@ -177,22 +258,20 @@ impl Order {
             }
             Self::State(_) => true,
             Self::Reactivate => person.state == "deactivated",
-            Self::Disable { token: at, until } => !token(at).obsolete && ahead(until),
-            Self::Enable(at) => !token(at).obsolete,
-            Self::UnlockToken(at) => {
-                token(at).total < rules.hard_cap && token(at).locked_until.is_some()
-            }
-            Self::Test { token: at, code } => {
-                let token = token(at);
-                let computes = token.kind != Kind::Recovery && !token.obsolete;
-                computes && token.find(code, rules, now).is_some()
-            }
-            Self::Resync { token: at, codes } => {
-                let token = token(at);
-                let computes = token.kind == Kind::Hotp && !token.obsolete;
-                computes && token.total < rules.hard_cap && place(token, rules, codes).is_some()
-            }
-            Self::Grant { .. } => !gone,
+            Self::Disable { token: id, until } => token(id, &|it| !it.obsolete) && ahead(until),
+            Self::Enable(id) => token(id, &|it| !it.obsolete),
+            Self::UnlockToken(id) => token(id, &|it| {
+                it.total < rules.hard_cap && it.locked_until.is_some()
+            }),
+            Self::Test { token: id, code } => token(id, &|it| {
+                let computes = it.kind != Kind::Recovery && !it.obsolete;
+                computes && it.find(code, rules, now).is_some()
+            }),
+            Self::Resync { token: id, codes } => token(id, &|it| {
+                let computes = it.kind == Kind::Hotp && !it.obsolete;
+                computes && it.total < rules.hard_cap && place(it, rules, codes).is_some()
+            }),
+            Self::Grant { .. } => grantable,
             Self::Renew => {
                 let ended = |grant: &&Grant| {
                     !grant.revoked
@@ -206,35 +285,34 @@ impl Order {
                         let ended = person.grants.iter().filter(ended);
                         ended.max_by_key(|grant| grant.until)
                     });
-                !gone && last.is_some_and(|last| latest(now) + WEEK_MS > last.until)
+                grantable && last.is_some_and(|last| latest(now) + WEEK_MS > last.until)
             }
-            Self::IssueCodes => !gone,
+            Self::IssueCodes => !matches!(person.state, "deactivated" | "revoke"),
         }
-    }
-
-    /// Whether this person is made by it.
-    pub(crate) fn makes_a_person(&self) -> bool {
-        matches!(self, Self::Add)
     }
 
     /// Carries it out; what the answer has shown is taken from `done`, if there was an answer.
     ///
     /// # Errors
-    /// The product says that it did what the rules do not allow.
+    /// The product says that it did what cannot be done.
     pub(crate) fn apply(
         &self,
-        person: &mut Person,
+        records: &mut Records,
+        at: usize,
         rules: &Rules,
         now: Now,
         done: Option<&Done>,
     ) -> Result<(), String> {
-        let lapsed = person.lapse(rules, now);
+        let Records { people, pool } = records;
+        let person = &mut people[at];
+        let lapsed = person.exists() && person.lapse(rules, now);
         if done.is_some_and(|done| done.unchanged) {
             person.revision += u64::from(lapsed);
             return Ok(());
         }
-        self.change(person, rules, now, done)?;
-        person.revision += 1;
+        self.change(person, pool, rules, now, done)?;
+        // Who is gone has no revision.
+        person.revision += u64::from(!matches!(self, Self::Delete));
         Ok(())
     }
 
@@ -242,20 +320,44 @@ impl Order {
     fn change(
         &self,
         person: &mut Person,
+        pool: &mut BTreeMap<String, Spare>,
         rules: &Rules,
         now: Now,
         done: Option<&Done>,
     ) -> Result<(), String> {
         match self {
-            // A new record has its first revision already.
-            Self::Add => *person = Person::nobody(person.name),
-            Self::AddToken {
-                kind, seed, next, ..
-            } => {
-                person.tokens.push(Token::new(*kind, seed.clone(), *next));
-                if matches!(person.state, "new" | "replace") {
-                    person.state = "steady";
-                }
+            Self::Add if person.exists() => return Err("somebody was made twice".to_owned()),
+            Self::Add => {}
+            Self::Delete => {
+                // Devices go with the person: the pool gets none of them.
+                *person = Person {
+                    former: person.former + 1,
+                    ..Person::nobody(person.name)
+                };
+            }
+            Self::Import {
+                device,
+                next,
+                import,
+            } => person.enrol(Token {
+                serial: Some(device.serial.clone()),
+                import: *import,
+                ..Token::new(device.kind, device.seed.clone(), *next)
+            }),
+            Self::Assign { device, next } => {
+                let spare = pool.remove(&device.serial);
+                let spare = spare.ok_or("a device came out of the pool that is not in it")?;
+                person.enrol(spare.token(&device.serial, *next));
+            }
+            Self::Unassign(serial) => {
+                let own = |token: &Token| token.serial.as_ref() == Some(serial);
+                let at = person.tokens.iter().position(own);
+                let token = person.tokens.remove(at.ok_or("nobody had this device")?);
+                pool.insert(serial.clone(), Spare::of(&token));
+            }
+            Self::DeleteToken(id) => {
+                let _ = named(person, id)?;
+                person.tokens.retain(|token| token.id.as_ref() != Some(id));
             }
             Self::ResetPin(pin) => {
                 person.pin = Some(pin.clone());
@@ -265,7 +367,7 @@ impl Order {
             Self::Lock(until) => person.lock = Some((Why::Operator, *until)),
             Self::Unlock { with_pin } => {
                 person.lock = None;
-                person.soft = 0;
+                person.forgive();
                 for token in &mut person.tokens {
                     token.soft = 0;
                     if token.total < rules.hard_cap {
@@ -277,7 +379,7 @@ impl Order {
                 }
             }
             Self::ClearCounters => {
-                person.soft = 0;
+                person.clear_counts();
                 person.tokens.iter_mut().for_each(|token| token.soft = 0);
             }
             Self::State(state) => enter(person, state.name(), now),
@@ -290,18 +392,18 @@ impl Order {
                     person.state = "steady";
                 }
             }
-            Self::Disable { token, until } => person.tokens[*token].disabled = Some(*until),
-            Self::Enable(token) => person.tokens[*token].disabled = None,
-            Self::UnlockToken(token) => lift(&mut person.tokens[*token]),
+            Self::Disable { token, until } => named(person, token)?.disabled = Some(*until),
+            Self::Enable(token) => named(person, token)?.disabled = None,
+            Self::UnlockToken(token) => lift(named(person, token)?),
             Self::Test { token, code } => {
-                let token = &mut person.tokens[*token];
+                let token = named(person, token)?;
                 let factor = token
                     .find(code, rules, now)
                     .ok_or("a test took a code that fits nothing")?;
                 token.consume(factor, "mfactl", now);
             }
             Self::Resync { token, codes } => {
-                let token = &mut person.tokens[*token];
+                let token = named(person, token)?;
                 let first = place(token, rules, codes)
                     .ok_or("a resync took codes that do not follow each other")?;
                 token.consume(first + 1, "mfactl", now);
@@ -336,6 +438,12 @@ impl Order {
 
 const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
 
+fn named<'a>(person: &'a mut Person, id: &String) -> Result<&'a mut Token, String> {
+    let mut tokens = person.tokens.iter_mut();
+    let token = tokens.find(|token| token.id.as_ref() == Some(id));
+    token.ok_or_else(|| format!("nobody had token {id}"))
+}
+
 /// Where two codes follow each other in the window of a resync.
 fn place(token: &Token, rules: &Rules, codes: &[String; 2]) -> Option<u64> {
     (token.next..=token.next + rules.resync_window).find(|at| {
@@ -354,7 +462,7 @@ fn lift_pin_block(person: &mut Person) {
             person.lock = None;
         }
         if person.lock.is_none() {
-            person.soft = 0;
+            person.forgive();
         }
     }
     (person.pin_failures, person.pin_blocked) = (0, None);

@@ -1,21 +1,24 @@
-//! What the model knows of a person, and the same facts as the store has them: two texts that must
-//! be equal. Nothing here calls the rules of the product; they are written a second time.
+//! What the model knows of a person and of a device. Nothing here calls the rules of the product;
+//! they are written a second time.
 
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-use mfad::domain::token_record::{Base, TokenKind, TokenState};
 use mfad::domain::user::UserRecord;
 use mfad::time::Now;
+
+use super::waiting::{Count, Source, Station};
 
 /// Milliseconds of a time step.
 const STEP_MS: i64 = 30_000;
 
 /// How a site counts, in milliseconds and failures; 0 ms: does not end by itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
+    /// Failures make the next attempt wait, and lock neither the name nor a token.
+    pub(crate) wait: bool,
     pub(crate) failures_max: u32,
     pub(crate) lock_ms: i64,
     pub(crate) idle_ms: i64,
@@ -48,12 +51,23 @@ pub(crate) struct Last {
     pub(crate) grace_used: bool,
 }
 
+/// A hardware token as it lies on a desk: it knows its seed, whoever has it.
+#[derive(Clone)]
+pub(crate) struct Device {
+    pub(crate) serial: String,
+    pub(crate) kind: Kind,
+    pub(crate) seed: Vec<u8>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
     /// As the product prints it; none until a reply or the store has told.
     pub(crate) id: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) seed: Vec<u8>,
+    /// Of a device: its serial, and which import of its seed it came with.
+    pub(crate) serial: Option<String>,
+    pub(crate) import: u64,
     /// Of a recovery set: the codes, without dashes; none are known if the reply was lost.
     pub(crate) codes: Vec<String>,
     pub(crate) used: u64,
@@ -91,8 +105,12 @@ pub(crate) struct Grant {
 pub(crate) struct Person {
     pub(crate) name: &'static str,
     pub(crate) state: &'static str,
+    /// How many had this name before.
+    pub(crate) former: u32,
     pub(crate) revision: u64,
-    pub(crate) soft: u32,
+    /// Failures of the name: all of them under the lock, those of strangers under the wait.
+    pub(crate) count: Count,
+    pub(crate) stations: Vec<Station>,
     pub(crate) total: u32,
     pub(crate) lock: Option<(Why, Option<i64>)>,
     pub(crate) pin: Option<Vec<u8>>,
@@ -131,12 +149,41 @@ pub(crate) fn code_of(seed: &[u8], factor: u64) -> String {
     )
 }
 
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.serial)
+    }
+}
+
+impl Device {
+    pub(crate) const ALL: std::ops::RangeInclusive<usize> = 1..=8;
+
+    /// One of those that there are.
+    pub(crate) fn numbered(number: usize) -> Self {
+        Self {
+            serial: format!("S-{number:03}"),
+            kind: match number {
+                1 | 4 | 6 | 7 => Kind::Totp,
+                _ => Kind::Hotp,
+            },
+            seed: format!("12345678901234567{number:03}").into_bytes(),
+        }
+    }
+
+    pub(crate) fn of_serial(serial: &str) -> Option<Self> {
+        let mut all = Self::ALL.map(Self::numbered);
+        all.find(|device| device.serial == serial)
+    }
+}
+
 impl Token {
     pub(crate) fn new(kind: Kind, seed: Vec<u8>, next: u64) -> Self {
         Self {
             id: None,
             kind,
             seed,
+            serial: None,
+            import: 0,
             codes: Vec::new(),
             used: 0,
             next,
@@ -149,6 +196,14 @@ impl Token {
             obsolete: false,
             resync: false,
             activated: false,
+        }
+    }
+
+    /// What its codes are codes of, for ever: the seed as it was imported, or the paper.
+    pub(crate) fn source_of_codes(&self) -> String {
+        match &self.serial {
+            Some(serial) => format!("{serial} import {}", self.import),
+            None => self.codes.concat(),
         }
     }
 
@@ -198,12 +253,15 @@ impl Token {
 }
 
 impl Person {
-    pub(crate) fn new(name: &'static str) -> Self {
+    /// One who is not there: no record has revision 0.
+    pub(crate) fn nobody(name: &'static str) -> Self {
         Self {
             name,
             state: "new",
-            revision: 1,
-            soft: 0,
+            former: 0,
+            revision: 0,
+            count: Count::default(),
+            stations: Vec::new(),
             total: 0,
             lock: None,
             pin: None,
@@ -215,11 +273,32 @@ impl Person {
         }
     }
 
-    /// One who is not there: no record has revision 0.
-    pub(crate) fn nobody(name: &'static str) -> Self {
-        Self {
-            revision: 0,
-            ..Self::new(name)
+    pub(crate) fn exists(&self) -> bool {
+        self.revision > 0
+    }
+
+    /// Which record it is: of the how manieth of this name, changed how often.
+    pub(crate) fn version(&self) -> (u32, u64) {
+        (self.former, self.revision)
+    }
+
+    /// The token that the product calls so.
+    pub(crate) fn named(&self, id: &str) -> Option<&Token> {
+        let mut tokens = self.tokens.iter();
+        tokens.find(|token| token.id.as_deref() == Some(id))
+    }
+
+    /// The token that is this device.
+    pub(crate) fn with_serial(&self, serial: &str) -> Option<&Token> {
+        let mut tokens = self.tokens.iter();
+        tokens.find(|token| token.serial.as_deref() == Some(serial))
+    }
+
+    /// Gets a token that an operator has seen at work.
+    pub(crate) fn enrol(&mut self, token: Token) {
+        self.tokens.push(token);
+        if matches!(self.state, "new" | "replace") {
+            self.state = "steady";
         }
     }
 
@@ -285,6 +364,20 @@ impl Person {
             .max_by_key(|at| self.grants[*at].until)
     }
 
+    /// Why an attempt from there is refused without a look at its passcode, if it is.
+    pub(crate) fn shut(&self, source: Source, rules: &Rules, now: Now) -> Option<&'static str> {
+        // A lock that is over takes the waits along.
+        let mut settled = self.clone();
+        settled.lapse(rules, now);
+        match settled.state {
+            "deactivated" => Some("deactivated"),
+            "revoke" => Some("revoked"),
+            _ if settled.is_locked(now) => Some("locked"),
+            _ if settled.waits(source, now) => Some("waiting"),
+            _ => None,
+        }
+    }
+
     /// Writes down what time alone has ended; whether anything was.
     pub(crate) fn lapse(&mut self, rules: &Rules, now: Now) -> bool {
         let mut changed = false;
@@ -292,7 +385,7 @@ impl Person {
             && earliest(now) >= until
         {
             self.lock = None;
-            self.soft = 0;
+            self.forgive();
             self.tokens.iter_mut().for_each(|token| token.soft = 0);
             if why == Why::Pin {
                 (self.pin_failures, self.pin_blocked) = (0, None);
@@ -321,8 +414,8 @@ impl Person {
         let idle = self
             .last_failed
             .is_some_and(|at| rules.idle_ms > 0 && earliest(now) >= at + rules.idle_ms);
-        if idle && self.soft > 0 && self.lock.is_none() {
-            self.soft = 0;
+        if idle && self.has_failed() && self.lock.is_none() && !self.waits_somewhere(now) {
+            self.forgive();
             changed = true;
         }
         changed
@@ -330,15 +423,16 @@ impl Person {
 
     /// Everything that decides what the next attempt meets.
     pub(crate) fn facts(&self) -> String {
-        if self.revision == 0 {
+        if !self.exists() {
             return format!("{} is not there\n", self.name);
         }
         let mut text = format!(
-            "{} rev={} {} soft={} total={} pin={} {}/{:?} failed={:?}\n",
+            "{} rev={} {} failures={}/{:?} total={} pin={} {}/{:?} failed={:?}\n",
             self.name,
             self.revision,
             self.state,
-            self.soft,
+            self.count.failures,
+            self.count.until,
             self.total,
             self.pin.is_some(),
             self.pin_failures,
@@ -347,6 +441,18 @@ impl Person {
         );
         if let Some((why, until)) = &self.lock {
             let _ = writeln!(text, "lock {why:?} {until:?}");
+        }
+        for Station {
+            source,
+            seen,
+            count,
+        } in &self.stations
+        {
+            let _ = writeln!(
+                text,
+                "known at {} from {} seen={seen} failures={}/{:?}",
+                source.gateway, source.station, count.failures, count.until
+            );
         }
         for token in &self.tokens {
             let last = token.last.as_ref().map(|last| {
@@ -360,9 +466,10 @@ impl Person {
             });
             let _ = writeln!(
                 text,
-                "token {:?} off={:?} gone={} next={} drift={} {last:?} {}/{} locked={:?} \
-                 used={:b} resync={} active={}",
+                "token {:?} {:?} off={:?} gone={} next={} drift={} {last:?} {}/{} \
+                 locked={:?} used={:b} resync={} active={}",
                 token.kind,
+                token.serial,
                 token.disabled,
                 token.obsolete,
                 token.next,
@@ -394,75 +501,4 @@ impl Person {
             grant.id = Some(stored.id);
         }
     }
-}
-
-/// The same facts of a record of the store.
-pub(crate) fn facts(record: &UserRecord) -> String {
-    let (profile, auth) = (&record.profile, &record.auth);
-    let mut text = format!(
-        "{} rev={} {} soft={} total={} pin={} {}/{:?} failed={:?}\n",
-        profile.name,
-        auth.revision,
-        profile.state.name(),
-        auth.soft,
-        auth.total,
-        profile.pin.is_some(),
-        auth.pin.failures,
-        auth.pin.blocked_since.map(|at| at.0),
-        auth.last_failed.as_ref().map(|last| last.at.0),
-    );
-    if let Some(lock) = &auth.lock {
-        let why = match lock.reason.name() {
-            "Failures" => Why::Failures,
-            "PinBlocked" => Why::Pin,
-            _ => Why::Operator,
-        };
-        let _ = writeln!(text, "lock {why:?} {:?}", lock.auto_until.map(|at| at.0));
-    }
-    for token in &profile.tokens {
-        let untouched = TokenState::new(token.id);
-        let state = auth.token(token.id).unwrap_or(&untouched);
-        let kind = match token.kind {
-            TokenKind::Hotp => Kind::Hotp,
-            TokenKind::Totp => Kind::Totp,
-            TokenKind::Recovery => Kind::Recovery,
-        };
-        let last = state.accepted.as_ref().map(|last| {
-            (
-                last.factor,
-                last.at.0,
-                last.gateway.to_string(),
-                last.grace_used,
-            )
-        });
-        let disabled =
-            (token.base == Base::Disabled).then(|| token.disabled_until.map(|until| until.0));
-        let _ = writeln!(
-            text,
-            "token {kind:?} off={disabled:?} gone={} next={} drift={} {last:?} {}/{} locked={:?} \
-             used={:b} resync={} active={}",
-            token.base == Base::Obsolete,
-            state.next_factor,
-            state.drift_steps,
-            state.soft,
-            state.total,
-            state.locked_until.map(|until| until.0),
-            state.recovery_used,
-            state.resync_required,
-            state.activated_at.is_some(),
-        );
-    }
-    for grant in &profile.grants {
-        let state = auth.grant(grant.id);
-        let _ = writeln!(
-            text,
-            "grant {}..{} revoked={} ended={} uses={}",
-            grant.from.0,
-            grant.until.0,
-            grant.revoked.is_some(),
-            state.is_some_and(|state| state.ended),
-            state.map_or(0, |state| state.uses),
-        );
-    }
-    text
 }

@@ -9,24 +9,23 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use mfad::domain::action::Role;
-use mfad::domain::event::Operator;
-use mfad::domain::user::UserState;
 use mfad::engine::World as _;
-use mfad::engine::prepare::Manner;
 use mfad::engine::writer::Reply;
 use mfad::time::Now;
 
 use super::bugs::Bug;
+use super::judging::Door;
 use super::ledger::Ledger;
 use super::life::Life;
 use super::lives::Saved;
-use super::orders::Order;
-use super::person::{Kind, Person, Token, latest};
+use super::orders::{Order, Ready};
+use super::person::Rules;
 use super::power::Power;
+use super::records::Records;
 use super::seam::{Mishap, Plan};
 use super::site::{Outside, Site};
 use super::traffic::Datagram;
+use super::waiting::Source;
 use crate::common::chance::Chance;
 use crate::common::disk::Disk;
 
@@ -34,21 +33,33 @@ use crate::common::disk::Disk;
 pub(crate) type Law = Result<(), String>;
 
 pub(crate) const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
-const PINS: [&[u8]; 3] = [b"402817", b"915263", b"7306418"];
+
+/// The last counted wrong passcode of a person at a gateway, and when it came (D17).
+pub(crate) type Wrong = BTreeMap<(usize, usize), (u64, Vec<u8>)>;
+
+/// A passcode was looked at: on which record, when, and by which rules.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) version: (u32, u64),
+    pub(crate) at: Now,
+    pub(crate) rules: Rules,
+}
 
 /// An attempt that the engine has.
 pub(crate) struct Pending {
     pub(crate) number: usize,
-    /// The revision that its passcode was looked at on, and when.
-    pub(crate) look: Option<(u64, Now)>,
+    pub(crate) look: Option<Look>,
     /// Checks of its PIN that were asked for, at most.
     pub(crate) checks: u32,
+    /// The gateway as it was configured then.
+    pub(crate) door: Door,
 }
 
 /// A command that waits for the writer.
 pub(crate) struct Ordered {
     pub(crate) person: usize,
     pub(crate) order: Order,
+    pub(crate) ready: Ready,
     pub(crate) answer: Receiver<Reply>,
     pub(crate) if_revision: Option<u64>,
 }
@@ -65,20 +76,22 @@ pub(crate) struct Run {
     pub(crate) lives: u32,
     pub(crate) store: PathBuf,
     pub(crate) life: Option<Life>,
-    pub(crate) people: Vec<Person>,
-    /// What the people may be instead, while nobody can know.
-    pub(crate) possible: Option<Vec<Vec<Person>>>,
+    pub(crate) records: Records,
+    /// What they may be instead, while nobody can know.
+    pub(crate) possible: Option<Vec<Records>>,
+    /// Failures that lock a name, the most there ever were; none if there was a time without such a
+    /// limit.
+    pub(crate) limit: Option<u32>,
     pub(crate) datagrams: Vec<Datagram>,
     pub(crate) network: Vec<usize>,
     pub(crate) pending: BTreeMap<[u64; 2], Pending>,
     pub(crate) ordered: BTreeMap<String, Ordered>,
-    orders: u64,
+    pub(crate) orders: u64,
     /// Answers that leave later.
     pub(crate) held: Vec<(u64, usize, Arc<[u8]>)>,
-    /// The last counted wrong passcode of a person at a gateway (D17).
-    pub(crate) wrong: BTreeMap<(usize, usize), (u64, Vec<u8>)>,
-    /// Codes that somebody was let in with, for ever: person, seed or set, factor.
-    pub(crate) accepted: BTreeSet<(usize, Vec<u8>, u64)>,
+    pub(crate) wrong: Wrong,
+    /// Codes that somebody was let in with, for ever: of what they are codes, and which one.
+    pub(crate) accepted: BTreeSet<(String, u64)>,
     pub(crate) ledger: Ledger,
     pub(crate) saved: Vec<Saved>,
     pub(crate) fence_is_due: bool,
@@ -149,9 +162,10 @@ fn end(mut run: Run, steps: usize) -> Result<(Ended, Seen), String> {
 }
 
 impl Run {
-    fn new(seed: u64, bug: Option<Bug>, disk: Option<&Arc<Disk>>) -> Self {
+    pub(crate) fn new(seed: u64, bug: Option<Bug>, disk: Option<&Arc<Disk>>) -> Self {
         let mut chance = Chance::of(seed);
         let site = Site::random(&mut chance);
+        let limit = site.rules.limit();
         let wall_only = bug == Some(Bug::ClockOfTheWall);
         let outside = Arc::new(Outside::new(chance.fork(), wall_only));
         // Memory, where there is some: nothing here waits for a disk.
@@ -182,8 +196,9 @@ impl Run {
             lives: 0,
             store,
             life: None,
-            people: NAMES.iter().map(|name| Person::nobody(name)).collect(),
+            records: Records::empty(),
             possible: None,
+            limit,
             datagrams: Vec::new(),
             network: Vec::new(),
             pending: BTreeMap::new(),
@@ -210,6 +225,7 @@ impl Run {
     fn live(&mut self, steps: usize) -> Result<Ended, String> {
         self.birth(true)?;
         self.settle_people()?;
+        self.save();
         for _ in 0..steps {
             self.step()?;
             self.diagnose();
@@ -251,35 +267,6 @@ impl Run {
         self.story.push_back(what);
     }
 
-    /// People with their tokens; dave has none.
-    fn settle_people(&mut self) -> Law {
-        let token = |kind, seed: &str, next| Order::AddToken {
-            kind,
-            seed: format!("12345678901234567{seed}").into_bytes(),
-            next,
-            serial: format!("S-{seed}"),
-        };
-        let pin = || Order::ResetPin(PINS[0].to_vec());
-        let orders = [
-            (0, Order::Add),
-            (1, Order::Add),
-            (2, Order::Add),
-            (0, token(Kind::Totp, "001", 0)),
-            (1, token(Kind::Hotp, "002", 5)),
-            (2, token(Kind::Hotp, "003", 0)),
-            (0, pin()),
-            (1, pin()),
-            (2, pin()),
-            (2, token(Kind::Totp, "004", 0)),
-            (2, Order::IssueCodes),
-        ];
-        for (person, order) in orders {
-            self.order(person, order, None)?;
-            self.turn(usize::MAX)?;
-        }
-        Ok(())
-    }
-
     fn step(&mut self) -> Law {
         match self.chance.below(1000) {
             0..230 => self.send_new(),
@@ -293,8 +280,10 @@ impl Run {
             850..900 => self.random_order()?,
             900..960 => self.pass()?,
             960..966 => self.jump(),
-            966..976 if self.power.is_some() => self.trouble(),
-            966..980 => self.rest(),
+            966..971 => self.reload(),
+            971..974 => self.begin_anew()?,
+            974..980 if self.power.is_some() => self.trouble(),
+            974..980 => self.rest(),
             980..988 => {
                 let mishap = [
                     Mishap::Fails,
@@ -371,6 +360,22 @@ impl Run {
         self.outside.set_wall(wall);
     }
 
+    /// The configuration is edited and read again.
+    fn reload(&mut self) {
+        if self.possible.is_some() {
+            return; // A reload that cannot be recorded is none.
+        }
+        self.site.edit(&mut self.chance);
+        let Self { site, life, .. } = self;
+        life.as_ref().unwrap().reload(site);
+        let limits = self.limit.zip(self.site.rules.limit());
+        self.limit = limits.map(|(before, now)| before.max(now));
+        self.forget_gateways();
+        self.count("reloads");
+        let Site { rules, doors, .. } = self.site.clone();
+        self.note(|| format!("reloads: {rules:?} {doors:?}"));
+    }
+
     /// The disk fails for a moment, or until the next time it is looked after.
     fn trouble(&mut self) {
         let Some(power) = self.power.as_ref().filter(|_| !self.plan.will_die()) else {
@@ -388,7 +393,7 @@ impl Run {
         let now = self.outside.now();
         self.life().writer.rest(now);
         if self.possible.is_none() && self.life().writer.broken().is_some() {
-            self.possible = Some(vec![self.people.clone()]);
+            self.possible = Some(vec![self.records.clone()]);
             self.forget_after_a_failure();
         }
     }
@@ -399,170 +404,19 @@ impl Run {
         self.wrong.clear();
     }
 
-    fn random_order(&mut self) -> Law {
-        let person = self.chance.below(self.people.len());
-        let now = self.outside.true_now();
-        let subject = self.people[person].clone();
-        let tokens = subject.tokens.len().max(1);
-        let token = self.chance.below(tokens);
-        let soon = latest(now) + i64::try_from(self.chance.below(900_000)).unwrap() + 1;
-        let until = self.chance.coin().then_some(soon);
-        let repair = self.repair(&subject);
-        let order = match self.chance.below(28) {
-            _ if repair.is_some() && self.chance.coin() => repair.unwrap(),
-            0..4 => Order::Unlock {
-                with_pin: self.chance.coin(),
-            },
-            4 => Order::Lock(until),
-            5..7 => Order::UnblockPin,
-            7..9 => Order::ResetPin(PINS[self.chance.below(PINS.len())].to_vec()),
-            9 => Order::ClearCounters,
-            10..13 => {
-                let states = UserState::ALL;
-                Order::State(states[self.chance.below(states.len())])
-            }
-            13..15 => Order::State(UserState::Steady),
-            15 => Order::Reactivate,
-            16 => Order::Disable { token, until },
-            17..19 => Order::Enable(token),
-            19 => Order::UnlockToken(token),
-            20 => Order::Test {
-                token,
-                code: self.code(person).replace('-', ""),
-            },
-            21 => self.resync(&subject, token),
-            22..25 => Order::Grant {
-                ms: [60_000, 3_600_000, 86_400_000][self.chance.below(3)],
-            },
-            25 => Order::Renew,
-            26 => Order::EndGrants,
-            _ if subject.revision == 0 => Order::Add,
-            _ => Order::IssueCodes,
+    /// How the passcode of this datagram is looked at now; none if it is not looked at.
+    pub(crate) fn look(&self, number: usize, now: Now) -> Option<Look> {
+        let datagram = &self.datagrams[number];
+        let (person, rules) = (&self.records.people[datagram.person], self.site.rules);
+        let source = Source {
+            gateway: self.site.doors[datagram.door].name,
+            station: datagram.station,
         };
-        let crowded = subject.grants.len() > 20 || subject.tokens.len() > 7;
-        if crowded && matches!(order, Order::Grant { .. } | Order::Renew) {
-            return Ok(());
-        }
-        let if_revision = (self.chance.below(5) == 0).then_some(subject.revision);
-        self.order(person, order, if_revision)
-    }
-
-    /// What a help desk would do for somebody who cannot log in.
-    fn repair(&mut self, subject: &Person) -> Option<Order> {
-        let token = |bad: fn(&Token) -> bool| subject.tokens.iter().position(bad);
-        if subject.lock.is_some() || subject.pin_blocked.is_some() {
-            return Some(Order::Unlock { with_pin: true });
-        }
-        match subject.state {
-            "deactivated" => return Some(Order::Reactivate),
-            "reset" | "reset-all" => return Some(Order::State(UserState::Steady)),
-            _ => {}
-        }
-        if let Some(at) = token(|token| token.disabled.is_some()) {
-            return Some(Order::Enable(at));
-        }
-        if let Some(at) = token(|token| token.locked_until.is_some()) {
-            return Some(Order::UnlockToken(at));
-        }
-        if let Some(at) = token(|token| token.resync && token.kind == Kind::Hotp) {
-            return Some(self.resync(subject, at));
-        }
-        let lost = !subject
-            .tokens
-            .iter()
-            .any(|t| t.kind != Kind::Recovery && !t.obsolete);
-        (subject.revision > 0 && lost && subject.tokens.len() < 7).then(|| {
-            let serial = format!("{:05}", self.orders);
-            Order::AddToken {
-                kind: if self.chance.coin() {
-                    Kind::Hotp
-                } else {
-                    Kind::Totp
-                },
-                seed: format!("123456789012345{serial}").into_bytes(),
-                next: 0,
-                serial,
-            }
+        let open = person.exists() && person.shut(source, &rules, now).is_none();
+        open.then(|| Look {
+            version: person.version(),
+            at: now,
+            rules,
         })
-    }
-
-    fn resync(&mut self, subject: &Person, token: usize) -> Order {
-        let code = |at: u64| match subject.tokens.get(token) {
-            Some(known) if known.kind == Kind::Hotp => super::person::code_of(&known.seed, at),
-            _ => "000000".to_owned(),
-        };
-        // The device in hand, which has not gone back with the store.
-        let shown = self.accepted.iter().filter(|(at, seed, _)| {
-            let known = subject.tokens.get(token).map(|known| &known.seed);
-            self.people[*at].name == subject.name && Some(seed) == known
-        });
-        let shown = shown.map(|(_, _, factor)| factor + 1).max();
-        let next = subject.tokens.get(token).map_or(0, |known| known.next);
-        let next = next.max(shown.unwrap_or(0));
-        let at = next + self.chance.below(20) as u64;
-        let codes = match self.chance.below(4) {
-            0 => [code(at + 1), code(at)],
-            _ => [code(at), code(at + 1)],
-        };
-        Order::Resync { token, codes }
-    }
-
-    /// An operator gives an order. It waits for the writer, unless it is refused at once.
-    fn order(&mut self, person: usize, order: Order, if_revision: Option<u64>) -> Law {
-        let totp = |at: &usize| {
-            let tokens = &self.people[person].tokens;
-            tokens
-                .get(*at)
-                .is_some_and(|token| token.kind == Kind::Totp)
-        };
-        // The model knows how a counter is found again, not a clock.
-        if matches!(&order, Order::Resync { token, .. } if totp(token)) {
-            return Ok(());
-        }
-        let Some(command) = order.command(&self.people[person]) else {
-            return Ok(());
-        };
-        self.orders += 1;
-        let request = format!("c{}", self.orders);
-        let operator = Operator {
-            uid: 0,
-            name: Arc::from("root"),
-            role: if self.chance.below(16) == 0 && !order.makes_a_person() {
-                Role::Viewer
-            } else {
-                Role::Admin
-            },
-        };
-        let viewer = operator.role == Role::Viewer;
-        let manner = Manner {
-            reason: Some("simulated".to_owned()),
-            dry_run: false,
-            if_revision,
-            request: request.clone(),
-        };
-        self.note(|| format!("{request} by {}: {order:?} for {person}", operator.role));
-        match self.life().engine.begin(&operator, command, &manner) {
-            Err(_) => Ok(()),
-            Ok(_) if viewer => Err("a viewer's order is carried out".to_owned()),
-            Ok(answer) => {
-                let ordered = Ordered {
-                    person,
-                    order,
-                    answer,
-                    if_revision,
-                };
-                self.ordered.insert(request, ordered);
-                Ok(())
-            }
-        }
-    }
-
-    /// The revision and the time at which the passcode of this datagram is looked at now; none if it
-    /// is not looked at.
-    pub(crate) fn look(&self, number: usize, now: Now) -> Option<(u64, Now)> {
-        let person = &self.people[self.datagrams[number].person];
-        let shut = matches!(person.state, "deactivated" | "revoke");
-        let open = person.revision > 0 && !shut && !person.is_locked(now);
-        open.then_some((person.revision, now))
     }
 }

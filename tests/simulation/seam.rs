@@ -30,6 +30,8 @@ pub(crate) enum Mishap {
 struct State {
     next: Option<Mishap>,
     dead: bool,
+    /// A reload since the last commit.
+    reloaded: bool,
     /// The call of the disk at which the process dies.
     crash_at: Option<u64>,
     /// Folder of the store, and where a crash leaves what was on the disk.
@@ -94,6 +96,14 @@ impl Plan {
         }
     }
 
+    pub(crate) fn reloaded(&self) {
+        lock(&self.state).reloaded = true;
+    }
+
+    fn take_reload(&self) -> bool {
+        std::mem::take(&mut lock(&self.state).reloaded)
+    }
+
     fn take(&self) -> Option<Mishap> {
         lock(&self.state).next.take()
     }
@@ -132,6 +142,9 @@ impl Commit for Seam {
         let failed = || Err(StoreError::Unknown("the disk of the simulation".to_owned()));
         if self.plan.is_dead() {
             return failed();
+        }
+        if self.plan.take_reload() {
+            self.spoiler.reloaded();
         }
         match self.plan.take() {
             None => self.spoiler.commit(&mut *self.store, batch),

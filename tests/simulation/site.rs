@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mfad::access::{Gateway, GatewayTable};
+use mfad::domain::lockout::LockoutMode;
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::engine::{self, World};
 use mfad::radius::{KeyedSecret, encode};
@@ -13,7 +14,8 @@ use super::judging::{Door, First};
 use super::person::Rules;
 use crate::common::chance::Chance;
 
-pub(crate) const SECRET: &[u8] = b"the secret of all gateways here";
+/// What the gateways sign with; one is changed for the other in mid-life.
+const SECRETS: [&str; 2] = ["the secret of all gateways here", "and the one after it"];
 /// From receipt to leaving of every Reject.
 pub(crate) const REJECT_DELAY: Duration = Duration::from_secs(1);
 /// When runs begin: in the middle of a time step.
@@ -29,14 +31,44 @@ pub(crate) struct Site {
     pub(crate) pin_memory: usize,
 }
 
+fn of<T: Copy>(chance: &mut Chance, options: &[T]) -> T {
+    options[chance.below(options.len())]
+}
+
+impl Rules {
+    fn random(chance: &mut Chance) -> Self {
+        Self {
+            wait: chance.coin(),
+            failures_max: of(chance, &[0, 3, 5]),
+            lock_ms: of(chance, &[0, 600_000]),
+            idle_ms: of(chance, &[0, 3_600_000]),
+            token_failures_max: of(chance, &[2, 4]),
+            token_lock_ms: of(chance, &[0, 900_000]),
+            hard_cap: of(chance, &[6, 100]),
+            pin_failures_max: of(chance, &[2, 3]),
+            pin_block_ms: of(chance, &[0, 300_000]),
+            pin_block_locks: chance.coin(),
+            look_ahead: of(chance, &[3, 5]),
+            window: 1,
+            resync_window: of(chance, &[10, 30]),
+            end_on_enrol: chance.coin(),
+            end_on_token_use: chance.coin(),
+        }
+    }
+
+    /// Failures that lock a name.
+    pub(crate) fn limit(&self) -> Option<u32> {
+        Some(self.failures_max).filter(|limit| *limit > 0 && !self.wait)
+    }
+}
+
 impl Site {
     pub(crate) fn random(chance: &mut Chance) -> Self {
-        fn of<T: Copy>(chance: &mut Chance, options: &[T]) -> T {
-            options[chance.below(options.len())]
-        }
         let grace_ms = of(chance, &[0, 0, 30_000]);
         let door = |name, first, passthrough| Door {
             name,
+            configured: true,
+            secret: SECRETS[0],
             first,
             passthrough,
             grace_ms,
@@ -44,22 +76,7 @@ impl Site {
         Self {
             cache_entries: of(chance, &[1, 64]),
             pin_memory: of(chance, &[0, 1, 16]),
-            rules: Rules {
-                failures_max: of(chance, &[0, 3, 5]),
-                lock_ms: of(chance, &[0, 600_000]),
-                idle_ms: of(chance, &[0, 3_600_000]),
-                token_failures_max: of(chance, &[2, 4]),
-                token_lock_ms: of(chance, &[0, 900_000]),
-                hard_cap: of(chance, &[6, 100]),
-                pin_failures_max: of(chance, &[2, 3]),
-                pin_block_ms: of(chance, &[0, 300_000]),
-                pin_block_locks: chance.coin(),
-                look_ahead: 5,
-                window: 1,
-                resync_window: 30,
-                end_on_enrol: chance.coin(),
-                end_on_token_use: chance.coin(),
-            },
+            rules: Rules::random(chance),
             doors: vec![
                 door("vpn1", First::Gateway, true),
                 door("vpn2", First::Pin, true),
@@ -68,10 +85,39 @@ impl Site {
         }
     }
 
+    /// Somebody edits the configuration: one thing that a reload puts into force. The time window
+    /// stays, for a fence only knows the one that is configured.
+    pub(crate) fn edit(&mut self, chance: &mut Chance) {
+        let at = chance.below(self.doors.len());
+        let complete = self.doors.iter().all(|door| door.configured);
+        let door = &mut self.doors[at];
+        match chance.below(8) {
+            0..3 => self.rules = Rules::random(chance),
+            3 => self.rules.wait = !self.rules.wait,
+            4 => door.grace_ms = of(chance, &[0, 30_000]),
+            5 => {
+                door.first = of(chance, &[First::Gateway, First::Pin, First::Nobody]);
+                door.passthrough = chance.coin();
+            }
+            6 => door.secret = of(chance, &SECRETS),
+            // One gateway is taken out, or whichever is out comes back.
+            _ if complete => door.configured = false,
+            _ => self
+                .doors
+                .iter_mut()
+                .for_each(|door| door.configured = true),
+        }
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         let rules = &self.rules;
         let span = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap());
         let mut policy = Policy::default();
+        policy.lockout.mode = if rules.wait {
+            LockoutMode::Wait
+        } else {
+            LockoutMode::Lock
+        };
         policy.lockout.user_max_failures = rules.failures_max;
         policy.lockout.user_duration = span(rules.lock_ms);
         policy.lockout.user_window = span(rules.idle_ms);
@@ -114,11 +160,24 @@ impl Site {
         }
     }
 
+    /// Whether a temporary passthrough counts anywhere.
+    pub(crate) fn lets_pass(&self) -> bool {
+        let mut doors = self.doors.iter();
+        doors.any(|door| door.configured && door.lets_pass())
+    }
+
+    /// Where in the list those gateways stand that are configured.
+    fn configured(&self) -> impl Iterator<Item = usize> {
+        (0..self.doors.len()).filter(|at| self.doors[*at].configured)
+    }
+
     pub(crate) fn rules(&self, policy: Policy) -> engine::Rules {
-        let gateways = 0..self.doors.len();
         engine::Rules {
             policy,
-            gateways: gateways.map(|at| Arc::new(self.gateway(at))).collect(),
+            gateways: self
+                .configured()
+                .map(|at| Arc::new(self.gateway(at)))
+                .collect(),
         }
     }
 
@@ -130,12 +189,12 @@ impl Site {
             Gateway {
                 policy: Arc::new(policy),
                 networks: vec![format!("192.0.2.{}", at + 1).parse().unwrap()],
-                secret: KeyedSecret::new(SECRET),
+                secret: KeyedSecret::new(self.doors[at].secret.as_bytes()),
                 require_message_authenticator: true,
                 attributes: vec![encode("Class", "staff").unwrap()],
             }
         };
-        GatewayTable::new((0..self.doors.len()).map(gateway).collect()).unwrap()
+        GatewayTable::new(self.configured().map(gateway).collect()).unwrap()
     }
 }
 

@@ -7,12 +7,14 @@ use sha2::{Digest, Sha256};
 
 use mfad::access::{ANSWER_KEPT, DropReason};
 use mfad::radius::{AttributeType, RequestBuilder};
+use mfad::time::Now;
 
 use super::judging::First;
 use super::life::Arrival;
 use super::person::{Kind, code_of, step_at};
-use super::run::{Law, Pending, Run};
-use super::site::{REJECT_DELAY, SECRET};
+use super::run::{Law, NAMES, Pending, Run, Wrong};
+use super::site::REJECT_DELAY;
+use super::waiting::STATIONS;
 use crate::common::gateway::{ACCEPT, REJECT, verified};
 
 /// What the product has to know of a datagram that it has seen.
@@ -46,6 +48,9 @@ pub(crate) struct Datagram {
     pub(crate) form: Form,
     pub(crate) door: usize,
     peer: SocketAddr,
+    pub(crate) station: &'static str,
+    /// What the gateway signed it with.
+    secret: &'static str,
     pub(crate) person: usize,
     pub(crate) passcode: Vec<u8>,
     proxy: Option<Vec<u8>>,
@@ -62,6 +67,24 @@ impl Datagram {
     pub(crate) fn waits_for(&self, ticket: [u64; 2]) -> bool {
         self.place == Place::InProgress && self.ticket == ticket
     }
+
+    /// Its failure was counted: the same passcode again is the same failure.
+    pub(crate) fn failed(&self, wrong: &mut Wrong, now: Now) {
+        let key = (self.person, self.door);
+        wrong.insert(key, (now.mono_us, self.passcode.clone()));
+    }
+
+    /// Whether it is being judged, or its Reject has not left.
+    fn is_under_way(&self, now: Now) -> bool {
+        match self.place {
+            Place::InProgress => true,
+            Place::Answered { leave_us } => now.mono_us < leave_us,
+            Place::Logged {
+                accepted, decided, ..
+            } => !accepted && now.wall.0 < decided + delay_ms(),
+            Place::Nowhere => false,
+        }
+    }
 }
 
 impl Run {
@@ -69,7 +92,7 @@ impl Run {
     pub(crate) fn send_new(&mut self) {
         let door = self.chance.below(self.site.doors.len());
         // dave, whom nobody has made yet, comes less often.
-        let person = self.chance.below(2 * self.people.len() - 1) / 2;
+        let person = self.chance.below(2 * NAMES.len() - 1) / 2;
         let passcode = self.passcode(door, person);
         let form = match self.chance.below(40) {
             0 => Form::Forged,
@@ -86,15 +109,26 @@ impl Run {
         self.last_typed = (person, passcode);
     }
 
+    /// Somebody types this, and it arrives.
+    pub(crate) fn sign_in(&mut self, person: usize, door: usize, passcode: &[u8]) -> Law {
+        self.send(Form::Login, door, person, passcode, 1);
+        self.network
+            .pop()
+            .map_or(Ok(()), |number| self.arrive(number))
+    }
+
     fn send(&mut self, form: Form, door: usize, person: usize, passcode: &[u8], copies: usize) {
         let identifier = self.chance.octet() & 0x3f;
         let authenticator = self.chance.octets();
         let port = 40_000 + u16::from(self.chance.octet() & 1);
-        let secret: &[u8] = if form == Form::Forged {
-            b"not the secret"
-        } else {
-            SECRET
+        let secret = match form {
+            Form::Forged => "not the secret",
+            _ => self.site.doors[door].secret,
         };
+        // Mostly from home.
+        let home = STATIONS[1 + person];
+        let elsewhere = STATIONS[self.chance.below(STATIONS.len())];
+        let station = if self.chance.coin() { home } else { elsewhere };
         let proxy = (self.chance.below(4) == 0).then(|| self.chance.octets::<5>().to_vec());
         let mut octets = Vec::new();
         let mut request = match form {
@@ -111,10 +145,15 @@ impl Run {
             request
                 .attribute(AttributeType::USER_NAME, name.as_bytes())
                 .unwrap();
-            request.user_password(passcode, secret).unwrap();
+            if !station.is_empty() {
+                request
+                    .attribute(AttributeType::CALLING_STATION_ID, station.as_bytes())
+                    .unwrap();
+            }
+            request.user_password(passcode, secret.as_bytes()).unwrap();
         }
         request.message_authenticator().unwrap();
-        let _ = request.finish(secret);
+        let _ = request.finish(secret.as_bytes());
         let digest = Sha256::digest(&octets).into();
         let number = self.datagrams.len();
         self.datagrams.push(Datagram {
@@ -123,6 +162,8 @@ impl Run {
             form,
             door,
             peer: SocketAddr::new(format!("192.0.2.{}", door + 1).parse().unwrap(), port),
+            station,
+            secret,
             person,
             passcode: passcode.to_vec(),
             proxy,
@@ -136,7 +177,7 @@ impl Run {
 
     /// The name in one of its spellings.
     fn spelled(&mut self, person: usize) -> String {
-        let name = self.people[person].name;
+        let name = self.records.people[person].name;
         match self.chance.below(6) {
             0 => name.to_uppercase(),
             1 => format!("CORP\\{name}"),
@@ -151,7 +192,7 @@ impl Run {
     }
 
     /// What somebody types: mostly right, or nearly.
-    fn passcode(&mut self, door: usize, person: usize) -> Vec<u8> {
+    pub(crate) fn passcode(&mut self, door: usize, person: usize) -> Vec<u8> {
         let again = person == self.last_typed.0 && self.chance.below(3) == 0;
         if again && !self.last_typed.1.is_empty() {
             return self.last_typed.1.clone();
@@ -160,13 +201,13 @@ impl Run {
         let head: &[u8] = match (self.site.doors[door].first, self.chance.below(12)) {
             (First::Pin, 0) => b"402818",
             (First::Pin, 1) => b"",
-            (First::Pin, _) => match &self.people[person].pin {
+            (First::Pin, _) => match &self.records.people[person].pin {
                 Some(pin) => &pin.clone(),
                 None => b"402817",
             },
             _ => b"",
         };
-        let granted = self.people[person].granted(self.outside.true_now());
+        let granted = self.records.people[person].granted(self.outside.true_now());
         match self.chance.below(24) {
             0 => head.to_vec(),
             3..12 if granted.is_some() => head.to_vec(),
@@ -179,7 +220,7 @@ impl Run {
     /// A code: of the right place mostly, a little off, made up, or from paper.
     pub(crate) fn code(&mut self, person: usize) -> String {
         let made_up = format!("{:06}", self.chance.below(1_000_000));
-        let tokens = &self.people[person].tokens;
+        let tokens = &self.records.people[person].tokens;
         if tokens.is_empty() || self.chance.below(10) == 0 {
             return made_up;
         }
@@ -234,7 +275,9 @@ impl Run {
         }
         let datagram = &self.datagrams[number];
         let (octets, peer) = (datagram.octets.clone(), datagram.peer);
-        let login = datagram.form == Form::Login;
+        let door = self.site.doors[datagram.door].clone();
+        let genuine = datagram.form != Form::Forged && datagram.secret == door.secret;
+        let login = datagram.form == Form::Login && genuine && door.configured;
         self.note(|| format!("arrives {number}"));
         if login {
             self.give_way(number);
@@ -242,24 +285,26 @@ impl Run {
         let arrival = self.life().receive(&octets, peer);
         let datagram = &self.datagrams[number];
         match (datagram.form, arrival) {
-            (Form::Forged, Arrival::Dropped(DropReason::BadMessageAuthenticator)) => Ok(()),
+            (_, Arrival::Dropped(DropReason::UnknownGateway)) => law(!door.configured, || {
+                format!("gateway {} is not known", door.name)
+            }),
+            (_, Arrival::Dropped(DropReason::BadMessageAuthenticator)) => {
+                law(!genuine && door.configured, || {
+                    format!("datagram {number} is signed and not believed")
+                })
+            }
+            _ if !genuine || !door.configured => Err(format!(
+                "datagram {number} is believed, of a gateway that is not known so"
+            )),
             (Form::Status, Arrival::Replied(reply)) => {
-                let reply = verified(&octets, &reply, SECRET);
+                let reply = verified(&octets, &reply, datagram.secret.as_bytes());
                 self.digest.update(&reply.octets);
                 law(reply.code == ACCEPT, || {
                     "a Status-Server is refused".to_owned()
                 })
             }
             (Form::Login, Arrival::Dropped(DropReason::DuplicateInProgress)) => {
-                let waits = match datagram.place {
-                    Place::InProgress => true,
-                    Place::Answered { leave_us } => now.mono_us < leave_us,
-                    Place::Logged {
-                        accepted, decided, ..
-                    } => !accepted && now.wall.0 < decided + delay_ms(),
-                    Place::Nowhere => false,
-                };
-                law(waits, || {
+                law(datagram.is_under_way(now), || {
                     format!("datagram {number} is dropped for nothing")
                 })
             }
@@ -276,11 +321,11 @@ impl Run {
                 datagram.place = Place::InProgress;
                 datagram.ticket = ticket.parts();
                 datagram.received_us = now.mono_us;
-                let look = self.look(number, now);
                 let pending = Pending {
                     number,
-                    look,
+                    look: self.look(number, now),
                     checks: 1,
+                    door,
                 };
                 self.pending.insert(ticket.parts(), pending);
                 self.life().submit(attempt, ticket);
@@ -318,6 +363,17 @@ impl Run {
         }
     }
 
+    /// Gateways that have left the configuration: what they asked is forgotten.
+    pub(crate) fn forget_gateways(&mut self) {
+        for datagram in &mut self.datagrams {
+            let gone = !self.site.doors[datagram.door].configured;
+            let seen = matches!(datagram.place, Place::InProgress | Place::Answered { .. });
+            if gone && seen {
+                datagram.place = Place::Nowhere;
+            }
+        }
+    }
+
     /// A reply reaches the gateway.
     pub(crate) fn hear(&mut self, number: usize, octets: &[u8]) -> Law {
         self.read(number, octets)?;
@@ -345,7 +401,7 @@ impl Run {
     pub(crate) fn read(&mut self, number: usize, octets: &[u8]) -> Law {
         self.digest.update(octets);
         let datagram = &self.datagrams[number];
-        let reply = verified(&datagram.octets, octets, SECRET);
+        let reply = verified(&datagram.octets, octets, datagram.secret.as_bytes());
         if reply.code == REJECT {
             let mut due = Vec::new();
             if let Some(proxy) = &datagram.proxy {

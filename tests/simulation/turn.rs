@@ -10,9 +10,11 @@ use super::judging::{Due, First, Trial};
 use super::life::Told;
 use super::orders::Order;
 use super::person::Person;
-use super::run::{Law, Run};
+use super::records::Records;
+use super::run::{Law, Ordered, Pending, Run, Wrong};
 use crate::common::gateway::{ACCEPT, REJECT};
 
+use super::site::Site;
 use super::traffic::{Place, delay_ms, law};
 
 /// Jobs of a turn at most: after a failure each of them may have been done or not.
@@ -32,8 +34,8 @@ enum Work {
 
 /// Work of a failed turn: it may have been done, and nobody was told.
 enum Maybe {
-    Attempt(usize, Option<(u64, Now)>),
-    Command(usize, Order),
+    Attempt(Pending),
+    Command(Ordered),
 }
 
 impl Run {
@@ -46,7 +48,7 @@ impl Run {
             self.life().writer.turn(&mut Vec::new(), theirs);
             if self.life().writer.broken().is_none() {
                 self.find_out()?;
-                self.check_people()?;
+                self.check_records()?;
             }
         }
         let shut = self.possible.is_some();
@@ -68,11 +70,11 @@ impl Run {
             return Ok(());
         }
         if failed {
-            self.possible = Some(self.possibilities(maybes, now));
+            self.possible = Some(self.possibilities(&maybes, now));
             self.forget_after_a_failure();
             return Ok(());
         }
-        self.check_people()?;
+        self.check_records()?;
         self.check_log()
     }
 
@@ -99,13 +101,11 @@ impl Run {
                             law(quiet || pending.checks >= CHECKS_MAX, || {
                                 "an attempt gets no answer for nothing".to_owned()
                             })?;
-                            maybes.push(Maybe::Attempt(pending.number, pending.look));
-                            self.given_up(pending.number, said)?;
+                            self.given_up(&pending, said)?;
+                            maybes.push(Maybe::Attempt(pending));
                         }
                         None if self.plan.is_dead() => {
-                            if let Some(pending) = self.pending.remove(&ticket) {
-                                maybes.push(Maybe::Attempt(pending.number, pending.look));
-                            }
+                            maybes.extend(self.pending.remove(&ticket).map(Maybe::Attempt));
                         }
                         None => self.looked_at_again(ticket, now),
                     }
@@ -127,24 +127,25 @@ impl Run {
         let Some(number) = self.pending.get(&ticket).map(|pending| pending.number) else {
             return;
         };
-        let revision = self.people[self.datagrams[number].person].revision;
+        let newest = self.records.people[self.datagrams[number].person].version();
         let look = self.look(number, now);
         let pending = self.pending.get_mut(&ticket).unwrap();
         pending.checks += 1;
-        if pending.look.is_none_or(|(looked, _)| looked != revision) {
+        if pending.look.is_none_or(|look| look.version != newest) {
             pending.look = look;
         }
     }
 
     /// An attempt that nobody could decide: its datagram is judged again when it comes again, unless
     /// the gateway wanted a Reject.
-    fn given_up(&mut self, number: usize, said: Told) -> Law {
+    fn given_up(&mut self, pending: &Pending, said: Told) -> Law {
+        let number = pending.number;
         let datagram = &mut self.datagrams[number];
         match said.answer {
             None if datagram.waits_for(said.ticket) => datagram.place = Place::Nowhere,
             None => {}
             Some(answer) => {
-                let alone = self.site.doors[datagram.door].first == First::Nobody;
+                let alone = pending.door.first == First::Nobody;
                 law(alone && answer.octets[0] == REJECT, || {
                     format!("datagram {number} was not decided and is answered (L5)")
                 })?;
@@ -167,7 +168,7 @@ impl Run {
     }
 
     /// What the pool has given up; an order that has a PIN hashed makes it work, too.
-    fn pool_told(&mut self) -> Law {
+    pub(crate) fn pool_told(&mut self) -> Law {
         let told = self.life().told();
         self.nothing_told(told)
     }
@@ -187,26 +188,28 @@ impl Run {
             law(self.possible.is_some() || waited_us >= PIN_WAIT_US, || {
                 format!("an attempt is given up for nothing, after {waited_us} us")
             })?;
-            self.given_up(pending.number, said)?;
+            self.given_up(&pending, said)?;
         }
         Ok(())
     }
 
     /// What is due for this attempt, on `person`.
-    fn due(&self, number: usize, look: Option<(u64, Now)>, person: &mut Person, now: Now) -> Due {
-        let datagram = &self.datagrams[number];
-        let looked = match look {
-            Some((revision, at)) if revision == person.revision => at,
-            _ => now,
-        };
+    fn due(&self, pending: &Pending, person: &mut Person, wrong: &Wrong, now: Now) -> Due {
         const MINUTE_US: u64 = 60_000_000;
-        let again = self
-            .wrong
+        let datagram = &self.datagrams[pending.number];
+        let rules = &self.site.rules;
+        let look = pending.look.as_ref();
+        let looked = match look.filter(|look| look.version == person.version()) {
+            Some(look) => (look.at, &look.rules),
+            None => (now, rules),
+        };
+        let again = wrong
             .get(&(datagram.person, datagram.door))
             .is_some_and(|(at, last)| now.mono_us - at < MINUTE_US && *last == datagram.passcode);
         let trial = Trial {
-            rules: &self.site.rules,
-            door: &self.site.doors[datagram.door],
+            rules,
+            door: &pending.door,
+            station: datagram.station,
             passcode: &datagram.passcode,
             looked,
             now,
@@ -228,38 +231,37 @@ impl Run {
             Some(Verdict::Reject { reason, .. }) => (false, reason.name()),
             None => return Err("no verdict".to_owned()),
         };
-        let name = self.people[at].name;
+        let name = self.records.people[at].name;
         let typed = String::from_utf8_lossy(&self.datagrams[number].passcode).into_owned();
         self.note(|| format!("datagram {number}, {name} types {typed}: {accept} {why}"));
-        let mut person = self.people[at].clone();
-        if person.revision == 0 {
+        let mut person = self.records.people[at].clone();
+        if !person.exists() {
             law(!said.known && !accept && why == "unknown_user", || {
                 format!("a stranger gets {accept} {why}")
             })?;
             return self.answered(number, false, said);
         }
         let before = person.clone();
-        let due = self.due(number, pending.look, &mut person, now);
+        let due = self.due(&pending, &mut person, &self.wrong, now);
         law((accept, why) == (due.accept, due.why), || {
             format!(
-                "datagram {number}: {name} typed {typed} at {} and got {accept} {why}, due is {} {}; \
-                 the record was\n{}",
-                self.site.doors[self.datagrams[number].door].name,
+                "datagram {number}: {name} typed {typed} at {} from {} and got {accept} {why}, due is \
+                 {} {}; the record was\n{}",
+                pending.door.name,
+                self.datagrams[number].station,
                 due.accept,
                 due.why,
                 before.facts()
             )
         })?;
         if accept {
-            self.never_twice(at, &before, &due, why)?;
+            self.never_twice(&before, &due, why)?;
             if why == "passthrough" {
                 self.count("passthroughs");
             }
         }
         if due.counted {
-            let key = (at, self.datagrams[number].door);
-            let typed = self.datagrams[number].passcode.clone();
-            self.wrong.insert(key, (now.mono_us, typed));
+            self.datagrams[number].failed(&mut self.wrong, now);
         }
         if due.changed {
             self.written.push((self.datagrams[number].digest, accept));
@@ -267,24 +269,22 @@ impl Run {
         if person.lock.is_some() && before.lock.is_none() {
             self.count("locks");
         }
-        self.people[at] = person;
+        if why == "waiting" {
+            self.count("waits");
+        }
+        self.records.people[at] = person;
         self.answered(number, accept, said)
     }
 
     /// I1, whatever the model of the rules believes.
-    fn never_twice(&mut self, at: usize, before: &Person, due: &Due, how: &str) -> Law {
+    fn never_twice(&mut self, before: &Person, due: &Due, how: &str) -> Law {
         let Some((token, factor)) = due.code else {
             return law(how == "grace" || due.grant.is_some(), || {
                 format!("let in by {how} without a code or a grant")
             });
         };
-        let token = &before.tokens[token];
-        let seed = if token.seed.is_empty() {
-            token.codes.concat().into_bytes()
-        } else {
-            token.seed.clone()
-        };
-        law(self.accepted.insert((at, seed, factor)), || {
+        let code = (before.tokens[token].source_of_codes(), factor);
+        law(self.accepted.insert(code), || {
             format!("code {factor} of {} is accepted twice (I1)", before.name)
         })
     }
@@ -343,30 +343,23 @@ impl Run {
             .ordered
             .remove(request)
             .ok_or("a command that nobody gave")?;
-        let at = ordered.person;
-        let mut lapsed = self.people[at].clone();
-        if lapsed.revision > 0 {
-            lapsed.lapse(&self.site.rules, now);
-        }
-        let named = ordered.if_revision;
-        let current = named.is_none_or(|named| named == self.people[at].revision);
-        let allowed = current && ordered.order.allowed(&lapsed, &self.site.rules, now);
+        let allowed = ordered.holds(&self.records, &self.site, now);
         match ordered.answer.try_recv() {
             Ok(Reply::Done(done, seq)) => {
                 law(allowed, || {
                     format!("{request} is done against the rules, or on another revision (I19)")
                 })?;
                 self.note(|| format!("{request} is done"));
-                let rules = self.site.rules.clone();
-                ordered
-                    .order
-                    .apply(&mut self.people[at], &rules, now, Some(&done))?;
+                let Ordered { person, order, .. } = &ordered;
+                let rules = &self.site.rules;
+                order.apply(&mut self.records, *person, rules, now, Some(&done))?;
                 self.done.push((request.to_owned(), seq));
                 self.count("orders");
+                self.counted(order, *person);
                 Ok(None)
             }
             Ok(Reply::Refused(refusal)) if quiet && refusal.code == Code::Store => {
-                Ok(Some(Maybe::Command(at, ordered.order)))
+                Ok(Some(Maybe::Command(ordered)))
             }
             Ok(Reply::Refused(refusal)) => {
                 // In a batch that failed it was judged on what was not written.
@@ -377,41 +370,53 @@ impl Run {
                 Ok(None)
             }
             Ok(Reply::Again(_)) => Err("a conflict with nobody".to_owned()),
-            Err(_) if self.plan.is_dead() => Ok(Some(Maybe::Command(at, ordered.order))),
+            Err(_) if self.plan.is_dead() => Ok(Some(Maybe::Command(ordered))),
             Err(_) => Err(format!("{request} gets no answer")),
         }
     }
 
+    /// What follows from an order that was done, beside the records.
+    fn counted(&mut self, order: &Order, person: usize) {
+        match order {
+            Order::Delete => {
+                // What somebody has typed wrongly is nothing to who gets the name.
+                self.wrong.retain(|(whose, _), _| *whose != person);
+                self.count("deletions");
+            }
+            Order::Assign { .. } => self.count("assignments"),
+            Order::Unassign(_) => self.count("unassignments"),
+            _ => {}
+        }
+    }
+
     /// All that may be so after a turn whose end is not known.
-    fn possibilities(&self, maybes: Vec<Maybe>, now: Now) -> Vec<Vec<Person>> {
-        let mut possible = vec![self.people.clone()];
+    fn possibilities(&self, maybes: &[Maybe], now: Now) -> Vec<Records> {
+        let rules = &self.site.rules;
+        let mut possible = vec![(self.records.clone(), self.wrong.clone())];
         for maybe in maybes {
             let mut with = possible.clone();
-            for people in &mut with {
-                match &maybe {
-                    Maybe::Attempt(number, look) => {
-                        let at = self.datagrams[*number].person;
-                        let mut person = people[at].clone();
-                        if person.revision > 0 {
-                            self.due(*number, *look, &mut person, now);
-                        }
-                        people[at] = person;
+            with.retain_mut(|(records, wrong)| match maybe {
+                Maybe::Attempt(pending) => {
+                    let at = self.datagrams[pending.number].person;
+                    let person = &mut records.people[at];
+                    if !person.exists() {
+                        return false;
                     }
-                    Maybe::Command(at, order) => {
-                        // One that the rules forbid was not carried out.
-                        let mut person = people[*at].clone();
-                        if order
-                            .apply(&mut person, &self.site.rules, now, None)
-                            .is_ok()
-                        {
-                            people[*at] = person;
-                        }
+                    let due = self.due(pending, person, wrong, now);
+                    if due.counted {
+                        self.datagrams[pending.number].failed(wrong, now);
                     }
+                    due.changed
                 }
-            }
+                Maybe::Command(ordered) => {
+                    let Ordered { person, order, .. } = ordered;
+                    ordered.holds(records, &self.site, now)
+                        && order.apply(records, *person, rules, now, None).is_ok()
+                }
+            });
             possible.extend(with);
         }
-        possible
+        possible.into_iter().map(|(records, _)| records).collect()
     }
 
     /// Every change has its record.
@@ -439,6 +444,18 @@ impl Run {
             })?;
         }
         Ok(())
+    }
+}
+
+impl Ordered {
+    /// Whether the rules let it be done on these records.
+    fn holds(&self, records: &Records, site: &Site, now: Now) -> bool {
+        let revision = records.people[self.person].revision;
+        let current = self.if_revision.is_none_or(|named| named == revision);
+        current
+            && self
+                .order
+                .allowed(records, self.person, &self.ready, site, now)
     }
 }
 

@@ -1,0 +1,103 @@
+//! Everything that the store holds, as it has to be: the people, and the devices that nobody has.
+
+use std::collections::BTreeMap;
+
+use mfad::time::Now;
+
+use super::person::{Device, Kind, Person, Rules, Token, step_at};
+use super::run::NAMES;
+
+/// A device in the pool, with what its last owner has used up.
+#[derive(Clone, Debug)]
+pub(crate) struct Spare {
+    pub(crate) kind: Kind,
+    pub(crate) seed: Vec<u8>,
+    pub(crate) import: u64,
+    pub(crate) next: u64,
+    pub(crate) resync: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Records {
+    pub(crate) people: Vec<Person>,
+    /// By serial.
+    pub(crate) pool: BTreeMap<String, Spare>,
+}
+
+impl Records {
+    /// Nobody is there and nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            people: NAMES.iter().map(|name| Person::nobody(name)).collect(),
+            pool: BTreeMap::new(),
+        }
+    }
+
+    /// Who has the device with this serial, usable or not.
+    pub(crate) fn owner(&self, serial: &str) -> Option<usize> {
+        let mut people = self.people.iter();
+        people.position(|person| person.with_serial(serial).is_some())
+    }
+
+    /// A device that lies on a shelf: nobody has it, whether the pool knows it or not.
+    pub(crate) fn free_device(&self, chosen: usize) -> Option<Device> {
+        let devices = Device::ALL.map(Device::numbered);
+        let free: Vec<Device> = devices
+            .filter(|device| self.owner(&device.serial).is_none())
+            .collect();
+        let at = chosen.checked_rem(free.len())?;
+        free.into_iter().nth(at)
+    }
+
+    /// What a store of the past has to forget before anybody may use it.
+    pub(crate) fn fence(&mut self, rules: &Rules, now: Now) {
+        for person in &mut self.people {
+            person.fence(rules, now);
+        }
+        for spare in self.pool.values_mut() {
+            match spare.kind {
+                Kind::Totp => {
+                    let first = step_at(super::person::latest(now)) + rules.window + 1;
+                    spare.next = spare.next.max(first);
+                }
+                _ => spare.resync = true,
+            }
+        }
+    }
+
+    /// The text of each person, and that of the pool.
+    pub(crate) fn facts(&self) -> Vec<String> {
+        let spare = |(serial, spare): (&String, &Spare)| {
+            let Spare {
+                kind, next, resync, ..
+            } = spare;
+            format!("{serial} {kind:?} next={next} resync={resync}\n")
+        };
+        let pool = self.pool.iter().map(spare).collect::<String>();
+        let people = self.people.iter().map(Person::facts);
+        people.chain([format!("pool\n{pool}")]).collect()
+    }
+}
+
+impl Spare {
+    /// What is left of a token when it goes back into the pool.
+    pub(crate) fn of(token: &Token) -> Self {
+        Self {
+            kind: token.kind,
+            seed: token.seed.clone(),
+            import: token.import,
+            next: token.next,
+            resync: token.resync,
+        }
+    }
+
+    /// The token that its next owner gets.
+    pub(crate) fn token(&self, serial: &str, next: u64) -> Token {
+        Token {
+            serial: Some(serial.to_owned()),
+            import: self.import,
+            resync: self.resync,
+            ..Token::new(self.kind, self.seed.clone(), self.next.max(next))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Stories that seeds have found, told on purpose: the laws of every run decide about them, too.
+
+use super::judging::First;
+use super::orders::Order;
+use super::person::{Device, Kind};
+use super::run::{Law, Run};
+use super::traffic::law;
+
+/// alice, who has a TOTP token and a PIN, and bob.
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+/// Tells one, from a start with people who are settled.
+fn told(story: impl Fn(&mut Run) -> Law) {
+    let mut run = Run::new(3, None, None);
+    run.site.pin_memory = 0;
+    let settled = run.birth(true).and_then(|()| run.settle_people());
+    settled.and_then(|()| story(&mut run)).unwrap();
+}
+
+/// Orders are given and carried out, one after the other.
+fn ordered(run: &mut Run, person: usize, orders: impl IntoIterator<Item = Order>) -> Law {
+    for order in orders {
+        run.order(person, order)?;
+        run.turn(usize::MAX)?;
+    }
+    Ok(())
+}
+
+// Found by a seed: a sign-in waited for the check of its PIN while its person was deleted and another
+// got the name. When the new record had come to the revision of the old one, what had been found of
+// the old one was taken for it: a token that nobody has any more. The right code was refused.
+#[test]
+fn a_name_is_not_judged_by_what_was_found_of_who_had_it_before() {
+    told(|run| {
+        let pin = run
+            .site
+            .doors
+            .iter()
+            .position(|door| door.first == First::Pin);
+        let typed = |run: &mut Run| {
+            let token = &run.records.people[ALICE].tokens[0];
+            let now = run.outside.true_now();
+            let code = super::person::code_of(&token.seed, super::person::step_at(now.wall.0));
+            [b"402817", code.as_bytes()].concat()
+        };
+        let passcode = typed(run);
+        let revision = run.records.people[ALICE].revision;
+        run.sign_in(ALICE, pin.unwrap(), &passcode)?;
+        let device = Device::numbered(1);
+        assert_eq!(device.kind, Kind::Totp);
+        let import = Order::Import {
+            device,
+            next: 0,
+            import: 1,
+        };
+        let grant = Order::Grant { ms: 60_000 };
+        ordered(run, ALICE, [Order::Delete, Order::Add, import, grant])?;
+        law(run.records.people[ALICE].revision == revision, || {
+            format!("not at revision {revision} of the old one: {:?}", run.seen)
+        })?;
+        run.drain()
+    });
+}
+
+// Found by a seed: a device was ordered from the pool while its owner still had it, and came into the
+// pool before the order was judged. The seed for it had been made by then, out of nothing: the token
+// could not sign in, and the pool had given away the seed of the device.
+#[test]
+fn a_device_keeps_its_seed_on_the_way_through_the_pool() {
+    told(|run| {
+        let device = || Device::numbered(2);
+        let assign = || Order::Assign {
+            device: device(),
+            next: 0,
+        };
+        run.order(BOB, Order::Unassign(device().serial))?;
+        run.order(ALICE, assign())?;
+        run.drain()?;
+        let in_pool = |run: &Run| run.records.pool.contains_key(&device().serial);
+        assert!(in_pool(run), "it was given away with a seed of its own");
+        ordered(run, ALICE, [assign()])?;
+        assert!(!in_pool(run));
+        Ok(())
+    });
+}
