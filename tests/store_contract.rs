@@ -21,6 +21,8 @@ mod faults;
 mod history;
 #[path = "store_contract/log.rs"]
 mod log;
+#[path = "store_contract/redo.rs"]
+mod redo;
 #[path = "store_contract/samples.rs"]
 mod samples;
 #[path = "store_contract/sqlite.rs"]

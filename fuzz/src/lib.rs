@@ -50,6 +50,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("gateways", config::gateways),
     ("auth_row", rows::auth),
     ("profile_row", rows::profile),
+    ("redo_row", rows::redo),
     ("store_files", rows::store_files),
     ("audit_record", audit::record),
     ("audit_chain", audit::chain),

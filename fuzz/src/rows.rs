@@ -2,6 +2,7 @@
 
 use mfad::domain::token_record::HardwareToken;
 use mfad::domain::user::{Profile, UserId};
+use mfad::store::redo_row::{self, RedoRow, State};
 use mfad::store::sqlite::{Checkpoint, Manifest};
 use mfad::store::{auth_row, profile_row};
 use serde::Serialize;
@@ -15,8 +16,8 @@ const OWNER: UserId = UserId([7; 16]);
 pub fn auth(fields: &[u8]) {
     let mut row = vec![auth_row::MAJOR];
     row.extend(fields);
-    assert!(auth_row::decode(OWNER, &row).is_err() || fields.ends_with(&sum(&row)));
-    row.extend(sum(&row));
+    assert!(auth_row::decode(OWNER, &row).is_err() || fields.ends_with(&sum(&OWNER.0, &row)));
+    row.extend(sum(&OWNER.0, &row));
     let Ok(auth) = auth_row::decode(OWNER, &row) else {
         return;
     };
@@ -31,9 +32,32 @@ pub fn auth(fields: &[u8]) {
     assert!(known <= row.len(), "more than was there");
 }
 
-/// The sum as the format has it: FNV-1a over owner and content, folded to 32 bits.
-fn sum(content: &[u8]) -> [u8; 4] {
-    let octets = OWNER.0.iter().chain(content);
+/// The states of a batch of sign-ins; the sum behind them is made right.
+pub fn redo(states: &[u8]) {
+    const BATCH: i64 = 7;
+    let mut row = vec![redo_row::VERSION];
+    row.extend(states);
+    row.extend(sum(&BATCH.to_be_bytes(), &row));
+    let mut again = RedoRow::default();
+    let mut octets = 0;
+    let read = redo_row::read(BATCH, &row, |state: State<'_>| {
+        octets += state.body.len();
+        again.push(state);
+    });
+    assert!(octets <= states.len(), "more than was there");
+    if read.is_ok() && !states.is_empty() {
+        let count = again.states().count();
+        let written = again.seal(BATCH).unwrap();
+        let mut states = 0;
+        redo_row::read(BATCH, written, |_| states += 1).unwrap();
+        assert_eq!(states, count);
+        assert!(redo_row::read(BATCH + 1, written, |_| ()).is_err());
+    }
+}
+
+/// The sum as the formats have it: FNV-1a over owner and content, folded to 32 bits.
+fn sum(owner: &[u8], content: &[u8]) -> [u8; 4] {
+    let octets = owner.iter().chain(content);
     let sum = octets.fold(0xcbf2_9ce4_8422_2325_u64, |sum, octet| {
         (sum ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
     });

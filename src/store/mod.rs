@@ -8,13 +8,14 @@
 //! is unknown or nothing was written, and the store must be opened anew.
 //!
 //! A user record is kept in two parts under one revision: the profile (JSON, with index columns)
-//! and the auth state (one small binary row that a sign-in overwrites). The rules see one
+//! and the auth state (one small binary row, all that a sign-in changes). The rules see one
 //! [`UserRecord`]; the store splits it.
 
 pub mod auth_row;
 mod octets;
 pub mod pin_hash;
 pub mod profile_row;
+pub mod redo_row;
 pub mod seal;
 pub mod sqlite;
 

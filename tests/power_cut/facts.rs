@@ -4,6 +4,7 @@
 //! acknowledged at a call is the last state that was told by then; any state of the list from there
 //! on may be found after a power cut, and nothing that is not in the list.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
@@ -64,15 +65,11 @@ pub(crate) struct Facts {
 }
 
 /// The tables, and what makes a text of each row. Facts of the store about itself are not among them.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 5] = [
     (
         "users",
         "quote(id) || quote(uid) || name || state || quote(grant_until) || search || sum
          || quote(profile)",
-    ),
-    (
-        "auth",
-        "quote(id) || revision || locked || quote(last_login) || quote(body)",
     ),
     ("tokens", "id || quote(serial) || user"),
     ("hardware", "serial || sum || quote(body)"),
@@ -93,6 +90,7 @@ impl Picture {
             let rows: String = conn.query_row(&sql, [], |row| row.get(0))?;
             rows.hash(&mut hasher);
         }
+        auth_states(&conn)?.hash(&mut hasher);
         let last = "SELECT seq, lower(hex(hash)) FROM audit ORDER BY seq DESC LIMIT 1";
         conn.query_row(last, [], |row| {
             Ok(Self {
@@ -102,6 +100,45 @@ impl Picture {
             })
         })
     }
+}
+
+/// Revision, lock and octets of everybody's auth state: what the table has, or what a batch of
+/// sign-ins has that is newer. Those who sign in are not locked.
+type AuthStates = BTreeMap<u64, (u64, i64, Vec<u8>)>;
+
+fn auth_states(conn: &Connection) -> Result<AuthStates, rusqlite::Error> {
+    let mut table = conn.prepare("SELECT id, revision, locked, body FROM auth")?;
+    let number = |value: i64| value.cast_unsigned();
+    let mut states = table
+        .query_map([], |row| {
+            let state = (number(row.get(1)?), row.get(2)?, row.get(3)?);
+            Ok((number(row.get(0)?), state))
+        })?
+        .collect::<Result<AuthStates, _>>()?;
+    let mut batches = conn.prepare("SELECT rows FROM redo ORDER BY batch")?;
+    for batch in batches.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
+        let batch = batch?;
+        // Between the version and the checksum.
+        let mut rest = &batch[1..batch.len() - 4];
+        while !rest.is_empty() {
+            let (id, revision) = (varint(&mut rest), varint(&mut rest));
+            let length = usize::try_from(varint(&mut rest)).unwrap();
+            let (body, after) = rest.split_at(length);
+            rest = after;
+            if let Some(state) = states.get_mut(&id).filter(|state| state.0 < revision) {
+                *state = (revision, 0, body.to_vec());
+            }
+        }
+    }
+    Ok(states)
+}
+
+fn varint(octets: &mut &[u8]) -> u64 {
+    let length = 1 + octets.iter().position(|octet| *octet < 0x80).unwrap();
+    let (number, rest) = octets.split_at(length);
+    *octets = rest;
+    let low_first = number.iter().rev();
+    low_first.fold(0, |sum, octet| sum << 7 | u64::from(octet & 0x7f))
 }
 
 impl Scribe {

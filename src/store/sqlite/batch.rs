@@ -1,18 +1,19 @@
 //! One batch of changes inside one transaction.
 //!
-//! A sign-in is one `UPDATE` whose row count says whether the revision still was what it was judged
-//! on, and one `INSERT` into the audit table for each event. A change of several statements runs in
-//! a savepoint, so that a conflict in a later one takes the earlier ones with it; a single statement
-//! gets its row encoded before it runs. Audit records are made last: a change that was not carried
-//! out has used no number.
+//! A sign-in is a part of the batch's row in `redo`, if the revision still is what it was judged on,
+//! and one `INSERT` into the audit table for each event. What an operator does, and who gets locked,
+//! goes to the tables: there a person's row is brought up first, and its row count says whether the
+//! revision was the expected one. A change of several statements runs in a savepoint, so that a
+//! conflict in a later one takes the earlier ones with it; a single statement gets its row encoded
+//! before it runs. Audit records are made last: a change that was not carried out has used no number.
 //!
 //! The statements of a sign-in are looked up once for the batch.
 
-use std::collections::HashMap;
-
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use super::error::{failed, is_taken};
+use super::people::Kept;
+use super::redo::Recent;
 use super::rows::state_column;
 use super::rows::{grant_column, locked_column, record_columns, search_column, serial_column};
 use super::schema::PAGE_OCTETS;
@@ -22,9 +23,6 @@ use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId};
 use crate::store::{Archived, Body, Change, Key, Outcome, StoreError, Write, auth_row};
 
-/// People whose number is remembered; at about 50 octets each.
-pub(super) const ROWIDS_MAX: usize = 1 << 16;
-
 /// The revision of every hardware token.
 const HARDWARE_REVISION: u64 = 1;
 
@@ -32,17 +30,19 @@ const HARDWARE_REVISION: u64 = 1;
 pub(super) const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
 /// Octets of an audit row beside its body.
 const AUDIT_COLUMNS_OCTETS: u64 = 64;
+/// Pages that a batch changes besides: the ends of its tables, what is free, the first page.
+const BATCH_PAGES: u64 = 5;
 /// Pages that a new profile changes in tables and indexes.
 const PROFILE_PAGES: u64 = 8;
 
-const UPDATE_AUTH: &str = "UPDATE auth SET revision = ?3, locked = ?4, last_login = ?5, body = ?6
-     WHERE id = ?1 AND revision = ?2";
+const UPDATE_AUTH: &str =
+    "UPDATE auth SET revision = ?3, locked = ?4, body = ?5 WHERE id = ?1 AND revision = ?2";
 const INSERT_AUDIT: &str =
     "INSERT INTO audit (seq, at, user, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// What became of one write of a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
+pub(super) enum Written {
     Done,
     Conflict,
     Refused,
@@ -50,14 +50,13 @@ enum Written {
 
 /// An open transaction.
 pub(super) struct Batch<'a> {
-    conn: &'a Connection,
-    path: &'a str,
+    pub(super) conn: &'a Connection,
+    pub(super) path: &'a str,
     chain: &'a mut Chain,
-    rowids: &'a mut HashMap<UserId, i64>,
+    pub(super) kept: &'a mut Kept,
+    pub(super) recent: &'a Recent,
     /// Who was last looked up: the audit record of a change is about the same person.
-    last: Option<(UserId, i64)>,
-    row: &'a mut Vec<u8>,
-    update_auth: CachedStatement<'a>,
+    pub(super) last: Option<(UserId, i64)>,
     insert_audit: CachedStatement<'a>,
     /// What it adds to the log, about: the same page is counted for each change of it.
     pub(super) log_octets: u64,
@@ -68,23 +67,23 @@ impl<'a> Batch<'a> {
         conn: &'a Connection,
         path: &'a str,
         chain: &'a mut Chain,
-        rowids: &'a mut HashMap<UserId, i64>,
-        row: &'a mut Vec<u8>,
+        kept: &'a mut Kept,
+        recent: &'a Recent,
     ) -> Result<Self, StoreError> {
+        kept.begin();
         let prepare = |sql| {
             conn.prepare_cached(sql)
                 .map_err(|error| failed("preparing for", path, &error))
         };
         Ok(Self {
-            update_auth: prepare(UPDATE_AUTH)?,
             insert_audit: prepare(INSERT_AUDIT)?,
             conn,
             path,
             chain,
-            rowids,
+            kept,
+            recent,
             last: None,
-            row,
-            log_octets: 0,
+            log_octets: BATCH_PAGES * LOG_PAGE_OCTETS,
         })
     }
 
@@ -92,8 +91,10 @@ impl<'a> Batch<'a> {
     pub(super) fn apply(&mut self, change: &Change) -> Result<Outcome, StoreError> {
         let written = match change.writes.as_slice() {
             [] => Written::Done,
-            [write] if is_sign_in(write) => self.write(write)?,
-            writes => self.write_together(writes)?,
+            writes => match sign_in(writes) {
+                Some((id, expected, auth)) => self.sign_in(id, expected, auth)?,
+                None => self.write_together(writes)?,
+            },
         };
         match written {
             Written::Done => {}
@@ -114,14 +115,13 @@ impl<'a> Batch<'a> {
                 .execute(params![seq, at, user, record.hash, record.body])
                 .map_err(|error| self.failed(&error))?;
         }
-        self.log_octets += LOG_PAGE_OCTETS;
         Ok(Outcome::Committed {
             first_seq,
             last_seq: self.chain.seq(),
         })
     }
 
-    fn failed(&self, error: &rusqlite::Error) -> StoreError {
+    pub(super) fn failed(&self, error: &rusqlite::Error) -> StoreError {
         failed("writing", self.path, error)
     }
 
@@ -227,13 +227,12 @@ impl<'a> Batch<'a> {
         }
         let rowid = self.conn.last_insert_rowid();
         let written = self.rows(
-            "INSERT INTO auth (id, revision, locked, last_login, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO auth (id, revision, locked, body) VALUES (?1, ?2, ?3, ?4)",
             params![
                 rowid,
                 auth.revision.cast_signed(),
                 locked_column(auth.lock.as_ref()),
-                auth.last_login.as_ref().map(|login| login.at.0),
-                *self.row
+                self.kept.row
             ],
         )?;
         if written != Written::Done {
@@ -242,29 +241,31 @@ impl<'a> Batch<'a> {
         self.put_tokens(rowid, profile)
     }
 
-    fn update_user(
+    pub(super) fn update_user(
         &mut self,
         id: UserId,
         expected: u64,
         profile: Option<&Profile>,
         auth: &AuthState,
     ) -> Result<Written, StoreError> {
-        let Some(rowid) = self.rowid(id)? else {
+        let Some(rowid) = self.brought_up(id)? else {
             return Ok(Written::Conflict);
         };
         if !self.encode(id, auth) {
             return Ok(Written::Refused);
         }
-        let updated = self.update_auth.execute(params![
-            rowid,
-            expected.cast_signed(),
-            auth.revision.cast_signed(),
-            locked_column(auth.lock.as_ref()),
-            auth.last_login.as_ref().map(|login| login.at.0),
-            *self.row
-        ]);
-        if updated.map_err(|error| self.failed(&error))? != 1 {
-            return Ok(Written::Conflict);
+        let written = self.rows(
+            UPDATE_AUTH,
+            params![
+                rowid,
+                expected.cast_signed(),
+                auth.revision.cast_signed(),
+                locked_column(auth.lock.as_ref()),
+                self.kept.row
+            ],
+        )?;
+        if written != Written::Done {
+            return Ok(written);
         }
         let Some(profile) = profile else {
             return Ok(Written::Done);
@@ -293,10 +294,9 @@ impl<'a> Batch<'a> {
     }
 
     fn delete_user(&mut self, id: UserId, expected: u64) -> Result<Written, StoreError> {
-        let Some(rowid) = self.rowid(id)? else {
+        let Some(rowid) = self.brought_up(id)? else {
             return Ok(Written::Conflict);
         };
-        self.forget(id);
         let deleted = self.rows(
             "DELETE FROM auth WHERE id = ?1 AND revision = ?2",
             params![rowid, expected.cast_signed()],
@@ -399,56 +399,27 @@ impl<'a> Batch<'a> {
     }
 
     /// Fills the row buffer; false if the row is longer than any may be.
-    fn encode(&mut self, id: UserId, auth: &AuthState) -> bool {
-        self.row.clear();
-        auth_row::encode(id, auth, self.row);
-        self.row.len() <= auth_row::ROW_OCTETS_MAX
-    }
-
-    /// The number of a person.
-    fn rowid(&mut self, id: UserId) -> Result<Option<i64>, StoreError> {
-        if let Some((last, rowid)) = self.last
-            && last == id
-        {
-            return Ok(Some(rowid));
-        }
-        if let Some(rowid) = self.rowids.get(&id).copied() {
-            self.last = Some((id, rowid));
-            return Ok(Some(rowid));
-        }
-        let rowid = self.lookup("SELECT id FROM users WHERE uid = ?1", id)?;
-        if let Some(rowid) = rowid {
-            if self.rowids.len() >= ROWIDS_MAX {
-                self.rowids.clear();
-            }
-            self.rowids.insert(id, rowid);
-        }
-        Ok(rowid)
-    }
-
-    /// Forgets a number that may become another one.
-    fn forget(&mut self, id: UserId) {
-        self.last = None;
-        self.rowids.remove(&id);
-    }
-
-    /// The number under which the audit records of a person lie, deleted ones too.
-    fn audit_rowid(&mut self, id: UserId) -> Result<Option<i64>, StoreError> {
-        match self.rowid(id)? {
-            None => self.lookup("SELECT id FROM former WHERE uid = ?1", id),
-            found => Ok(found),
-        }
-    }
-
-    fn lookup(&self, sql: &str, id: UserId) -> Result<Option<i64>, StoreError> {
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row([id.0], |row| row.get(0)).optional())
-            .map_err(|error| self.failed(&error))
+    pub(super) fn encode(&mut self, id: UserId, auth: &AuthState) -> bool {
+        self.kept.row.clear();
+        auth_row::encode(id, auth, &mut self.kept.row);
+        self.kept.row.len() <= auth_row::ROW_OCTETS_MAX
     }
 }
 
-/// Whether it is a single statement.
-const fn is_sign_in(write: &Write) -> bool {
-    write.expected.is_some() && matches!(&write.body, Some(Body::User { profile: None, .. }))
+/// Person, expected revision and new state, if that is all that is written.
+fn sign_in(writes: &[Write]) -> Option<(UserId, u64, &AuthState)> {
+    match writes {
+        [
+            Write {
+                key: Key::User(id),
+                expected: Some(expected),
+                body:
+                    Some(Body::User {
+                        profile: None,
+                        auth,
+                    }),
+            },
+        ] => Some((*id, *expected, auth)),
+        _ => None,
+    }
 }

@@ -104,7 +104,7 @@ impl Fence {
     }
 }
 
-/// Fences an open store, in one transaction with its audit record `store.restored`.
+/// Fences an open store whose auth states are brought up, in one transaction with its audit record `store.restored`.
 pub(super) fn apply(
     conn: &mut Connection,
     path: &str,
@@ -165,7 +165,7 @@ fn fence_slice(
     let mut read = conn.prepare_cached(&sql).map_err(io)?;
     let mut rows = read.query([after, SLICE]).map_err(io)?;
     while let Some(row) = rows.next().map_err(io)? {
-        users.push((row.get::<_, i64>(5).map_err(io)?, user_of(row, path)?));
+        users.push((row.get::<_, i64>(5).map_err(io)?, user_of(row, None, path)?));
     }
     let mut write = conn
         .prepare_cached("UPDATE auth SET revision = ?2, locked = ?3, body = ?4 WHERE id = ?1")

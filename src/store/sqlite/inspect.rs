@@ -10,6 +10,7 @@ use super::backup::{Manifest, manifest};
 use super::error::{shown, system};
 use super::files::{self, Lock};
 use super::reader::SqliteReader;
+use super::redo::Recent;
 use super::{connect, is_older_file, meta, schema, went_back};
 use crate::store::StoreError;
 use crate::store::seal::Keys;
@@ -61,8 +62,13 @@ pub fn inspect(path: &Path, keys: &Keys) -> Result<Inspected, StoreError> {
         });
     }
     meta::check_canary(&conn, &shown, keys)?;
+    let recent = if schema >= schema::WITH_REDO {
+        Recent::load(&conn, &shown)?
+    } else {
+        Recent::default()
+    };
     Ok(Inspected {
-        reader: SqliteReader::open(path, 1, 1)?,
+        reader: SqliteReader::open(path, 1, 1, recent.into())?,
         schema,
         clean,
         went_back: replaced || went_back(&conn, path, &shown)?,

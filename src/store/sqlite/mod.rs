@@ -9,6 +9,9 @@
 //! whose result is not known closes the writer until [`SqliteWriter::reopen`]; a failed sync is never
 //! tried again.
 //!
+//! A sign-in is durable as a part of its batch's row, see `redo`; auth states get to their own places
+//! when the log is moved.
+//!
 //! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
 //! stop a small file is checked as a whole, a large one leaves that to
 //! [`SqliteReader::quick_check`]. A store that is older than the checkpoint beside it has been
@@ -27,7 +30,9 @@ mod files;
 mod history;
 mod inspect;
 mod meta;
+mod people;
 mod reader;
+mod redo;
 mod restore;
 mod rows;
 mod schema;
@@ -49,6 +54,7 @@ pub use writer::SqliteWriter;
 
 use self::error::{shown, system};
 use self::files::Lock;
+use self::redo::Recent;
 use crate::audit::chain::Chain;
 use crate::domain::event::{Event, Origin};
 use crate::store::StoreError;
@@ -149,6 +155,7 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
     if unclean && !large {
         connect::quick_check(&conn, &shown)?;
     }
+    redo::bring_up_all(&conn, &shown)?;
     lock.mark(site.path)?;
     files::grow_log(site.path, site.sizes.log_octets)?;
     let (seq, hash, _) = meta::chain_end(&conn, &shown)?;
@@ -163,7 +170,8 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
         None
     };
     meta::write(&conn, &shown, meta::NODE, site.node.as_bytes())?;
-    let writer = SqliteWriter::new(site, conn, chain, lock)?;
+    let recent = Arc::new(Recent::default());
+    let writer = SqliteWriter::new(site, conn, chain, lock, recent.clone())?;
     if fenced.is_some() {
         // Until this, a power cut could bring the checkpoint of the lost time back: the next start
         // would fence again, and void what was issued since.
@@ -173,6 +181,7 @@ pub fn open(site: &Site<'_>, mode: Mode) -> Result<Opened, StoreError> {
         site.path,
         site.sizes.readers,
         site.sizes.walkers,
+        recent,
     )?);
     Ok(Opened {
         writer,

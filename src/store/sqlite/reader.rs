@@ -1,21 +1,23 @@
-//! The reading side: a few read-only connections, each call one statement and so one state.
+//! The reading side: a few read-only connections.
 //!
 //! ```text
 //! fast   one record or one fact       sign-ins, commands, the watchdog's probe
 //! slow   a walk over many records     searches, counts, the audit log
 //! ```
-//! A walk never takes a fast connection, so whatever operators ask for, the next sign-in finds one
+//! A person is read with what [`Recent`] has of them; everything else is one statement, and so one
+//! state. A walk never takes a fast connection, so whatever operators ask for, the next sign-in finds one
 //! that is free within microseconds. Checks and backups of the whole file bring a connection of
 //! their own.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use super::error::{failed, shown};
+use super::redo::Recent;
 use super::rows::{PIN_BLOCKED, USER_COLUMNS, hardware_of, state_column, user_of};
 use super::{audit_read, connect, meta};
 use crate::domain::token_record::HardwareToken;
@@ -30,15 +32,22 @@ pub struct SqliteReader {
     pub(super) shown: String,
     fast: Pool,
     slow: Pool,
+    recent: Arc<Recent>,
 }
 
 impl SqliteReader {
-    pub(super) fn open(path: &Path, readers: usize, walkers: usize) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        readers: usize,
+        walkers: usize,
+        recent: Arc<Recent>,
+    ) -> Result<Self, StoreError> {
         let reader = Self {
             path: path.to_owned(),
             shown: shown(path),
             fast: Pool::open(path, readers)?,
             slow: Pool::open(path, walkers)?,
+            recent,
         };
         reader.probe()?;
         Ok(reader)
@@ -56,21 +65,35 @@ impl SqliteReader {
         failed("reading", &self.shown, error)
     }
 
+    /// Who fulfils the condition on `users u`, in its order. Each person is as they were at some
+    /// moment of the call.
     fn users(
         &self,
         pool: &Pool,
         condition: &str,
         params: impl Params,
     ) -> Result<Vec<UserRecord>, StoreError> {
-        let sql = format!(
-            "SELECT {USER_COLUMNS} FROM users u JOIN auth a ON a.id = u.id WHERE {condition}"
-        );
+        let io = |error: rusqlite::Error| self.failed(&error);
+        let sql = format!("SELECT u.id FROM users u WHERE {condition}");
         let conn = pool.conn();
-        let mut read = conn.prepare_cached(&sql).map_err(|e| self.failed(&e))?;
-        let mut rows = read.query(params).map_err(|error| self.failed(&error))?;
-        let mut users = Vec::new();
-        while let Some(row) = rows.next().map_err(|error| self.failed(&error))? {
-            users.push(user_of(row, &self.shown)?);
+        let mut found = conn.prepare_cached(&sql).map_err(io)?;
+        let rowids: Vec<i64> = found
+            .query_map(params, |row| row.get(0))
+            .and_then(Iterator::collect)
+            .map_err(io)?;
+        // In this order: what is not in memory any more is in the table by now.
+        let newer = self.recent.of_all(&rowids);
+        let sql = format!(
+            "SELECT {USER_COLUMNS} FROM users u JOIN auth a ON a.id = u.id WHERE u.id = ?1"
+        );
+        let state = conn.unchecked_transaction().map_err(io)?;
+        let mut read = state.prepare_cached(&sql).map_err(io)?;
+        let mut users = Vec::with_capacity(rowids.len());
+        for rowid in &rowids {
+            let mut rows = read.query([rowid]).map_err(io)?;
+            if let Some(row) = rows.next().map_err(io)? {
+                users.push(user_of(row, newer.get(rowid), &self.shown)?);
+            }
         }
         Ok(users)
     }
@@ -301,7 +324,7 @@ mod tests {
         let mut conn = connect::writer(&path).unwrap();
         schema::migrate(&mut conn, "test").unwrap();
         meta::write(&conn, "test", meta::CANARY, b"{}").unwrap();
-        let reader = SqliteReader::open(&path, 1, 2).unwrap();
+        let reader = SqliteReader::open(&path, 1, 2, Arc::default()).unwrap();
         let walks = [reader.slow.conn(), reader.slow.conn()];
         let uid = UserId([7; 16]);
         reader.probe().unwrap();

@@ -11,7 +11,7 @@ use super::backup::{Manifest, free_name, manifest};
 use super::error::{shown, system};
 use super::fence::Fenced;
 use super::files::{self, Checkpoint, Lock};
-use super::{Site, close, connect, fence, meta, schema};
+use super::{Site, close, connect, fence, meta, redo, schema};
 use crate::audit::chain::Chain;
 use crate::store::StoreError;
 
@@ -86,6 +86,7 @@ fn prepare(
     let manifest = manifest(&conn, &shown)?;
     meta::check_canary(&conn, &shown, site.keys)?;
     schema::migrate(&mut conn, &shown)?;
+    redo::bring_up_all(&conn, &shown)?;
     let mut chain = Chain::resume(
         site.node.clone(),
         site.boot.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::Row;
 
 use super::error::{damaged, failed};
+use super::redo::Newer;
 use crate::domain::lockout::{Lock, LockReason};
 use crate::domain::token_record::{Base, HardwareToken, Token};
 use crate::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
@@ -14,19 +15,27 @@ use crate::store::{Damage, StoreError, auth_row, profile_row};
 /// The columns that [`user_of`] reads, of `users u` and `auth a`.
 pub(super) const USER_COLUMNS: &str = "u.uid, u.sum, u.profile, a.revision, a.body";
 
-/// Reads a person from [`USER_COLUMNS`].
-pub(super) fn user_of(row: &Row<'_>, path: &str) -> Result<UserRecord, StoreError> {
+/// Reads a person from [`USER_COLUMNS`], with the state that is newer than theirs if there is one.
+pub(super) fn user_of(
+    row: &Row<'_>,
+    newer: Option<&Newer>,
+    path: &str,
+) -> Result<UserRecord, StoreError> {
     let io = |error: rusqlite::Error| failed("reading a user of", path, &error);
     let id = UserId(row.get(0).map_err(io)?);
     let sum: u32 = row.get(1).map_err(io)?;
     let profile = row.get_ref(2).map_err(io)?;
-    let revision: i64 = row.get(3).map_err(io)?;
-    let body = row.get_ref(4).map_err(io)?;
+    let revision = row.get::<_, i64>(3).map_err(io)?.cast_unsigned();
+    let body = row.get_ref(4).map_err(io)?.as_bytes().unwrap_or_default();
+    let (revision, body) = match newer {
+        Some(newer) if newer.revision > revision => (newer.revision, newer.body.as_slice()),
+        _ => (revision, body),
+    };
     let bad = |damage| damaged(format!("user {id}"), damage);
     let profile: Profile =
         record_of(&id.0, profile.as_bytes().unwrap_or_default(), sum).map_err(bad)?;
-    let auth = auth_row::decode(id, body.as_bytes().unwrap_or_default()).map_err(bad)?;
-    if auth.revision != revision.cast_unsigned() {
+    let auth = auth_row::decode(id, body).map_err(bad)?;
+    if auth.revision != revision {
         return Err(bad(Damage::Value("revision")));
     }
     Ok(UserRecord {

@@ -1,6 +1,5 @@
 //! The writing side: batches, checkpoints, and what happens when one fails.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,9 +8,10 @@ use rusqlite::Connection;
 use super::batch::{Batch, LOG_PAGE_OCTETS};
 use super::error::{failed, shown};
 use super::files::{Checkpoint, Lock};
+use super::people::Kept;
+use super::redo::{self, Recent};
 use super::{Site, Sizes, archived, connect, files, history, meta};
 use crate::audit::chain::Chain;
-use crate::domain::user::UserId;
 use crate::store::{Body, Change, Commit, Outcome, StoreError, Write};
 use crate::sys::files::free_octets;
 use crate::time::Now;
@@ -40,8 +40,12 @@ pub struct SqliteWriter {
     conn: Option<Connection>,
     poisoned: String,
     chain: Chain,
-    rowids: HashMap<UserId, i64>,
-    row: Vec<u8>,
+    kept: Kept,
+    recent: Arc<Recent>,
+    /// People who are still to be brought up before the log is moved, the first one last; and the
+    /// batches that are done then.
+    behind: Vec<i64>,
+    behind_to: i64,
     /// Octets of the log that have not been moved yet, at most.
     log_octets: u64,
     /// When the last batch was judged, and before when the log is not moved again.
@@ -70,6 +74,7 @@ impl SqliteWriter {
         conn: Connection,
         chain: Chain,
         lock: Lock,
+        recent: Arc<Recent>,
     ) -> Result<Self, StoreError> {
         let shown = shown(site.path);
         let known = Checkpoint::read(site.path)?.map_or(0, |known| known.moves);
@@ -83,8 +88,10 @@ impl SqliteWriter {
             conn: Some(conn),
             poisoned: String::new(),
             chain,
-            rowids: HashMap::new(),
-            row: Vec::new(),
+            kept: Kept::default(),
+            recent,
+            behind: Vec::new(),
+            behind_to: 0,
             log_octets: 0,
             committed_us: site.fence.now.mono_us,
             move_not_before_us: 0,
@@ -119,9 +126,12 @@ impl SqliteWriter {
         if !checkpoint(&conn, &self.shown, "RESTART")? {
             return Err(in_the_way(&self.shown));
         }
+        redo::bring_up_all(&conn, &self.shown)?;
+        self.recent.clear();
+        self.behind.clear();
         let (seq, hash, _) = meta::chain_end(&conn, &self.shown)?;
         self.chain = Chain::resume(self.node.clone(), self.boot.clone(), seq, hash);
-        self.rowids.clear();
+        self.kept = Kept::default();
         self.remove_to = archived::rest(&conn, &self.shown)?;
         self.next_slice = history::next(&conn, &self.shown)?;
         self.conn = Some(conn);
@@ -138,6 +148,8 @@ impl SqliteWriter {
     /// # Errors
     /// [`StoreError`]: the next start will look more closely.
     pub fn close(mut self) -> Result<(), StoreError> {
+        redo::bring_up_all(self.open_conn()?, &self.shown)?;
+        self.recent.clear();
         // A log with content would be taken for the log of whatever database lies beside it next.
         let emptied = self.move_log("TRUNCATE")?;
         self.save_checkpoint()?;
@@ -183,16 +195,16 @@ impl SqliteWriter {
             conn,
             &self.shown,
             &mut self.chain,
-            &mut self.rowids,
-            &mut self.row,
+            &mut self.kept,
+            &self.recent,
         )?;
         let outcomes = batch
             .iter()
             .map(|change| open.apply(change))
             .collect::<Result<Vec<_>, _>>()?;
-        let log_octets = open.log_octets;
-        drop(open);
+        let log_octets = open.finish()?;
         run("COMMIT").map_err(|error| StoreError::Unknown(format!("{}: {error}", self.shown)))?;
+        self.recent.publish(&self.kept.redo);
         self.log_octets += log_octets;
         let committed = |(_, outcome): &(_, &Outcome)| matches!(outcome, Outcome::Committed { .. });
         for (change, _) in batch.iter().zip(&outcomes).filter(committed) {
@@ -264,7 +276,7 @@ impl SqliteWriter {
     fn rest(&mut self, now: Now) -> Result<(), StoreError> {
         self.open_conn()?;
         let mut moved = false;
-        if self.move_is_due(now) {
+        if self.move_is_due(now) && self.bring_up()? {
             moved = self.may_move() && self.move_log("PASSIVE")?;
             if !moved {
                 self.move_not_before_us = now.mono_us.saturating_add(MOVE_PAUSE_US);
@@ -280,9 +292,30 @@ impl SqliteWriter {
         self.fill_slice(now)
     }
 
-    const fn move_is_due(&self, now: Now) -> bool {
+    /// Brings the next people up; true when nobody of those is left who were behind at the start.
+    fn bring_up(&mut self) -> Result<bool, StoreError> {
+        if self.behind.is_empty() {
+            self.behind = self.recent.rowids();
+            self.behind.reverse();
+            self.behind_to = self.kept.last_batch;
+        }
+        let rest = self.behind.len().saturating_sub(redo::SLICE);
+        let slice = self.behind.split_off(rest);
+        let done = self.behind.is_empty().then_some(self.behind_to);
+        if !slice.is_empty() {
+            let states = self.recent.of_all(&slice);
+            redo::bring_up_slice(self.open_conn()?, &self.shown, &states, &slice, done)?;
+            self.recent.forget(&slice);
+            self.log_octets += LOG_PAGE_OCTETS * slice.len() as u64;
+        }
+        Ok(done.is_some())
+    }
+
+    fn move_is_due(&self, now: Now) -> bool {
         let quiet = now.mono_us.saturating_sub(self.committed_us) >= QUIET_US;
-        let long = self.log_octets >= self.sizes.checkpoint_octets;
+        let long = self.log_octets >= self.sizes.checkpoint_octets
+            || self.recent.len() >= redo::BEHIND_MAX
+            || !self.behind.is_empty();
         self.log_octets > 0 && (long || quiet) && now.mono_us >= self.move_not_before_us
     }
 
@@ -330,7 +363,7 @@ impl Commit for SqliteWriter {
     }
 
     fn has_work(&self) -> bool {
-        self.remove_to.is_some() || self.slices_behind() > 0
+        self.remove_to.is_some() || self.slices_behind() > 0 || !self.behind.is_empty()
     }
 
     fn next_seq(&self) -> u64 {

@@ -1,0 +1,4 @@
+//! `rows::redo` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::rows::redo(octets));
