@@ -104,7 +104,8 @@ impl Fence {
     }
 }
 
-/// Fences an open store whose auth states are brought up, in one transaction with its audit record `store.restored`.
+/// Fences an open store whose auth states are brought up, in one transaction with its audit record
+/// `store.restored`.
 pub(super) fn apply(
     conn: &mut Connection,
     path: &str,

@@ -5,9 +5,9 @@
 //! slow   a walk over many records     searches, counts, the audit log
 //! ```
 //! A person is read with what [`Recent`] has of them; everything else is one statement, and so one
-//! state. A walk never takes a fast connection, so whatever operators ask for, the next sign-in finds one
-//! that is free within microseconds. Checks and backups of the whole file bring a connection of
-//! their own.
+//! state. A walk never takes a fast connection, so whatever operators ask for, the next sign-in
+//! finds one that is free within microseconds. Checks and backups of the whole file bring a
+//! connection of their own.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
