@@ -51,6 +51,7 @@ pub(crate) struct Pending {
     pub(crate) look: Option<Look>,
     /// Checks of its PIN that were asked for, at most.
     pub(crate) checks: u32,
+    pub(crate) received_us: u64,
     /// The gateway as it was configured then.
     pub(crate) door: Door,
 }

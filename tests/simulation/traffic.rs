@@ -325,6 +325,7 @@ impl Run {
                     number,
                     look: self.look(number, now),
                     checks: 1,
+                    received_us: now.mono_us,
                     door,
                 };
                 self.pending.insert(ticket.parts(), pending);
@@ -384,9 +385,10 @@ impl Run {
                 law((octets[0] == ACCEPT) == accepted, || {
                     format!("datagram {number} gets another verdict after a crash")
                 })?;
-                // A Reject that only said that nothing could be decided is no verdict.
-                let mut heard = datagram.replies.iter().filter(|it| it[0] == octets[0]);
-                law(heard.next().is_none_or(|heard| heard == octets), || {
+                // The last verdict; a Reject that only said that nothing could be decided is none.
+                let mut heard = datagram.replies.iter().rev();
+                let heard = heard.find(|it| it[0] == octets[0]);
+                law(heard.is_none_or(|heard| heard == octets), || {
                     format!("datagram {number} gets other octets after a crash")
                 })
             }

@@ -183,8 +183,7 @@ impl Run {
                 .pending
                 .remove(&said.ticket)
                 .ok_or("an answer to nothing")?;
-            let received_us = self.datagrams[pending.number].received_us;
-            let waited_us = self.outside.now().mono_us - received_us;
+            let waited_us = self.outside.now().mono_us - pending.received_us;
             law(self.possible.is_some() || waited_us >= PIN_WAIT_US, || {
                 format!("an attempt is given up for nothing, after {waited_us} us")
             })?;
