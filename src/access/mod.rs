@@ -221,7 +221,7 @@ impl Access {
         known
     }
 
-    /// Takes over the verdicts of the last seconds before the start.
+    /// Takes over the verdicts of the last seconds before the start, the newest first.
     pub fn prime(&mut self, verdicts: impl IntoIterator<Item = PrimedVerdict>, now: Now) {
         self.primed.fill(verdicts, now);
     }

@@ -57,14 +57,15 @@ impl Primed {
         }
     }
 
-    /// Takes verdicts over; those too old and those over the bound are left out.
+    /// Takes verdicts over, the newest first; those too old, those over the bound and earlier ones of
+    /// the same datagram are left out.
     pub(super) fn fill(&mut self, verdicts: impl IntoIterator<Item = PrimedVerdict>, now: Now) {
         let young = |it: &PrimedVerdict| now.wall.since(it.decided) < ANSWER_KEPT;
         for verdict in verdicts.into_iter().filter(young) {
             if self.verdicts.len() >= PRIMED_MAX {
                 break;
             }
-            self.verdicts.insert(verdict.digest, verdict);
+            self.verdicts.entry(verdict.digest).or_insert(verdict);
         }
         self.until_us = now.after(ANSWER_KEPT).mono_us;
     }

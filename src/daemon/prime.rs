@@ -34,7 +34,8 @@ pub(super) fn prime(front: &Front, engine: &Engine) {
     front.access().prime(verdicts, engine.now());
 }
 
-/// Verdicts of the last seconds before the start, so that a retransmitted datagram gets its answer.
+/// Verdicts of the last seconds before the start, the newest first, so that a retransmitted datagram
+/// gets its answer.
 ///
 /// Read from the end until a page holds nothing young: a search by time would allow for a day of
 /// clock steps and read that day's records, which is seconds on a busy site.

@@ -174,6 +174,8 @@ fn what_was_decided_before_the_start_is_said_again() {
     let verdicts = [
         primed(attempt.digest, true, None),
         primed(attempt2.digest, false, Some("Access denied.")),
+        // Found by a seed of the simulation: the verdict before the last one was said again.
+        primed(attempt2.digest, true, None),
     ];
     let mut after = World::new();
     after.pass(300);

@@ -228,8 +228,10 @@ impl Run {
                 continue;
             };
             let doors = &self.site.doors;
+            // Of several verdicts the newest: it comes first.
             let own = |datagram: &&mut Datagram| {
-                datagram.digest == digest && doors[datagram.door].configured
+                let new = datagram.place == Place::Nowhere;
+                new && datagram.digest == digest && doors[datagram.door].configured
             };
             if let Some(datagram) = self.datagrams.iter_mut().find(own) {
                 datagram.place = Place::Logged {
