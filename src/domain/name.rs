@@ -55,10 +55,13 @@ pub fn canonical(typed: &[u8]) -> Result<Cow<'_, str>, NameError> {
         return Err(NameError::Length);
     }
     // Mapping can be idempotent only if it is applied to its own output.
-    match UsernameCaseMapped::new().enforce(name.as_ref()) {
-        Ok(again) if again == name => Ok(Cow::Owned(name.into_owned())),
-        _ => Err(NameError::Character),
+    let again = UsernameCaseMapped::new()
+        .enforce(name.as_ref())
+        .map_err(|_| NameError::Character)?;
+    if again != name {
+        return Err(NameError::Character);
     }
+    Ok(Cow::Owned(name.into_owned()))
 }
 
 /// The canonical name of what was typed at a gateway that cuts off `domains` (D4).
@@ -145,6 +148,8 @@ mod tests {
             "a name that is longer in its own form"
         );
         assert!(canonical("İ".repeat(64).as_bytes()).is_ok());
+        // Its small letter is none to the tables.
+        assert_eq!(canonical("Ꭰ".as_bytes()), Err(NameError::Character));
     }
 
     #[test]

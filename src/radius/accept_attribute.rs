@@ -339,7 +339,7 @@ fn hex(text: &str) -> Result<Vec<u8>, AcceptAttributeError> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let value: Option<Vec<u8>> = pairs
         .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .map(|[high, low]| Some(digit(*high)? * 16 + digit(*low)?))
         .collect();
     value
         .filter(|_| rest.is_empty())

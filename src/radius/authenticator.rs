@@ -201,6 +201,11 @@ mod tests {
     const SECRET: &[u8] = b"xyzzy5461";
     const AUTHENTICATOR: [u8; 16] = [5; 16];
 
+    #[test]
+    fn a_keyed_secret_is_the_secret() {
+        assert_eq!(KeyedSecret::new(SECRET).octets(), SECRET);
+    }
+
     /// A packet of one attribute, signed with `covered` in the header.
     fn signed(code: u8, covered: &[u8; 16]) -> Vec<u8> {
         let (head, kind): ([u8; 4], [u8; 2]) = ([code, 1, 0, 38], [80, 18]);

@@ -170,6 +170,16 @@ mod tests {
         assert_eq!(states, [b"one".as_slice(), b"\0two", b"one"]);
     }
 
+    #[test]
+    fn sends_the_attributes_of_the_configuration() {
+        let class = super::super::accept_attribute::encode("Class", "staff").unwrap();
+        let mut buffer = Vec::new();
+        let mut builder = ReplyBuilder::accept(3, &AUTHENTICATOR, &mut buffer);
+        builder.encoded(&class).unwrap();
+        let reply = Packet::decode(builder.finish(SECRET)).unwrap();
+        assert_eq!(reply.first(AttributeType::CLASS), Some(b"staff".as_slice()));
+    }
+
     // test of RFC 3579 s3.2
     #[test]
     fn signs_every_kind_of_reply() {

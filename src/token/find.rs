@@ -184,7 +184,12 @@ mod tests {
             digits: crate::token::Digits::EIGHT,
             ..Otp::HOTP
         };
-        let short = OtpCode::new(*eight.code_at(SEED, 0).value, Otp::HOTP.digits);
-        assert_eq!(eight.find(SEED, &short, 0..=0), None);
+        let long = |factor| eight.code_at(SEED, factor);
+        let short = |factor| OtpCode::new(*long(factor).value, Otp::HOTP.digits);
+        assert_eq!(eight.find(SEED, &short(0), 0..=0), None);
+        let pair = |first: OtpCode, second: OtpCode| eight.find_pair(SEED, &first, &second, 0..=0);
+        assert!(matches!(pair(long(0), long(1)), Pair::InOrder(0)));
+        assert!(matches!(pair(short(0), long(1)), Pair::Nowhere));
+        assert!(matches!(pair(long(0), short(1)), Pair::Nowhere));
     }
 }

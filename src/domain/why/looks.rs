@@ -44,21 +44,6 @@ pub enum Looks {
 }
 
 impl Looks {
-    /// All, for the test of their advice.
-    pub const ALL: [Self; 11] = [
-        Self::Clock { ahead_s: -210 },
-        Self::CounterAhead { by: 12 },
-        Self::OtherToken,
-        Self::WrongFirstFactor,
-        Self::HalfMissing,
-        Self::UsedTwice,
-        Self::Method,
-        Self::RanOut,
-        Self::OnlyGuesses,
-        Self::NotEnough,
-        Self::NoPacket,
-    ];
-
     /// The line after "What it looks like:".
     #[must_use]
     pub fn text(self) -> String {

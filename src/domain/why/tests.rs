@@ -36,7 +36,19 @@ fn asked(record: &UserRecord, past: &[PastAttempt], role: Role) -> Why {
 
 #[test]
 fn every_diagnosis_has_words_and_advice() {
-    for looks in Looks::ALL {
+    for looks in [
+        Looks::Clock { ahead_s: -210 },
+        Looks::CounterAhead { by: 12 },
+        Looks::OtherToken,
+        Looks::WrongFirstFactor,
+        Looks::HalfMissing,
+        Looks::UsedTwice,
+        Looks::Method,
+        Looks::RanOut,
+        Looks::OnlyGuesses,
+        Looks::NotEnough,
+        Looks::NoPacket,
+    ] {
         assert!(!looks.text().is_empty());
         let advice = looks.advice("alice", Some("T-8F3K2"));
         assert!(!advice.is_empty() && advice.iter().all(|line| !line.contains("NAME")));
