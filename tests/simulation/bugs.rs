@@ -80,7 +80,8 @@ pub(crate) enum Bug {
     PoolForgetsCodes,
     /// The pool forgets that a device waits to be resynchronised.
     PoolForgetsResync,
-    /// A device that was given to somebody is still in the pool.
+    /// A device that was given to somebody is still in the pool. The store has a law of its own
+    /// against this and the next: what is found is that it refuses.
     DeviceStaysInPool,
     /// A device that went back into the pool is still with its owner.
     DeviceStaysWithOwner,

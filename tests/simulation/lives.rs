@@ -261,13 +261,13 @@ impl Run {
     /// Model and store say the same.
     pub(crate) fn check_records(&mut self) -> Law {
         let stored = Stored::read(&self.life().reader)?;
+        if let Some(serial) = stored.in_two_places() {
+            return Err(format!("device {serial} is at two places"));
+        }
         for (stored, due) in stored.facts().iter().zip(self.records.facts()) {
             law(*stored == due, || {
                 format!("the store says\n{stored}where it should be\n{due}")
             })?;
-        }
-        if let Some(serial) = stored.in_two_places() {
-            return Err(format!("device {serial} is at two places"));
         }
         for (person, record) in self.records.people.iter_mut().zip(&stored.people) {
             let Some(record) = record else { continue };
