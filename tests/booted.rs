@@ -46,6 +46,7 @@ fn production_md_leads_to_a_daemon_that_serves() {
         "<6>mfad: mfad ",
         "<6>mfad: given up: umask: 0077; core dumps: off; debugging: off; ",
         "<4>mfad: /etc/mfad/gateways.d/vpn1.toml:6:1: warning W033: ",
+        "<6>mfad: 16 MiB are kept for a full disk\n",
         "<6>mfad: listening udp=[::]:1812 from=systemd\n",
         "<6>mfad: READY gateways=1 users=0 locked=0 ms=",
         "<6>mfad: accept attempt=",
