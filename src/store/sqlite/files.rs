@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{shown, system};
 use crate::domain::sealed::hex_32;
 use crate::store::StoreError;
+use crate::sys::files::free_octets;
 
 const MODE: u32 = 0o600;
 
@@ -122,7 +123,8 @@ impl Lock {
     }
 }
 
-/// Grows the log to `octets` with zeros, so that commits overwrite it instead of extending it.
+/// Grows the log to `octets` with zeros, so that commits overwrite it instead of extending it. On a
+/// disk without room for all of it they extend it after all.
 pub(super) fn grow_log(path: &Path, octets: u64) -> Result<(), StoreError> {
     let path = beside(path, "-wal");
     let io = |error: std::io::Error| system("growing", &shown(&path), error);
@@ -134,6 +136,9 @@ pub(super) fn grow_log(path: &Path, octets: u64) -> Result<(), StoreError> {
     // A clean stop has emptied the log, and nobody has synced that yet. Zeros over a part of the old
     // one would leave its beginning: a whole log by itself, of an older state.
     file.sync_all().map_err(io)?;
+    if free_octets(&path).is_ok_and(|free| free < octets - length) {
+        return Ok(());
+    }
     let zeros = vec![0; ZEROS_OCTETS];
     while length < octets {
         let missing = usize::try_from(octets - length).unwrap_or(ZEROS_OCTETS);
