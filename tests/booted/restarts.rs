@@ -131,12 +131,12 @@ fn log_in(person: Person, gateway: &Gateway, over: &AtomicBool) -> Load {
 #[test]
 fn a_daemon_that_stands_still_is_replaced_by_the_watchdog() {
     // The unit's own limit in the long run; here one that is over sooner.
-    let limit = if long() {
-        ""
+    let (limit_s, drop_in) = if long() {
+        (20, "")
     } else {
-        "[Service]\nWatchdogSec=2s\n"
+        (2, "[Service]\nWatchdogSec=2s\n")
     };
-    let Some(here) = Installed::with_drop_in(limit) else {
+    let Some(here) = Installed::with_drop_in(drop_in) else {
         return;
     };
     let mut alice = Person::new("alice");
@@ -145,6 +145,9 @@ fn a_daemon_that_stands_still_is_replaced_by_the_watchdog() {
     let used = alice.code();
     gateway.lets_in("alice", &used);
     let pid = here.main_pid();
+    // One that works is left alone.
+    std::thread::sleep(Duration::from_secs(limit_s + 1));
+    assert_eq!(here.main_pid(), pid);
     here.machine.does("systemctl kill --signal=STOP mfad");
     let begun = Instant::now();
     let mut port = gateway.port();
