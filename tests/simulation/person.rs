@@ -202,7 +202,7 @@ impl Token {
     /// What its codes are codes of, for ever: the seed as it was imported, or the paper.
     pub(crate) fn source_of_codes(&self) -> String {
         match &self.serial {
-            Some(serial) => format!("{serial} import {}", self.import),
+            Some(serial) => format!("{:?} {serial} import {}", self.kind, self.import),
             None => self.codes.concat(),
         }
     }

@@ -37,6 +37,9 @@ pub(crate) const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 /// The last counted wrong passcode of a person at a gateway, and when it came (D17).
 pub(crate) type Wrong = BTreeMap<(usize, usize), (u64, Vec<u8>)>;
 
+/// Codes that somebody was let in with, for ever: of what they are codes, and which one.
+pub(crate) type Accepted = BTreeSet<(String, u64)>;
+
 /// A passcode was looked at: on which record, when, and by which rules.
 #[derive(Clone, Copy)]
 pub(crate) struct Look {
@@ -91,8 +94,7 @@ pub(crate) struct Run {
     /// Answers that leave later.
     pub(crate) held: Vec<(u64, usize, Arc<[u8]>)>,
     pub(crate) wrong: Wrong,
-    /// Codes that somebody was let in with, for ever: of what they are codes, and which one.
-    pub(crate) accepted: BTreeSet<(String, u64)>,
+    pub(crate) accepted: Accepted,
     pub(crate) ledger: Ledger,
     pub(crate) saved: Vec<Saved>,
     pub(crate) fence_is_due: bool,
@@ -104,8 +106,9 @@ pub(crate) struct Run {
     pub(crate) last_typed: (usize, Vec<u8>),
     pub(crate) digest: Sha256,
     story: VecDeque<String>,
-    /// How far the wall clock is off.
-    wall_off: i64,
+    /// How far the wall clock is off, and how often it was set.
+    pub(crate) wall_off: i64,
+    pub(crate) jumps: u64,
     diagnosed: bool,
     pub(crate) seen: Seen,
 }
@@ -218,6 +221,7 @@ impl Run {
             digest: Sha256::new(),
             story: VecDeque::new(),
             wall_off: 0,
+            jumps: 0,
             diagnosed: false,
             seen: Seen::new(),
         }
@@ -357,6 +361,7 @@ impl Run {
         let now = self.outside.true_now();
         let wall = now.wall.0 - self.wall_off + off;
         self.wall_off = off;
+        self.jumps += 1;
         self.note(|| format!("the wall clock is {off} ms off"));
         self.outside.set_wall(wall);
     }
