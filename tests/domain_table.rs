@@ -23,9 +23,9 @@ use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::Revoked;
 use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
 use mfad::domain::token_record::{Base, TokenKind, effective};
-use mfad::domain::user::{UserRecord, UserState};
+use mfad::domain::user::{UserId, UserRecord, UserState};
 use mfad::domain::verdict::Message;
-use mfad::domain::verify::Ask;
+use mfad::domain::verify::{Ask, CodeMatch, Finding};
 use mfad::domain::wait;
 use mfad::secret::SecretBytes;
 use mfad::time::Timestamp;
@@ -498,6 +498,19 @@ fn no_pin_is_asked_for_with_a_code_that_is_used_or_while_it_is_blocked() {
     assert_eq!(asked("recovery", &["pin.rec:1", "pin.rec:1"]), Ask::Nothing);
     assert_eq!(asked("", &["pin.code", "pin.code"]), Ask::Nothing);
     assert_eq!(asked("pin-blocked", &["pin.code"]), Ask::Blocked);
+}
+
+/// What was found counts for this very record only.
+#[test]
+fn a_finding_is_of_one_person_and_one_revision() {
+    let alice = rules::alice();
+    let finding = Finding::of(&alice, CodeMatch::NoCode, Ask::Nothing);
+    assert!(finding.is_of(&alice));
+    let mut later = alice.clone();
+    later.auth.revision += 1;
+    let mut namesake = alice;
+    namesake.id = UserId([8; 16]);
+    assert!(!finding.is_of(&later) && !finding.is_of(&namesake));
 }
 
 /// M10.
