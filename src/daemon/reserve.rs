@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::log::{info_always, warn_always};
 use crate::sys::files::{free_octets, occupy};
 
-/// Octets of the reserve. The log is moved when it is as long.
+/// Octets of the reserve: more than the main file grows by when the log is moved.
 pub const OCTETS: u64 = 16 << 20;
 
 /// Room that the disk must have for it to be made, so that it takes nobody the last of it.

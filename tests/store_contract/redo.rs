@@ -289,11 +289,11 @@ fn folder_copy(folder: &Folder) -> Folder {
 #[test]
 fn many_people_are_brought_up_without_a_pause() {
     let folder = Folder::new();
-    let (mut opened, _) = all_signed_in(&folder, 8_192);
-    for _ in 0..8_192 / SLICE {
+    let (mut opened, _) = all_signed_in(&folder, 4_096);
+    for _ in 0..4_096 / SLICE {
         opened.writer.idle(at(0)).unwrap();
     }
-    assert_eq!(tables(&folder), (0, 8_192));
+    assert_eq!(tables(&folder), (0, 4_096));
 }
 
 #[test]

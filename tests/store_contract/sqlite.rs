@@ -228,6 +228,23 @@ fn a_copied_row_does_not_open() {
 }
 
 #[test]
+fn a_user_without_an_auth_state_is_found_out() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let (ada, ben) = (user(1, "ada"), user(2, "ben"));
+    drop(opened.writer.commit(&[add(&ada), add(&ben)]).unwrap());
+    let conn = rusqlite::Connection::open(folder.path()).unwrap();
+    let gone = conn.execute("DELETE FROM auth WHERE id = 1", []).unwrap();
+    assert_eq!(gone, 1);
+    let corrupt = |error| matches!(error, StoreError::Corrupt { .. });
+    assert!(corrupt(opened.reader.user_by_name("ada").unwrap_err()));
+    assert!(corrupt(
+        opened.reader.find(&Find::default(), "", 9).unwrap_err()
+    ));
+    assert_eq!(opened.reader.user(ben.id).unwrap(), Some(ben));
+}
+
+#[test]
 fn an_index_that_leads_elsewhere_is_found_out() {
     let folder = Folder::new();
     let mut opened = folder.create();

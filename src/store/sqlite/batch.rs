@@ -7,7 +7,7 @@
 //! conflict in a later one takes the earlier ones with it; a single statement gets its row encoded
 //! before it runs. Audit records are made last: a change that was not carried out has used no number.
 //!
-//! The statements of a sign-in are looked up once for the batch.
+//! The statement that every sign-in needs is looked up once for the batch.
 
 use rusqlite::{CachedStatement, Connection, params};
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SqliteWriter  one connection, one thread     commit: BEGIN IMMEDIATE, statements, COMMIT = one sync
-//! SqliteReader  a few read-only connections     each call sees one committed state
+//! SqliteReader  a few read-only connections     each sees what is committed
 //! ```
 //! The log (`-wal`) is grown at the start and emptied by a clean stop; it is moved into the main file
 //! between two batches, when nothing has been committed for a while or it has become long. A commit
@@ -12,7 +12,8 @@
 //! A sign-in is durable as a part of its batch's row, see `redo`; auth states get to their own places
 //! when the log is moved.
 //!
-//! Opening reads no table from end to end: a million people open in milliseconds. After an unclean
+//! Opening reads no table from end to end but `redo`, which is short: a million people open in
+//! milliseconds. After an unclean
 //! stop a small file is checked as a whole, a large one leaves that to
 //! [`SqliteReader::quick_check`]. A store that is older than the checkpoint beside it has been
 //! restored behind our back and is fenced before anybody can use it. The log of a newer one that was
@@ -94,7 +95,7 @@ impl Default for Sizes {
             readers: 4,
             walkers: 3,
             log_octets: 64 << 20,
-            checkpoint_octets: 16 << 20,
+            checkpoint_octets: 4 << 20,
         }
     }
 }

@@ -39,7 +39,6 @@ impl Kept {
     /// Makes room for the next batch.
     pub(super) fn begin(&mut self) {
         self.redo.clear();
-        // Never in the middle of a batch: what it has changed is known from there alone.
         if self.places.len() >= PLACES_MAX {
             self.places.clear();
         }

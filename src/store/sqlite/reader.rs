@@ -9,6 +9,7 @@
 //! finds one that is free within microseconds. Checks and backups of the whole file bring a
 //! connection of their own.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -17,7 +18,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Params, params, params_from_iter};
 
 use super::error::{failed, shown};
-use super::redo::Recent;
+use super::redo::{Newer, Recent};
 use super::rows::{PIN_BLOCKED, USER_COLUMNS, hardware_of, state_column, user_of};
 use super::{audit_read, connect, meta};
 use crate::domain::token_record::HardwareToken;
@@ -25,6 +26,9 @@ use crate::domain::user::{UserId, UserRecord, UserState};
 use crate::store::{
     AUDIT_WALK_RECORDS_MAX, AuditFilter, AuditPage, Counts, Find, Read, StoreError,
 };
+
+/// How often people are looked for while somebody among them is deleted.
+const TRIES_MAX: u32 = 8;
 
 /// Reads the store from any thread; a call waits only if all connections of its pool are in use.
 pub struct SqliteReader {
@@ -71,25 +75,52 @@ impl SqliteReader {
         &self,
         pool: &Pool,
         condition: &str,
+        params: impl Params + Clone,
+    ) -> Result<Vec<UserRecord>, StoreError> {
+        let conn = pool.conn();
+        for _ in 0..TRIES_MAX {
+            let rowids = self.rowids(&conn, condition, params.clone())?;
+            // In this order: what is not in memory any more is in the table by now, and no state in
+            // memory is newer than the profile that is read beside it.
+            let newer = self.recent.of_all(&rowids);
+            let users = self.users_of(&conn, &rowids, &newer)?;
+            // Somebody was deleted in between: a page that is short would be taken for the last.
+            if users.len() == rowids.len() {
+                return Ok(users);
+            }
+        }
+        Err(StoreError::Corrupt {
+            what: self.shown.clone(),
+            detail: "a user has no auth state".to_owned(),
+        })
+    }
+
+    fn rowids(
+        &self,
+        conn: &Connection,
+        condition: &str,
         params: impl Params,
+    ) -> Result<Vec<i64>, StoreError> {
+        conn.prepare_cached(&format!("SELECT u.id FROM users u WHERE {condition}"))
+            .and_then(|mut read| read.query_map(params, |row| row.get(0))?.collect())
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Those of the people who are there, in one state of the store.
+    fn users_of(
+        &self,
+        conn: &Connection,
+        rowids: &[i64],
+        newer: &HashMap<i64, Newer>,
     ) -> Result<Vec<UserRecord>, StoreError> {
         let io = |error: rusqlite::Error| self.failed(&error);
-        let sql = format!("SELECT u.id FROM users u WHERE {condition}");
-        let conn = pool.conn();
-        let mut found = conn.prepare_cached(&sql).map_err(io)?;
-        let rowids: Vec<i64> = found
-            .query_map(params, |row| row.get(0))
-            .and_then(Iterator::collect)
-            .map_err(io)?;
-        // In this order: what is not in memory any more is in the table by now.
-        let newer = self.recent.of_all(&rowids);
         let sql = format!(
             "SELECT {USER_COLUMNS} FROM users u JOIN auth a ON a.id = u.id WHERE u.id = ?1"
         );
         let state = conn.unchecked_transaction().map_err(io)?;
         let mut read = state.prepare_cached(&sql).map_err(io)?;
         let mut users = Vec::with_capacity(rowids.len());
-        for rowid in &rowids {
+        for rowid in rowids {
             let mut rows = read.query([rowid]).map_err(io)?;
             if let Some(row) = rows.next().map_err(io)? {
                 users.push(user_of(row, newer.get(rowid), &self.shown)?);
@@ -180,7 +211,7 @@ impl Read for SqliteReader {
         limit: usize,
     ) -> Result<Vec<UserRecord>, StoreError> {
         let (condition, values) = find_condition(filter, cursor, limit);
-        self.users(&self.slow, &condition, params_from_iter(values))
+        self.users(&self.slow, &condition, params_from_iter(&values))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

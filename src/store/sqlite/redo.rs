@@ -29,7 +29,7 @@ pub(super) const SLICE: usize = 512;
 
 /// People in memory from which on they are brought up: each may be on a page of their own, and the
 /// log is moved as a whole after that.
-pub(super) const BEHIND_MAX: usize = 8_192;
+pub(super) const BEHIND_MAX: usize = 4_096;
 
 /// What brings a person's row of `auth` up, if it is behind.
 const BRING_UP: &str = "UPDATE auth SET revision = ?2, locked = 0, body = ?3
@@ -114,7 +114,7 @@ impl Recent {
         self.states().len()
     }
 
-    /// Lets go of everything: `auth` has it, or is the truth again.
+    /// Lets go of everything, after [`bring_up_all`].
     pub(super) fn clear(&self) {
         self.states().clear();
     }
@@ -196,7 +196,7 @@ pub(super) fn bring_up_slice(
     run("COMMIT").map(drop)
 }
 
-/// Brings everybody up at once: before the store is used, and before it is closed.
+/// Brings everybody up at once, before the store is used.
 pub(super) fn bring_up_all(conn: &Connection, path: &str) -> Result<(), StoreError> {
     let recent = Recent::load(conn, path)?;
     let rowids = recent.rowids();

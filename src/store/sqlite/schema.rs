@@ -20,7 +20,8 @@ pub const SCHEMA: u32 = 3;
 
 const _: () = assert!(MIGRATIONS.len() == SCHEMA as usize);
 
-/// `users` and its indexes are written by operators only, `auth` and `audit` by every sign-in.
+/// `users` and its indexes are written by operators only, `audit` by every sign-in, `auth` for many
+/// sign-ins at once.
 /// `auth_locked` holds the few locked people; a sign-in that locks nobody does not touch it.
 /// `former` keeps the numbers of deleted people, under which their audit records lie.
 const FIRST: &str = "

@@ -148,8 +148,9 @@ impl SqliteWriter {
     /// # Errors
     /// [`StoreError`]: the next start will look more closely.
     pub fn close(mut self) -> Result<(), StoreError> {
-        redo::bring_up_all(self.open_conn()?, &self.shown)?;
-        self.recent.clear();
+        while self.recent.len() > 0 {
+            self.bring_up()?;
+        }
         // A log with content would be taken for the log of whatever database lies beside it next.
         let emptied = self.move_log("TRUNCATE")?;
         self.save_checkpoint()?;
