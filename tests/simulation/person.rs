@@ -13,6 +13,8 @@ use super::waiting::{Count, Source, Station};
 
 /// Milliseconds of a time step.
 const STEP_MS: i64 = 30_000;
+/// Steps that a device may be fast or slow.
+const DRIFT_MAX: u64 = 10;
 
 /// How a site counts, in milliseconds and failures; 0 ms: does not end by itself.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +155,11 @@ impl std::fmt::Debug for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.serial)
     }
+}
+
+/// The first step that no code can have been accepted of so far, however fast its device is.
+pub(crate) fn first_unused(rules: &Rules, now: Now) -> u64 {
+    step_at(latest(now)) + DRIFT_MAX + rules.window + 1
 }
 
 impl Device {
@@ -312,8 +319,7 @@ impl Person {
                 Kind::Hotp => token.resync = true,
                 Kind::Recovery => token.used = u64::MAX,
                 Kind::Totp => {
-                    let step = step_at(latest(now)).saturating_add_signed(token.drift.max(0));
-                    token.next = token.next.max(step + rules.window + 1);
+                    token.next = token.next.max(first_unused(rules, now));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mfad::time::Now;
 
-use super::person::{Device, Kind, Person, Rules, Token, step_at};
+use super::person::{Device, Kind, Person, Rules, Token, first_unused};
 use super::run::NAMES;
 
 /// A device in the pool, with what its last owner has used up.
@@ -57,8 +57,7 @@ impl Records {
         for spare in self.pool.values_mut() {
             match spare.kind {
                 Kind::Totp => {
-                    let first = step_at(super::person::latest(now)) + rules.window + 1;
-                    spare.next = spare.next.max(first);
+                    spare.next = spare.next.max(first_unused(rules, now));
                 }
                 _ => spare.resync = true,
             }

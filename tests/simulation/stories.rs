@@ -1,5 +1,7 @@
 //! Stories that seeds have found, told on purpose: the laws of every run decide about them, too.
 
+use std::time::Duration;
+
 use super::judging::First;
 use super::orders::Order;
 use super::person::{Device, Kind};
@@ -82,5 +84,35 @@ fn a_device_keeps_its_seed_on_the_way_through_the_pool() {
         ordered(run, ALICE, [assign()])?;
         assert!(!in_pool(run));
         Ok(())
+    });
+}
+
+// Found by looking at the model: a phone that was found to be fast in the time that a restore has lost
+// had used codes of the future. The fence allowed for the clock as the backup knew it, so these codes
+// were good again some minutes later.
+#[test]
+fn a_fast_device_gets_no_code_back_with_a_backup() {
+    told(|run| {
+        run.save();
+        let gateway = 0;
+        let code = |run: &Run, ahead: u64| {
+            let token = &run.records.people[ALICE].tokens[0];
+            let step = super::person::step_at(run.outside.true_now().wall.0);
+            super::person::code_of(&token.seed, step + ahead).into_bytes()
+        };
+        for ahead in 1..=4 {
+            let typed = code(run, ahead);
+            run.sign_in(ALICE, gateway, &typed)?;
+            run.drain()?;
+        }
+        let used = code(run, 4);
+        law(run.records.people[ALICE].tokens[0].drift == 4, || {
+            "the phone is not known to be fast".to_owned()
+        })?;
+        run.stop()?;
+        run.put_back()?;
+        run.outside.pass(Duration::from_secs(90));
+        run.sign_in(ALICE, gateway, &used)?;
+        run.drain()
     });
 }

@@ -16,7 +16,7 @@ use crate::domain::token_record::{Token, TokenKind, TokenState};
 use crate::domain::user::UserRecord;
 use crate::store::{Damage, StoreError, auth_row};
 use crate::time::{Now, Timestamp};
-use crate::token::totp::step_at;
+use crate::token::totp::{DRIFT_STEPS_MAX, step_at};
 use crate::token::{FACTOR_MAX, Factor, Otp};
 
 /// People that are read and written at a time.
@@ -52,13 +52,14 @@ pub struct Fenced {
 }
 
 impl Fence {
-    /// The first step of a time based token that is certainly unused; none for event based ones.
-    fn first_step(self, otp: Otp, drift_steps: i32) -> Option<u64> {
+    /// The first step of a time based token that is certainly unused; none for event based ones. In
+    /// the time that is lost a device may have been found to be as fast as any may be.
+    fn first_step(self, otp: Otp) -> Option<u64> {
         match otp.factor {
             Factor::Counter => None,
             Factor::Time { period_s } => Some(
                 step_at(self.now.latest(), period_s)
-                    .saturating_add_signed(i64::from(drift_steps.max(0)))
+                    .saturating_add(u64::from(DRIFT_STEPS_MAX.unsigned_abs()))
                     .saturating_add(u64::from(self.window_steps))
                     .saturating_add(1)
                     .min(FACTOR_MAX),
@@ -73,7 +74,7 @@ impl Fence {
         match token.kind {
             TokenKind::Totp => {
                 let otp = token.otp.unwrap_or(Otp::TOTP);
-                let first = self.first_step(otp, state.drift_steps);
+                let first = self.first_step(otp);
                 state.next_factor = state.next_factor.max(first.unwrap_or(FACTOR_MAX));
                 fenced.totp += 1;
             }
@@ -209,7 +210,7 @@ fn fence_hardware(
         tokens.push(hardware_of(row, path)?);
     }
     for mut token in tokens {
-        match fence.first_step(token.otp, 0) {
+        match fence.first_step(token.otp) {
             Some(first) => token.next_factor = token.next_factor.max(first),
             None => token.resync_required = true,
         }
