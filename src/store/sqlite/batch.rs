@@ -30,8 +30,8 @@ const HARDWARE_REVISION: u64 = 1;
 pub(super) const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
 /// Octets of an audit row beside its body.
 const AUDIT_COLUMNS_OCTETS: u64 = 64;
-/// Pages that a batch changes besides: the ends of its tables, what is free, the first page.
-const BATCH_PAGES: u64 = 5;
+/// Pages that a batch changes besides: the ends of its two tables.
+const BATCH_PAGES: u64 = 2;
 /// Pages that a new profile changes in tables and indexes.
 const PROFILE_PAGES: u64 = 8;
 

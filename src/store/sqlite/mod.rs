@@ -95,7 +95,7 @@ impl Default for Sizes {
             readers: 4,
             walkers: 3,
             log_octets: 64 << 20,
-            checkpoint_octets: 4 << 20,
+            checkpoint_octets: 16 << 20,
         }
     }
 }
