@@ -16,6 +16,8 @@ mod attempts;
 mod daemon;
 #[path = "answers/lists.rs"]
 mod lists;
+#[path = "common/past.rs"]
+mod past;
 #[path = "answers/people.rs"]
 mod people;
 #[path = "answers/site.rs"]

@@ -8,59 +8,28 @@ use std::time::{Duration, Instant};
 
 use mfad::control::query::{AuditFilter, Extent, Manner, Query};
 use mfad::domain::action::Role;
-use mfad::domain::event::{Event, Origin};
+use mfad::domain::event::Event;
 use mfad::domain::refusal::{Code, Refusal};
 use mfad::secret::{Secret, SecretKey};
-use mfad::store::seal::Keys;
-use mfad::store::sqlite::{self, Fence, Mode, Sizes};
-use mfad::store::{self, Change, Commit as _, Read as _};
-use mfad::time::{Now, Timestamp};
+use mfad::store::{self, Read as _};
+use mfad::time::Timestamp;
 use serde_json::Value;
 
+use super::past::{make_past, minute};
 use super::site::{Site, page};
 
 /// Records of the past, a minute apart.
 const OLD: u64 = 1_500;
-const BEGUN: Timestamp = Timestamp(1_700_000_000_000);
 const KEY: [u8; 32] = [7; 32];
-
-fn minute(number: u64) -> Timestamp {
-    BEGUN + Duration::from_secs(60 * number)
-}
 
 /// A state folder whose log has records of the past, the same at every call.
 fn old_state() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     fs::create_dir(&state).unwrap();
-    let keys = Keys::derive(&SecretKey::new(KEY)).unwrap();
-    let site = sqlite::Site {
-        path: &state.join("mfad.db"),
-        keys: &keys,
-        node: "mfa1".into(),
-        boot: "boot".into(),
-        fence: Fence {
-            now: Now::at(minute(1)),
-            window_steps: 1,
-        },
-        sizes: Sizes {
-            log_octets: 1 << 16,
-            ..Sizes::default()
-        },
-    };
-    let mut opened = sqlite::open(&site, Mode::Create { nonce: [5; 12] }).unwrap();
-    let change = |number| Change {
-        writes: Vec::new(),
-        origin: Origin::system(),
-        events: vec![Event::new("user.edited").detail("number", number)],
-        at: Now::at(minute(number)),
-    };
-    // Making the store was the first.
-    let changes: Vec<Change> = (2..=OLD).map(change).collect();
-    for batch in changes.chunks(500) {
-        let _ = opened.writer.commit(batch).unwrap();
-    }
-    opened.writer.close().unwrap();
+    let event = |number| Event::new("user.edited").detail("number", number);
+    let key = SecretKey::new(KEY);
+    make_past(&state.join("mfad.db"), &key, "mfa1", OLD, event);
     folder
 }
 

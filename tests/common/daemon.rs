@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use mfad::daemon::key;
+use mfad::domain::event::Event;
 use mfad::secret::SecretKey;
 
 use super::gateway::Gateway;
@@ -142,7 +143,9 @@ impl Site {
         );
         site.write_config(extra);
         if records > 0 {
-            make_past(&site.path("state/mfad.db"), &key, records);
+            // About as long as the record of a sign-in.
+            let event = |_| Event::new("user.edited").detail("filler", "x".repeat(200));
+            make_past(&site.path("state/mfad.db"), &key, "test", records, event);
         }
         make_store(&site.path("mfad.toml"), people);
         site

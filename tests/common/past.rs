@@ -13,14 +13,25 @@ use mfad::time::{Now, Timestamp};
 /// November 2023.
 const BEGUN: Timestamp = Timestamp(1_700_000_000_000);
 
-/// Makes it with so many records of about the length of a sign-in's, a minute apart.
-pub(crate) fn make_past(path: &Path, key: &SecretKey, records: u64) {
-    let at = |number| Now::at(BEGUN + Duration::from_secs(60 * number));
+/// When the record of this number is from: a minute after the one before.
+pub(crate) fn minute(number: u64) -> Timestamp {
+    BEGUN + Duration::from_secs(60 * number)
+}
+
+/// Makes it with so many records of this node; `event` makes each by its number.
+pub(crate) fn make_past(
+    path: &Path,
+    key: &SecretKey,
+    node: &str,
+    records: u64,
+    event: impl Fn(u64) -> Event,
+) {
+    let at = |number| Now::at(minute(number));
     let keys = Keys::derive(key).unwrap();
     let site = sqlite::Site {
         path,
         keys: &keys,
-        node: "test".into(),
+        node: node.into(),
         boot: "boot".into(),
         fence: Fence {
             now: at(1),
@@ -35,7 +46,7 @@ pub(crate) fn make_past(path: &Path, key: &SecretKey, records: u64) {
     let change = |number| Change {
         writes: Vec::new(),
         origin: Origin::system(),
-        events: vec![Event::new("user.edited").detail("filler", "x".repeat(200))],
+        events: vec![event(number)],
         at: at(number),
     };
     // Making the store was the first.
