@@ -46,7 +46,7 @@ pub struct SqliteWriter {
     /// batches that are done then.
     behind: Vec<i64>,
     behind_to: i64,
-    /// Octets of the log that have not been moved yet, at most.
+    /// Octets of the log that have not been moved yet, about.
     log_octets: u64,
     /// When the last batch was judged, and before when the log is not moved again.
     committed_us: u64,
