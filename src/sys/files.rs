@@ -52,21 +52,26 @@ impl Lock {
     ///
     /// The file stays afterwards: removing it would let two processes lock two files.
     pub fn take(path: &Path) -> Result<Self, FileError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlag::O_NOFOLLOW.bits())
-            .open(path)
-            .map_err(|source| io_error("open", path, source))?;
+        let file = open_or_make(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(FileError::Locked { path: path.into() }),
             Err(TryLockError::Error(source)) => Err(io_error("lock", path, source)),
         }
     }
+}
+
+/// Opens a file as it is, or makes an empty one of mode 0600.
+fn open_or_make(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .map_err(|source| io_error("open", path, source))
 }
 
 /// What to do if there is a file of that name already.
@@ -91,14 +96,7 @@ pub fn write_new(path: &Path, content: &[u8], existing: Existing) -> Result<(), 
 /// Makes a file of mode 0600 that takes at least so much of the disk, whatever it holds; if there
 /// is no room for it, it is gone.
 pub fn occupy(path: &Path, octets: u64) -> Result<(), FileError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
-        .open(path)
-        .map_err(|source| io_error("open", path, source))?;
+    let file = open_or_make(path)?;
     let length = octets.try_into().unwrap_or(i64::MAX);
     posix_fallocate(&file, 0, length).map_err(|errno| {
         let _ = fs::remove_file(path);
