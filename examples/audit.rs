@@ -35,6 +35,7 @@ use mfad::store::{AuditFilter, Body, Change, Commit, Key, Read, StoredAudit, Wri
 use mfad::time::{Now, Timestamp};
 use mfad::token::{Otp, TokenId};
 use nix::time::{ClockId, clock_gettime};
+use smol_str::SmolStr;
 
 /// People who sign in.
 const PEOPLE: u32 = 10_000;
@@ -321,8 +322,8 @@ fn sign_in(record: &mut UserRecord, now: Now) -> Change {
         source: Some(Source {
             gateway: Arc::from("vpn1"),
             address: "192.0.2.10:41022".parse().unwrap(),
-            station: Arc::from("203.0.113.77"),
-            nas: Arc::from("asa-berlin"),
+            station: SmolStr::from("203.0.113.77"),
+            nas: SmolStr::from("asa-berlin"),
         }),
         request: RequestRef::Datagram(digest),
     };

@@ -30,6 +30,18 @@ impl<T: Zeroize> Secret<T> {
     pub fn expose(&self) -> &T {
         &self.0
     }
+
+    /// Gives a look at the value, to change it in place. What grows beyond its room leaves a copy
+    /// behind that nobody wipes.
+    #[must_use]
+    pub fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+
+    /// Overwrites the value.
+    pub fn wipe(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
@@ -45,6 +57,12 @@ impl SecretBytes {
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
         Self::new(bytes.to_vec())
+    }
+
+    /// Nothing yet, with room for so many bytes.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self::new(Vec::with_capacity(bytes))
     }
 }
 

@@ -78,7 +78,7 @@ fn look_at_everything(datagram: &[u8], secret: &[u8]) {
     let mut buffer = Vec::new();
     let mut builder =
         ReplyBuilder::reject(packet.identifier(), packet.authenticator(), &mut buffer);
-    let _ = builder.proxy_states(&packet);
+    let _ = builder.proxy_states(packet.all(AttributeType::PROXY_STATE));
     let reply = Packet::decode(builder.finish(secret)).unwrap();
     assert!(
         reply
@@ -151,7 +151,7 @@ proptest! {
         let mut buffer = Vec::new();
         let mut builder =
             ReplyBuilder::accept(packet.identifier(), packet.authenticator(), &mut buffer);
-        builder.proxy_states(&packet).unwrap();
+        builder.proxy_states(packet.all(AttributeType::PROXY_STATE)).unwrap();
         let mut reply = builder.finish(&secret).to_vec();
         let check = |octets: &[u8], authenticator: &[u8; 16]| {
             Packet::decode(octets).map(|it| it.check_reply(&secret, authenticator))
@@ -186,7 +186,7 @@ proptest! {
             for (kind, value) in &extra {
                 let _ = builder.attribute(AttributeType(*kind), value);
             }
-            let copied = builder.proxy_states(&packet).is_ok();
+            let copied = builder.proxy_states(packet.all(AttributeType::PROXY_STATE)).is_ok();
             (copied, builder.finish(&secret).to_vec())
         };
         let (copied, reply) = build(&mut Vec::new());

@@ -21,6 +21,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use mfad::domain::attempt::Proof;
 use mfad::domain::judge::{Evidence, FirstFactor, judge};
 use mfad::domain::lapse;
@@ -112,7 +114,7 @@ struct Model {
 }
 
 /// A gateway and a station.
-type Place = (Arc<str>, Arc<str>);
+type Place = (Arc<str>, SmolStr);
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -198,7 +200,7 @@ impl Model {
 
     /// What somebody who comes from there now is counted under.
     fn counted_under(&self, world: &World) -> Option<Place> {
-        let place = (Arc::clone(&world.gateway.name), Arc::clone(&world.station));
+        let place = (Arc::clone(&world.gateway.name), world.station.clone());
         let seen = self.seen.get(&place).filter(|_| !world.station.is_empty());
         let known = seen.is_some_and(|seen| world.now.latest() < *seen + MONTH);
         known.then_some(place)
@@ -232,7 +234,7 @@ impl Model {
         if let Verdict::Accept { how, .. } = verdict {
             self.counts.remove(&under);
             if how.token().is_some() {
-                let place = (Arc::clone(&world.gateway.name), Arc::clone(&world.station));
+                let place = (Arc::clone(&world.gateway.name), world.station.clone());
                 if under.is_none() {
                     self.counts.remove(&Some(place.clone()));
                 }
@@ -312,7 +314,7 @@ fn happen(world: &mut World, step: &Step) {
         Step::Wait { seconds } => world.wait(Duration::from_secs(*seconds)),
         Step::Jump { seconds } => world.now.wall = Timestamp(now.wall.0 + seconds * 1000),
         Step::Gateway(number) => world.gateway = gateway_of(*number),
-        Step::Station(station) => world.station = Arc::from(*station),
+        Step::Station(station) => world.station = SmolStr::from(*station),
         Step::Unlock => {
             let policy = world.policy.clone();
             let alice = world.alice();

@@ -17,6 +17,8 @@ mod rules;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use mfad::domain::attempt::Proof;
 use mfad::domain::lapse;
 use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
@@ -373,7 +375,7 @@ impl Script {
             return;
         }
         if let Some(station) = step.strip_prefix("from:") {
-            world.station = Arc::from(if station == "home" { HOME } else { station });
+            world.station = SmolStr::from(if station == "home" { HOME } else { station });
             return;
         }
         if let Some(name) = step.strip_prefix("to:") {

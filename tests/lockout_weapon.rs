@@ -16,7 +16,6 @@
 #[path = "common/rules.rs"]
 mod rules;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::daemon::alarm::{Alarms, Rates};
@@ -27,6 +26,7 @@ use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
 use mfad::domain::user::UserId;
 use mfad::secret::SecretBytes;
 use mfad::time::Now;
+use smol_str::SmolStr;
 
 use rules::{A, HOME, Outcome, START, World, code, id};
 
@@ -87,7 +87,7 @@ impl Site {
             return;
         };
         first.now = now;
-        first.station = Arc::from(STRANGER);
+        first.station = SmolStr::from(STRANGER);
         let wrong = format!("{:06}", 7 * guess);
         let wrong = Proof::Passcode(SecretBytes::copy_of(wrong.as_bytes()));
         let attempt = first.attempt(wrong);
@@ -110,7 +110,7 @@ impl Site {
 
 /// Signs in from home, with the code of the moment.
 fn signs_in(world: &mut World) -> Outcome {
-    world.station = Arc::from(HOME);
+    world.station = SmolStr::from(HOME);
     let record = world.record.as_ref().unwrap();
     let typed = code(record, A, 0, world.now);
     world.type_in(typed.as_bytes())

@@ -13,6 +13,7 @@ use mfad::domain::user::UserId;
 use mfad::store::StoredAudit;
 use mfad::time::{Now, Timestamp};
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::octets::Octets;
 
@@ -151,8 +152,8 @@ fn origin(from: &mut Octets<'_>) -> Origin {
     let source = (choice & 64 != 0).then(|| Source {
         gateway: Arc::from(from.text()),
         address: (from.array::<16>(), from.number()).into(),
-        station: Arc::from(from.text()),
-        nas: Arc::from(from.text()),
+        station: SmolStr::from(from.text()),
+        nas: SmolStr::from(from.text()),
     });
     let request = match choice / 3 % 3 {
         0 => RequestRef::None,

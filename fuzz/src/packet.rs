@@ -123,7 +123,9 @@ pub fn signature(octets: &[u8]) {
         1 => ReplyBuilder::reject(identifier, &authenticator, &mut reply),
         _ => ReplyBuilder::challenge(identifier, &authenticator, &mut reply),
     };
-    let copied = builder.proxy_states(&packet).is_ok();
+    let copied = builder
+        .proxy_states(packet.all(AttributeType::PROXY_STATE))
+        .is_ok();
     let reply = builder.finish(secret);
     let answer = Packet::decode(reply).unwrap();
     let check = answer.check_reply(secret, &authenticator);

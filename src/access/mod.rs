@@ -45,12 +45,12 @@ use duplicates::{Duplicates, Found, Full};
 use key::{HashKeys, Key};
 use primed::{Known, Primed};
 use read::Reader;
-use reply::{Pending, Saying};
+use reply::{Asked, Pending, Saying};
 
 use crate::domain::attempt::Attempt;
 use crate::domain::verdict::Verdict;
 use crate::radius::{AttributeType, Code, MessageAuthenticatorCheck, PACKET_OCTETS_MAX, Packet};
-use crate::secret::SecretKey;
+use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Now;
 
 /// Random keys, drawn once for each run of the daemon.
@@ -62,6 +62,7 @@ pub struct Keys {
 }
 
 /// What to do with a datagram.
+#[expect(clippy::large_enum_variant, reason = "most are attempts")]
 #[must_use]
 pub enum Action {
     /// Nothing.
@@ -186,13 +187,9 @@ impl Access {
             accepted,
             message: message.as_deref(),
         };
-        let octets = Packet::decode(&pending.request)
-            .ok()
-            .and_then(|request| {
-                reply::write(&request, &pending.gateway, saying, &mut self.buffer).ok()
-            })
-            .map(Arc::from);
-        let Some(octets) = octets else {
+        let octets =
+            reply::write(&pending.asked, &pending.gateway, saying, &mut self.buffer).map(Arc::from);
+        let Ok(octets) = octets else {
             self.duplicates.abandon(ticket);
             self.count(index, |counts| {
                 counts.dropped(DropReason::ReplyTooLong, now);
@@ -219,6 +216,11 @@ impl Access {
             self.count(index, |counts| counts.abandoned += 1);
         }
         known
+    }
+
+    /// Takes passcodes that are not needed any more, for their room.
+    pub fn reuse(&mut self, spent: &mut Vec<SecretBytes>) {
+        self.reader.reuse(spent);
     }
 
     /// Takes over the verdicts of the last seconds before the start, the newest first.
@@ -377,20 +379,20 @@ impl Access {
         match self.primed.look(&digest, &gateway, now) {
             Known::NotYet => return Err(DropReason::DuplicateInProgress),
             Known::Said(saying) => {
-                reply::write(packet, &gateway, saying, scratch)
+                reply::write(&Asked::of(packet), &gateway, saying, scratch)
                     .map_err(|_| DropReason::ReplyTooLong)?;
                 self.count(index, |counts| counts.resent += 1);
                 return Ok(Action::Reply);
             }
             Known::Nothing => {}
         }
-        let request = reply::essence(packet);
-        let octets = request.len();
+        let asked = Asked::of(packet);
+        let octets = asked.octets();
         let pending = Pending {
             gateway: Arc::clone(&gateway),
             peer,
             received_us: now.mono_us,
-            request,
+            asked,
         };
         let ticket = self
             .duplicates

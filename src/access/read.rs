@@ -5,34 +5,35 @@
 //! audit are cut and made printable, because whoever types at a gateway may choose them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::gateway::Gateway;
 use crate::domain::attempt::{Attempt, Proof, Pseudonym};
 use crate::domain::event::Source;
 use crate::domain::name::login;
-use crate::radius::{AttributeType, Credentials, Packet, SharedSecret as _, reveal};
+use crate::radius::{
+    AttributeType, Credentials, PASSWORD_OCTETS_MAX, Packet, SharedSecret as _, reveal_into,
+};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Now;
 
 /// Characters of a text that a gateway sends for log and audit.
 pub const TEXT_CHARS_MAX: usize = 64;
 
-/// Names of devices that are kept; the next one begins anew.
-const NAMES_MAX: usize = 1_024;
+/// Passcodes whose room is kept: as many as wait for the writer by default.
+const SPARE_MAX: usize = 1_024;
 
 /// Reads attempts out of packets.
 pub(super) struct Reader {
     /// Keyed, for pseudonyms.
     pseudonyms: Hmac<Sha256>,
-    empty: Arc<str>,
-    /// What devices call themselves: few names, each sent with every request.
-    names: HashSet<Arc<str>>,
+    /// Room for passcodes, so that no attempt asks the system for its own; wiped.
+    spare: Vec<SecretBytes>,
 }
 
 /// An attempt, and what statistics want to know of it.
@@ -52,8 +53,7 @@ impl Reader {
         let key = pseudonym_key.expose();
         Self {
             pseudonyms: Hmac::new_from_slice(key).expect("any key length"),
-            empty: Arc::from(""),
-            names: HashSet::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -68,18 +68,18 @@ impl Reader {
     ) -> Reading {
         let typed = packet.first(AttributeType::USER_NAME);
         let credentials = Credentials::of(packet);
-        let (proof, readable) = proof(packet, credentials, typed.is_some(), gateway);
+        let (proof, readable) = self.proof(packet, credentials, typed.is_some(), gateway);
         let user = typed.and_then(|typed| login(typed, &gateway.policy.strip_domain).ok());
         let attempt = Attempt {
             gateway: Arc::clone(&gateway.policy),
-            user: user.map(Arc::from),
+            user: user.map(SmolStr::from),
             pseudonym: self.pseudonym(typed.unwrap_or_default()),
             proof,
             source: Source {
                 gateway: Arc::clone(gateway.name()),
                 address: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
-                station: self.text(packet.first(AttributeType::CALLING_STATION_ID)),
-                nas: self.nas(packet),
+                station: text(packet.first(AttributeType::CALLING_STATION_ID)),
+                nas: nas(packet),
             },
             digest,
             received: now,
@@ -91,6 +91,42 @@ impl Reader {
         }
     }
 
+    /// Takes passcodes that are not needed any more, for their room.
+    pub(super) fn reuse(&mut self, spent: &mut Vec<SecretBytes>) {
+        let wanted = SPARE_MAX.saturating_sub(self.spare.len());
+        for mut passcode in spent.drain(..).take(wanted) {
+            passcode.wipe();
+            self.spare.push(passcode);
+        }
+    }
+
+    /// What is presented as proof, and whether it is text.
+    fn proof(
+        &mut self,
+        packet: &Packet<'_>,
+        credentials: Credentials<'_>,
+        named: bool,
+        gateway: &Gateway,
+    ) -> (Proof, Option<bool>) {
+        if packet.first(AttributeType::STATE).is_some() {
+            return (Proof::UnknownState, None);
+        }
+        let Credentials::Pap(hidden) = credentials else {
+            return (Proof::Unsupported(credentials.name()), None);
+        };
+        if !named {
+            return (Proof::Unsupported("no User-Name"), None);
+        }
+        let fresh = || SecretBytes::with_room(PASSWORD_OCTETS_MAX);
+        let mut passcode = self.spare.pop().unwrap_or_else(fresh);
+        let secret = gateway.secret.octets();
+        // What cannot be hidden so is a wrong password, like any other: an empty one.
+        let readable = reveal_into(hidden, secret, packet.authenticator(), &mut passcode)
+            .ok()
+            .map(|()| std::str::from_utf8(passcode.expose()).is_ok());
+        (Proof::Passcode(passcode), readable)
+    }
+
     /// What log and audit call a name that may be no name: people type passwords there.
     fn pseudonym(&self, typed: &[u8]) -> Pseudonym {
         let mut mac = self.pseudonyms.clone();
@@ -98,68 +134,26 @@ impl Reader {
         let [a, b, c, d, ..]: [u8; 32] = mac.finalize().into_bytes().into();
         Pseudonym([a, b, c, d])
     }
-
-    fn nas(&mut self, packet: &Packet<'_>) -> Arc<str> {
-        let identifier = packet.first(AttributeType::NAS_IDENTIFIER);
-        if let Some(identifier) = identifier.filter(|it| !it.is_empty()) {
-            return self.name(&printable(identifier));
-        }
-        let address4 = packet.first(AttributeType::NAS_IP_ADDRESS);
-        if let Some(address) = address4.and_then(|it| <[u8; 4]>::try_from(it).ok()) {
-            return Arc::from(Ipv4Addr::from(address).to_string());
-        }
-        let address6 = packet.first(AttributeType::NAS_IPV6_ADDRESS);
-        match address6.and_then(|it| <[u8; 16]>::try_from(it).ok()) {
-            Some(address) => Arc::from(Ipv6Addr::from(address).to_string()),
-            None => Arc::clone(&self.empty),
-        }
-    }
-
-    /// The text of a device's name, kept for its next request.
-    fn name(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.names.get(text) {
-            return Arc::clone(known);
-        }
-        if self.names.len() >= NAMES_MAX {
-            self.names.clear();
-        }
-        let name: Arc<str> = Arc::from(text);
-        self.names.insert(Arc::clone(&name));
-        name
-    }
-
-    fn text(&self, value: Option<&[u8]>) -> Arc<str> {
-        match value {
-            None | Some([]) => Arc::clone(&self.empty),
-            Some(value) => Arc::from(printable(value)),
-        }
-    }
 }
 
-/// What is presented as proof, and whether it is text.
-fn proof(
-    packet: &Packet<'_>,
-    credentials: Credentials<'_>,
-    named: bool,
-    gateway: &Gateway,
-) -> (Proof, Option<bool>) {
-    if packet.first(AttributeType::STATE).is_some() {
-        return (Proof::UnknownState, None);
+/// What a gateway calls itself.
+fn nas(packet: &Packet<'_>) -> SmolStr {
+    let identifier = packet.first(AttributeType::NAS_IDENTIFIER);
+    if let Some(identifier) = identifier.filter(|it| !it.is_empty()) {
+        return text(Some(identifier));
     }
-    let Credentials::Pap(hidden) = credentials else {
-        return (Proof::Unsupported(credentials.name()), None);
-    };
-    if !named {
-        return (Proof::Unsupported("no User-Name"), None);
+    let address4 = packet.first(AttributeType::NAS_IP_ADDRESS);
+    if let Some(address) = address4.and_then(|it| <[u8; 4]>::try_from(it).ok()) {
+        return Ipv4Addr::from(address).to_smolstr();
     }
-    match reveal(hidden, gateway.secret.octets(), packet.authenticator()) {
-        Ok(passcode) => {
-            let readable = std::str::from_utf8(passcode.expose()).is_ok();
-            (Proof::Passcode(passcode), Some(readable))
-        }
-        // No password can be hidden so: a wrong one, like any other.
-        Err(_) => (Proof::Passcode(SecretBytes::copy_of(b"")), None),
-    }
+    let address6 = packet.first(AttributeType::NAS_IPV6_ADDRESS);
+    let address6 = address6.and_then(|it| <[u8; 16]>::try_from(it).ok());
+    address6.map_or_else(SmolStr::default, |it| Ipv6Addr::from(it).to_smolstr())
+}
+
+/// What a gateway says about itself or its client; empty if it says nothing.
+fn text(value: Option<&[u8]>) -> SmolStr {
+    value.map_or_else(SmolStr::default, |value| SmolStr::from(printable(value)))
 }
 
 /// The text with everything replaced that could disturb a log line or a terminal.

@@ -1,9 +1,8 @@
 //! From a verdict to a signed reply.
 //!
-//! What a reply needs of its request is kept as a small packet of its own: the header and the
-//! Proxy-States. Proxy-State follows the Message-Authenticator at once, so that it fits whenever the
-//! request did; an Accept whose attributes do not fit is not sent, because a gateway would let the
-//! user in without them.
+//! Proxy-State follows the Message-Authenticator at once, so that it fits whenever the request did;
+//! an Accept whose attributes do not fit is not sent, because a gateway would let the user in without
+//! them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +18,34 @@ pub(super) struct Pending {
     pub(super) peer: SocketAddr,
     /// When it came, on the monotonic clock.
     pub(super) received_us: u64,
-    /// Its header and its Proxy-States.
-    pub(super) request: Box<[u8]>,
+    /// What its reply needs of it.
+    pub(super) asked: Asked,
+}
+
+/// What a reply needs of its request.
+#[derive(Debug)]
+pub(super) struct Asked {
+    identifier: u8,
+    authenticator: [u8; 16],
+    /// Values of its Proxy-States, which few requests have.
+    proxy_states: Box<[Box<[u8]>]>,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Packet<'_>) -> Self {
+        let proxy_states = request.all(AttributeType::PROXY_STATE);
+        Self {
+            identifier: request.identifier(),
+            authenticator: *request.authenticator(),
+            proxy_states: proxy_states.map(Box::from).collect(),
+        }
+    }
+
+    /// Octets it takes, for the bounds of the cache.
+    pub(super) fn octets(&self) -> usize {
+        let values = self.proxy_states.iter();
+        HEADER_OCTETS + values.map(|value| 2 + value.len()).sum::<usize>()
+    }
 }
 
 /// What a reply says.
@@ -38,27 +63,9 @@ pub(super) fn message(verdict: &Verdict) -> Option<String> {
     }
 }
 
-/// Cuts a request down to what its reply needs.
-pub(super) fn essence(request: &Packet<'_>) -> Box<[u8]> {
-    let kind = AttributeType::PROXY_STATE;
-    let mut octets = Vec::with_capacity(HEADER_OCTETS);
-    octets.extend(request.octets().iter().take(HEADER_OCTETS));
-    for value in request.all(kind) {
-        // A value has at most 253 octets and the packet no more than it had: the low octets do.
-        let [.., length] = (value.len() + 2).to_be_bytes();
-        octets.extend_from_slice(&[kind.0, length]);
-        octets.extend_from_slice(value);
-    }
-    let [.., high, low] = octets.len().to_be_bytes();
-    if let Some([_, _, length @ ..]) = octets.first_chunk_mut::<4>() {
-        *length = [high, low];
-    }
-    octets.into()
-}
-
 /// Builds and signs the reply to a request.
 pub(super) fn write<'b>(
-    request: &Packet<'_>,
+    asked: &Asked,
     gateway: &Gateway,
     saying: Saying<'_>,
     buffer: &'b mut Vec<u8>,
@@ -68,8 +75,8 @@ pub(super) fn write<'b>(
     } else {
         ReplyBuilder::reject
     };
-    let mut reply = begin(request.identifier(), request.authenticator(), buffer);
-    reply.proxy_states(request)?;
+    let mut reply = begin(asked.identifier, &asked.authenticator, buffer);
+    reply.proxy_states(asked.proxy_states.iter().map(|value| &**value))?;
     // RFC 5080 s2.6.1: an Access-Reject carries no attributes of a service.
     if saying.accepted {
         for attribute in &gateway.attributes {
@@ -90,6 +97,6 @@ pub(super) fn write_status<'b>(
     buffer: &'b mut Vec<u8>,
 ) -> Result<&'b [u8], BuildError> {
     let mut reply = ReplyBuilder::accept(request.identifier(), request.authenticator(), buffer);
-    reply.proxy_states(request)?;
+    reply.proxy_states(request.all(AttributeType::PROXY_STATE))?;
     Ok(reply.finish(&gateway.secret))
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use super::chain::BODY_VERSION;
 use super::{hex, wall};
@@ -212,8 +213,8 @@ impl Raw<'_> {
                 Some(Source {
                     gateway: Arc::from(raw.gateway),
                     address: address.map_err(|_| fault("from.src", &raw.src))?,
-                    station: Arc::from(raw.calling_station),
-                    nas: Arc::from(raw.nas),
+                    station: SmolStr::from(raw.calling_station),
+                    nas: SmolStr::from(raw.nas),
                 })
             }
         };

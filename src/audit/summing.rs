@@ -15,6 +15,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use crate::domain::event::Event;
 use crate::domain::user::UserId;
 use crate::domain::verdict::Reason;
@@ -34,7 +36,7 @@ pub struct Key {
     /// Why it was rejected.
     pub reason: Reason,
     /// The user; none if there is no such user.
-    pub user: Option<(UserId, Arc<str>)>,
+    pub user: Option<(UserId, SmolStr)>,
 }
 
 /// What to do with a Reject.
@@ -206,7 +208,7 @@ mod tests {
     fn key(gateway: &str, user: Option<u32>) -> Key {
         let user = user.map(|number| {
             let id = UserId((u128::from(number)).to_be_bytes());
-            (id, Arc::from(format!("u{number}")))
+            (id, SmolStr::from(format!("u{number}")))
         });
         Key {
             gateway: Arc::from(gateway),
@@ -272,7 +274,7 @@ mod tests {
         let event = summing.finish()[0].event();
         assert_eq!(event.name, "auth.reject");
         assert_eq!(event.reason.as_deref(), Some("locked"));
-        assert_eq!(event.user.unwrap().1, Arc::from("u7"));
+        assert_eq!(event.user.unwrap().1, "u7");
         assert_eq!(event.detail[0], ("count", 2.into()));
         assert_eq!(event.detail[3], ("gateway", "vpn1".into()));
     }

@@ -19,6 +19,7 @@ use crate::engine::count::Count;
 use crate::engine::writer::Ticket;
 use crate::engine::{Answers, Engine};
 use crate::log::{info, info_always, warn};
+use crate::secret::SecretBytes;
 use crate::server::udp::socket::{Local, Outgoing, ReceiveBatch, Socket};
 use crate::server::udp::wheel::Wheel;
 use crate::sys::clock::Clock;
@@ -346,7 +347,8 @@ impl Answers for Front {
         self.alarms.event(origin, event, seq, self.clock.now());
     }
 
-    fn flush(&self) {
+    fn flush(&self, spent: &mut Vec<SecretBytes>) {
+        self.access().reuse(spent);
         let mut ready =
             std::mem::take(&mut *self.outgoing.lock().unwrap_or_else(PoisonError::into_inner));
         if !ready.is_empty() {

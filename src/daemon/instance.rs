@@ -244,7 +244,7 @@ impl Instance {
         if let Some(writer) = threads.writer.take() {
             let _ = writer.join();
         }
-        self.front.flush();
+        self.front.flush(&mut Vec::new());
         self.front.end_holding();
         if let Some(holder) = threads.holder.take() {
             let _ = holder.join();

@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::event::Source;
 use super::policy::{GatewayPolicy, PasscodeForm};
-use super::user::UserRecord;
 use crate::secret::SecretBytes;
 use crate::time::Now;
 use crate::token::recovery::RecoveryCode;
@@ -17,7 +18,7 @@ pub struct Attempt {
     /// The policy block of the gateway it came through.
     pub gateway: Arc<GatewayPolicy>,
     /// Canonical login name; none if what was typed is no name.
-    pub user: Option<Arc<str>>,
+    pub user: Option<SmolStr>,
     /// What was typed for a name, under a keyed hash: for log lines about unknown users.
     pub pseudonym: Pseudonym,
     /// What was presented as proof.
@@ -55,15 +56,6 @@ impl Attempt {
     #[must_use]
     pub fn id(&self) -> AttemptId {
         attempt_id(&self.digest)
-    }
-
-    /// The name of `record`, shared with what was typed where that is the same.
-    #[must_use]
-    pub fn name_of(&self, record: &UserRecord) -> Arc<str> {
-        match &self.user {
-            Some(user) if **user == *record.name() => Arc::clone(user),
-            _ => Arc::from(record.name()),
-        }
     }
 
     /// The passcode; empty if there is none.
@@ -152,27 +144,6 @@ mod tests {
         assert_eq!(head(PasswordCommaOtp, "ab123456"), None);
         assert_eq!(head(PinOtp, "402817 123456"), Some("402817 "));
         assert_eq!(head(PinOtp, "40281712345 "), None);
-    }
-
-    #[test]
-    fn a_name_is_shared_with_the_attempt_only_if_it_is_the_records_own() {
-        use super::super::explain::tests::{alice, at_home, vpn1};
-        let name_of = |typed: &str| {
-            let attempt = Attempt {
-                gateway: Arc::new(vpn1()),
-                user: Some(Arc::from(typed)),
-                pseudonym: Pseudonym([0; 4]),
-                proof: Proof::UnknownState,
-                source: at_home(),
-                digest: [0; 32],
-                received: Now::at(crate::time::Timestamp(0)),
-            };
-            let name = attempt.name_of(&alice());
-            let shared = attempt.user.is_some_and(|user| Arc::ptr_eq(&user, &name));
-            (name.to_string(), shared)
-        };
-        assert_eq!(name_of("alice"), ("alice".to_owned(), true));
-        assert_eq!(name_of("al"), ("alice".to_owned(), false));
     }
 
     #[test]

@@ -15,7 +15,6 @@ use super::token_record::Token;
 use super::user::UserRecord;
 use super::verify;
 use crate::token::{Factor, Otp, Period, Progress, TokenId, totp};
-
 /// Where a refused code was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distance {
@@ -118,6 +117,8 @@ impl Range {
 mod tests {
     use std::sync::Arc;
 
+    use smol_str::SmolStr;
+
     use super::super::attempt::{Proof, Pseudonym};
     use super::super::explain::tests::{alice, at_home, vpn1};
     use super::super::policy::GatewayPolicy;
@@ -136,8 +137,8 @@ mod tests {
     struct Clear;
 
     impl Unseal for Clear {
-        fn open(&self, _: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
-            Some(SecretBytes::copy_of(&sealed.data))
+        fn show(&self, _: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8])) {
+            see(&sealed.data);
         }
 
         fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
@@ -164,7 +165,7 @@ mod tests {
     fn typed(record: &UserRecord, gateway: GatewayPolicy, passcode: &[u8]) -> Option<i64> {
         let attempt = Attempt {
             gateway: Arc::new(gateway),
-            user: Some(Arc::from("alice")),
+            user: Some(SmolStr::from("alice")),
             pseudonym: Pseudonym([0; 4]),
             proof: Proof::Passcode(SecretBytes::copy_of(passcode)),
             source: at_home(),

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
+use smol_str::SmolStr;
 
 use super::action::Role;
 use super::user::UserId;
@@ -44,7 +45,7 @@ pub struct Event {
     /// Whether it happened.
     pub result: EventResult,
     /// The user it is about.
-    pub user: Option<(UserId, Arc<str>)>,
+    pub user: Option<(UserId, SmolStr)>,
     /// The token it is about.
     pub token: Option<TokenId>,
     /// What was so before.
@@ -76,7 +77,7 @@ impl Event {
     /// Names the user it is about.
     #[must_use]
     pub fn user(mut self, id: UserId, name: &str) -> Self {
-        self.user = Some((id, Arc::from(name)));
+        self.user = Some((id, SmolStr::new(name)));
         self
     }
 
@@ -162,9 +163,9 @@ pub struct Source {
     /// Address and port the datagram came from.
     pub address: SocketAddr,
     /// Calling-Station-Id; empty if none was sent.
-    pub station: Arc<str>,
+    pub station: SmolStr,
     /// NAS-Identifier, or NAS-IP-Address as text; empty if none was sent.
-    pub nas: Arc<str>,
+    pub nas: SmolStr,
 }
 
 /// What a change answers to: the id of a command, or the digest of a datagram.

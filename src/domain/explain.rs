@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::attempt::{Attempt, Proof, Pseudonym};
 use super::event::Source;
 use super::judge::{reject_message, told_of};
@@ -127,14 +129,14 @@ const fn step(rule: &'static str, mark: Mark, text: String) -> Step {
 fn request(record: Option<&UserRecord>, gateway: &GatewayPolicy, now: Now) -> Attempt {
     Attempt {
         gateway: Arc::new(gateway.clone()),
-        user: record.map(|record| Arc::from(record.name())),
+        user: record.map(|record| SmolStr::new(record.name())),
         pseudonym: Pseudonym([0; 4]),
         proof: Proof::Passcode(SecretBytes::copy_of(b"")),
         source: Source {
             gateway: Arc::clone(&gateway.name),
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            station: Arc::from(""),
-            nas: Arc::from(""),
+            station: SmolStr::default(),
+            nas: SmolStr::default(),
         },
         digest: [0; 32],
         received: now,
@@ -161,7 +163,7 @@ fn d1(gateway: &GatewayPolicy) -> Step {
 fn stranger(mut steps: Vec<Step>, typed: &str, gateway: &GatewayPolicy, now: Now) -> Explanation {
     let name = super::name::canonical(typed.as_bytes());
     let mut attempt = request(None, gateway, now);
-    attempt.user = name.as_deref().ok().map(Arc::from);
+    attempt.user = name.as_deref().ok().map(SmolStr::new);
     steps.push(match (&name, admit(None, &attempt, now)) {
         (_, Admission::Stranger | Admission::Open) => {
             let text = "not known; unknown_user = passthrough lets in whom the gateway has checked";

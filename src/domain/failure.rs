@@ -44,7 +44,7 @@ pub fn count(
 ) -> Counted {
     let at = now.wall;
     let gateway = Arc::clone(&attempt.gateway.name);
-    let station = Arc::clone(&attempt.source.station);
+    let station = attempt.source.station.clone();
     record.auth.last_failed = Some(LastFailed {
         at,
         gateway,

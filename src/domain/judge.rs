@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::attempt::Attempt;
 use super::confirm;
 use super::event::Event;
@@ -255,7 +257,7 @@ impl<'a> Case<'a> {
 
     fn accept(mut self, how: How, ask: &Ask) -> Judgement {
         let at = self.now.wall;
-        let (gateway, station) = (self.gateway(), Arc::clone(&self.attempt.source.station));
+        let (gateway, station) = (self.gateway(), self.attempt.source.station.clone());
         if let Ask::Pin(_) = ask {
             self.record.auth.pin.failures = 0;
         }
@@ -282,7 +284,7 @@ impl<'a> Case<'a> {
             state.last_used = Some(Used {
                 at,
                 gateway: Arc::clone(&gateway),
-                station: Arc::clone(&station),
+                station: station.clone(),
             });
             used = Some((id, first_use));
         }
@@ -483,7 +485,7 @@ impl<'a> Case<'a> {
     }
 
     fn about(&self, event: Event) -> Event {
-        let user = (self.record.id, self.attempt.name_of(&self.record));
+        let user = (self.record.id, SmolStr::new(self.record.name()));
         Event {
             user: Some(user),
             ..event

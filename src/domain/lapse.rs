@@ -11,7 +11,6 @@ use super::policy::Policy;
 use super::user::{Unlocked, UserRecord};
 use super::wait;
 use crate::time::Now;
-
 /// Ends what is over; says whether anything was.
 #[must_use]
 pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) -> bool {
@@ -133,6 +132,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use smol_str::SmolStr;
+
     use super::*;
     use crate::domain::explain::tests::{alice, at_home};
     use crate::domain::lockout::LockoutMode;
@@ -151,7 +152,7 @@ mod tests {
         alice.auth.last_failed = Some(LastFailed {
             at: now.wall,
             gateway: Arc::from("vpn1"),
-            station: Arc::from("203.0.113.7"),
+            station: SmolStr::from("203.0.113.7"),
         });
         let mut policy = Policy::default();
         policy.lockout.user_window = HOUR;

@@ -35,8 +35,18 @@ pub enum Field<'a> {
 
 /// Opens seals; the rules get one handed in.
 pub trait Unseal {
-    /// The clear octets, or none if they were not sealed by this key for this place.
-    fn open(&self, field: Field<'_>, sealed: &Sealed) -> Option<SecretBytes>;
+    /// Shows the clear octets, and wipes them; shows nothing if they were not sealed by this key for
+    /// this place.
+    fn show(&self, field: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8]));
+
+    /// The clear octets, to keep; none if nothing is shown.
+    fn open(&self, field: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
+        let mut clear = None;
+        self.show(field, sealed, &mut |octets| {
+            clear = Some(SecretBytes::copy_of(octets));
+        });
+        clear
+    }
 
     /// The keyed hash of a recovery code of `user`, to compare with the stored ones.
     fn recovery_hash(&self, user: UserId, code: &crate::token::recovery::RecoveryCode) -> [u8; 32];

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::sealed::Sealed;
 use super::user::{UserRecord, UserState};
@@ -189,7 +190,7 @@ pub struct Used {
     /// At which gateway.
     pub gateway: Arc<str>,
     /// Calling-Station-Id; empty if none was sent.
-    pub station: Arc<str>,
+    pub station: SmolStr,
 }
 
 /// The use of a token, in the auth state.

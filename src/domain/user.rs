@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
@@ -193,7 +194,7 @@ pub struct LastLogin {
     /// Through which gateway.
     pub gateway: Arc<str>,
     /// Calling-Station-Id; empty if the gateway sent none.
-    pub station: Arc<str>,
+    pub station: SmolStr,
     /// The token that was used; none under passthrough.
     pub token: Option<TokenId>,
 }
@@ -206,7 +207,7 @@ pub struct LastFailed {
     /// Through which gateway.
     pub gateway: Arc<str>,
     /// Calling-Station-Id; empty if the gateway sent none.
-    pub station: Arc<str>,
+    pub station: SmolStr,
 }
 
 /// Who ended the last lock; kept after it is gone (I11).

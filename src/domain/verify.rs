@@ -326,38 +326,29 @@ fn match_token(
     unseal: &dyn Unseal,
     now: Now,
 ) -> CodeMatch {
-    let wrong = CodeMatch::Wrong { only: None };
+    let mut found = CodeMatch::Wrong { only: None };
     let (Some(otp), Some(sealed)) = (token.otp, token.seed.as_ref()) else {
-        return wrong;
-    };
-    let Some(seed) = unseal.open(Field::Seed(record.id, token.id), sealed) else {
-        return wrong;
+        return found;
     };
     let state = record.auth.token(token.id);
-    let found = otp.search(
-        seed.expose(),
-        code,
-        progress(state),
-        windows(policy),
-        now.wall,
-    );
-    if let Some(factor) = found {
-        return CodeMatch::Fits {
-            token: token.id,
-            factor,
-        };
-    }
-    let Some(accepted) = state.and_then(|state| state.accepted.as_ref()) else {
-        return wrong;
-    };
-    if !otp.code_at(seed.expose(), accepted.factor).equals(code) {
-        return wrong;
-    }
-    let grace = graced(accepted, &attempt.gateway, now);
-    CodeMatch::Replay {
-        token: token.id,
-        grace,
-    }
+    unseal.show(Field::Seed(record.id, token.id), sealed, &mut |seed| {
+        let fits = otp.search(seed, code, progress(state), windows(policy), now.wall);
+        let accepted = state.and_then(|state| state.accepted.as_ref());
+        if let Some(factor) = fits {
+            found = CodeMatch::Fits {
+                token: token.id,
+                factor,
+            };
+        } else if let Some(accepted) = accepted
+            && otp.code_at(seed, accepted.factor).equals(code)
+        {
+            found = CodeMatch::Replay {
+                token: token.id,
+                grace: graced(accepted, &attempt.gateway, now),
+            };
+        }
+    });
+    found
 }
 
 /// Whether the last accepted code may be accepted once more (D18). A clock that was ahead when it

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use smol_str::SmolStr;
 
 use super::event::Source;
 use super::lockout::LockoutMode;
@@ -92,7 +93,7 @@ pub struct Wait {
     /// The gateway at which the station is known; none: the wait of all that are not.
     pub known_at: Option<Arc<str>>,
     /// The station, if it is the one of the last failure.
-    pub station: Option<Arc<str>>,
+    pub station: Option<SmolStr>,
     /// Failures that brought it about.
     pub failures: u32,
     /// When it ends.
@@ -205,7 +206,7 @@ pub fn all(record: &UserRecord, now: Now) -> Vec<Wait> {
     let auth = &record.auth;
     let failed = auth.last_failed.as_ref();
     let strangers = auth.wait_until.map(|until| {
-        let unknown = |station: &&Arc<str>| {
+        let unknown = |station: &&SmolStr| {
             let tag = StationTag::of(record.id, station);
             !auth.stations.iter().any(|one| Some(one.tag) == tag)
         };
@@ -220,7 +221,7 @@ pub fn all(record: &UserRecord, now: Now) -> Vec<Wait> {
         }
     });
     let stations = auth.stations.iter().filter_map(|one| {
-        let here = |station: &&Arc<str>| StationTag::of(record.id, station) == Some(one.tag);
+        let here = |station: &&SmolStr| StationTag::of(record.id, station) == Some(one.tag);
         Some(Wait {
             known_at: Some(Arc::clone(&one.gateway)),
             station: failed.map(|failed| &failed.station).filter(here).cloned(),
@@ -290,8 +291,8 @@ mod tests {
         Source {
             gateway: Arc::from(gateway),
             address: "192.0.2.1:1812".parse().unwrap(),
-            station: Arc::from(station),
-            nas: Arc::from(""),
+            station: SmolStr::from(station),
+            nas: SmolStr::default(),
         }
     }
 
@@ -413,12 +414,12 @@ mod tests {
             ada.auth.last_failed = Some(LastFailed {
                 at: now.wall,
                 gateway: Arc::clone(&source.gateway),
-                station: Arc::clone(&source.station),
+                station: source.station.clone(),
             });
             let stations: Vec<_> = all(&ada, now).into_iter().map(|it| it.station).collect();
             (stations, keeps_out(&ada, now))
         };
-        let shown = |source: &Source| Some(Arc::clone(&source.station));
+        let shown = |source: &Source| Some(source.station.clone());
         assert_eq!(fails(&stranger), (vec![shown(&stranger)], false));
         assert_eq!(fails(&home), (vec![None, shown(&home)], true));
         assert!(!keeps_out(&ada, now.after(LONGEST)));

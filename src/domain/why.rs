@@ -11,6 +11,8 @@ mod looks;
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::action::Role;
 use super::command::words;
 use super::distance::Distance;
@@ -38,7 +40,7 @@ pub struct PastAttempt {
     /// Through which gateway.
     pub gateway: Arc<str>,
     /// Calling-Station-Id; empty if none was sent.
-    pub station: Arc<str>,
+    pub station: SmolStr,
     /// Why it was refused; none: accepted.
     pub refused: Option<Reason>,
     /// By what it was accepted: the name of a [`How`](super::verdict::How).
@@ -61,7 +63,7 @@ pub struct Line {
     /// Through which gateway.
     pub gateway: Arc<str>,
     /// Calling-Station-Id.
-    pub station: Arc<str>,
+    pub station: SmolStr,
     /// `accept` or `reject`.
     pub result: &'static str,
     /// In words.
@@ -347,7 +349,7 @@ fn line(attempt: &PastAttempt, role: Role) -> Line {
     Line {
         at: attempt.at,
         gateway: Arc::clone(&attempt.gateway),
-        station: Arc::clone(&attempt.station),
+        station: attempt.station.clone(),
         result: if attempt.refused.is_some() {
             "reject"
         } else {

@@ -37,13 +37,13 @@ const LOOK_AROUND: Duration = Duration::from_millis(200);
 /// What waits, and what was found.
 #[derive(Default)]
 pub struct Diagnosis {
-    queue: Mutex<VecDeque<Box<Pending>>>,
+    queue: Mutex<VecDeque<Pending>>,
     found: Mutex<VecDeque<([u8; 32], Distance)>>,
 }
 
 impl Diagnosis {
     /// Takes an attempt in whose code was wrong; false: there is no room, and it is dropped.
-    pub(super) fn offer(&self, pending: Box<Pending>) -> bool {
+    pub(super) fn offer(&self, pending: Pending) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let room = queue.len() < QUEUE_MAX;
         if room {
@@ -63,7 +63,7 @@ impl Diagnosis {
     }
 
     /// The oldest attempt, if its Reject has left.
-    fn due(&self, now: Now) -> Option<Box<Pending>> {
+    fn due(&self, now: Now) -> Option<Pending> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let left = |pending: &Pending| {
             let attempt = &pending.attempt;
@@ -73,7 +73,7 @@ impl Diagnosis {
                     .after(attempt.gateway.reject_delay + AFTER)
                     .mono_us
         };
-        if queue.front().is_some_and(|pending| left(pending)) {
+        if queue.front().is_some_and(left) {
             queue.pop_front()
         } else {
             None
@@ -130,7 +130,7 @@ impl Engine {
     }
 
     /// Has a wrong code looked for elsewhere, if there is room.
-    pub(super) fn offer_for_diagnosis(&self, pending: Box<Pending>) {
+    pub(super) fn offer_for_diagnosis(&self, pending: Pending) {
         if !self.diagnosis.offer(pending) {
             self.counters.diagnoses_dropped.up();
         }
@@ -156,7 +156,7 @@ mod tests {
         mono_us: 5_000_000,
     };
 
-    fn pending() -> Box<Pending> {
+    fn pending() -> Pending {
         let attempt = Attempt {
             gateway: Arc::new(vpn1()),
             user: None,
@@ -166,7 +166,7 @@ mod tests {
             digest: [7; 32],
             received: NOW,
         };
-        Box::new(Pending {
+        Pending {
             attempt,
             ticket: Ticket([0, 0]),
             finding: None,
@@ -174,7 +174,7 @@ mod tests {
             checks: 0,
             stages: Stages::default(),
             queued_us: 0,
-        })
+        }
     }
 
     #[test]

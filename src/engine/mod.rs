@@ -33,6 +33,7 @@ use crate::domain::token_record::TokenKind;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, admit, verify};
+use crate::secret::SecretBytes;
 use crate::store::pin_hash::PinHasher;
 use crate::store::seal::Keys;
 use crate::store::{Change, Commit, Read, StoreError, Write};
@@ -78,8 +79,9 @@ pub trait Answers: Send + Sync {
     /// An event other than a verdict is durable, under this number.
     fn recorded(&self, origin: &Origin, event: &Event, seq: u64);
 
-    /// The batch is over.
-    fn flush(&self);
+    /// The batch is over, and with it the attempts that had these passcodes: what is left of their
+    /// room is for new ones.
+    fn flush(&self, spent: &mut Vec<SecretBytes>);
 }
 
 /// What a reload replaces, all or nothing.
@@ -263,7 +265,7 @@ impl Engine {
         };
         let loaded_us = self.now().mono_us;
         stages.load_us = span(started_us, loaded_us);
-        let mut pending = Box::new(Pending {
+        let mut pending = Pending {
             attempt,
             ticket,
             finding: None,
@@ -271,7 +273,7 @@ impl Engine {
             checks: 0,
             stages,
             queued_us: loaded_us,
-        });
+        };
         let Some(record) = record else {
             return self.queue_attempt(pending);
         };
@@ -298,7 +300,7 @@ impl Engine {
     /// Has the first factor checked in the pool; the attempt goes on to the writer from there.
     pub(crate) fn check_first(
         self: &Arc<Self>,
-        pending: Box<Pending>,
+        pending: Pending,
         check: Check,
         ask: Ask,
         now: Now,
@@ -351,7 +353,7 @@ impl Engine {
         self.pins.step()
     }
 
-    fn queue_attempt(&self, pending: Box<Pending>) {
+    fn queue_attempt(&self, pending: Pending) {
         self.counters.verify_queue.up();
         match self.queue.try_send(Job::Attempt(pending)) {
             Ok(()) => {}
@@ -366,7 +368,7 @@ impl Engine {
     }
 
     /// Puts an attempt back after a conflict.
-    pub(crate) fn requeue(&self, mut pending: Box<Pending>) {
+    pub(crate) fn requeue(&self, mut pending: Pending) {
         pending.queued_us = self.now().mono_us;
         self.queue_attempt(pending);
     }

@@ -2,7 +2,9 @@
 //! the audit log. In memory only; an attempt that has fallen out of the ring is shown without.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+use smol_str::SmolStr;
 
 use crate::token::AttemptId;
 
@@ -34,7 +36,7 @@ pub struct Trace {
     /// First octets of its digest, to tell two of the same id apart.
     pub digest: [u8; 32],
     /// Login name, or the pseudonym of an unknown one.
-    pub user: Arc<str>,
+    pub user: SmolStr,
     /// Stages.
     pub stages: Stages,
 }

@@ -28,7 +28,7 @@ pub use authenticator::{KeyedSecret, MessageAuthenticatorCheck, ReplyCheck, Shar
 pub use credentials::Credentials;
 pub use dictionary::{AttributeType, Code, vendor};
 pub use packet::{DecodeError, Packet};
-pub use password::{PasswordError, hide, reveal};
+pub use password::{PASSWORD_OCTETS_MAX, PasswordError, hide, reveal, reveal_into};
 pub use reply::ReplyBuilder;
 pub use request::RequestBuilder;
 pub use write::BuildError;

@@ -6,10 +6,10 @@
 
 use md5::{Digest, Md5};
 
-use crate::secret::{Secret, SecretBytes};
+use crate::secret::SecretBytes;
 
 /// Octets of the longest password that can be hidden.
-const PASSWORD_OCTETS_MAX: usize = 128;
+pub const PASSWORD_OCTETS_MAX: usize = 128;
 
 /// Why a password cannot be hidden or revealed. It is a wrong password, and no reason to be silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,13 +38,28 @@ pub fn reveal(
     secret: &[u8],
     request_authenticator: &[u8; 16],
 ) -> Result<SecretBytes, PasswordError> {
+    let mut password = SecretBytes::with_room(PASSWORD_OCTETS_MAX);
+    reveal_into(hidden, secret, request_authenticator, &mut password)?;
+    Ok(password)
+}
+
+/// As [`reveal`], into an empty secret with room for [`PASSWORD_OCTETS_MAX`] octets: a vector that
+/// grows leaves copies behind that nobody wipes.
+///
+/// # Errors
+/// As [`reveal`]; the secret stays empty.
+pub fn reveal_into(
+    hidden: &[u8],
+    secret: &[u8],
+    request_authenticator: &[u8; 16],
+    password: &mut SecretBytes,
+) -> Result<(), PasswordError> {
     let (blocks, rest) = hidden.as_chunks::<16>();
     let octets = hidden.len();
     if blocks.is_empty() || !rest.is_empty() || octets > PASSWORD_OCTETS_MAX {
         return Err(PasswordError::HiddenLength { octets });
     }
-    // A fixed capacity: a vector that grows leaves copies behind that nobody wipes.
-    let mut password = Vec::with_capacity(PASSWORD_OCTETS_MAX);
+    let password = password.expose_mut();
     let mut previous = request_authenticator;
     for block in blocks {
         let pad = pad(secret, previous);
@@ -54,7 +69,7 @@ pub fn reveal(
     while password.last() == Some(&0) {
         password.pop();
     }
-    Ok(Secret::new(password))
+    Ok(())
 }
 
 /// Hides a password as the value of a User-Password attribute: the gateway's side.

@@ -10,7 +10,6 @@
 use super::accept_attribute::EncodedAttribute;
 use super::authenticator::{SharedSecret, response_authenticator};
 use super::dictionary::{AttributeType, Code};
-use super::packet::Packet;
 use super::write::{BuildError, Writer};
 
 /// A reply being written into the caller's buffer, which is cleared first and never grows past
@@ -95,9 +94,11 @@ impl<'b> ReplyBuilder<'b> {
     /// # Errors
     /// They do not all fit, and none was copied.
     // RFC 2865 s5.33: MUST be copied unmodified into the reply, all, and in order.
-    pub fn proxy_states(&mut self, request: &Packet<'_>) -> Result<(), BuildError> {
-        let kind = AttributeType::PROXY_STATE;
-        self.writer.copy(kind, request.all(kind))
+    pub fn proxy_states<'a>(
+        &mut self,
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), BuildError> {
+        self.writer.copy(AttributeType::PROXY_STATE, values)
     }
 
     /// Signs the reply and gives its octets.
@@ -134,7 +135,7 @@ impl<'b> ReplyBuilder<'b> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Code, PACKET_OCTETS_MAX, RequestBuilder};
+    use super::super::{Code, PACKET_OCTETS_MAX, Packet, RequestBuilder};
     use super::*;
 
     const SECRET: &[u8] = b"xyzzy5461";
@@ -154,7 +155,9 @@ mod tests {
         let mut builder = ReplyBuilder::challenge(3, &AUTHENTICATOR, &mut reply);
         builder.attribute(AttributeType::STATE, b"00ff").unwrap();
         builder.integer(AttributeType::PROMPT, 1).unwrap();
-        builder.proxy_states(&request).unwrap();
+        builder
+            .proxy_states(request.all(AttributeType::PROXY_STATE))
+            .unwrap();
         let reply = Packet::decode(builder.finish(SECRET)).unwrap();
         assert_eq!(
             (reply.code(), reply.identifier()),
@@ -240,7 +243,7 @@ mod tests {
         builder.attribute(AttributeType::CLASS, &[1; 253]).unwrap();
         let kind = AttributeType::PROXY_STATE;
         assert_eq!(
-            builder.proxy_states(&request),
+            builder.proxy_states(request.all(AttributeType::PROXY_STATE)),
             Err(BuildError::PacketFull { kind })
         );
         let reply = Packet::decode(builder.finish(SECRET)).unwrap();

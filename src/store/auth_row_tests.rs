@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use smol_str::SmolStr;
 
 use super::*;
 
@@ -53,7 +54,7 @@ fn token() -> impl Strategy<Value = TokenState> {
             last_used: used.map(|(at, gateway, station)| Used {
                 at,
                 gateway,
-                station,
+                station: SmolStr::from(station),
             }),
             last_failed: times[3],
             recovery_used: rest.0,
@@ -148,13 +149,13 @@ fn auth() -> impl Strategy<Value = AuthState> {
                 last_login: login.map(|(at, gateway, station, token)| LastLogin {
                     at,
                     gateway,
-                    station,
+                    station: SmolStr::from(station),
                     token,
                 }),
                 last_failed: failed.map(|(at, gateway, station)| LastFailed {
                     at,
                     gateway,
-                    station,
+                    station: SmolStr::from(station),
                 }),
                 unknown: Vec::new(),
             }

@@ -44,6 +44,7 @@ pub enum Key {
 }
 
 /// The new content of a record.
+#[expect(clippy::large_enum_variant, reason = "nearly all are people")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// A person. The new revision is `auth.revision`.

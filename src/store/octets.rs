@@ -3,8 +3,6 @@
 //! Nothing here panics or allocates by a number that it has read: a reader only ever takes what is
 //! there. The checksum finds what a disk does to a row by accident; it is no signature.
 
-use std::sync::Arc;
-
 use crate::time::Timestamp;
 
 /// Why stored octets cannot be read.
@@ -160,9 +158,9 @@ impl<'a> Taker<'a> {
         Ok(Timestamp(self.signed()?))
     }
 
-    pub(super) fn text(&mut self) -> Result<Arc<str>, Damage> {
+    pub(super) fn text<T: for<'t> From<&'t str>>(&mut self) -> Result<T, Damage> {
         let length = self.number()?;
         let text = std::str::from_utf8(self.octets(length)?).map_err(|_| Damage::Value("text"))?;
-        Ok(Arc::from(text))
+        Ok(T::from(text))
     }
 }

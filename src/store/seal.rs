@@ -15,10 +15,12 @@
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
+use smallvec::SmallVec;
+use zeroize::Zeroizing;
 
 use crate::domain::sealed::{Field, Sealed, Unseal};
 use crate::domain::user::UserId;
-use crate::secret::{SecretBytes, SecretKey};
+use crate::secret::{SecretKey, equal};
 use crate::token::recovery::{self, RecoveryCode};
 
 /// Version of the seal and pepper keys in use.
@@ -29,6 +31,12 @@ pub const NONCE_OCTETS: usize = 12;
 
 /// Octets of a tag, at the end of what is sealed.
 const TAG_OCTETS: usize = 16;
+
+/// Octets that are opened without asking for memory: seeds of the longest hash fit.
+const SHORT_OCTETS: usize = 64;
+
+/// The additional data of what is sealed; that of a seed fits without asking for memory.
+type Place = SmallVec<[u8; 64]>;
 
 /// What the canary says when it is opened.
 const CANARY: &[u8] = b"mfad canary";
@@ -99,8 +107,11 @@ impl Keys {
     /// Whether this is the key that made the canary.
     #[must_use]
     pub fn open_canary(&self, canary: &Sealed) -> bool {
-        self.open_at(&canary_place(canary.v), canary)
-            .is_some_and(|clear| clear.equals(CANARY))
+        let mut right = false;
+        self.show_at(&canary_place(canary.v), canary, &mut |clear| {
+            right = equal(clear, CANARY);
+        });
+        right
     }
 
     /// What is hashed instead of a PIN or local password, so that the stored hashes are worth
@@ -148,24 +159,33 @@ impl Keys {
         })
     }
 
-    fn open_at(&self, place: &[u8], sealed: &Sealed) -> Option<SecretBytes> {
+    fn show_at(&self, place: &[u8], sealed: &Sealed, see: &mut dyn FnMut(&[u8])) -> Option<()> {
         if sealed.v != KEY_VERSION {
             return None;
         }
         let (nonce, rest) = sealed.data.split_first_chunk::<NONCE_OCTETS>()?;
         let (cipher, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_OCTETS)?)?;
-        let mut clear = vec![0; cipher.len()];
+        let mut short = Zeroizing::new([0; SHORT_OCTETS]);
+        let mut long = Zeroizing::new(Vec::new());
+        let clear = match short.get_mut(..cipher.len()) {
+            Some(clear) => clear,
+            None => {
+                long.resize(cipher.len(), 0);
+                &mut long
+            }
+        };
         let nonce = Nonce::assume_unique_for_key(*nonce);
         self.seal
-            .open_separate_gather(nonce, Aad::from(place), cipher, tag, &mut clear)
+            .open_separate_gather(nonce, Aad::from(place), cipher, tag, clear)
             .ok()?;
-        Some(SecretBytes::new(clear))
+        see(clear);
+        Some(())
     }
 }
 
 impl Unseal for Keys {
-    fn open(&self, field: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
-        self.open_at(&place(field, sealed.v), sealed)
+    fn show(&self, field: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8])) {
+        self.show_at(&place(field, sealed.v), sealed, see);
     }
 
     fn recovery_hash(&self, user: UserId, code: &RecoveryCode) -> [u8; 32] {
@@ -174,7 +194,7 @@ impl Unseal for Keys {
 }
 
 /// The additional data of a field: its kind, the length of the id, the id, the key version.
-fn place(field: Field<'_>, version: u16) -> Vec<u8> {
+fn place(field: Field<'_>, version: u16) -> Place {
     match field {
         Field::Seed(user, token) => {
             let token = super::auth_row::id_octets(token);
@@ -186,14 +206,14 @@ fn place(field: Field<'_>, version: u16) -> Vec<u8> {
     }
 }
 
-fn canary_place(version: u16) -> Vec<u8> {
+fn canary_place(version: u16) -> Place {
     place_of("canary", &[], version)
 }
 
-fn place_of(kind: &str, id: &[&[u8]], version: u16) -> Vec<u8> {
+fn place_of(kind: &str, id: &[&[u8]], version: u16) -> Place {
     let octets: usize = id.iter().map(|part| part.len()).sum();
     let length = u32::try_from(octets).unwrap_or(u32::MAX);
-    let mut place = Vec::with_capacity(kind.len() + octets + 7);
+    let mut place = Place::new();
     place.extend_from_slice(kind.as_bytes());
     place.push(0);
     place.extend_from_slice(&length.to_be_bytes());

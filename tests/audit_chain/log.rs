@@ -10,6 +10,7 @@ use mfad::domain::user::UserId;
 use mfad::secret::Secret;
 use mfad::store::StoredAudit;
 use mfad::time::{Now, Timestamp};
+use smol_str::SmolStr;
 
 pub(crate) const RECORDS: u64 = 10_000;
 pub(crate) const UNANCHORED: u64 = 500;
@@ -34,8 +35,8 @@ fn origin(seq: u64) -> Origin {
         source: Some(Source {
             gateway: Arc::from("vpn1"),
             address: "192.0.2.10:41022".parse().unwrap(),
-            station: Arc::from("203.0.113.77"),
-            nas: Arc::from("asa-berlin"),
+            station: SmolStr::from("203.0.113.77"),
+            nas: SmolStr::from("asa-berlin"),
         }),
         request: RequestRef::Datagram(digest),
     }

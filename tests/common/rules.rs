@@ -26,6 +26,7 @@ use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
 use mfad::token::recovery::RecoveryCode;
 use mfad::token::{Otp, TokenId};
+use smol_str::SmolStr;
 
 /// In the middle of a step of 30 s.
 pub const START: Timestamp = Timestamp(1_800_000_015_000);
@@ -62,8 +63,8 @@ pub fn sealed(clear: &[u8]) -> Sealed {
 pub struct Clear;
 
 impl Unseal for Clear {
-    fn open(&self, _: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
-        Some(SecretBytes::copy_of(&sealed.data))
+    fn show(&self, _: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8])) {
+        see(&sealed.data);
     }
 
     fn recovery_hash(&self, _: UserId, code: &RecoveryCode) -> [u8; 32] {
@@ -229,7 +230,7 @@ pub struct World {
     pub record: Option<UserRecord>,
     pub policy: Policy,
     pub gateway: GatewayPolicy,
-    pub station: Arc<str>,
+    pub station: SmolStr,
     pub now: Now,
     pub named: bool,
     last_wrong: HashMap<Arc<str>, (Vec<u8>, Timestamp)>,
@@ -241,7 +242,7 @@ impl World {
             record: Some(alice()),
             policy: Policy::default(),
             gateway,
-            station: Arc::from(HOME),
+            station: SmolStr::from(HOME),
             now: Now::at(START),
             named: true,
             last_wrong: HashMap::new(),
@@ -264,14 +265,14 @@ impl World {
     pub fn attempt(&self, proof: Proof) -> Attempt {
         Attempt {
             gateway: Arc::new(self.gateway.clone()),
-            user: self.named.then(|| Arc::from("alice")),
+            user: self.named.then(|| SmolStr::from("alice")),
             pseudonym: Pseudonym([0, 0, 1, 0x23]),
             proof,
             source: Source {
                 gateway: Arc::clone(&self.gateway.name),
                 address: "192.0.2.1:1812".parse().unwrap(),
-                station: Arc::clone(&self.station),
-                nas: Arc::from("nas"),
+                station: self.station.clone(),
+                nas: SmolStr::from("nas"),
             },
             digest: [1; 32],
             received: self.now,

@@ -27,6 +27,7 @@ use mfad::store::sqlite::{self, Fence, Mode, Opened, Site, Sizes};
 use mfad::store::{Read, StoreError};
 use mfad::time::{Now, Timestamp};
 use sha2::{Digest as _, Sha256};
+use smol_str::SmolStr;
 
 use super::chance::Chance;
 
@@ -102,7 +103,7 @@ impl Answers for Told {
 
     fn recorded(&self, _: &Origin, _: &Event, _: u64) {}
 
-    fn flush(&self) {}
+    fn flush(&self, _: &mut Vec<SecretBytes>) {}
 }
 
 /// The keys of every store of these tests.
@@ -169,14 +170,14 @@ pub(crate) fn attempt(
 ) -> Attempt {
     Attempt {
         gateway: Arc::clone(gateway),
-        user: Some(Arc::from(user)),
+        user: Some(SmolStr::from(user)),
         pseudonym: Pseudonym([0; 4]),
         proof: Proof::Passcode(SecretBytes::copy_of(passcode.as_bytes())),
         source: Source {
             gateway: Arc::clone(&gateway.name),
             address: ([192, 0, 2, 1], 4000).into(),
-            station: Arc::from("198.51.100.7"),
-            nas: Arc::from("vpn1"),
+            station: SmolStr::from("198.51.100.7"),
+            nas: SmolStr::from("vpn1"),
         },
         digest: Sha256::digest(number.to_be_bytes()).into(),
         received: now,

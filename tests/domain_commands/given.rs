@@ -21,6 +21,7 @@ use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
 use mfad::domain::wait;
 use mfad::secret::SecretBytes;
 use mfad::time::Timestamp;
+use smol_str::SmolStr;
 
 use super::site::*;
 use super::typed::{instant, kind, kinds, now_step, number, role, spaced, span, state};
@@ -205,14 +206,14 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
             record.auth.last_failed = Some(LastFailed {
                 at: WALL,
                 gateway: Arc::from("vpn1"),
-                station: Arc::from(value),
+                station: SmolStr::from(value),
             });
         }
         "login" => {
             record.auth.last_login = Some(LastLogin {
                 at: instant(value),
                 gateway: Arc::from("vpn1"),
-                station: Arc::from(""),
+                station: SmolStr::default(),
                 token: Some(id(1)),
             });
         }

@@ -16,6 +16,7 @@ use mfad::domain::verdict::Reason;
 use mfad::domain::why::{PastAttempt, why as ask};
 use mfad::time::Timestamp;
 use mfad::token::Period;
+use smol_str::SmolStr;
 
 use super::given::World;
 use super::site::*;
@@ -105,7 +106,7 @@ fn past(nth: u32, word: &str) -> PastAttempt {
     PastAttempt {
         at: Timestamp(WALL.0 + i64::from(nth)),
         gateway: Arc::from("vpn1"),
-        station: Arc::from("203.0.113.7"),
+        station: SmolStr::from("203.0.113.7"),
         refused,
         how: how.map(str::to_owned),
         count: counted.then_some((nth, 5)),

@@ -26,6 +26,7 @@ use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
 use mfad::token::recovery::RecoveryCode;
 use mfad::token::{Otp, OtpCode, TokenId, totp};
+use smol_str::SmolStr;
 
 pub(crate) const SEED: &[u8] = b"12345678901234567890";
 pub(crate) const ID: UserId = UserId([7; 16]);
@@ -35,8 +36,10 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) struct Clear;
 
 impl Unseal for Clear {
-    fn open(&self, _: Field<'_>, sealed: &Sealed) -> Option<SecretBytes> {
-        (sealed.v == 1).then(|| SecretBytes::copy_of(&sealed.data))
+    fn show(&self, _: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8])) {
+        if sealed.v == 1 {
+            see(&sealed.data);
+        }
     }
 
     fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
@@ -401,7 +404,7 @@ pub(crate) fn at_home() -> Source {
     Source {
         gateway: Arc::from("vpn1"),
         address: "192.0.2.1:1812".parse().unwrap(),
-        station: Arc::from("203.0.113.7"),
-        nas: Arc::from(""),
+        station: SmolStr::from("203.0.113.7"),
+        nas: SmolStr::default(),
     }
 }

@@ -18,7 +18,7 @@ use mfad::domain::verdict::{Message, Reason, Verdict};
 use mfad::engine::pins::PinLimits;
 use mfad::engine::writer::{Job, Ticket, Writer};
 use mfad::engine::{Answers, Engine, Limits, Parts, Rules, World};
-use mfad::secret::SecretKey;
+use mfad::secret::{SecretBytes, SecretKey};
 use mfad::store::pin_hash::PinHasher;
 use mfad::store::seal::Keys;
 use mfad::store::sqlite::{self, Fence, Mode, Site as StoreSite, Sizes, SqliteReader};
@@ -101,7 +101,7 @@ impl Answers for Desk {
 
     fn recorded(&self, _: &Origin, _: &Event, _: u64) {}
 
-    fn flush(&self) {}
+    fn flush(&self, _: &mut Vec<SecretBytes>) {}
 }
 
 /// A running daemon.
@@ -338,6 +338,7 @@ fn bugs_of_gateways(bug: Option<Bug>, policy: &mut mfad::domain::policy::Gateway
 }
 
 /// What became of a datagram at the door.
+#[expect(clippy::large_enum_variant, reason = "most are attempts")]
 pub(crate) enum Arrival {
     Dropped(access::DropReason),
     Replied(Vec<u8>),

@@ -10,6 +10,7 @@ use mfad::domain::user::{AuthState, Contact, LastLogin, Profile, UserId, UserRec
 use mfad::store::{Body, Change, Key, Write};
 use mfad::time::{Now, Timestamp};
 use mfad::token::{Otp, TokenId};
+use smol_str::SmolStr;
 
 pub(crate) const T0: i64 = 1_800_000_000_000;
 
@@ -173,7 +174,7 @@ pub(crate) fn sign_in(user: &mut UserRecord, factor: u64) -> Change {
     user.auth.last_login = Some(LastLogin {
         at: Timestamp(T0),
         gateway: Arc::from("vpn1"),
-        station: Arc::from("198.51.100.7"),
+        station: SmolStr::from("198.51.100.7"),
         token: Some(token),
     });
     change(vec![write_user(user, Some(expected), false)], user)

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
+use smol_str::SmolStr;
 
 use super::*;
 use crate::audit::chain::{Chain, link};
@@ -52,7 +53,7 @@ prop_compose! {
         Event {
             name: EVENTS[name],
             result: [EventResult::Ok, EventResult::Refused, EventResult::Unchanged][result],
-            user: user.map(|(id, name)| (UserId(id), Arc::from(name))),
+            user: user.map(|(id, name)| (UserId(id), SmolStr::new(name))),
             token: None,
             before,
             after,
@@ -89,8 +90,8 @@ prop_compose! {
         let source = source.map(|(address, port, gateway, station, nas)| Source {
             gateway: Arc::from(gateway),
             address: SocketAddr::from((address, port)),
-            station: Arc::from(station),
-            nas: Arc::from(nas),
+            station: SmolStr::new(station),
+            nas: SmolStr::new(nas),
         });
         Origin { actor, source, request }
     }
@@ -169,8 +170,8 @@ fn body(change: impl FnOnce(&mut Value)) -> Vec<u8> {
         source: Some(Source {
             gateway: Arc::from("vpn1"),
             address: "192.0.2.10:41022".parse().unwrap(),
-            station: Arc::from(""),
-            nas: Arc::from("asa-berlin"),
+            station: SmolStr::new(""),
+            nas: SmolStr::new("asa-berlin"),
         }),
         request: RequestRef::Command("c-1".to_owned()),
     };

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::control::reply::{Archived, Attempt, Diagnosis, Reply, Todo, Why, WhyAttempt};
 use crate::domain::distance::Distance;
 use crate::domain::explain::explain;
@@ -123,7 +125,7 @@ fn past(row: &Attempt, distance: Option<Distance>) -> PastAttempt {
     PastAttempt {
         at: row.at.0,
         gateway: Arc::from(row.gateway.as_str()),
-        station: Arc::from(row.station.as_str()),
+        station: SmolStr::from(row.station.as_str()),
         refused: row.reason.as_deref().and_then(Reason::by_name),
         how: row.how.clone(),
         count: row.count.zip(row.limit),

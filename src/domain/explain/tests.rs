@@ -1,5 +1,7 @@
 //! Explanations against the table of a few people.
 
+use smol_str::SmolStr;
+
 use super::super::passthrough::Grant;
 use super::super::policy::{Otherwise, PasscodeForm};
 use super::super::token_record::{Base, TokenKind};
@@ -67,8 +69,8 @@ pub(crate) fn at_home() -> Source {
     Source {
         gateway: Arc::from("vpn1"),
         address: SocketAddr::from(([192, 0, 2, 1], 1812)),
-        station: Arc::from("203.0.113.7"),
-        nas: Arc::from(""),
+        station: SmolStr::from("203.0.113.7"),
+        nas: SmolStr::default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The fixed list of verdict lines, each brought about once.
 
+use smol_str::SmolStr;
+
 use super::super::explain::tests::{alice, vpn1};
 use super::super::token_record::Base;
 use super::*;
@@ -9,7 +11,7 @@ fn attempts(reasons: &[Option<Reason>]) -> Vec<PastAttempt> {
     let attempt = |(n, refused): (u32, &Option<Reason>)| PastAttempt {
         at: Timestamp(i64::from(n)),
         gateway: Arc::from("vpn1"),
-        station: Arc::from(""),
+        station: SmolStr::default(),
         refused: *refused,
         how: refused.is_none().then(|| "token".to_owned()),
         count: refused.map(|_| (n, 5)),

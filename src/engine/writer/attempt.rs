@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::{Batch, CHECKS_MAX, Pending, Waiting, Writer, micros};
 use crate::audit::summing::{Key as SumKey, Offer};
 use crate::domain::attempt::{Attempt, Proof};
@@ -17,7 +19,7 @@ use crate::store::{Body, Change, Key, Write};
 use crate::time::Now;
 
 impl Writer {
-    pub(super) fn attempt(&mut self, mut pending: Box<Pending>, batch: &mut Batch, now: Now) {
+    pub(super) fn attempt(&mut self, mut pending: Pending, batch: &mut Batch, now: Now) {
         pending.stages.wait_us = micros(now.mono_us.saturating_sub(pending.queued_us));
         let record = match &pending.attempt.user {
             Some(user) => match self.newest(user, batch) {
@@ -94,7 +96,7 @@ impl Writer {
     }
 
     /// Sends an attempt to the PIN pool from here: its record changed while it was on its way.
-    fn recheck(&mut self, mut pending: Box<Pending>, record: &UserRecord, now: Now) {
+    fn recheck(&mut self, mut pending: Pending, record: &UserRecord, now: Now) {
         pending.checks += 1;
         let ask = pending
             .finding
@@ -112,7 +114,7 @@ impl Writer {
     /// Takes a judgement into the batch.
     fn settle(
         &mut self,
-        pending: Box<Pending>,
+        pending: Pending,
         before: Option<&UserRecord>,
         judgement: Judgement,
         batch: &mut Batch,
@@ -148,7 +150,7 @@ impl Writer {
                         auth: record.auth.clone(),
                     }),
                 };
-                let name = attempt.name_of(&record);
+                let name = SmolStr::new(record.name());
                 batch.overlay.insert(name, Some(Arc::new(record)));
                 Some(batch.push(Change {
                     writes: vec![write],

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::commit::store_refusal;
 use super::{Batch, Note, Ordered, Reply, Waiting, Writer};
 use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
@@ -165,7 +167,7 @@ impl Batch {
     pub(super) fn take_effect(&mut self, target: &str, effect: Effect) -> Write {
         match effect {
             Effect::Put { user, expected } => {
-                let name = Arc::from(user.name());
+                let name = SmolStr::new(user.name());
                 let write = Write {
                     key: Key::User(user.id),
                     expected,
@@ -178,7 +180,7 @@ impl Batch {
                 write
             }
             Effect::Remove { id, expected } => {
-                self.overlay.insert(Arc::from(target), None);
+                self.overlay.insert(SmolStr::new(target), None);
                 Write {
                     key: Key::User(id),
                     expected: Some(expected),

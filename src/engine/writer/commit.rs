@@ -1,6 +1,9 @@
 //! Durable or not: the commit of a batch, and who is told what.
 
+use smol_str::format_smolstr;
+
 use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
+use crate::domain::attempt::Proof;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::{Reason, Verdict};
@@ -8,7 +11,6 @@ use crate::engine::repeat::Repeats;
 use crate::engine::trace::Trace;
 use crate::store::{Change, Outcome, StoreError};
 use crate::time::Now;
-use std::sync::Arc;
 
 /// How often a closed store is tried, in microseconds.
 const REOPEN_EVERY_US: u64 = 500_000;
@@ -31,7 +33,7 @@ impl Writer {
                 for waiting in waiting.drain(..) {
                     self.give_up(waiting, &error);
                 }
-                self.engine.answers().flush();
+                self.flush();
                 return;
             }
         };
@@ -52,10 +54,15 @@ impl Writer {
         for waiting in waiting.drain(..) {
             self.release(waiting, &outcomes, micros(sync_us), now);
         }
-        self.engine.answers().flush();
+        self.flush();
         self.record(changes, &outcomes);
         changes.clear();
         self.spare = batch;
+    }
+
+    fn flush(&mut self) {
+        self.engine.answers().flush(&mut self.spent);
+        self.spent.clear();
     }
 
     /// Tells the watcher of everything that is durable but the verdicts.
@@ -84,26 +91,20 @@ impl Writer {
                 change,
                 counted,
             } => {
-                let synced = match change.map(outcome) {
+                let outcome = change.map(outcome);
+                if let (Some(Outcome::Conflict | Outcome::Refused), Some(user)) = (outcome, counted)
+                {
+                    self.repeats.forget(user, &pending.attempt.gateway.name);
+                }
+                pending.stages.sync_us = match outcome {
                     Some(Outcome::Conflict) => {
-                        if let Some(user) = counted {
-                            self.repeats.forget(user, &pending.attempt.gateway.name);
-                        }
                         pending.finding = None;
-                        self.engine.requeue(pending);
-                        return;
+                        return self.engine.requeue(pending);
                     }
-                    Some(Outcome::Refused) => {
-                        if let Some(user) = counted {
-                            self.repeats.forget(user, &pending.attempt.gateway.name);
-                        }
-                        self.unanswered(&pending);
-                        return;
-                    }
+                    Some(Outcome::Refused) => return self.unanswered(&pending),
                     Some(Outcome::Committed { .. }) => Some(sync_us),
                     None => None,
                 };
-                pending.stages.sync_us = synced;
                 self.tell(&pending, known, &verdict, kind, now);
                 let wrong_code = matches!(
                     verdict,
@@ -114,6 +115,8 @@ impl Writer {
                 );
                 if wrong_code && counted.is_some() {
                     self.engine.offer_for_diagnosis(pending);
+                } else if let Proof::Passcode(passcode) = pending.attempt.proof {
+                    self.spent.push(passcode);
                 }
             }
             Waiting::Command {
@@ -161,8 +164,8 @@ impl Writer {
         self.engine
             .counted(verdict, kind, us.saturating_add(sync_us));
         let user = match &attempt.user {
-            Some(user) if known => Arc::clone(user),
-            _ => Arc::from(format!("~{}", attempt.pseudonym)),
+            Some(user) if known => user.clone(),
+            _ => format_smolstr!("~{}", attempt.pseudonym),
         };
         let trace = Trace {
             attempt: attempt.id(),

@@ -17,6 +17,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
+use smol_str::SmolStr;
+
 use super::Engine;
 use super::repeat::Repeats;
 use super::trace::Stages;
@@ -30,7 +32,7 @@ use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Ask, Finding};
-use crate::secret::SecretKey;
+use crate::secret::{SecretBytes, SecretKey};
 use crate::store::{Change, Commit, Read, StoreError, Write};
 use crate::time::Now;
 
@@ -47,9 +49,10 @@ const CHECKS_MAX: u8 = 3;
 pub struct Ticket(pub [u64; 2]);
 
 /// Work for the writer.
+#[expect(clippy::large_enum_variant, reason = "nearly all are attempts")]
 pub enum Job {
     /// A sign-in.
-    Attempt(Box<Pending>),
+    Attempt(Pending),
     /// An operator's command.
     Command(Box<Ordered>),
     /// An audit record of something that changes no record of the store.
@@ -141,6 +144,8 @@ pub struct Writer {
     broken: Option<Broken>,
     /// The room of the last batch, so that no batch asks the system for its own.
     spare: Batch,
+    /// Passcodes of attempts that are over.
+    spent: Vec<SecretBytes>,
 }
 
 /// Why the store is closed, and when it was last tried.
@@ -153,14 +158,15 @@ struct Broken {
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
-    overlay: HashMap<Arc<str>, Option<Arc<UserRecord>>>,
+    overlay: HashMap<SmolStr, Option<Arc<UserRecord>>>,
     waiting: Vec<Waiting>,
 }
 
 /// Who is answered once the batch is durable.
+#[expect(clippy::large_enum_variant, reason = "nearly all are attempts")]
 enum Waiting {
     Verdict {
-        pending: Box<Pending>,
+        pending: Pending,
         /// There is such a person.
         known: bool,
         /// The kind of token that was used.
@@ -196,6 +202,7 @@ impl Writer {
             unwritten: Vec::new(),
             broken: None,
             spare: Batch::default(),
+            spent: Vec::new(),
         }
     }
 
