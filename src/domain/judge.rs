@@ -7,8 +7,6 @@
 
 use std::sync::Arc;
 
-use smol_str::SmolStr;
-
 use super::attempt::Attempt;
 use super::confirm;
 use super::event::Event;
@@ -485,7 +483,7 @@ impl<'a> Case<'a> {
     }
 
     fn about(&self, event: Event) -> Event {
-        let user = (self.record.id, SmolStr::new(self.record.name()));
+        let user = (self.record.id, self.record.name().into());
         Event {
             user: Some(user),
             ..event
