@@ -42,7 +42,7 @@ use crate::time::Now;
 use self::cache::Cache;
 use self::count::Counters;
 use self::diagnosis::Diagnosis;
-use self::pins::{Answer, Check, PinLimits, Pins};
+use self::pins::{Answer, Order, PinLimits, Pins};
 use self::trace::{Stages, Traces};
 use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Writer};
 
@@ -289,9 +289,10 @@ impl Engine {
         let ask = finding.ask.clone();
         pending.finding = Some(finding);
         match check {
-            Some(check) if !self.pins.remembers(&check, now) => {
+            Some(check) if !self.pins.remembers(check, now) => {
+                let order = check.order();
                 pending.checks = 1;
-                self.check_first(pending, check, ask, now);
+                self.check_first(pending, order, ask, now);
             }
             _ => self.queue_attempt(pending),
         }
@@ -301,12 +302,12 @@ impl Engine {
     pub(crate) fn check_first(
         self: &Arc<Self>,
         pending: Pending,
-        check: Check,
+        order: Order,
         ask: Ask,
         now: Now,
     ) {
         let engine = Arc::clone(self);
-        let stored = check.stored.clone();
+        let stored = order.stored.clone();
         let began_us = self.now().mono_us;
         let until_us = pin_wait_end_us(&pending.attempt);
         let world = Arc::clone(&self.world);
@@ -338,7 +339,7 @@ impl Engine {
             pending.first = Some(Checked { ask, stored, right });
             engine.queue_attempt(pending);
         };
-        if self.pins.check(check, now, in_time, then).is_err() {
+        if self.pins.check(order, now, in_time, then).is_err() {
             let taken = parked.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(pending) = taken {
                 self.counters.shed_pin.up();

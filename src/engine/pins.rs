@@ -37,15 +37,49 @@ pub struct PinLimits {
 }
 
 /// What a check is about.
-pub struct Check {
+#[derive(Clone, Copy)]
+pub struct Check<'a> {
     /// Whose.
     pub user: UserId,
     /// PIN or local password.
     pub what: What,
     /// As typed.
-    pub typed: SecretBytes,
+    pub typed: &'a [u8],
+    /// The stored hash.
+    pub stored: &'a Sealed,
+}
+
+/// A check for the pool, which outlives the attempt's thread.
+pub struct Order {
+    user: UserId,
+    what: What,
+    typed: SecretBytes,
     /// The stored hash.
     pub stored: Sealed,
+}
+
+impl Check<'_> {
+    /// Copies what the pool needs.
+    #[must_use]
+    pub fn order(self) -> Order {
+        Order {
+            user: self.user,
+            what: self.what,
+            typed: SecretBytes::copy_of(self.typed),
+            stored: self.stored.clone(),
+        }
+    }
+}
+
+impl Order {
+    fn check(&self) -> Check<'_> {
+        Check {
+            user: self.user,
+            what: self.what,
+            typed: self.typed.expose(),
+            stored: &self.stored,
+        }
+    }
 }
 
 /// PIN or local password.
@@ -173,7 +207,7 @@ impl Pins {
 
     /// Whether this very secret was checked and right a while ago.
     #[must_use]
-    pub fn remembers(&self, check: &Check, now: Now) -> bool {
+    pub fn remembers(&self, check: Check<'_>, now: Now) -> bool {
         let tag = self.tag(check);
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let known = memory
@@ -193,7 +227,7 @@ impl Pins {
     /// [`Full`]; `then` is dropped.
     pub fn check(
         self: &Arc<Self>,
-        check: Check,
+        order: Order,
         now: Now,
         in_time: impl FnOnce() -> bool + Send + 'static,
         then: impl FnOnce(Answer) + Send + 'static,
@@ -204,9 +238,9 @@ impl Pins {
                 return then(Answer::Late);
             }
             pins.counters.pin_checks.up();
-            let answer = pins.run(&check, hasher);
+            let answer = pins.run(order.check(), hasher);
             if answer == Answer::Right {
-                pins.remember(&check, now);
+                pins.remember(order.check(), now);
             }
             then(answer);
         }))
@@ -264,12 +298,12 @@ impl Pins {
         })
     }
 
-    fn run(&self, check: &Check, hasher: &mut PinHasher) -> Answer {
+    fn run(&self, check: Check<'_>, hasher: &mut PinHasher) -> Answer {
         let field = check.what.field(check.user);
-        let Some(stored) = self.keys.open(field, &check.stored) else {
+        let Some(stored) = self.keys.open(field, check.stored) else {
             return Answer::Unreadable;
         };
-        let digest = self.keys.pin_digest(check.user, check.typed.expose());
+        let digest = self.keys.pin_digest(check.user, check.typed);
         match hasher.verify(&digest, stored.expose()) {
             Ok(true) => Answer::Right,
             Ok(false) => Answer::Wrong,
@@ -277,7 +311,7 @@ impl Pins {
         }
     }
 
-    fn remember(&self, check: &Check, now: Now) {
+    fn remember(&self, check: Check<'_>, now: Now) {
         let tag = self.tag(check);
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.limits.memory_entries == 0 {
@@ -293,10 +327,10 @@ impl Pins {
         }
     }
 
-    fn tag(&self, check: &Check) -> [u8; 16] {
+    fn tag(&self, check: Check<'_>) -> [u8; 16] {
         tag(
             &self.tag_key,
-            &[&check.user.0, &check.stored.data, check.typed.expose()],
+            &[&check.user.0, &check.stored.data, check.typed],
         )
     }
 }
@@ -336,7 +370,7 @@ mod tests {
     use crate::time::Timestamp;
 
     /// A pool without threads, and a check of a PIN that is stored there.
-    fn pool() -> (Arc<Pins>, impl Fn(&str) -> Check) {
+    fn pool() -> (Arc<Pins>, impl Fn(&str) -> Order) {
         let keys = Arc::new(Keys::derive(&SecretKey::new([1; 32])).unwrap());
         let limits = PinLimits {
             threads: 0,
@@ -351,7 +385,7 @@ mod tests {
         let stored = keys.seal(field, hash.expose(), [5; 12]).unwrap();
         let tag_key = SecretKey::new([2; 32]);
         let pins = Pins::start(keys, limits, tag_key, counters, PinHasher::cheap);
-        let check = move |typed: &str| Check {
+        let check = move |typed: &str| Order {
             user,
             what: What::Pin,
             typed: SecretBytes::copy_of(typed.as_bytes()),

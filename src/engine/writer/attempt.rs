@@ -14,7 +14,6 @@ use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
 use crate::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
 use crate::engine::pins::{Check, What, tag};
-use crate::secret::SecretBytes;
 use crate::store::{Body, Change, Key, Write};
 use crate::time::Now;
 
@@ -65,14 +64,14 @@ impl Writer {
         let first = match check_of(record, attempt, &finding.ask) {
             None => FirstFactor::NotAsked,
             Some(check) => match &pending.first {
-                Some(made) if made.ask == finding.ask && made.stored == check.stored => {
+                Some(made) if made.ask == finding.ask && made.stored == *check.stored => {
                     if made.right {
                         FirstFactor::Right
                     } else {
                         FirstFactor::Wrong
                     }
                 }
-                _ if self.engine.pins().remembers(&check, now) => FirstFactor::Right,
+                _ if self.engine.pins().remembers(check, now) => FirstFactor::Right,
                 _ => {
                     pending.finding = Some(finding);
                     return None;
@@ -105,7 +104,8 @@ impl Writer {
         let check = check_of(record, &pending.attempt, &ask);
         match check {
             Some(check) if pending.checks <= CHECKS_MAX => {
-                self.engine.check_first(pending, check, ask, now);
+                let order = check.order();
+                self.engine.check_first(pending, order, ask, now);
             }
             _ => self.unanswered(&pending),
         }
@@ -225,11 +225,11 @@ fn kind_of(verdict: &Verdict, record: Option<&UserRecord>) -> Option<TokenKind> 
 }
 
 /// The check that answers what was asked, if something was.
-pub(in crate::engine) fn check_of(
-    record: &UserRecord,
-    attempt: &Attempt,
+pub(in crate::engine) fn check_of<'a>(
+    record: &'a UserRecord,
+    attempt: &'a Attempt,
     ask: &Ask,
-) -> Option<Check> {
+) -> Option<Check<'a>> {
     let Proof::Passcode(passcode) = &attempt.proof else {
         return None;
     };
@@ -242,11 +242,10 @@ pub(in crate::engine) fn check_of(
         ),
         Ask::Nothing | Ask::Missing | Ask::Blocked => return None,
     };
-    let typed = SecretBytes::copy_of(passcode.expose().get(range.clone())?);
     Some(Check {
         user: record.id,
         what,
-        typed,
-        stored: stored.clone(),
+        typed: passcode.expose().get(range.clone())?,
+        stored,
     })
 }
