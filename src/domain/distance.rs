@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::attempt::{Attempt, Split, split};
+use super::command::words::count;
 use super::policy::Policy;
 use super::sealed::{Field, Unseal};
 use super::token_record::Token;
@@ -29,14 +30,13 @@ pub struct Distance {
 /// `7 steps late`, `1 step early`, `12 counters ahead`.
 impl fmt::Display for Distance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.off.unsigned_abs();
+        let off = self.off.unsigned_abs();
         let (noun, way) = match (self.period, self.off < 0) {
             (Some(_), true) => ("step", "late"),
             (Some(_), false) => ("step", "early"),
             (None, _) => ("counter", "ahead"),
         };
-        let plural = if count == 1 { "" } else { "s" };
-        write!(f, "{count} {noun}{plural} {way}")
+        write!(f, "{} {way}", count(off, noun))
     }
 }
 

@@ -133,7 +133,10 @@ pub(super) fn resync(
     if opened.otp.factor != Factor::Counter && next.drift_steps != 0 {
         case.note(
             "clock",
-            format!("the device is off by {} steps", next.drift_steps),
+            format!(
+                "the device is off by {}",
+                words::count(next.drift_steps, "step")
+            ),
         );
     }
     case.about(id);
@@ -202,11 +205,12 @@ pub(super) fn wrong_code(case: &Case<'_>, opened: &Opened, code: &OtpCode, stays
     let clock = match off_by(case, opened, code) {
         None | Some(0) => None,
         Some(steps @ 1..) => Some(format!(
-            "it would fit in {steps} steps: the device's clock is fast"
+            "it would fit in {}: the device's clock is fast",
+            words::count(steps, "step")
         )),
         Some(steps) => Some(format!(
-            "it would fit {} steps ago: the device's clock is slow",
-            steps.unsigned_abs()
+            "it would fit {} ago: the device's clock is slow",
+            words::count(steps.unsigned_abs(), "step")
         )),
     };
     if let Some(why) = clock {
@@ -284,7 +288,8 @@ fn not_found(case: &Case<'_>, opened: &Opened, window: u64) -> Refusal {
             words::number(opened.progress.next.saturating_add(window))
         ),
         Factor::Time { .. } => {
-            format!("no two such codes in a row within {window} steps of now, unused")
+            let window = words::count(window, "step");
+            format!("no two such codes in a row within {window} of now, unused")
         }
     };
     let refusal = Refusal::new(Code::Otp, what).why(why);

@@ -181,7 +181,11 @@ fn allowed(case: &Case<'_>, new: &NewToken) -> Result<(), Refusal> {
     let counted = |token: &&Token| token.base != Base::Obsolete;
     let have = case.record.profile.tokens.iter().filter(counted).count();
     if have >= policy.tokens_max_per_user {
-        let what = format!("{} has {have} tokens; nothing changed", case.user);
+        let what = format!(
+            "{} has {}; nothing changed",
+            case.user,
+            words::count(have, "token")
+        );
         return Err(Refusal::new(Code::Policy, what)
             .why(format!(
                 "tokens.max_per_user = {}",

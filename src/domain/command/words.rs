@@ -1,6 +1,7 @@
 //! Words and numbers as people read them in answers: instants, spans, masked addresses, commands
 //! that can be pasted into a shell, names that are close to a mistyped one.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::time::Timestamp;
@@ -13,6 +14,12 @@ const EDITS_MAX: usize = 2;
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
+
+/// `1 step`, `7 steps`, `-3 steps`.
+pub(crate) fn count<N: fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
 
 /// `2026-11-23 13:09 UTC`.
 pub(super) fn instant(at: Timestamp) -> String {
