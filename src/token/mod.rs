@@ -21,6 +21,7 @@ mod fingerprint;
 pub mod generate;
 pub mod hotp;
 pub mod id;
+pub mod import;
 mod mac;
 pub mod otpauth;
 mod progress;
@@ -80,6 +81,22 @@ pub enum Algorithm {
     /// HMAC-SHA-512.
     #[serde(rename = "SHA512")]
     Sha512,
+}
+
+impl Algorithm {
+    /// The hash with this name, in either case, with a dash or without (`SHA1`, `sha-256`).
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        let known = [
+            ("SHA1", "SHA-1", Self::Sha1),
+            ("SHA256", "SHA-256", Self::Sha256),
+            ("SHA512", "SHA-512", Self::Sha512),
+        ];
+        let is = |a: &str| a.eq_ignore_ascii_case(name);
+        known
+            .into_iter()
+            .find_map(|(plain, dashed, hash)| (is(plain) || is(dashed)).then_some(hash))
+    }
 }
 
 /// The name in otpauth URIs, PSKC and the store.
