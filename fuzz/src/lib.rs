@@ -29,6 +29,7 @@ mod orders;
 pub mod packet;
 pub mod password;
 pub mod rows;
+pub mod token_files;
 pub mod user_name;
 
 /// Looks at some octets; panics if something is wrong with what mfad makes of them.
@@ -45,6 +46,8 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("user_name", user_name::canonical),
     ("codes", codes::written),
     ("otpauth", codes::otpauth),
+    ("pskc", token_files::pskc),
+    ("token_csv", token_files::csv),
     ("call", call::frames),
     ("config", config::site),
     ("gateways", config::gateways),

@@ -1,0 +1,4 @@
+//! `token_files::csv` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::token_files::csv(octets));

@@ -1,0 +1,89 @@
+//! Files of tokens: whatever stands in them, every record is told apart, and what was taken can be
+//! written and read once more.
+
+use mfad::secret::SecretBytes;
+use mfad::token::import::{Format, Imported, SEED_OCTETS_MAX, Unsaid, read};
+use mfad::token::{Factor, Otp};
+
+use super::octets::Octets;
+
+/// PSKC; the first octet chooses the key.
+pub fn pskc(octets: &[u8]) {
+    let mut from = Octets(octets);
+    let key: Option<&[u8]> = match from.octet() % 4 {
+        0 => None,
+        1 => Some(b"qwerty"),
+        2 => Some(&[b'0'; 64]),
+        _ => Some(b"12345678901234567890123456789012"),
+    };
+    let key = key.map(SecretBytes::copy_of);
+    whole(Format::Pskc, from.0, key.as_ref());
+}
+
+/// CSV; the first octet chooses which.
+pub fn csv(octets: &[u8]) {
+    let mut from = Octets(octets);
+    let format = match from.octet() % 2 {
+        0 => Format::Csv,
+        _ => Format::Yubico,
+    };
+    whole(format, from.0, None);
+}
+
+fn whole(format: Format, octets: &[u8], key: Option<&SecretBytes>) {
+    let Ok(text) = std::str::from_utf8(octets) else {
+        return;
+    };
+    let lines = text.lines().count() as u64 + 1;
+    let unsaid = Unsaid {
+        factor: Some(Factor::Counter),
+        ..Unsaid::default()
+    };
+    let rows = match read(format, text, &unsaid, key) {
+        Ok(rows) => rows,
+        Err(bad) => return assert!((1..=lines).contains(&bad.line)),
+    };
+    let mut last = 0;
+    for row in rows {
+        let line = match &row {
+            Ok(token) => token.line,
+            Err(bad) => bad.line,
+        };
+        assert!((last..=lines).contains(&line) && line > 0, "line {line}");
+        last = line;
+        if let Ok(token) = row {
+            again(&token);
+        }
+    }
+}
+
+/// A line of CSV with the same token.
+fn again(token: &Imported) {
+    let seed = token.seed.expose();
+    assert!((1..=SEED_OCTETS_MAX).contains(&seed.len()));
+    assert!(!token.serial.is_empty());
+    let Otp {
+        algorithm,
+        digits,
+        factor,
+    } = token.otp;
+    let (kind, moving) = match factor {
+        Factor::Counter => ("hotp", token.counter),
+        Factor::Time { period_s } => ("totp", u64::from(period_s.seconds())),
+    };
+    let hex: String = seed.iter().map(|octet| format!("{octet:02x}")).collect();
+    let digits = digits.count();
+    // What no line of CSV can hold, or begins a remark.
+    let odd = token.serial.contains(['"', '\n', '\r', '#']) || token.serial.trim() != token.serial;
+    let serial = if odd { "FT-1" } else { &token.serial };
+    let line = format!("\"{serial}\",{hex},{kind},{digits},{moving},{algorithm}\n");
+    let rows = read(Format::Csv, &line, &Unsaid::default(), None).unwrap();
+    let [Ok(read)] = rows.as_slice() else {
+        panic!("one line, {} records", rows.len());
+    };
+    assert_eq!(
+        (read.serial.as_str(), read.otp, read.counter),
+        (serial, token.otp, token.counter)
+    );
+    assert_eq!(read.seed.expose(), seed);
+}
