@@ -19,6 +19,8 @@ mod common;
 mod desk;
 #[path = "commands/errors.rs"]
 mod errors;
+#[path = "commands/imports.rs"]
+mod imports;
 #[path = "commands/roles.rs"]
 mod roles;
 #[path = "commands/story.rs"]

@@ -5,7 +5,7 @@
 //! ask is decided by the table of [`crate::domain::action`], what happens by the rules.
 //!
 //! ```text
-//! octets --frame--> JSON --message--> Call --method::parse--> Request (Change | Query)
+//! octets --frame--> JSON --message--> Call --method::parse--> Request (Change | Query | ..)
 //! octets <--frame-- Reply | Fault  <--------------------------- answer
 //! ```
 //! Replies ([`reply`]) and errors ([`fault`]) are the same types in the daemon and in `mfactl`. A
@@ -16,6 +16,7 @@
 pub mod fault;
 pub mod frame;
 pub mod idl;
+pub mod import;
 pub mod message;
 pub mod method;
 pub mod numbers;

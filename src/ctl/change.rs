@@ -164,18 +164,18 @@ fn shell_text(text: &str) -> String {
     quoted(text)
 }
 
-/// Asks before what cannot be undone.
-fn confirm(session: &mut Session, given: &Given, payload: &mut Payload) -> Result<(), Trouble> {
+/// Whether a person is to be asked first: before what cannot be undone, unless `--yes` stands there.
+pub(super) fn asks(session: &Session, given: &Given) -> Result<bool, Trouble> {
     let weight = given.verb.row().map(|row| row.action.spec().weight);
     let severe = weight == Some(Weight::Severe);
     if !severe && weight != Some(Weight::Heavy) {
-        return Ok(());
+        return Ok(false);
     }
     let target = target(given);
     if given.common.yes {
         return match (&given.common.expect, severe) {
-            (_, false) => Ok(()),
-            (Some(expected), true) if *expected == target || expected == "1" => Ok(()),
+            (_, false) => Ok(false),
+            (Some(expected), true) if *expected == target || expected == "1" => Ok(false),
             (Some(expected), true) => Err(Trouble::new(
                 1,
                 format!("this is about {target}, not about {expected}; nothing changed"),
@@ -203,6 +203,14 @@ fn confirm(session: &mut Session, given: &Given, payload: &mut Payload) -> Resul
         .try_next(format!("{line} --dry-run   what it would do"))
         .try_next(yes));
     }
+    Ok(true)
+}
+
+/// Shows what would come of it, and asks.
+fn confirm(session: &mut Session, given: &Given, payload: &mut Payload) -> Result<(), Trouble> {
+    if !asks(session, given)? {
+        return Ok(());
+    }
     payload.set("dry_run", true);
     let trial: DoneReply = session.call(given, payload)?;
     payload.0.remove("dry_run");
@@ -210,19 +218,32 @@ fn confirm(session: &mut Session, given: &Given, payload: &mut Payload) -> Resul
     output::would(&mut screen, &trial.done);
     let mut terminal = Terminal::open()?;
     terminal.write(&screen.take());
-    let agreed = if severe {
-        terminal.ask(&format!(
-            "This cannot be undone. Type {} to go on: ",
-            text::clean(&target)
-        ))? == target
-    } else {
-        let answer = terminal.ask("Go on? [y/N] ")?;
-        matches!(answer.to_lowercase().as_str(), "y" | "yes")
-    };
-    if agreed {
+    let weight = given.verb.row().map(|row| row.action.spec().weight);
+    if weight != Some(Weight::Severe) {
+        return agreed(&mut terminal);
+    }
+    let target = target(given);
+    let answer = terminal.ask(&format!(
+        "This cannot be undone. Type {} to go on: ",
+        text::clean(&target)
+    ))?;
+    if answer == target {
         return Ok(());
     }
-    Err(Trouble::new(1, "declined; nothing changed"))
+    Err(declined())
+}
+
+/// Asks for a yes; trouble if it is none.
+pub(super) fn agreed(terminal: &mut Terminal) -> Result<(), Trouble> {
+    let answer = terminal.ask("Go on? [y/N] ")?;
+    match answer.to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(declined()),
+    }
+}
+
+fn declined() -> Trouble {
+    Trouble::new(1, "declined; nothing changed")
 }
 
 /// What the command is about: its argument, or else the flag that it cannot do without.

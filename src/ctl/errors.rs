@@ -14,6 +14,8 @@ use crate::control::fault::Fault;
 
 /// Wrong usage.
 pub(super) const USAGE: u8 = 64;
+/// An input file has bad records.
+pub(super) const BAD_DATA: u8 = 65;
 /// An input file is missing or unreadable.
 pub(super) const NO_INPUT: u8 = 66;
 /// The daemon cannot be reached.

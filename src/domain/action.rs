@@ -177,6 +177,8 @@ actions! {
     RecoveryRevoke = "recovery revoke", Support, Light;
     /// Hardware tokens without an owner.
     HwList = "hw list", Viewer, Read;
+    /// Brings the hardware tokens of a file into the pool.
+    HwImport = "hw import", Admin, Heavy;
     /// Takes a hardware token from its owner.
     HwUnassign = "hw unassign", Operator, Heavy;
 

@@ -40,6 +40,7 @@ pub mod name;
 pub mod passthrough;
 pub mod pin;
 pub mod policy;
+pub mod pool;
 pub mod refusal;
 pub mod sealed;
 pub mod token_record;

@@ -11,6 +11,7 @@
 pub mod cache;
 pub mod count;
 pub mod diagnosis;
+mod import;
 pub mod pace;
 pub mod pins;
 pub mod prepare;

@@ -462,7 +462,7 @@ impl Engine {
         Ok(())
     }
 
-    fn seal(&self, field: Field<'_>, clear: &[u8]) -> Result<Sealed, Refusal> {
+    pub(super) fn seal(&self, field: Field<'_>, clear: &[u8]) -> Result<Sealed, Refusal> {
         let nonce = self.random()?;
         self.keys()
             .seal(field, clear, nonce)

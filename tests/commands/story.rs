@@ -1,6 +1,9 @@
 //! One person's life at the help desk, through every command there is; once told to people, once
 //! to programs.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use mfad::domain::action::Action as A;
 use mfad::secret::SecretBytes;
 use mfad::token::{Otp, base32};
@@ -273,6 +276,14 @@ fn gets_hardware(desk: &mut Desk<'_>, user: &str) {
         &with_seed,
         "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n",
     );
+    let file = desk.daemon.site.path("vendor.csv");
+    fs::write(
+        &file,
+        "FT-1,3132333435363738393031323334353637383930,hotp\n",
+    )
+    .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    desk.go(A::HwImport, &[file.to_str().unwrap()]);
     desk.go(A::HwList, &[]);
     desk.go(A::HwUnassign, &["FT-2204417", "--force"]);
     desk.go(A::HwList, &[]);

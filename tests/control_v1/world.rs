@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use mfad::control::fault::Fault;
+use mfad::control::import::HwImport;
 use mfad::control::query::{Extent, Manner, Query};
 use mfad::control::reply::{self, Done, Reply, Reveal, RevealKind, RevealText};
 use mfad::domain::action::{Action, Role};
@@ -113,6 +114,22 @@ impl Backend for Fake {
             Query::ConfigGet { .. } => Reply::ConfigValue(reply::ConfigValue::default()),
             Query::Complete { .. } => Reply::Candidates(reply::Candidates::default()),
         })
+    }
+
+    fn hw_import(
+        &self,
+        _: &Operator,
+        import: HwImport,
+        file: SecretBytes,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        let octets = file.expose().len();
+        self.0
+            .keep(format!("change HwImport {:?} of {octets}", import.manner));
+        if import.progress {
+            let _ = sink.push(Done::default().into());
+        }
+        Ok(Done::default().into())
     }
 
     fn denied(&self, operator: &Operator, action: Action, least: Role) -> Refusal {

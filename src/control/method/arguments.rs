@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Method, Type};
 use crate::control::fault::Fault;
+use crate::control::import::PIECE_OCTETS_MAX;
 use crate::control::message::Parameters;
 use crate::control::query::{Extent, PAGE_ROWS, PAGE_ROWS_MAX, Page};
 use crate::control::words;
@@ -45,6 +46,11 @@ impl Arguments {
             }
         }
         Ok(Self { values, more })
+    }
+
+    /// Whether the caller takes several replies.
+    pub(super) const fn more(&self) -> bool {
+        self.more
     }
 
     /// Takes a text that may be missing.
@@ -175,7 +181,7 @@ impl Arguments {
 /// Holds a value against its type; never quotes it, since it may be a secret.
 fn fits(name: &str, kind: Type, value: &Value) -> Result<(), Fault> {
     let right = match (kind, value) {
-        (Type::Text | Type::Prose | Type::Secret, Value::String(text)) => {
+        (Type::Text | Type::Prose | Type::Secret | Type::Piece, Value::String(text)) => {
             return text_fits(name, kind, text);
         }
         (Type::Texts, Value::Array(values)) => {
@@ -203,13 +209,17 @@ fn fits(name: &str, kind: Type, value: &Value) -> Result<(), Fault> {
 }
 
 fn text_fits(name: &str, kind: Type, text: &str) -> Result<(), Fault> {
-    if text.len() > TEXT_OCTETS_MAX {
-        let what = format!("`{name}` is longer than {TEXT_OCTETS_MAX} octets");
+    let most = match kind {
+        Type::Piece => PIECE_OCTETS_MAX,
+        _ => TEXT_OCTETS_MAX,
+    };
+    if text.len() > most {
+        let what = format!("`{name}` is longer than {most} octets");
         return Err(Fault::invalid_parameter(name, what));
     }
     let lines = matches!(kind, Type::Prose);
     let forbidden = |sign: char| sign.is_control() && !(lines && sign == '\n');
-    if !matches!(kind, Type::Secret) && text.chars().any(forbidden) {
+    if !matches!(kind, Type::Secret | Type::Piece) && text.chars().any(forbidden) {
         let what = format!("`{name}` has a control character in it");
         return Err(Fault::invalid_parameter(name, what));
     }

@@ -8,6 +8,7 @@
 mod arguments;
 mod auth;
 mod daemon;
+mod import;
 mod passthrough;
 mod pins;
 mod table;
@@ -18,8 +19,10 @@ use crate::domain::action::Action;
 use crate::domain::command::Command;
 
 use super::fault::Fault;
+use super::import::HwImport;
 use super::message::Parameters;
 use super::query::{Manner, Query};
+use crate::secret::SecretBytes;
 use arguments::Arguments;
 
 pub use table::INTERFACES;
@@ -33,6 +36,8 @@ pub enum Type {
     Prose,
     /// Text that is a secret: kept in memory that is wiped.
     Secret,
+    /// A piece of a file: as a secret, and longer.
+    Piece,
     /// Several texts.
     Texts,
     /// A whole number from 0.
@@ -46,7 +51,7 @@ impl Type {
     #[must_use]
     pub const fn idl(self) -> &'static str {
         match self {
-            Self::Text | Self::Prose | Self::Secret => "string",
+            Self::Text | Self::Prose | Self::Secret | Self::Piece => "string",
             Self::Texts => "[]string",
             Self::Int => "int",
             Self::Bool => "bool",
@@ -104,6 +109,10 @@ enum Build {
     Change(fn(&mut Arguments) -> Result<Command, Fault>),
     /// An act on the daemon itself: answered once, with `Done`.
     Act(fn(&mut Arguments, Manner) -> Result<Query, Fault>),
+    /// A file that was handed over comes in: answered with `Done`; with `more` also on the way.
+    Import(fn(&mut Arguments, Manner) -> Result<HwImport, Fault>),
+    /// A piece of such a file.
+    Upload(fn(&mut Arguments) -> Result<SecretBytes, Fault>),
     /// A question: answered once.
     Read(fn(&mut Arguments) -> Result<Query, Fault>),
     /// A list: a page, or with `more` all pages.
@@ -139,8 +148,8 @@ impl Method {
     #[must_use]
     pub const fn common(&self) -> [&'static [Parameter]; 2] {
         match self.build {
-            Build::Change(_) | Build::Act(_) => [MANNER, &[]],
-            Build::Read(_) => [&[], &[]],
+            Build::Change(_) | Build::Act(_) | Build::Import(_) => [MANNER, &[]],
+            Build::Read(_) | Build::Upload(_) => [&[], &[]],
             Build::List(_) => [PAGE, &[]],
             Build::Log(_) => [PAGE, FOLLOW],
         }
@@ -161,7 +170,10 @@ impl Method {
     /// Whether it changes anything.
     #[must_use]
     pub const fn changes(&self) -> bool {
-        matches!(self.build, Build::Change(_) | Build::Act(_))
+        matches!(
+            self.build,
+            Build::Change(_) | Build::Act(_) | Build::Import(_)
+        )
     }
 }
 
@@ -169,6 +181,10 @@ impl Method {
 pub enum Request {
     /// A change of a record.
     Change(Command, Manner),
+    /// A piece of a file that is handed over.
+    Upload(SecretBytes),
+    /// Hardware tokens out of such a file.
+    HwImport(Box<HwImport>),
     /// A question, or an act on the daemon itself.
     Query(Query),
 }
@@ -185,6 +201,12 @@ pub fn parse(method: &Method, parameters: Parameters, more: bool) -> Result<Requ
             let manner = manner(method, &mut arguments)?;
             build(&mut arguments, manner).map(Request::Query)
         }
+        Build::Import(build) => {
+            let manner = manner(method, &mut arguments)?;
+            let import = build(&mut arguments, manner)?;
+            Ok(Request::HwImport(Box::new(import)))
+        }
+        Build::Upload(build) => build(&mut arguments).map(Request::Upload),
         Build::Read(build) | Build::List(build) | Build::Log(build) => {
             build(&mut arguments).map(Request::Query)
         }

@@ -4,9 +4,9 @@
 //! how it is answered, name = action, what builds the request, [parameter: must or may, type]
 //! ```
 
-use super::Build::{Act, Change, List, Log, Read};
-use super::Type::{Bool, Int, Prose, Secret, Text, Texts};
-use super::{Method, auth, daemon, may, must, passthrough, pins, tokens, users};
+use super::Build::{Act, Change, Import, List, Log, Read, Upload};
+use super::Type::{Bool, Int, Piece, Prose, Secret, Text, Texts};
+use super::{Method, auth, daemon, import, may, must, passthrough, pins, tokens, users};
 use crate::domain::action::Action;
 
 macro_rules! interfaces {
@@ -90,6 +90,10 @@ interfaces! {
         Change RecoveryIssue = RecoveryIssue, tokens::recovery_issue, [user: must Text];
         Change RecoveryRevoke = RecoveryRevoke, tokens::recovery_revoke, [user: must Text];
         List HwList = HwList, tokens::hw_list, [serial: may Text];
+        Import HwImport = HwImport, import::hardware, [
+            format: must Text, kind: may Text, algorithm: may Text, digits: may Int,
+            period_s: may Int, weak: may Bool, skip_bad: may Bool, key: may Secret
+        ];
         Change HwUnassign = HwUnassign, tokens::hw_unassign, [serial: must Text, force: may Bool];
     }
 
@@ -149,6 +153,7 @@ interfaces! {
         Act ConfigReload = ConfigReload, daemon::config_reload, [];
         Read ConfigGet = ConfigGet, daemon::config_get, [key: must Text];
         Act Backup = Backup, daemon::backup, [name: may Text];
+        Upload Upload = HwImport, import::piece, [text: must Piece];
         Read Complete = Whoami, daemon::complete, [
             kind: must Text, prefix: may Text, user: may Text
         ];

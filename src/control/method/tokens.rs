@@ -139,22 +139,7 @@ pub(super) fn hw_unassign(a: &mut Arguments) -> Result<Command, Fault> {
 }
 
 fn otp(kind: TokenKind, a: &mut Arguments) -> Result<Otp, Fault> {
-    let algorithm = match a.maybe("algorithm").as_deref() {
-        None | Some("SHA1") => Algorithm::Sha1,
-        Some("SHA256") => Algorithm::Sha256,
-        Some("SHA512") => Algorithm::Sha512,
-        Some(other) => {
-            return Err(Fault::argument(format!("there is no algorithm `{other}`"))
-                .doing("use SHA1, SHA256 or SHA512"));
-        }
-    };
-    let digits = match a.int("digits") {
-        None => Digits::SIX,
-        Some(digits) => u8::try_from(digits)
-            .ok()
-            .and_then(|digits| Digits::new(digits).ok())
-            .ok_or_else(|| Fault::invalid_parameter("digits", "a code has 6, 7 or 8 digits"))?,
-    };
+    let (algorithm, digits) = (algorithm(a)?, digits(a)?);
     let factor = match (kind, a.int("period_s")) {
         (TokenKind::Totp, None) => Factor::Time {
             period_s: Period::THIRTY,
@@ -178,7 +163,27 @@ fn otp(kind: TokenKind, a: &mut Arguments) -> Result<Otp, Fault> {
     })
 }
 
-fn period(seconds: u64) -> Result<Period, Fault> {
+pub(super) fn algorithm(a: &mut Arguments) -> Result<Algorithm, Fault> {
+    match a.maybe("algorithm").as_deref() {
+        None | Some("SHA1") => Ok(Algorithm::Sha1),
+        Some("SHA256") => Ok(Algorithm::Sha256),
+        Some("SHA512") => Ok(Algorithm::Sha512),
+        Some(other) => Err(Fault::argument(format!("there is no algorithm `{other}`"))
+            .doing("use SHA1, SHA256 or SHA512")),
+    }
+}
+
+pub(super) fn digits(a: &mut Arguments) -> Result<Digits, Fault> {
+    let Some(digits) = a.int("digits") else {
+        return Ok(Digits::SIX);
+    };
+    u8::try_from(digits)
+        .ok()
+        .and_then(|digits| Digits::new(digits).ok())
+        .ok_or_else(|| Fault::invalid_parameter("digits", "a code has 6, 7 or 8 digits"))
+}
+
+pub(super) fn period(seconds: u64) -> Result<Period, Fault> {
     u16::try_from(seconds)
         .ok()
         .and_then(|seconds| Period::new(seconds).ok())

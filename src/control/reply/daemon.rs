@@ -315,6 +315,14 @@ pub struct ConfigValue {
     pub stated: bool,
 }
 
+/// What was handed over of a file so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Uploaded {
+    /// Octets of all pieces.
+    pub octets: u64,
+}
+
 /// What could stand at the cursor (completion).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -25,7 +25,7 @@ pub use common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked, Wait}
 pub use daemon::{
     AuditStatus, Candidate, Candidates, ClockStatus, ConfigChange, ConfigCheck, ConfigDiff,
     ConfigProblem, ConfigStatus, ConfigValue, KeyStatus, QueueStatus, RoleMay, Seats, StateCount,
-    Status, StoreStatus, UserCounts, Warning, Whoami,
+    Status, StoreStatus, Uploaded, UserCounts, Warning, Whoami,
 };
 pub use done::{Done, DoneReply, Note, Reveal, RevealKind, RevealText};
 pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
@@ -64,6 +64,7 @@ pub enum Reply {
     ConfigCheck(ConfigCheck),
     ConfigDiff(ConfigDiff),
     ConfigValue(ConfigValue),
+    Uploaded(Uploaded),
     Candidates(Candidates),
 }
 

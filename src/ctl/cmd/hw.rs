@@ -1,5 +1,6 @@
 //! `hw ..`: hardware tokens without an owner.
 
+use super::hw_import;
 use super::token::FORCE;
 use crate::control::reply::Hardware;
 use crate::ctl::errors::Trouble;
@@ -41,6 +42,20 @@ pub(super) const VERBS: &[Verb] = &[
             log: false,
             show: pool,
         }),
+    },
+    Verb {
+        name: "hw import",
+        method: "org.mfad.Tokens.HwImport",
+        about: "Bring the hardware tokens of a file into the pool",
+        takes: hw_import::TAKES,
+        examples: &[
+            "mfactl hw import feitian.csv --dry-run",
+            "mfactl hw import vendor.xml --key",
+        ],
+        more: "Every record is judged before the first is written; with a bad one nothing is, unless \
+               --skip-bad. The same file once more goes on where it ended. What comes of which \
+               format: docs/migrate.md.",
+        run: Run::Special(hw_import::run),
     },
     Verb {
         name: "hw unassign",

@@ -24,6 +24,7 @@ mod explain;
 mod facts;
 mod filter;
 mod gateways;
+mod import;
 mod mask;
 mod near;
 mod pages;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::config::{Config, Surroundings};
+use crate::control::import::HwImport;
 use crate::control::query::{Manner, Query};
 use crate::control::reply::{Done, Reply};
 use crate::daemon::alarm::Alarms;
@@ -54,6 +56,7 @@ use crate::domain::command::Command;
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
 use crate::engine::Engine;
+use crate::secret::SecretBytes;
 use crate::server::control::{Backend, Sink};
 use crate::store::sqlite::SqliteReader;
 use crate::sys::clock::Clock;
@@ -117,6 +120,16 @@ impl Backend for Answerer {
                 self.look_up(&desk, query, sink)
             }
         }
+    }
+
+    fn hw_import(
+        &self,
+        operator: &Operator,
+        import: HwImport,
+        file: SecretBytes,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        Desk::new(self.engine()?, operator).hw_import(&import, &file, sink)
     }
 
     fn denied(&self, operator: &Operator, action: Action, least: Role) -> Refusal {

@@ -7,6 +7,7 @@ use super::code::{open, use_up, wrong_code};
 use super::resolve::not_pending;
 use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user, words};
 use crate::domain::action::Action;
+use crate::domain::pool::is_serial;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::Field;
 use crate::domain::token_record::{Base, HardwareToken, Token, TokenKind};
@@ -18,8 +19,6 @@ use crate::token::{Factor, Otp, OtpCode, SEED_STRONG_OCTETS_MIN, TokenId};
 
 /// How long a pending token waits for its proof before the answer calls it late.
 const PENDING: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Longest serial, in characters.
-const SERIAL_CHARS_MAX: usize = 64;
 /// Where a QR code may go.
 const CHANNELS: [&str; 4] = ["terminal", "png", "svg", "uri"];
 
@@ -212,8 +211,7 @@ fn hardware<'p>(
             None => Ok(None),
         };
     };
-    let plain = |c: char| c.is_ascii_graphic();
-    if serial.is_empty() || serial.len() > SERIAL_CHARS_MAX || !serial.chars().all(plain) {
+    if !is_serial(serial) {
         return Err(Refusal::new(
             Code::Arg,
             "a serial has 1 to 64 printable ASCII characters",

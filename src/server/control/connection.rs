@@ -1,7 +1,7 @@
 //! One connection: frames in, replies out, one call at a time.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::dispatch::{self, REPLIES_QUEUED_MAX};
 use super::seats::Seat;
+use super::upload::Upload;
 use super::{Front, Identity, Limits};
 use crate::control::fault::Fault;
 use crate::control::frame::{FRAME_OCTETS_MAX, FrameError, FrameReader};
@@ -29,6 +30,7 @@ pub(super) struct Connection {
     front: Front,
     caller: Arc<Identity>,
     seat: Arc<Seat>,
+    upload: Arc<Mutex<Upload>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -46,6 +48,7 @@ impl Connection {
         front: Front,
         caller: Identity,
         seat: Arc<Seat>,
+        upload: Upload,
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl Connection {
             front,
             caller: Arc::new(caller),
             seat,
+            upload: Arc::new(Mutex::new(upload)),
             stop,
         }
     }
@@ -123,9 +127,10 @@ impl Connection {
         let (to, mut replies) = mpsc::channel(REPLIES_QUEUED_MAX);
         let (caller, backend) = (Arc::clone(&self.caller), Arc::clone(&self.front.backend));
         let (seat, stop) = (Arc::clone(&self.seat), self.stop.clone());
+        let upload = Arc::clone(&self.upload);
         let oneway = call.oneway;
         let work = tokio::task::spawn_blocking(move || {
-            dispatch::answer(call, &caller, backend.as_ref(), to, stop);
+            dispatch::answer(call, &caller, backend.as_ref(), &upload, to, stop);
             drop(seat);
         });
         let mut answered = oneway;

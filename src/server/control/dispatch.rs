@@ -1,14 +1,17 @@
 //! From a call to its answer, on a thread that may block.
 
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+use super::upload::Upload;
 use super::{Backend, Ended, Identity, Sink};
 use crate::control::fault::Fault;
 use crate::control::message::{Call, ReplyFrame};
 use crate::control::method::{self, Method, Request};
-use crate::control::reply::Reply;
+use crate::control::reply::{Reply, Uploaded};
 use crate::control::{frame, idl, service};
 
 /// Replies of one call that wait for their client.
@@ -22,6 +25,7 @@ pub(super) fn answer(
     call: Call,
     caller: &Identity,
     backend: &dyn Backend,
+    upload: &Mutex<Upload>,
     to: mpsc::Sender<Octets>,
     stop: watch::Receiver<bool>,
 ) {
@@ -37,7 +41,7 @@ pub(super) fn answer(
             Err(fault) => encode_fault(&fault),
         }
     } else {
-        match carry_out(call, caller, backend, &mut outlet) {
+        match carry_out(call, caller, backend, upload, &mut outlet) {
             Ok(reply) if !outlet.stopped => encode(&ReplyFrame::Last(&reply)),
             Err(fault) if !outlet.stopped => encode_fault(&fault),
             _ => encode_fault(&Fault::stopping()),
@@ -50,17 +54,19 @@ fn carry_out(
     call: Call,
     caller: &Identity,
     backend: &dyn Backend,
+    upload: &Mutex<Upload>,
     outlet: &mut Outlet,
 ) -> Result<Reply, Fault> {
     let id = call.parameters.look("request").and_then(Value::as_str);
     let id = id.map(str::to_owned);
-    obey(call, caller, backend, outlet).map_err(|fault| fault.request(id))
+    obey(call, caller, backend, upload, outlet).map_err(|fault| fault.request(id))
 }
 
 fn obey(
     call: Call,
     caller: &Identity,
     backend: &dyn Backend,
+    upload: &Mutex<Upload>,
     outlet: &mut Outlet,
 ) -> Result<Reply, Fault> {
     let method = find(&call.method)?;
@@ -76,6 +82,21 @@ fn obey(
         Request::Change(command, manner) => {
             let done = backend.change(operator, command, manner)?;
             Ok(done.into())
+        }
+        Request::Upload(piece) => {
+            let octets = upload
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .add(piece)?;
+            Ok(Reply::Uploaded(Uploaded {
+                octets: octets as u64,
+            }))
+        }
+        Request::HwImport(import) => {
+            let held = upload.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Held until the end: the next import may begin when this one is over.
+            let mut held = held?;
+            Ok(backend.hw_import(operator, *import, held.whole(), outlet)?)
         }
         Request::Query(query) => {
             may(query.least())?;

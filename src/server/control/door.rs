@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{self, Connection};
 use super::seats::{Full, Seats};
+use super::upload::Upload;
 use super::{Front, Identity};
 use crate::control::fault::Fault;
 use crate::domain::refusal::Code;
@@ -30,6 +31,7 @@ pub(super) async fn serve(
     let listener = UnixListener::from_std(listener)?;
     let seats = Seats::new(front.limits);
     let door = Arc::new(Semaphore::new(AT_THE_DOOR_MAX));
+    let import = Arc::new(Semaphore::new(1));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -37,7 +39,9 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => {}
             arrival = arrive(&listener, &door, &front) => {
                 let Some((stream, place)) = arrival else { continue };
-                let admission = admit(stream, place, front.clone(), Arc::clone(&seats), stop.clone());
+                let upload = Upload::new(Arc::clone(&import));
+                let (seats, stop) = (Arc::clone(&seats), stop.clone());
+                let admission = admit(stream, place, front.clone(), seats, upload, stop);
                 connections.spawn(admission);
             }
         }
@@ -68,6 +72,7 @@ async fn admit(
     place: OwnedSemaphorePermit,
     front: Front,
     seats: Arc<Seats>,
+    upload: Upload,
     stop: watch::Receiver<bool>,
 ) {
     let limits = front.limits;
@@ -81,7 +86,7 @@ async fn admit(
     match seat {
         Ok((caller, seat)) => {
             drop(place);
-            Connection::new(stream, front, caller, Arc::new(seat), stop)
+            Connection::new(stream, front, caller, Arc::new(seat), upload, stop)
                 .serve()
                 .await;
         }

@@ -18,6 +18,7 @@ mod connection;
 mod dispatch;
 mod door;
 mod seats;
+mod upload;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -28,12 +29,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::control::fault::Fault;
+use crate::control::import::HwImport;
 use crate::control::query::{Manner, Query};
 use crate::control::reply::{Done, Reply};
 use crate::domain::action::{Action, Role};
 use crate::domain::command::Command;
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
+use crate::secret::SecretBytes;
 
 pub use answer::{done, role_refusal};
 
@@ -79,6 +82,15 @@ pub trait Backend: Send + Sync {
         &self,
         operator: &Operator,
         query: Query,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal>;
+
+    /// Brings the hardware tokens of a file into the pool; pushes how far it is, if that is wanted.
+    fn hw_import(
+        &self,
+        operator: &Operator,
+        import: HwImport,
+        file: SecretBytes,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal>;
 

@@ -1,0 +1,30 @@
+//! A file of tokens on its way in: handed over in pieces that belong to their connection, then judged
+//! and written by one call.
+
+use crate::control::query::Manner;
+use crate::secret::SecretBytes;
+use crate::token::import::{FILE_OCTETS_MAX, Format, Unsaid};
+
+/// Longest file that is handed over, in octets.
+pub const UPLOAD_OCTETS_MAX: usize = FILE_OCTETS_MAX;
+
+/// Longest piece, in octets: written as JSON, with every sign escaped, it still fits a call.
+pub const PIECE_OCTETS_MAX: usize = 10_000;
+
+/// How the file that was handed over is to be brought into the pool of hardware tokens.
+pub struct HwImport {
+    /// What it is.
+    pub format: Format,
+    /// What holds for records that do not say it.
+    pub unsaid: Unsaid,
+    /// Opens what is encrypted: a key in hexadecimal, or a passphrase.
+    pub key: Option<SecretBytes>,
+    /// Take seeds of fewer than 16 octets.
+    pub weak: bool,
+    /// Take the good records although others are bad.
+    pub skip_bad: bool,
+    /// Tell how far it is.
+    pub progress: bool,
+    /// How.
+    pub manner: Manner,
+}

@@ -1,0 +1,64 @@
+//! Requests that bring files in.
+
+use super::Arguments;
+use super::tokens::{algorithm, digits, period};
+use crate::control::fault::Fault;
+use crate::control::import::HwImport;
+use crate::control::query::Manner;
+use crate::control::words;
+use crate::domain::token_record::TokenKind;
+use crate::secret::SecretBytes;
+use crate::token::import::{Format, Unsaid};
+use crate::token::{Factor, Period};
+
+pub(super) fn piece(a: &mut Arguments) -> Result<SecretBytes, Fault> {
+    a.secret("text")
+        .filter(|text| !text.expose().is_empty())
+        .ok_or_else(|| Fault::invalid_parameter("text", "`text` is empty"))
+}
+
+pub(super) fn hardware(a: &mut Arguments, manner: Manner) -> Result<HwImport, Fault> {
+    let name = a.text("format")?;
+    let format = Format::by_name(&name).ok_or_else(|| {
+        let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        Fault::argument(format!("there is no format `{name}`"))
+            .doing(format!("use {}", known.join(", ")))
+    })?;
+    Ok(HwImport {
+        format,
+        unsaid: unsaid(a)?,
+        key: a.secret("key"),
+        weak: a.flag("weak"),
+        skip_bad: a.flag("skip_bad"),
+        progress: a.more(),
+        manner,
+    })
+}
+
+fn unsaid(a: &mut Arguments) -> Result<Unsaid, Fault> {
+    let kind = a.maybe("kind").map(|name| words::token_kind(&name));
+    let stated = a.int("period_s").map(period).transpose()?;
+    let factor = match (kind.transpose()?, stated) {
+        (None, None) => None,
+        (Some(TokenKind::Hotp), None) => Some(Factor::Counter),
+        (Some(TokenKind::Totp), stated) => Some(Factor::Time {
+            period_s: stated.unwrap_or(Period::THIRTY),
+        }),
+        (None, Some(_)) => {
+            return Err(Fault::argument(
+                "`period_s` says nothing without `kind` totp",
+            ));
+        }
+        (Some(TokenKind::Hotp), Some(_)) => {
+            return Err(Fault::argument("an event based token has no `period_s`"));
+        }
+        (Some(TokenKind::Recovery), _) => {
+            return Err(Fault::argument("recovery codes are no hardware token"));
+        }
+    };
+    Ok(Unsaid {
+        factor,
+        digits: digits(a)?,
+        algorithm: algorithm(a)?,
+    })
+}

@@ -1,0 +1,86 @@
+//! Many hardware tokens into the pool: what is known of each, and a batch of them in one change.
+//!
+//! A batch goes to the writer as any change does and takes its turn with sign-ins. The store itself
+//! sees to it that no serial is there twice: a batch that meets one leaves nothing.
+
+use super::Engine;
+use crate::domain::event::{Event, Origin};
+use crate::domain::pool::Known;
+use crate::domain::refusal::Refusal;
+use crate::domain::sealed::{Field, Unseal};
+use crate::domain::token_record::{HardwareToken, TokenKind};
+use crate::store::{Body, Key, StoreError, Write};
+use crate::token::Factor;
+use crate::token::import::Imported;
+
+impl Engine {
+    /// What the store knows of the serial of `token`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn known(&self, token: &Imported) -> Result<Known, StoreError> {
+        let serial = token.serial.as_str();
+        let same = |field, sealed| {
+            let seed = self.keys().open(field, sealed);
+            seed.is_some_and(|seed| seed.equals(token.seed.expose()))
+        };
+        if let Some(pool) = self.reader().hardware(serial)? {
+            let same = pool.otp == token.otp && same(Field::PoolSeed(serial), &pool.seed);
+            return Ok(Known::Pool { same });
+        }
+        let Some(owner) = self.reader().user_by_token(serial)? else {
+            return Ok(Known::Nothing);
+        };
+        let mut tokens = owner.profile.tokens.iter();
+        let theirs = tokens.find(|one| one.serial.as_deref() == Some(serial));
+        let same = theirs.is_some_and(|one| {
+            let seed = one.seed.as_ref();
+            one.otp == Some(token.otp)
+                && seed.is_some_and(|seed| same(Field::Seed(owner.id, one.id), seed))
+        });
+        Ok(Known::Owned {
+            user: owner.name().into(),
+            same,
+        })
+    }
+
+    /// Puts tokens into the pool, all of them or none; the number of the audit record, or none if
+    /// one of the serials is known meanwhile, or the store does not write.
+    ///
+    /// # Errors
+    /// A seed cannot be sealed.
+    pub fn put_into_pool(
+        &self,
+        tokens: &[&Imported],
+        origin: Origin,
+        event: Event,
+    ) -> Result<Option<u64>, Refusal> {
+        let created = self.now().wall;
+        let write = |token: &&Imported| {
+            let serial = token.serial.clone();
+            let kind = match token.otp.factor {
+                Factor::Counter => TokenKind::Hotp,
+                Factor::Time { .. } => TokenKind::Totp,
+            };
+            let seed = self.seal(Field::PoolSeed(&serial), token.seed.expose())?;
+            let hardware = HardwareToken {
+                serial: serial.clone(),
+                kind,
+                otp: token.otp,
+                seed,
+                expires: token.expires,
+                next_factor: token.counter,
+                resync_required: false,
+                created,
+                extra: serde_json::Map::new(),
+            };
+            Ok(Write {
+                key: Key::Hardware(serial),
+                expected: None,
+                body: Some(Body::Hardware(hardware)),
+            })
+        };
+        let writes: Result<Vec<Write>, Refusal> = tokens.iter().map(write).collect();
+        Ok(self.note_with(origin, event, writes?))
+    }
+}

@@ -1,0 +1,264 @@
+//! Files of tokens through `mfactl hw import`, up to the sign-in with what they brought; and files
+//! that are wrong, known already, or interrupted in the middle.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::daemon::{Daemon, Site};
+use crate::common::people::Person;
+use crate::common::tools::{have, oathtool_hotp};
+use crate::desk::{Desk, Form, Said};
+
+const SEED: &str = "3132333435363738393031323334353637383930";
+/// Tokens of one change.
+const BATCH: usize = 200;
+
+/// A private file with this text, in the site's folder.
+fn file(daemon: &Daemon, name: &str, text: &str) -> String {
+    let path = daemon.site.path(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn published(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/token_files/good");
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+fn import(desk: &Desk<'_>, path: &str, more: &[&str], input: &str) -> Said {
+    let mut words = vec!["hw", "import", path, "--yes"];
+    words.extend(more);
+    desk.mfactl(&words, input)
+}
+
+fn data(said: &Said) -> Value {
+    said.json()["done"]["data"].clone()
+}
+
+fn serials(daemon: &Daemon) -> Vec<String> {
+    let (mut serials, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let asked = json!({"limit": 500, "cursor": cursor});
+        let page = daemon.operator().call("Tokens.HwList", &asked);
+        let rows = page["rows"].as_array().unwrap().iter();
+        serials.extend(rows.map(|row| row["serial"].as_str().unwrap().to_owned()));
+        cursor = page["cursor"].clone();
+        if cursor.is_null() {
+            return serials;
+        }
+    }
+}
+
+/// A file of so many tokens, each with a seed of its own.
+fn many(count: usize) -> String {
+    let line = |at: usize| format!("FT-{at:06},{at:040x},hotp\n");
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn a_token_out_of_a_file_signs_in() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let plain = file(
+        &daemon,
+        "vendor.csv",
+        &format!("FT-1,{SEED},hotp,6,5\nFT-2,{SEED}aa,totp,8,60\n"),
+    );
+    let said = import(&desk, &plain, &[], "");
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:#?}");
+    assert!(
+        said.out.contains("2 hardware tokens are in the pool."),
+        "{said:#?}"
+    );
+    let sealed = file(&daemon, "vendor.xml", &published("rfc6030-figure6.xml"));
+    let key = file(&daemon, "vendor.key", "12345678901234567890123456789012\n");
+    let said = import(&desk, &sealed, &["--key", "--file", &key], "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    assert_eq!(serials(&daemon), ["987654321", "FT-1", "FT-2"]);
+    let add = [
+        "token",
+        "add",
+        "alice",
+        "--type",
+        "hotp",
+        "--trusted",
+        "--serial",
+    ];
+    let said = desk.mfactl(&[&add[..], &["FT-1"]].concat(), "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    assert_eq!(serials(&daemon), ["987654321", "FT-2"]);
+    if have("oathtool") {
+        let gateway = daemon.gateway("gw-none");
+        gateway.keeps_out("alice", &oathtool_hotp(SEED, 4));
+        gateway.lets_in("alice", &oathtool_hotp(SEED, 5));
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_bad_record_keeps_all_of_them_out_unless_it_is_left_out() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::Json);
+    let owned = [
+        "token", "add", "alice", "--type", "hotp", "--serial", "FT-9", "--seed", "--stdin",
+    ];
+    let said = desk.mfactl(&owned, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n");
+    assert_eq!(said.status, 0, "{said:#?}");
+    let text = format!(
+        "FT-1,{SEED},hotp\nFT-2,{},totp\nFT-3,313,hotp\nFT-9,{SEED}aa,hotp\n",
+        &SEED[20..]
+    );
+    let path = file(&daemon, "vendor.csv", &text);
+    let before = desk.store();
+    let said = import(&desk, &path, &["--json"], "");
+    assert_eq!(said.status, 65, "{said:#?}");
+    let told = data(&said);
+    assert_eq!(
+        (&told["new"], &told["rejected"], &told["written"]),
+        (&json!(1), &json!(3), &json!(0))
+    );
+    let rows: Vec<(u64, &str)> = told["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["line"].as_u64().unwrap(), row["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rows, [(2, "E_POLICY"), (3, "E_ARG"), (4, "E_EXISTS")]);
+    assert!(desk.store() == before, "something was imported");
+    assert!(serials(&daemon).is_empty());
+    let people = Desk::new(&daemon, Form::People);
+    let said = import(&people, &path, &["--skip-bad", "--weak"], "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    assert_eq!(serials(&daemon), ["FT-1", "FT-2"]);
+    assert!(
+        said.out.contains("the seed is not in hexadecimal: line 3"),
+        "{said:#?}"
+    );
+    let said = import(&desk, &path, &["--skip-bad", "--weak", "--json"], "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    assert_eq!(
+        (&data(&said)["same"], &data(&said)["written"]),
+        (&json!(2), &json!(0))
+    );
+    // The same device with its owner is known by its seed.
+    let again = file(&daemon, "again.csv", &format!("FT-9,{SEED},hotp\n"));
+    let said = import(&desk, &again, &["--json"], "");
+    assert_eq!(
+        (said.status, &data(&said)["same"]),
+        (0, &json!(1)),
+        "{said:#?}"
+    );
+    for text in [
+        "<!DOCTYPE a []><KeyContainer/>",
+        "<KeyContainer Version='1.0'>",
+    ] {
+        let path = file(&daemon, "bad.xml", text);
+        let said = import(&people, &path, &[], "");
+        assert_eq!(said.status, 65, "{said:#?}");
+        assert!(said.err.contains("nothing changed"), "{said:#?}");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_whole_batches_and_goes_on() {
+    const TOKENS: usize = 3_000;
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let path = file(&daemon, "vendor.csv", &many(TOKENS));
+    let mut mfactl = Command::new(env!("CARGO_BIN_EXE_mfactl"))
+        .args(["hw", "import", &path, "--yes"])
+        .env("MFAD_SOCKET", daemon.site.path("control"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = json!({"limit": 1});
+    let end = Instant::now() + Duration::from_secs(60);
+    while daemon.operator().call("Tokens.HwList", &begun)["rows"]
+        .as_array()
+        .unwrap()
+        .is_empty()
+    {
+        assert!(Instant::now() < end, "nothing is imported");
+    }
+    let site = daemon.kill();
+    let status = mfactl.wait().unwrap();
+    assert!(matches!(status.code(), Some(0 | 69 | 75)), "{status}");
+    let daemon = site.start();
+    let written = serials(&daemon).len();
+    assert!(
+        written > 0 && written.is_multiple_of(BATCH),
+        "{written} of a file in batches of {BATCH}"
+    );
+    println!("killed after {written} of {TOKENS}");
+    let mut alice = Person::new("alice");
+    let gateway = daemon.gateway("gw-none");
+    std::thread::scope(|scope| {
+        let rest = scope.spawn(|| {
+            let desk = Desk::new(&daemon, Form::Json);
+            import(&desk, &path, &["--json"], "")
+        });
+        while !rest.is_finished() {
+            let code = alice.code();
+            gateway.lets_in("alice", &code);
+        }
+        let said = rest.join().unwrap();
+        let told = data(&said);
+        assert_eq!(
+            (&told["same"], &told["written"]),
+            (&json!(written), &json!(TOKENS - written))
+        );
+    });
+    assert_eq!(serials(&daemon).len(), TOKENS);
+    let verified = daemon.operator().call("Audit.Verify", &json!({}));
+    assert_eq!(verified["result"], "whole", "{verified}");
+    daemon.stop();
+}
+
+#[test]
+fn a_seed_out_of_a_file_is_found_nowhere_afterwards() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::Json);
+    let seed = "9f4c1e7a5d0b3826c7e1f0a94b6d2c8371605e4f";
+    let path = file(
+        &daemon,
+        "vendor.csv",
+        &format!("FT-1,{seed},hotp\n{seed},FT-2,hotp\nFT-3,{seed}0,hotp\n"),
+    );
+    let dry = desk.mfactl(&["hw", "import", &path, "--dry-run", "--json"], "");
+    assert_eq!(dry.status, 65, "{dry:#?}");
+    let said = import(&desk, &path, &["--skip-bad", "--json"], "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    fs::remove_file(&path).unwrap();
+    let log = daemon.log();
+    let site = daemon.stop();
+    let octets: Vec<u8> = (0..20)
+        .map(|at| u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap())
+        .collect();
+    let holds = |text: &[u8]| {
+        let mut looked = text.windows(octets.len()).any(|part| part == octets);
+        looked |= text
+            .windows(seed.len())
+            .any(|part| part.eq_ignore_ascii_case(seed.as_bytes()));
+        looked
+    };
+    for answer in [&dry.out, &dry.err, &said.err, &log] {
+        assert!(!holds(answer.as_bytes()), "{answer}");
+    }
+    let mut seen = 0;
+    for entry in fs::read_dir(site.path("state")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            seen += 1;
+            assert!(!holds(&fs::read(&path).unwrap()), "{}", path.display());
+        }
+    }
+    assert!(seen > 0, "no store was looked at");
+}
