@@ -14,6 +14,8 @@ mod archive;
 mod attempts;
 #[path = "answers/daemon.rs"]
 mod daemon;
+#[path = "answers/imports.rs"]
+mod imports;
 #[path = "answers/lists.rs"]
 mod lists;
 #[path = "common/past.rs"]

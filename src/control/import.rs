@@ -1,7 +1,8 @@
-//! A file of tokens on its way in: handed over in pieces that belong to their connection, then judged
-//! and written by one call.
+//! A file on its way in: handed over in pieces that belong to their connection, then judged and
+//! written by one call.
 
 use crate::control::query::Manner;
+use crate::domain::people_file::Layout;
 use crate::secret::SecretBytes;
 use crate::token::import::{FILE_OCTETS_MAX, Format, Unsaid};
 
@@ -11,9 +12,29 @@ pub const UPLOAD_OCTETS_MAX: usize = FILE_OCTETS_MAX;
 /// Longest piece, in octets: written as JSON, with every sign escaped, it still fits a call.
 pub const PIECE_OCTETS_MAX: usize = 10_000;
 
-/// How the file that was handed over is to be brought into the pool of hardware tokens.
-pub struct HwImport {
-    /// What it is.
+/// How the file that was handed over is to be brought in.
+pub struct Import {
+    /// What is in it.
+    pub what: What,
+    /// Take the good records although others are bad.
+    pub skip_bad: bool,
+    /// Tell how far it is.
+    pub progress: bool,
+    /// How.
+    pub manner: Manner,
+}
+
+/// What is in a file.
+pub enum What {
+    /// Hardware tokens, for the pool.
+    Hardware(Hardware),
+    /// People.
+    People(Layout),
+}
+
+/// How hardware tokens are read.
+pub struct Hardware {
+    /// The format.
     pub format: Format,
     /// What holds for records that do not say it.
     pub unsaid: Unsaid,
@@ -21,10 +42,4 @@ pub struct HwImport {
     pub key: Option<SecretBytes>,
     /// Take seeds of fewer than 16 octets.
     pub weak: bool,
-    /// Take the good records although others are bad.
-    pub skip_bad: bool,
-    /// Tell how far it is.
-    pub progress: bool,
-    /// How.
-    pub manner: Manner,
 }

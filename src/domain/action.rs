@@ -132,6 +132,8 @@ actions! {
     UserFind = "user find", Viewer, Read;
     /// Adds a person in state New Credential.
     UserAdd = "user add", Admin, Light;
+    /// Adds the people of a file.
+    UserImport = "user import", Admin, Heavy;
     /// Changes name, contacts, set, language, label, notes.
     UserEdit = "user edit", Operator, Light;
     /// Removes a person; only the audit log remembers.

@@ -38,6 +38,7 @@ pub mod lapse;
 pub mod lockout;
 pub mod name;
 pub mod passthrough;
+pub mod people_file;
 pub mod pin;
 pub mod policy;
 pub mod pool;

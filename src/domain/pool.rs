@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::refusal::{Code, Refusal};
 use crate::time::Now;
 use crate::token::SEED_STRONG_OCTETS_MIN;
-use crate::token::import::{Imported, Row};
+use crate::token::import::Imported;
 
 /// Longest serial, in characters.
 const SERIAL_CHARS_MAX: usize = 64;
@@ -57,11 +57,11 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// Judges the records of this file; `weak` takes seeds of fewer than 16 octets.
+    /// Judges the good records of this file; `weak` takes seeds of fewer than 16 octets.
     #[must_use]
-    pub fn new(rows: &'a [Row], weak: bool, now: Now) -> Self {
+    pub fn new(tokens: impl Iterator<Item = &'a Imported>, weak: bool, now: Now) -> Self {
         let mut times = HashMap::new();
-        for token in rows.iter().flatten() {
+        for token in tokens {
             *times.entry(token.serial.as_str()).or_default() += 1;
         }
         Self { times, weak, now }
@@ -138,16 +138,15 @@ mod tests {
         }
     }
 
-    fn judged(rows: &[Row], weak: bool, known: &Known) -> Result<Intake, Code> {
+    fn judged(rows: &[Imported], weak: bool, known: &Known) -> Result<Intake, Code> {
         let now = Now::at(Timestamp(1_000));
-        let judge = Judge::new(rows, weak, now);
-        let token = rows[0].as_ref().ok().unwrap();
-        judge.judge(token, known).map_err(|refusal| refusal.code)
+        let judge = Judge::new(rows.iter(), weak, now);
+        judge.judge(&rows[0], known).map_err(|refusal| refusal.code)
     }
 
     #[test]
     fn what_is_new_comes_in_and_what_is_here_is_here() {
-        let rows = [Ok(token("FT-1", 20, Some(1_001)))];
+        let rows = [token("FT-1", 20, Some(1_001))];
         let owned = |same| Known::Owned {
             user: Arc::from("alice"),
             same,
@@ -168,10 +167,10 @@ mod tests {
     #[test]
     fn a_short_seed_comes_in_only_if_that_is_asked_for() {
         assert_eq!(
-            judged(&[Ok(token("A", 16, None))], false, &Known::Nothing),
+            judged(&[token("A", 16, None)], false, &Known::Nothing),
             Ok(Intake::New)
         );
-        let rows = [Ok(token("A", 15, None))];
+        let rows = [token("A", 15, None)];
         assert_eq!(judged(&rows, false, &Known::Nothing), Err(Code::Policy));
         assert_eq!(judged(&rows, true, &Known::Nothing), Ok(Intake::New));
     }
@@ -179,9 +178,9 @@ mod tests {
     #[test]
     fn a_serial_that_stands_there_twice_is_taken_from_neither() {
         let rows = [
-            Ok(token("A", 20, None)),
-            Ok(token("B", 20, None)),
-            Ok(token("A", 20, None)),
+            token("A", 20, None),
+            token("B", 20, None),
+            token("A", 20, None),
         ];
         assert_eq!(judged(&rows, true, &Known::Nothing), Err(Code::Exists));
         assert_eq!(judged(&rows[1..], true, &Known::Nothing), Ok(Intake::New));
@@ -190,14 +189,14 @@ mod tests {
     #[test]
     fn serials_that_cannot_be_typed_and_devices_of_the_past_stay_out() {
         for serial in ["A B", "\u{e9}", "a\u{7}", &"S".repeat(65), &"9".repeat(32)] {
-            let rows = [Ok(token(serial, 20, None))];
+            let rows = [token(serial, 20, None)];
             assert_eq!(
                 judged(&rows, true, &Known::Nothing),
                 Err(Code::Arg),
                 "{serial}"
             );
         }
-        let rows = [Ok(token(&"S".repeat(64), 20, Some(1_000)))];
+        let rows = [token(&"S".repeat(64), 20, Some(1_000))];
         assert_eq!(judged(&rows, true, &Known::Nothing), Err(Code::State));
     }
 }

@@ -1,14 +1,19 @@
-//! Many hardware tokens into the pool: what is known of each, and a batch of them in one change.
+//! Many hardware tokens into the pool, or many people: what is known of each token, and a batch of
+//! them in one change.
 //!
 //! A batch goes to the writer as any change does and takes its turn with sign-ins. The store itself
-//! sees to it that no serial is there twice: a batch that meets one leaves nothing.
+//! sees to it that no serial and no name is there twice: a batch that meets one leaves nothing.
+
+use std::sync::mpsc::sync_channel;
 
 use super::Engine;
+use super::writer::{Job, Note};
 use crate::domain::event::{Event, Origin};
 use crate::domain::pool::Known;
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::{Field, Unseal};
 use crate::domain::token_record::{HardwareToken, TokenKind};
+use crate::domain::user::{UserId, UserRecord};
 use crate::store::{Body, Key, StoreError, Write};
 use crate::token::Factor;
 use crate::token::import::Imported;
@@ -82,5 +87,50 @@ impl Engine {
         };
         let writes: Result<Vec<Write>, Refusal> = tokens.iter().map(write).collect();
         Ok(self.note_with(origin, event, writes?))
+    }
+
+    /// The id of somebody new.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn new_user_id(&self) -> Result<UserId, Refusal> {
+        self.random().map(UserId)
+    }
+
+    /// Adds people, all of them or none; the number of the audit record, or none if one of the names
+    /// is known meanwhile, the seats do not suffice, or the store does not write.
+    #[must_use]
+    pub fn put_people(&self, people: Vec<UserRecord>, origin: Origin, event: Event) -> Option<u64> {
+        let seats = people.len() as u64;
+        let write = |user: UserRecord| Write {
+            key: Key::User(user.id),
+            expected: None,
+            body: Some(Body::User {
+                profile: Some(user.profile),
+                auth: user.auth,
+            }),
+        };
+        let writes = people.into_iter().map(write).collect();
+        self.note_of(origin, event, writes, seats)
+    }
+
+    /// As [`Engine::note_with`]; none also if so many seats are not free.
+    pub(super) fn note_of(
+        &self,
+        origin: Origin,
+        event: Event,
+        writes: Vec<Write>,
+        seats: u64,
+    ) -> Option<u64> {
+        let (reply, answer) = sync_channel(1);
+        self.order(Job::Note(Box::new(Note {
+            origin,
+            event,
+            writes,
+            seats,
+            reply: Some(reply),
+        })))
+        .ok()?;
+        answer.recv().ok().flatten()
     }
 }

@@ -402,15 +402,7 @@ impl Engine {
     /// conflict.
     #[must_use]
     pub fn note_with(&self, origin: Origin, event: Event, writes: Vec<Write>) -> Option<u64> {
-        let (reply, answer) = sync_channel(1);
-        self.order(Job::Note(Box::new(Note {
-            origin,
-            event,
-            writes,
-            reply: Some(reply),
-        })))
-        .ok()?;
-        answer.recv().ok().flatten()
+        self.note_of(origin, event, writes, 0)
     }
 
     /// As [`Engine::note`], without waiting; dropped if the queue is full.
@@ -422,6 +414,7 @@ impl Engine {
                 origin,
                 event,
                 writes: Vec::new(),
+                seats: 0,
                 reply: None,
             })))
             .is_err()

@@ -469,7 +469,7 @@ impl Engine {
             .map_err(|_| unreadable())
     }
 
-    fn random<const N: usize>(&self) -> Result<[u8; N], Refusal> {
+    pub(super) fn random<const N: usize>(&self) -> Result<[u8; N], Refusal> {
         let mut octets = [0; N];
         self.fill(&mut octets)?;
         Ok(octets)

@@ -1,5 +1,5 @@
-//! Files of tokens through `mfactl hw import`, up to the sign-in with what they brought; and files
-//! that are wrong, known already, or interrupted in the middle.
+//! Files of tokens through `mfactl hw import`, up to the sign-in with what they brought, and of people
+//! through `mfactl user import`; and files that are wrong, known already, or interrupted.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -261,4 +261,56 @@ fn a_seed_out_of_a_file_is_found_nowhere_afterwards() {
         }
     }
     assert!(seen > 0, "no store was looked at");
+}
+
+#[test]
+fn people_out_of_a_file_are_there_as_it_says() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let text = "Username,Domain,Email,Language,AuthSet,Role,carrier,phone\n\
+                Bob,,bob@example.org,de,,staff,O2,+491701234567\n\
+                \"carol\",EXAMPLE,carol@example.org\n\
+                alice,,alice@example.org\n";
+    let path = file(&daemon, "people.csv", text);
+    let rejected = daemon.site.path("rejected.csv");
+    let words = ["user", "import", &path, "--header", "--yes", "--rejected"];
+    let said = desk.mfactl(&[&words[..], &[rejected.to_str().unwrap()]].concat(), "");
+    assert_eq!(said.status, 65, "{said:#?}");
+    let told = fs::read_to_string(&rejected).unwrap();
+    assert!(
+        told.contains(",\"carol\",EXAMPLE,carol@example.org\n"),
+        "{told}"
+    );
+    assert!(told.starts_with("\"E_ARG it names a domain"), "{told}");
+    assert!(told.contains("\"E_EXISTS there already"), "{told}");
+    let words = [
+        "user",
+        "import",
+        &path,
+        "--header",
+        "--yes",
+        "--strip-domain",
+        "--skip-bad",
+    ];
+    let said = desk.mfactl(&words, "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    assert!(said.out.contains("2 people are added."), "{said:#?}");
+    let bob = daemon.operator().show("bob");
+    assert_eq!(
+        (&bob["base"], &bob["language"]),
+        (&json!("new"), &json!("de")),
+        "{bob}"
+    );
+    assert_eq!(
+        (&bob["role_label"], &bob["revision"]),
+        (&json!("staff"), &json!(1)),
+        "{bob}"
+    );
+    assert_eq!(bob["phones"][0]["address"], "+491701234567", "{bob}");
+    let said = desk.mfactl(&[&words[..], &["--json"]].concat(), "");
+    assert_eq!(
+        (&data(&said)["same"], &data(&said)["rejected"]),
+        (&json!(2), &json!(1))
+    );
+    daemon.stop();
 }

@@ -122,6 +122,9 @@ fn arrives(desk: &mut Desk<'_>, user: &str) -> App {
             "alice@example.org",
         ],
     );
+    let file = desk.daemon.site.path("people.csv");
+    fs::write(&file, "one-more,,one@example.net,de\n").unwrap();
+    desk.go(A::UserImport, &[file.to_str().unwrap()]);
     desk.go(A::UserShow, &[user]);
     desk.go(A::UserFind, &["example"]);
     desk.go(A::UserFind, &["--never-logged-in"]);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use mfad::control::fault::Fault;
-use mfad::control::import::HwImport;
+use mfad::control::import::Import;
 use mfad::control::query::{Extent, Manner, Query};
 use mfad::control::reply::{self, Done, Reply, Reveal, RevealKind, RevealText};
 use mfad::domain::action::{Action, Role};
@@ -116,16 +116,16 @@ impl Backend for Fake {
         })
     }
 
-    fn hw_import(
+    fn import(
         &self,
         _: &Operator,
-        import: HwImport,
+        import: Import,
         file: SecretBytes,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
         let octets = file.expose().len();
         self.0
-            .keep(format!("change HwImport {:?} of {octets}", import.manner));
+            .keep(format!("change Import {:?} of {octets}", import.manner));
         if import.progress {
             let _ = sink.push(Done::default().into());
         }

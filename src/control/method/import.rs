@@ -3,9 +3,10 @@
 use super::Arguments;
 use super::tokens::{algorithm, digits, period};
 use crate::control::fault::Fault;
-use crate::control::import::HwImport;
+use crate::control::import::{Hardware, Import, What};
 use crate::control::query::Manner;
 use crate::control::words;
+use crate::domain::people_file::Layout;
 use crate::domain::token_record::TokenKind;
 use crate::secret::SecretBytes;
 use crate::token::import::{Format, Unsaid};
@@ -17,22 +18,37 @@ pub(super) fn piece(a: &mut Arguments) -> Result<SecretBytes, Fault> {
         .ok_or_else(|| Fault::invalid_parameter("text", "`text` is empty"))
 }
 
-pub(super) fn hardware(a: &mut Arguments, manner: Manner) -> Result<HwImport, Fault> {
+pub(super) fn hardware(a: &mut Arguments, manner: Manner) -> Result<Import, Fault> {
     let name = a.text("format")?;
     let format = Format::by_name(&name).ok_or_else(|| {
         let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
         Fault::argument(format!("there is no format `{name}`"))
             .doing(format!("use {}", known.join(", ")))
     })?;
-    Ok(HwImport {
+    let what = What::Hardware(Hardware {
         format,
         unsaid: unsaid(a)?,
         key: a.secret("key"),
         weak: a.flag("weak"),
+    });
+    Ok(import(what, a, manner))
+}
+
+pub(super) fn people(a: &mut Arguments, manner: Manner) -> Result<Import, Fault> {
+    let what = What::People(Layout {
+        header: a.flag("header"),
+        strip_domain: a.flag("strip_domain"),
+    });
+    Ok(import(what, a, manner))
+}
+
+fn import(what: What, a: &mut Arguments, manner: Manner) -> Import {
+    Import {
+        what,
         skip_bad: a.flag("skip_bad"),
         progress: a.more(),
         manner,
-    })
+    }
 }
 
 fn unsaid(a: &mut Arguments) -> Result<Unsaid, Fault> {

@@ -19,7 +19,7 @@ use crate::domain::action::Action;
 use crate::domain::command::Command;
 
 use super::fault::Fault;
-use super::import::HwImport;
+use super::import::Import;
 use super::message::Parameters;
 use super::query::{Manner, Query};
 use crate::secret::SecretBytes;
@@ -110,7 +110,7 @@ enum Build {
     /// An act on the daemon itself: answered once, with `Done`.
     Act(fn(&mut Arguments, Manner) -> Result<Query, Fault>),
     /// A file that was handed over comes in: answered with `Done`; with `more` also on the way.
-    Import(fn(&mut Arguments, Manner) -> Result<HwImport, Fault>),
+    Import(fn(&mut Arguments, Manner) -> Result<Import, Fault>),
     /// A piece of such a file.
     Upload(fn(&mut Arguments) -> Result<SecretBytes, Fault>),
     /// A question: answered once.
@@ -183,8 +183,8 @@ pub enum Request {
     Change(Command, Manner),
     /// A piece of a file that is handed over.
     Upload(SecretBytes),
-    /// Hardware tokens out of such a file.
-    HwImport(Box<HwImport>),
+    /// What is in such a file comes in.
+    Import(Box<Import>),
     /// A question, or an act on the daemon itself.
     Query(Query),
 }
@@ -204,7 +204,7 @@ pub fn parse(method: &Method, parameters: Parameters, more: bool) -> Result<Requ
         Build::Import(build) => {
             let manner = manner(method, &mut arguments)?;
             let import = build(&mut arguments, manner)?;
-            Ok(Request::HwImport(Box::new(import)))
+            Ok(Request::Import(Box::new(import)))
         }
         Build::Upload(build) => build(&mut arguments).map(Request::Upload),
         Build::Read(build) | Build::List(build) | Build::Log(build) => {

@@ -41,6 +41,9 @@ interfaces! {
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
             set: may Text, language: may Text, protected: may Bool
         ];
+        Import Import = UserImport, import::people, [
+            header: may Bool, strip_domain: may Bool, skip_bad: may Bool
+        ];
         Change Edit = UserEdit, users::edit, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
             set: may Text, language: may Text, role_label: may Text, notes: may Prose,

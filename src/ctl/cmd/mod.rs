@@ -9,6 +9,7 @@ mod gateway;
 pub(crate) mod gateway_kinds;
 mod hw;
 mod hw_import;
+mod import;
 mod lock;
 mod passthrough;
 mod pin;
@@ -16,6 +17,7 @@ mod token;
 mod token_add;
 mod token_show;
 mod user;
+mod user_import;
 mod user_show;
 mod why;
 

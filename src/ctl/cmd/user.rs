@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::user_show;
+use super::{user_import, user_show};
 use crate::control::reply::{Candidate, UserRow};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::list::{List, Shape};
@@ -189,6 +189,7 @@ pub(super) const VERBS: &[Verb] = &[
         more: "Takes one seat.",
         run: Run::Change,
     },
+    user_import::VERB,
     Verb {
         name: "user edit",
         method: "org.mfad.Users.Edit",

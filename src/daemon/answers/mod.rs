@@ -45,7 +45,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::config::{Config, Surroundings};
-use crate::control::import::HwImport;
+use crate::control::import::Import;
 use crate::control::query::{Manner, Query};
 use crate::control::reply::{Done, Reply};
 use crate::daemon::alarm::Alarms;
@@ -122,14 +122,14 @@ impl Backend for Answerer {
         }
     }
 
-    fn hw_import(
+    fn import(
         &self,
         operator: &Operator,
-        import: HwImport,
+        import: Import,
         file: SecretBytes,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
-        Desk::new(self.engine()?, operator).hw_import(&import, &file, sink)
+        Desk::new(self.engine()?, operator).import(&import, &file, sink)
     }
 
     fn denied(&self, operator: &Operator, action: Action, least: Role) -> Refusal {

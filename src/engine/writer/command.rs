@@ -119,13 +119,29 @@ impl Writer {
         self.engine.look_up(&wants, prepared).map_err(Box::new)
     }
 
+    /// Whether so many people more may come, those of the batch counted.
+    fn seats_free(&mut self, wanted: u64, batch: &mut Batch, now: Now) -> bool {
+        self.commit(std::mem::take(batch), now);
+        let limit = self.engine.rules().policy.seats_limit;
+        let counts = self.engine.reader().counts();
+        let used = counts.map_or(u64::MAX, |counts| counts.seats);
+        self.broken().is_none() && (limit == 0 || used.saturating_add(wanted) <= limit)
+    }
+
     pub(super) fn note(&mut self, note: Note, batch: &mut Batch, now: Now) {
         let Note {
             origin,
             event,
             writes,
+            seats,
             reply,
         } = note;
+        if seats > 0 && !self.seats_free(seats, batch, now) {
+            if let Some(reply) = reply {
+                let _ = reply.send(None);
+            }
+            return;
+        }
         let change = batch.push(Change {
             writes,
             origin,

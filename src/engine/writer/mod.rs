@@ -127,6 +127,8 @@ pub struct Note {
     pub event: Event,
     /// What the store is to know of it.
     pub writes: Vec<Write>,
+    /// Seats that these take; without so many free ones nothing is done.
+    pub seats: u64,
     /// Told when it is durable (or not), with its number.
     pub reply: Option<SyncSender<Option<u64>>>,
 }

@@ -92,11 +92,11 @@ fn obey(
                 octets: octets as u64,
             }))
         }
-        Request::HwImport(import) => {
+        Request::Import(import) => {
             let held = upload.lock().unwrap_or_else(PoisonError::into_inner).take();
             // Held until the end: the next import may begin when this one is over.
             let mut held = held?;
-            Ok(backend.hw_import(operator, *import, held.whole(), outlet)?)
+            Ok(backend.import(operator, *import, held.whole(), outlet)?)
         }
         Request::Query(query) => {
             may(query.least())?;

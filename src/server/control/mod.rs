@@ -29,7 +29,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::control::fault::Fault;
-use crate::control::import::HwImport;
+use crate::control::import::Import;
 use crate::control::query::{Manner, Query};
 use crate::control::reply::{Done, Reply};
 use crate::domain::action::{Action, Role};
@@ -85,11 +85,11 @@ pub trait Backend: Send + Sync {
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal>;
 
-    /// Brings the hardware tokens of a file into the pool; pushes how far it is, if that is wanted.
-    fn hw_import(
+    /// Brings in what a file holds; pushes how far it is, if that is wanted.
+    fn import(
         &self,
         operator: &Operator,
-        import: HwImport,
+        import: Import,
         file: SecretBytes,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal>;

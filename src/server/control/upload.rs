@@ -64,7 +64,7 @@ impl Upload {
     pub(super) fn take(&mut self) -> Result<Held, Refusal> {
         self.held.take().ok_or_else(|| {
             Refusal::new(Code::Arg, "no file was handed over on this connection")
-                .doing("call org.mfad.Daemon.Upload first, or use `mfactl hw import FILE`")
+                .doing("call org.mfad.Daemon.Upload first, as `mfactl` does")
         })
     }
 }

@@ -21,6 +21,8 @@ use crate::time::Timestamp;
 
 use super::{Algorithm, Digits, Factor, Otp, Period};
 
+pub use table::{Line, lines};
+
 /// Longest file that is read, in octets. A PSKC record has about 1,000, a line of CSV 60 to 100.
 pub const FILE_OCTETS_MAX: usize = 10 << 20;
 

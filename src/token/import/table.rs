@@ -10,40 +10,53 @@ use super::{Bad, Imported, RECORDS_MAX, Reason, Row};
 const COLUMNS_MAX: usize = 32;
 
 /// The columns of one line, trimmed.
-pub(super) struct Line<'a> {
-    pub(super) number: u64,
-    pub(super) columns: Vec<&'a str>,
+pub struct Line<'a> {
+    /// Its number, from 1.
+    pub number: u64,
+    /// What stands between the commas.
+    pub columns: Vec<&'a str>,
 }
 
 impl<'a> Line<'a> {
     /// The column, empty if there is none.
-    pub(super) fn column(&self, index: usize) -> &'a str {
+    #[must_use]
+    pub fn column(&self, index: usize) -> &'a str {
         self.columns.get(index).copied().unwrap_or_default()
     }
 }
 
-/// Reads every record of a text.
+/// The lines of a text that are records.
+pub fn lines(text: &str) -> impl Iterator<Item = Result<Line<'_>, Bad>> {
+    let numbered = text.lines().map(str::trim).zip(1..);
+    let records = numbered.filter(|(text, _)| !text.is_empty() && !text.starts_with('#'));
+    records.map(|(text, number)| match columns(text) {
+        Ok(columns) => Ok(Line { number, columns }),
+        Err(reason) => Err(Bad {
+            line: number,
+            reason,
+        }),
+    })
+}
+
+/// Reads every token of a text.
 pub(super) fn read(
     text: &str,
     record: impl Fn(&Line<'_>) -> Result<Imported, Reason>,
 ) -> Result<Vec<Row>, Bad> {
     let mut rows = Vec::new();
-    for (text, line) in text.lines().zip(1..) {
-        let text = text.trim();
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        let bad = |reason| Bad { line, reason };
-        if rows.len() == RECORDS_MAX {
-            return Err(bad(Reason::ManyRecords));
-        }
-        let read = columns(text).and_then(|columns| {
-            record(&Line {
-                number: line,
-                columns,
+    for line in lines(text) {
+        let read = line.and_then(|line| {
+            record(&line).map_err(|reason| Bad {
+                line: line.number,
+                reason,
             })
         });
-        rows.push(read.map_err(bad));
+        if rows.len() == RECORDS_MAX {
+            let line = read.map_or_else(|bad| bad.line, |token| token.line);
+            let reason = Reason::ManyRecords;
+            return Err(Bad { line, reason });
+        }
+        rows.push(read);
     }
     Ok(rows)
 }

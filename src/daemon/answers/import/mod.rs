@@ -1,0 +1,409 @@
+//! `hw import`, `user import`: a file that was handed over is judged as a whole, then written in
+//! batches.
+//!
+//! Nothing is written before every record has been judged, and nothing at all if one is bad, unless
+//! that is asked for. A batch is one change and one audit record; between two of them sign-ins have
+//! their turn. What ends in the middle leaves whole batches, and the same file once more completes
+//! them: what is here already is passed over.
+
+mod hardware;
+mod people;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::control::import::{Import, What};
+use crate::control::reply::{Done, Note, Reply};
+use crate::daemon::report::number;
+use crate::domain::event::{Event, Origin, RequestRef};
+use crate::domain::pool::Intake;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::sealed::hex;
+use crate::secret::SecretBytes;
+use crate::server::control::Sink;
+
+use super::change::request_id;
+use super::desk::Desk;
+
+/// Bad records that are told one by one; the others are counted.
+const TOLD_MAX: usize = 10_000;
+/// Records that are judged between two looks whether anybody still waits.
+const LOOK_EVERY: usize = 1_000;
+
+/// What can be brought in.
+trait Goods {
+    /// One of them.
+    type Item;
+    /// The event of a batch.
+    const EVENT: &'static str;
+    /// How many make a batch: a few milliseconds of the writer, while sign-ins wait.
+    const BATCH: usize;
+    /// One, and several.
+    const NOUN: [&'static str; 2];
+    /// What becomes of them: `are ..`, `would ..`.
+    const BECOME: [&'static str; 2];
+
+    /// The line of one, and its name for the audit record.
+    fn place(item: &Self::Item) -> (u64, &str);
+
+    /// Whether it may come in, by what the store knows now.
+    fn judge(&self, item: &Self::Item) -> Result<Intake, Refusal>;
+
+    /// Somebody was faster: what was counted while judging is counted anew.
+    fn anew(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Writes all of them or none; none also if somebody was faster with one.
+    fn put(
+        &self,
+        batch: &[&Self::Item],
+        origin: Origin,
+        event: Event,
+    ) -> Result<Option<u64>, Refusal>;
+}
+
+/// A record that stays out.
+struct Rejected {
+    line: u64,
+    code: Code,
+    reason: String,
+}
+
+impl Rejected {
+    fn new(line: u64, refusal: Refusal) -> Self {
+        Self {
+            line,
+            code: refusal.code,
+            reason: refusal.what,
+        }
+    }
+}
+
+/// A file that was judged.
+struct Judged<'a, T> {
+    new: Vec<&'a T>,
+    same: usize,
+    rejected: Vec<Rejected>,
+}
+
+/// One import.
+struct Run<'a> {
+    desk: &'a Desk<'a>,
+    import: &'a Import,
+    /// SHA-256 of the file.
+    hash: String,
+}
+
+impl Desk<'_> {
+    pub(super) fn import(
+        &self,
+        import: &Import,
+        file: &SecretBytes,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        let text = std::str::from_utf8(file.expose())
+            .map_err(|_| Refusal::new(Code::Arg, "the file is not UTF-8; nothing changed"))?;
+        let run = Run {
+            desk: self,
+            import,
+            hash: hex(&Sha256::digest(file.expose())),
+        };
+        match &import.what {
+            What::Hardware(how) => {
+                let rows = hardware::read(how, text)?;
+                let goods = hardware::Tokens::new(self, &rows, how.weak);
+                run.bring(&goods, &rows, sink)
+            }
+            What::People(layout) => {
+                let rows = people::read(text, *layout)?;
+                let goods = people::People::new(self, &rows)?;
+                run.bring(&goods, &rows, sink)
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    fn bring<G: Goods>(
+        &self,
+        goods: &G,
+        rows: &[Result<G::Item, Rejected>],
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        let mut judged = Judged {
+            new: Vec::new(),
+            same: 0,
+            rejected: Vec::new(),
+        };
+        for (at, row) in rows.iter().enumerate() {
+            if at % LOOK_EVERY == 0 && sink.ended() {
+                return Err(Refusal::new(Code::Busy, "nobody waits; nothing changed"));
+            }
+            match row {
+                Ok(item) => sort(goods, item, &mut judged)?,
+                Err(bad) => judged.rejected.push(Rejected {
+                    line: bad.line,
+                    code: bad.code,
+                    reason: bad.reason.clone(),
+                }),
+            }
+        }
+        let manner = &self.import.manner;
+        if manner.dry_run {
+            return Ok(self.would::<G>(&judged).into());
+        }
+        let request = RequestRef::Command(request_id(manner.request.clone())?);
+        let origin = self.desk.origin(request);
+        if judged.new.is_empty() || self.refused(&judged) {
+            return self.nothing::<G>(&judged, origin);
+        }
+        self.write(goods, judged, &origin, sink)
+    }
+
+    /// Whether bad records keep the others out.
+    fn refused<T>(&self, judged: &Judged<'_, T>) -> bool {
+        !judged.rejected.is_empty() && !self.import.skip_bad
+    }
+
+    fn nothing<G: Goods>(
+        &self,
+        judged: &Judged<'_, G::Item>,
+        origin: Origin,
+    ) -> Result<Reply, Refusal> {
+        let event = self.event::<G>(&[]);
+        let event = event.detail("rejected", judged.rejected.len());
+        let event = match judged.rejected.is_empty() {
+            true => event.unchanged(),
+            false => event.refused(),
+        };
+        let audit = self.desk.engine.note(origin, event);
+        let audit = audit.ok_or_else(|| no_store(0, judged.new.len()))?;
+        let message = if judged.rejected.is_empty() {
+            "Nothing to import: all of it is here already.".to_owned()
+        } else if judged.new.is_empty() {
+            "Nothing was imported: no record of the file can come in.".to_owned()
+        } else {
+            format!(
+                "Nothing was imported: {} bad.",
+                records(judged.rejected.len())
+            )
+        };
+        Ok(Done {
+            audit: Some(audit),
+            unchanged: true,
+            message,
+            notes: self.notes(judged),
+            data: self.data(judged, 0),
+            ..Done::default()
+        }
+        .into())
+    }
+
+    fn write<'a, G: Goods>(
+        &self,
+        goods: &G,
+        mut judged: Judged<'a, G::Item>,
+        origin: &Origin,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        let all: Vec<&'a G::Item> = std::mem::take(&mut judged.new);
+        let (mut written, mut audit) = (0, None);
+        for batch in all.chunks(G::BATCH) {
+            if sink.ended() {
+                return Err(stopped(written, all.len()));
+            }
+            if let Some(seq) = goods.put(batch, origin.clone(), self.event::<G>(batch))? {
+                written += batch.len();
+                audit = Some(seq);
+            } else {
+                if self.desk.engine.store_error().is_some() {
+                    return Err(no_store(written, all.len()));
+                }
+                let (count, seq) = self.one_by_one(goods, batch, &mut judged, origin)?;
+                written += count;
+                audit = seq.or(audit);
+            }
+            if self.import.progress && written < all.len() {
+                sink.push(so_far(written, all.len()).into())
+                    .map_err(|_| stopped(written, all.len()))?;
+            }
+        }
+        Ok(Done {
+            audit,
+            message: format!("{} {}.", counted(written, G::NOUN), G::BECOME[0]),
+            notes: self.notes(&judged),
+            data: self.data(&judged, written),
+            ..Done::default()
+        }
+        .into())
+    }
+
+    /// A batch that left nothing: somebody was faster with one of its names.
+    fn one_by_one<'a, G: Goods>(
+        &self,
+        goods: &G,
+        batch: &[&'a G::Item],
+        judged: &mut Judged<'a, G::Item>,
+        origin: &Origin,
+    ) -> Result<(usize, Option<u64>), Refusal> {
+        let (mut written, mut audit) = (0, None);
+        goods.anew()?;
+        for item in batch {
+            sort(goods, item, judged)?;
+            let Some(item) = judged.new.pop() else {
+                continue;
+            };
+            match goods.put(&[item], origin.clone(), self.event::<G>(&[item]))? {
+                Some(seq) => {
+                    written += 1;
+                    audit = Some(seq);
+                }
+                None => {
+                    let busy = Refusal::new(Code::Busy, "somebody changed it at this moment");
+                    judged.rejected.push(Rejected::new(G::place(item).0, busy));
+                }
+            }
+        }
+        Ok((written, audit))
+    }
+
+    /// The audit record of a batch.
+    fn event<G: Goods>(&self, batch: &[&G::Item]) -> Event {
+        let mut event = Event::new(G::EVENT)
+            .detail("count", batch.len())
+            .detail("sha256", self.hash.clone());
+        if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
+            event = event
+                .detail("first", G::place(first).1)
+                .detail("last", G::place(last).1);
+        }
+        match &self.import.manner.reason {
+            Some(reason) => event.reason(reason.clone()),
+            None => event,
+        }
+    }
+
+    fn would<G: Goods>(&self, judged: &Judged<'_, G::Item>) -> Done {
+        let refused = self.refused(judged);
+        let message = match (refused, judged.new.is_empty()) {
+            (true, _) => format!(
+                "Nothing would be imported: {} bad.",
+                records(judged.rejected.len())
+            ),
+            (false, true) => "Nothing would be imported.".to_owned(),
+            (false, false) => {
+                let [one, many] = G::NOUN;
+                let noun = if judged.new.len() == 1 { one } else { many };
+                format!("{} {noun} {}.", count(judged.new.len()), G::BECOME[1])
+            }
+        };
+        Done {
+            dry_run: true,
+            unchanged: refused || judged.new.is_empty(),
+            message,
+            notes: self.notes(judged),
+            data: self.data(judged, 0),
+            ..Done::default()
+        }
+    }
+
+    fn notes<T>(&self, judged: &Judged<'_, T>) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let mut note = |label: &str, text: String| {
+            notes.push(Note {
+                label: label.to_owned(),
+                text,
+            });
+        };
+        if judged.same > 0 {
+            note("same", format!("{} here already.", records(judged.same)));
+        }
+        if !judged.rejected.is_empty() {
+            let how = if self.import.skip_bad {
+                "left out"
+            } else {
+                "bad; --skip-bad takes the others"
+            };
+            note("bad", format!("{} {how}.", records(judged.rejected.len())));
+        }
+        notes
+    }
+
+    /// The facts for scripts, and for the list of bad records.
+    fn data<T>(&self, judged: &Judged<'_, T>, written: usize) -> Map<String, Value> {
+        let told = judged.rejected.iter().take(TOLD_MAX);
+        let rows: Vec<Value> = told
+            .map(|one| json!({"line": one.line, "code": one.code.name(), "reason": one.reason}))
+            .collect();
+        Map::from_iter([
+            ("new".to_owned(), judged.new.len().max(written).into()),
+            ("same".to_owned(), judged.same.into()),
+            ("rejected".to_owned(), judged.rejected.len().into()),
+            ("written".to_owned(), written.into()),
+            ("sha256".to_owned(), self.hash.clone().into()),
+            ("rows".to_owned(), rows.into()),
+        ])
+    }
+}
+
+fn sort<'a, G: Goods>(
+    goods: &G,
+    item: &'a G::Item,
+    into: &mut Judged<'a, G::Item>,
+) -> Result<(), Refusal> {
+    match goods.judge(item) {
+        Ok(Intake::New) => into.new.push(item),
+        Ok(Intake::Same) => into.same += 1,
+        Err(refusal) if refusal.code == Code::Store => return Err(refusal),
+        Err(refusal) => into.rejected.push(Rejected::new(G::place(item).0, refusal)),
+    }
+    Ok(())
+}
+
+fn so_far(written: usize, of: usize) -> Done {
+    Done {
+        message: format!("{} of {}", count(written), count(of)),
+        data: Map::from_iter([
+            ("written".to_owned(), written.into()),
+            ("of".to_owned(), of.into()),
+        ]),
+        ..Done::default()
+    }
+}
+
+fn no_store(written: usize, of: usize) -> Refusal {
+    let what = format!(
+        "imported {} of {}, then the store refused",
+        count(written),
+        count(of)
+    );
+    Refusal::new(Code::Store, what)
+        .why("mfad cannot write to its store")
+        .doing("free space or repair the disk, then give the command again: it goes on")
+}
+
+fn stopped(written: usize, of: usize) -> Refusal {
+    let what = format!(
+        "stopped after {} of {}; these are in and complete",
+        count(written),
+        count(of)
+    );
+    Refusal::new(Code::Busy, what).doing("give the command again: it goes on")
+}
+
+fn count(number_of: usize) -> String {
+    number(number_of as u64)
+}
+
+fn records(number_of: usize) -> String {
+    counted(number_of, ["record", "records"])
+}
+
+/// `1 record is`, `5 records are`.
+fn counted(number_of: usize, [one, many]: [&str; 2]) -> String {
+    match number_of {
+        1 => format!("1 {one} is"),
+        _ => format!("{} {many} are", count(number_of)),
+    }
+}

@@ -1,0 +1,122 @@
+//! People, each in state New Credential.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use crate::domain::command::{self, Asked, Command, Effect, Prepared, Site};
+use crate::domain::event::{Event, Origin};
+use crate::domain::people_file::{self, Layout, Person};
+use crate::domain::pool::Intake;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::user::UserRecord;
+
+use super::super::desk::{Desk, store};
+use super::{Goods, Rejected};
+
+type Row = Result<Person, Rejected>;
+
+pub(super) fn read(text: &str, layout: Layout) -> Result<Vec<Row>, Refusal> {
+    let rows = people_file::read(text, layout)?;
+    let row = |row: people_file::Row| row.map_err(|(line, refusal)| Rejected::new(line, refusal));
+    Ok(rows.into_iter().map(row).collect())
+}
+
+pub(super) struct People<'a> {
+    desk: &'a Desk<'a>,
+    times: HashMap<&'a str, usize>,
+    /// Seats that are taken, those of the people judged so far among them.
+    seats: Cell<u64>,
+}
+
+impl<'a> People<'a> {
+    pub(super) fn new(desk: &'a Desk<'a>, rows: &'a [Row]) -> Result<Self, Refusal> {
+        let people = Self {
+            desk,
+            times: people_file::times(rows.iter().flatten()),
+            seats: Cell::new(0),
+        };
+        people.anew()?;
+        Ok(people)
+    }
+
+    /// The record as `user add` would make it, with the label that `user edit` would give.
+    fn record(&self, person: &Person, seats_used: u64) -> Result<UserRecord, Refusal> {
+        let desk = self.desk;
+        let asked = Asked {
+            operator: desk.operator,
+            reason: None,
+            if_revision: None,
+        };
+        let site = Site {
+            policy: desk.policy(),
+            gateways: &desk.rules.gateways,
+            now: desk.now,
+            unseal: desk.engine.keys(),
+            next_seq: 0,
+        };
+        let made = |command: &Command, record: Option<&UserRecord>| {
+            let prepared = Prepared {
+                user_id: Some(desk.engine.new_user_id()?),
+                seats_used,
+                ..Prepared::default()
+            };
+            let applied = command::apply(command, record, prepared, &asked, &site)?;
+            let put = applied.effects.into_iter().find_map(|effect| match effect {
+                Effect::Put { user, .. } => Some(*user),
+                _ => None,
+            });
+            put.ok_or_else(|| Refusal::new(Code::Conflict, "nobody came of it"))
+        };
+        let mut record = made(&Command::UserAdd(person.new.clone()), None)?;
+        if let Some(edit) = person.label() {
+            let revision = record.auth.revision;
+            let edit = Command::UserEdit {
+                user: person.new.user.clone(),
+                edit: Box::new(edit),
+            };
+            record = made(&edit, Some(&record))?;
+            // One record, written once.
+            record.auth.revision = revision;
+        }
+        Ok(record)
+    }
+}
+
+impl Goods for People<'_> {
+    type Item = Person;
+    const EVENT: &'static str = "user.imported";
+    const BATCH: usize = 100;
+    const NOUN: [&'static str; 2] = ["person", "people"];
+    const BECOME: [&'static str; 2] = ["added", "would be added"];
+
+    fn place(item: &Person) -> (u64, &str) {
+        (item.line, &item.new.user)
+    }
+
+    fn judge(&self, item: &Person) -> Result<Intake, Refusal> {
+        let name = item.new.user.as_str();
+        if self.times.get(name).is_some_and(|times| *times > 1) {
+            let what = "the name stands in the file twice";
+            return Err(Refusal::new(Code::Exists, what));
+        }
+        let known = self.desk.reader().user_by_name(name);
+        if let Some(record) = known.map_err(|error| store(&error))? {
+            return item.compare(&record);
+        }
+        self.record(item, self.seats.get())?;
+        self.seats.set(self.seats.get() + 1);
+        Ok(Intake::New)
+    }
+
+    fn anew(&self) -> Result<(), Refusal> {
+        let counts = self.desk.reader().counts().map_err(|error| store(&error))?;
+        self.seats.set(counts.seats);
+        Ok(())
+    }
+
+    fn put(&self, batch: &[&Person], origin: Origin, event: Event) -> Result<Option<u64>, Refusal> {
+        let records: Result<Vec<UserRecord>, Refusal> =
+            batch.iter().map(|person| self.record(person, 0)).collect();
+        Ok(self.desk.engine.put_people(records?, origin, event))
+    }
+}

@@ -1,0 +1,210 @@
+//! Imports while others are at work: what somebody takes between the judging and the writing is met
+//! record by record, and whoever stops waiting ends it between two batches.
+
+use mfad::control::import::{Hardware, Import, What};
+use mfad::control::query::{AuditFilter, Manner, Query};
+use mfad::control::reply::Reply;
+use mfad::domain::action::Role;
+use mfad::domain::command::{Command, NewToken, NewUser};
+use mfad::domain::people_file::Layout;
+use mfad::domain::refusal::{Code, Refusal};
+use mfad::domain::token_record::TokenKind;
+use mfad::secret::{Secret, SecretBytes};
+use mfad::server::control::{Backend as _, Ended, Sink};
+use mfad::token::Otp;
+use mfad::token::import::{Format, Unsaid};
+use serde_json::{Value, json};
+
+use crate::site::{Site, operator, page};
+
+/// Does something when the first batch is about to be written; may stop waiting after so many.
+struct Meddler<'a> {
+    meddle: Box<dyn FnMut() + 'a>,
+    looks: usize,
+    batches: usize,
+    enough: usize,
+}
+
+impl<'a> Meddler<'a> {
+    fn new(meddle: impl FnMut() + 'a) -> Self {
+        Self {
+            meddle: Box::new(meddle),
+            looks: 0,
+            batches: 0,
+            enough: usize::MAX,
+        }
+    }
+}
+
+impl Sink for Meddler<'_> {
+    fn push(&mut self, _: Reply) -> Result<(), Ended> {
+        self.batches += 1;
+        Ok(())
+    }
+
+    fn ended(&mut self) -> bool {
+        // The first look is before the judging, the second before the first batch.
+        self.looks += 1;
+        if self.looks == 2 {
+            (self.meddle)();
+        }
+        self.batches >= self.enough
+    }
+}
+
+fn import(site: &Site, what: What, text: &str, sink: &mut Meddler<'_>) -> Result<Value, Refusal> {
+    let import = Import {
+        what,
+        skip_bad: false,
+        progress: true,
+        manner: Manner::default(),
+    };
+    let file = SecretBytes::copy_of(text.as_bytes());
+    let reply = site
+        .answerer()
+        .import(&operator(Role::Admin), import, file, sink)?;
+    Ok(serde_json::to_value(reply).unwrap()["done"].clone())
+}
+
+fn people() -> What {
+    What::People(Layout::default())
+}
+
+fn tokens() -> What {
+    What::Hardware(Hardware {
+        format: Format::Csv,
+        unsaid: Unsaid::default(),
+        key: None,
+        weak: false,
+    })
+}
+
+fn of(done: &Value, name: &str) -> u64 {
+    done["data"][name].as_u64().unwrap()
+}
+
+fn users(site: &Site) -> u64 {
+    site.ask(Role::Viewer, Query::Seats)["counted"]
+        .as_u64()
+        .unwrap()
+}
+
+#[test]
+fn a_name_that_somebody_takes_meanwhile_is_met_alone() {
+    let site = Site::start();
+    let add = |name: &str, language: Option<&str>| {
+        let new = NewUser {
+            user: name.to_owned(),
+            language: language.map(str::to_owned),
+            ..NewUser::default()
+        };
+        site.change(Role::Admin, Command::UserAdd(new)).unwrap();
+    };
+    let mut sink = Meddler::new(|| {
+        add("b", None);
+        add("c", Some("en"));
+    });
+    let done = import(&site, people(), "a\nb\nc,,,de\nd\n", &mut sink).unwrap();
+    assert_eq!(
+        (
+            of(&done, "written"),
+            of(&done, "same"),
+            of(&done, "rejected")
+        ),
+        (2, 1, 1)
+    );
+    assert_eq!(done["data"]["rows"][0]["code"], "E_EXISTS");
+    assert_eq!(done["data"]["rows"][0]["line"], 3);
+    drop(sink);
+    assert_eq!(users(&site), 4);
+}
+
+#[test]
+fn a_serial_that_somebody_takes_meanwhile_is_met_alone() {
+    let site = Site::start();
+    site.add_user("alice", "");
+    let mut sink = Meddler::new(|| {
+        let new = NewToken {
+            user: "alice".to_owned(),
+            kind: TokenKind::Hotp,
+            otp: Otp::HOTP,
+            serial: Some("FT-2".to_owned()),
+            seed: Some(SecretBytes::new(vec![9; 20])),
+            weak: false,
+            counter: 0,
+            expires: None,
+            description: String::new(),
+            trusted: true,
+            confirm: None,
+        };
+        site.change(Role::Operator, Command::TokenAdd(Box::new(new)))
+            .unwrap();
+    });
+    let text: String = (1..=3)
+        .map(|at| format!("FT-{at},{at:040x},hotp\n"))
+        .collect();
+    let done = import(&site, tokens(), &text, &mut sink).unwrap();
+    assert_eq!((of(&done, "written"), of(&done, "rejected")), (2, 1));
+    assert!(
+        done["data"]["rows"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("alice")
+    );
+}
+
+#[test]
+fn seats_are_counted_when_a_file_is_judged_and_again_when_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("state")).unwrap();
+    let key = Ok(Secret::new([7; 32]));
+    let site = Site::start_in(folder, key, "[seats]\nlimit = 5\n");
+    let six: String = (0..6).map(|at| format!("u{at}\n")).collect();
+    let done = import(&site, people(), &six, &mut Meddler::new(|| ())).unwrap();
+    assert_eq!(
+        (of(&done, "written"), of(&done, "rejected"), users(&site)),
+        (0, 1, 0)
+    );
+    assert_eq!(done["data"]["rows"][0]["code"], "E_SEATS");
+    // Somebody takes one of the five while the file is on its way.
+    let mut sink = Meddler::new(|| site.add_user("quick", ""));
+    let done = import(&site, people(), &six[..15], &mut sink).unwrap();
+    assert_eq!((of(&done, "written"), of(&done, "rejected")), (4, 1));
+    drop(sink);
+    assert_eq!(users(&site), 5);
+}
+
+#[test]
+fn who_stops_waiting_ends_it_between_two_batches() {
+    let site = Site::start();
+    let many: String = (0..450).map(|at| format!("u{at},,,,,staff\n")).collect();
+    let mut sink = Meddler::new(|| ());
+    sink.enough = 2;
+    let refusal = import(&site, people(), &many, &mut sink).unwrap_err();
+    assert_eq!(refusal.code, Code::Busy);
+    assert!(refusal.what.contains("200 of 450"), "{}", refusal.what);
+    assert_eq!(users(&site), 200);
+    let done = import(&site, people(), &many, &mut Meddler::new(|| ())).unwrap();
+    assert_eq!(
+        (of(&done, "same"), of(&done, "written"), users(&site)),
+        (200, 250, 450)
+    );
+    let filter = AuditFilter {
+        event: Some("user.imported".to_owned()),
+        ..AuditFilter::default()
+    };
+    let log = site.ask(
+        Role::Admin,
+        Query::AuditLog {
+            filter,
+            page: page(),
+        },
+    );
+    let record = |at: usize| &log["entries"][at]["record"]["detail"];
+    assert_eq!(
+        (&record(0)["count"], &record(1)["count"]),
+        (&json!(50), &json!(100))
+    );
+    assert_eq!(record(0)["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(log["entries"].as_array().unwrap().len(), 5);
+}
