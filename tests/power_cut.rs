@@ -38,6 +38,9 @@ use common::disk::state::{Image, Keep, State};
 use common::disk::{Disk, Operation};
 use facts::Facts;
 
+/// Images after which a long run says that it lives.
+const PROGRESS_EVERY: usize = 20_000;
+
 /// How many images are made for one call.
 #[derive(Clone, Copy)]
 struct Share {
@@ -65,6 +68,16 @@ struct Tally {
     /// Without those that were the same as another at the same point of the script.
     different: AtomicUsize,
     losses: Mutex<Vec<String>>,
+}
+
+impl Tally {
+    fn count(&self) {
+        let images = self.images.fetch_add(1, Ordering::Relaxed) + 1;
+        if images.is_multiple_of(PROGRESS_EVERY) {
+            let losses = self.losses.lock().unwrap().len();
+            println!("{images} images so far, {losses} losses");
+        }
+    }
 }
 
 /// Runs a script in a child; none if there is no compiler for the disk.
@@ -104,7 +117,7 @@ impl Run {
                         }
                         let mut chance = Chance::of(self.seed ^ done.call);
                         for image in images(&state, share, &mut chance) {
-                            tally.images.fetch_add(1, Ordering::Relaxed);
+                            tally.count();
                             let told = self.facts.states_told(done.call);
                             if !seen.lock().unwrap().insert((image.digest(), told)) {
                                 continue;
