@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::mail::Mail;
 use super::network::Network;
 use super::secrets::SecretSource;
 use crate::domain::action::Role;
@@ -36,9 +37,11 @@ pub struct Config {
     pub key: KeySource,
     /// Where numbers are served; none: nowhere.
     pub metrics: Option<MetricsListen>,
+    /// The mail server; none: nobody is told anything.
+    pub mail: Option<Mail>,
     /// Name of this server.
     pub node: Arc<str>,
-    /// Language of texts for people at gateways.
+    /// Language of messages.
     pub language: String,
     /// Bounds of queues, maps and caches.
     pub limits: Limits,

@@ -135,7 +135,7 @@ impl One<'_> {
 }
 
 /// The secret without the line end that editors put behind it.
-fn without_line_end(secret: &SecretBytes) -> SecretBytes {
+pub(super) fn without_line_end(secret: &SecretBytes) -> SecretBytes {
     let all = secret.expose().as_slice();
     let cut = all
         .strip_suffix(b"\r\n")

@@ -11,7 +11,13 @@ use std::ops::Range;
 use super::source::{Place, Source};
 
 /// Words that look like a secret and are not.
-const HARMLESS: [&str; 3] = ["secret_file", "secret_credential", "allow_weak_secret"];
+const HARMLESS: [&str; 5] = [
+    "secret_file",
+    "secret_credential",
+    "allow_weak_secret",
+    "password_file",
+    "password_credential",
+];
 
 /// Octets that are shown as `...`.
 pub(super) struct Hidden(Vec<Place>);

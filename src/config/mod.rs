@@ -26,6 +26,7 @@ mod get;
 mod hiding;
 pub mod keys;
 mod load;
+mod mail;
 mod near;
 mod network;
 mod problems;
@@ -44,6 +45,7 @@ pub use self::checked::{
 pub use self::diff::{Change, ChangeKind, Diff};
 pub use self::gateways::GATEWAYS_MAX;
 pub use self::load::{FILE_OCTETS_MAX, FILES_MAX, GATEWAYS_FOLDER, Surroundings, load, load_with};
+pub use self::mail::{Login, Mail, Security};
 pub use self::near::{distance, nearest};
 pub use self::network::{Network, NetworkError};
 pub use self::problems::{PROBLEMS_MAX, Problem, Problems, Severity, Spot};
@@ -54,6 +56,7 @@ pub use self::source::Source;
 
 use self::problems::Collector;
 use self::settings::Settings;
+use crate::domain::policy::Policy;
 
 /// A configuration that can be put into force, and what somebody should know about it.
 pub struct Loaded {
@@ -97,8 +100,14 @@ fn check(
     let settings = Settings::of_site(&raw);
     let sets = sets::sets(&raw, &settings, problems);
     let issuer = settings.text("enroll.issuer").unwrap_or(hostname);
+    let mail = mail::mail(&settings, folder, secrets, problems);
+    let policy = Policy {
+        notices: mail::notices(&settings, mail.as_ref(), problems),
+        ..site::policy(&settings, issuer, sets, problems)
+    };
     let mut config = Config {
-        policy: Arc::new(site::policy(&settings, issuer, sets, problems)),
+        policy: Arc::new(policy),
+        mail,
         gateways: gateways::gateways(&raw, folder, secrets, problems),
         roles: site::roles(&settings, problems),
         listen: site::listen(&settings, problems),

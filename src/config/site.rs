@@ -51,6 +51,7 @@ pub(super) fn policy(
         default_set: settings.text("default_set").unwrap_or_default().to_owned(),
         audit_reads: settings.flag("audit.reads"),
         audit_retain: settings.span("audit.retain"),
+        notices: None,
     };
     order(
         settings,

@@ -79,6 +79,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn elsewhere(&self) -> Found {
+        let (word, file) = match self.key.path.rsplit('.').next() {
+            Some("password") => ("password", "smtp.password"),
+            _ => ("secret", "gateways.d/NAME.secret"),
+        };
+        self.wrong(format!("a {word} does not stand in the configuration"))
+            .number("E102")
+            .label(format!("put it into a file: {word}_file = \"{file}\""))
+            .note(format!(
+                "or into a systemd credential: {word}_credential = \"NAME\""
+            ))
+    }
+
     fn value(&self, found: &Spanned<DeValue<'_>>) -> Result<Value, Found> {
         match (self.key.kind, found.get_ref()) {
             (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
@@ -101,11 +114,7 @@ impl Reader<'_> {
             (Kind::List, DeValue::Array(list)) => self.items(list.iter()).map(Value::List),
             (Kind::Groups, DeValue::Array(list)) => self.groups(list.iter()).map(Value::Groups),
             (Kind::Pairs, DeValue::Table(table)) => self.pairs(table).map(Value::Pairs),
-            (Kind::Elsewhere, _) => Err(self
-                .wrong("a secret does not stand in the configuration")
-                .number("E102")
-                .label("put it into a file: secret_file = \"gateways.d/NAME.secret\"")
-                .note("or into a systemd credential: secret_credential = \"NAME\"")),
+            (Kind::Elsewhere, _) => Err(self.elsewhere()),
             (_, other) => Err(self.wrong_type(other.type_str())),
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::lockout::LockoutPolicy;
+use super::notice::Notices;
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
 use super::token_record::TokenKind;
@@ -50,6 +51,8 @@ pub struct Policy {
     pub audit_reads: bool,
     /// How long audit records stay in the store before they are archived unasked; zero: for ever.
     pub audit_retain: Duration,
+    /// Who is told of changes besides the person; none: there is no mail server, nobody is told.
+    pub notices: Option<Notices>,
 }
 
 impl Policy {
@@ -209,6 +212,7 @@ impl Default for Policy {
             default_set: "default".to_owned(),
             audit_reads: false,
             audit_retain: Duration::ZERO,
+            notices: None,
         }
     }
 }

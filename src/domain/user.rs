@@ -17,6 +17,7 @@ use smol_str::SmolStr;
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
 use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
+use super::sealed::unhex;
 use super::token_record::{Token, TokenState};
 use super::wait::Station;
 use crate::time::Timestamp;
@@ -24,8 +25,24 @@ use crate::token::TokenId;
 
 /// Who a record is about, for ever: random, so that a rename keeps seals and a new user of an old
 /// name inherits nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct UserId(pub [u8; 16]);
+
+impl TryFrom<String> for UserId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let octets = unhex(&text).and_then(|octets| octets.try_into().ok());
+        octets.map(Self).ok_or("no id of a user")
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.to_string()
+    }
+}
 
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

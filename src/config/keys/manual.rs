@@ -49,7 +49,8 @@ pub fn type_text(key: &Key) -> String {
 pub fn sample_file() -> String {
     let mut file = HEAD.to_owned();
     let mut table = "";
-    for key in all().filter(|key| !key.path.starts_with("gateway.")) {
+    for key in all().filter(|key| !key.path.starts_with("gateway.") && key.kind != Kind::Elsewhere)
+    {
         let (parent, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
         // The example of a set is named as the set that there is without any.
         let name = if name == super::NAME { "default" } else { name };

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod gateway;
 mod later;
+mod mail;
 mod manual;
 mod site;
 
@@ -182,7 +183,8 @@ fn fits(pattern: &str, segment: &str) -> bool {
 
 /// All keys, in the order of the manual.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    site::KEYS.iter().chain(gateway::KEYS)
+    let of_site = site::KEYS.iter().chain(mail::KEYS);
+    of_site.chain(gateway::KEYS)
 }
 
 /// The keys of a gateway, in the order of the manual.

@@ -21,8 +21,9 @@ pub(super) const KEYS: &[Key] = &[
     Key::word(
         "language",
         "\"en\"",
-        &["en"],
-        "Language of the texts that gateways show to people.",
+        &["en", "de"],
+        "Language of messages to `notify.admins`, and to people who have none of their own: `en` or \
+         `de`. What gateways show is English.",
     ),
     Key::new(
         "default_set",

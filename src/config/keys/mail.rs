@@ -1,0 +1,92 @@
+//! Rows for messages to people.
+
+use super::{Fallback, Key, Kind};
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+
+/// Rows in the order of the manual.
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "smtp.server",
+        Kind::Text,
+        Fallback::Unset,
+        "Name or address of the mail server through which people are told of changes to their \
+         account. Without it nobody is told, and no message is made. The unit file needs the network \
+         profile for it.",
+    )
+    .at_start(),
+    Key::new(
+        "smtp.port",
+        Kind::Count { min: 1, max: 65_535 },
+        Fallback::Computed("587, with `tls` 465, with `none` 25"),
+        "Its TCP port. The process gives up every other one.",
+    )
+    .at_start(),
+    Key::word(
+        "smtp.security",
+        "\"starttls\"",
+        &["starttls", "tls", "none"],
+        "What protects the connection. `starttls`: TLS before anything else is said; a server that \
+         does not offer it is not used. `tls`: TLS from the first octet. `none`: nothing, for a \
+         server on `localhost` only.",
+    )
+    .at_start(),
+    Key::new(
+        "smtp.user",
+        Kind::Text,
+        Fallback::Unset,
+        "User name at the mail server, if it wants one.",
+    )
+    .at_start(),
+    Key::new(
+        "smtp.password_file",
+        Kind::Text,
+        Fallback::Unset,
+        "File that holds the password and nothing else. A path that is not absolute counts from the \
+         folder of this file. Other users must not be able to read it.",
+    )
+    .at_start(),
+    Key::new(
+        "smtp.password_credential",
+        Kind::Text,
+        Fallback::Unset,
+        "Name of the systemd credential that holds the password.",
+    )
+    .at_start(),
+    Key::new(
+        "smtp.password",
+        Kind::Elsewhere,
+        Fallback::Unset,
+        "Refused: a password never stands in the configuration. Use `password_file` or \
+         `password_credential`.",
+    ),
+    Key::new(
+        "smtp.from",
+        Kind::Text,
+        Fallback::Unset,
+        "Address that messages come from. Must be stated if `smtp.server` is.",
+    )
+    .at_start(),
+    Key::new(
+        "smtp.ca",
+        Kind::Text,
+        Fallback::Value("\"/etc/ssl/certs/ca-certificates.crt\""),
+        "File with the certificates of the authorities that may vouch for the mail server, in PEM.",
+    )
+    .at_start(),
+    Key::span(
+        "smtp.timeout",
+        "\"1m\"",
+        (SECOND, 10 * MINUTE),
+        "How long one message may take, from the connection to the server's word that it has it. \
+         One that takes longer is tried again later.",
+    )
+    .at_start(),
+    Key::new(
+        "notify.admins",
+        Kind::List,
+        Fallback::Value("[]"),
+        "E-mail addresses that are told of every lock.",
+    ),
+];

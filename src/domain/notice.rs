@@ -1,0 +1,306 @@
+//! Which change is told to whom: the table from events to messages (R14, 8.3).
+//!
+//! A change that touches how a person signs in is told to every address that this person has proven
+//! to read, before and after the change; a lock is told to the site's administrators as well. One
+//! change makes one message for each of them, whatever it did. The words are in `words`, in English
+//! and German.
+//!
+//! [`messages`] runs in the writer, on the events of the change, and its messages are committed with
+//! it. It passes a sign-in over by its event's name alone: only what stands in [`Notice::of`] costs
+//! anything.
+
+mod words;
+
+use super::event::{Actor, Event, EventResult, Origin, Source};
+use super::lockout::LockReason;
+use super::message::{About, Address, Line, Message, MessageId};
+use super::policy::Policy;
+use super::user::{Contact, UserRecord};
+use crate::time::Timestamp;
+
+/// Addresses of one person that are told, at most.
+const ADDRESSES_MAX: usize = 4;
+
+/// Who is told besides the person, and how. A site without a mail server has none, and then no
+/// message is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// Told of every lock.
+    pub admins: Vec<Address>,
+    /// For administrators, and for people who have no language of their own.
+    pub language: Language,
+}
+
+/// A language that messages are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// German.
+    German,
+}
+
+impl Language {
+    /// The language of a tag such as `de` or `de-AT`; none if there are no words in it.
+    #[must_use]
+    pub fn of(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_']).next().unwrap_or_default();
+        match primary.to_ascii_lowercase().as_str() {
+            "en" => Some(Self::English),
+            "de" => Some(Self::German),
+            _ => None,
+        }
+    }
+}
+
+/// Something that a person is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    Locked(LockReason),
+    Unlocked,
+    PinBlocked,
+    PinReset,
+    PinCleared,
+    PasswordSet,
+    PasswordCleared,
+    Replaced,
+    Revoked,
+    TokenAdded,
+    TokenDisabled,
+    TokenDeleted,
+    TokenVoid,
+    RecoveryIssued,
+    RecoveryUsed,
+    PassthroughEnabled,
+    PassthroughRenewed,
+    PassthroughEnded,
+    ContactsChanged,
+}
+
+impl Notice {
+    /// What `event` tells the person; none: nothing.
+    fn of(event: &Event, before: Option<&UserRecord>, after: &UserRecord) -> Option<Self> {
+        if event.result != EventResult::Ok {
+            return None;
+        }
+        let notice = match event.name {
+            "user.locked" => Self::Locked(after.auth.lock.as_ref()?.reason),
+            "user.unlocked" => Self::Unlocked,
+            "user.state" => match event.after.as_ref()?.as_str()? {
+                "replace" => Self::Replaced,
+                "revoke" => Self::Revoked,
+                _ => return None,
+            },
+            "user.edited" if contacts_differ(before?, after) => Self::ContactsChanged,
+            "pin.blocked" => Self::PinBlocked,
+            "pin.reset" => Self::PinReset,
+            "pin.cleared" => Self::PinCleared,
+            "password.set" => Self::PasswordSet,
+            "password.cleared" => Self::PasswordCleared,
+            "token.enrolled" => Self::TokenAdded,
+            "token.disabled" => Self::TokenDisabled,
+            "token.deleted" | "hw.unassigned" | "recovery.revoked" => Self::TokenDeleted,
+            "token.obsolete" => Self::TokenVoid,
+            "recovery.issued" => Self::RecoveryIssued,
+            "recovery.used" => Self::RecoveryUsed,
+            "passthrough.enabled" => Self::PassthroughEnabled,
+            "passthrough.renewed" => Self::PassthroughRenewed,
+            "passthrough.ended" => Self::PassthroughEnded,
+            _ => return None,
+        };
+        Some(notice)
+    }
+
+    /// The word for it in lists and in the audit log.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Locked(_) => "locked",
+            Self::Unlocked => "unlocked",
+            Self::PinBlocked => "pin-blocked",
+            Self::PinReset => "pin-reset",
+            Self::PinCleared => "pin-cleared",
+            Self::PasswordSet => "password-set",
+            Self::PasswordCleared => "password-cleared",
+            Self::Replaced => "replace",
+            Self::Revoked => "revoke",
+            Self::TokenAdded => "token-added",
+            Self::TokenDisabled => "token-disabled",
+            Self::TokenDeleted => "token-deleted",
+            Self::TokenVoid => "token-void",
+            Self::RecoveryIssued => "recovery-issued",
+            Self::RecoveryUsed => "recovery-used",
+            Self::PassthroughEnabled => "passthrough-enabled",
+            Self::PassthroughRenewed => "passthrough-renewed",
+            Self::PassthroughEnded => "passthrough-ended",
+            Self::ContactsChanged => "contacts-changed",
+        }
+    }
+}
+
+fn contacts_differ(before: &UserRecord, after: &UserRecord) -> bool {
+    let (before, after) = (&before.profile, &after.profile);
+    before.emails != after.emails || before.phones != after.phones
+}
+
+/// A change that was judged, as far as it is told.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// What happened, in order.
+    pub events: &'a [Event],
+    /// Who caused it, from where.
+    pub origin: &'a Origin,
+    /// The record before; none: a new person.
+    pub before: Option<&'a UserRecord>,
+    /// The record after.
+    pub after: &'a UserRecord,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The messages that tell a change.
+#[must_use]
+pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
+    let Some(notices) = &policy.notices else {
+        return Vec::new();
+    };
+    let events = told.events.iter();
+    let mut tidings: Vec<Notice> = Vec::new();
+    for notice in events.filter_map(|event| Notice::of(event, told.before, told.after)) {
+        if !tidings.contains(&notice) {
+            tidings.push(notice);
+        }
+    }
+    let lock = tidings.iter().find_map(|notice| match notice {
+        Notice::Locked(reason) => Some(*reason),
+        _ => None,
+    });
+    // The lock says that the PIN was the reason.
+    tidings.retain(|notice| lock.is_none() || *notice != Notice::PinBlocked);
+    let Some(first) = tidings.first() else {
+        return Vec::new();
+    };
+    let own = Language::of(&told.after.profile.language).unwrap_or(notices.language);
+    let facts = Facts::of(told, policy);
+    let letter = words::to_user(own, *first, &tidings, &facts);
+    let people = proven(told).into_iter().map(|to| (to, letter.clone()));
+    let mut made: Vec<Message> = people
+        .map(|(to, letter)| message(told, &tidings, to, letter))
+        .collect();
+    if let Some(reason) = lock {
+        let letter = words::to_admin(notices.language, reason, &facts);
+        for admin in &notices.admins {
+            if !made.iter().any(|message| message.to == *admin) {
+                made.push(message(told, &tidings, admin.clone(), letter.clone()));
+            }
+        }
+    }
+    made
+}
+
+/// The addresses that the person has proven to read, before the change or after it.
+fn proven(told: Told<'_>) -> Vec<Address> {
+    let mut addresses: Vec<Address> = Vec::new();
+    for record in told.before.into_iter().chain([told.after]) {
+        let proven = |contact: &&Contact| contact.verified;
+        for contact in record.profile.emails.iter().filter(proven) {
+            if let Some(address) = Address::parse(&contact.address)
+                && !addresses.contains(&address)
+                && addresses.len() < ADDRESSES_MAX
+            {
+                addresses.push(address);
+            }
+        }
+    }
+    addresses
+}
+
+fn message(told: Told<'_>, tidings: &[Notice], to: Address, letter: Letter) -> Message {
+    let names: Vec<&str> = tidings.iter().map(|notice| notice.name()).collect();
+    Message {
+        id: MessageId::of(told.after, &to, told.at),
+        to,
+        what: names.join(","),
+        about: Some(About {
+            id: told.after.id,
+            user: told.after.name().to_owned(),
+        }),
+        subject: letter.subject,
+        text: letter.text,
+        at: told.at,
+        extra: serde_json::Map::new(),
+    }
+}
+
+/// Subject and text.
+#[derive(Clone)]
+struct Letter {
+    subject: Line,
+    text: String,
+}
+
+/// What a letter says of the change, each in one line.
+struct Facts {
+    issuer: Line,
+    user: Line,
+    name: Line,
+    at: Timestamp,
+    ends: Option<Timestamp>,
+    operator: Option<Line>,
+    gateway: Option<Line>,
+    station: Option<Line>,
+}
+
+impl Facts {
+    fn of(told: Told<'_>, policy: &Policy) -> Self {
+        let profile = &told.after.profile;
+        let name = match profile.display_name.as_str() {
+            "" => &profile.name,
+            name => name,
+        };
+        let operator = match &told.origin.actor {
+            Actor::Operator(operator) => Some(Line::new(&operator.name)),
+            Actor::User | Actor::System => None,
+        };
+        let from = |of: fn(&Source) -> &str| {
+            let text = of(told.origin.source.as_ref()?);
+            (!text.is_empty()).then(|| Line::new(text))
+        };
+        Self {
+            issuer: Line::new(&policy.issuer),
+            user: Line::new(&profile.name),
+            name: Line::new(name),
+            at: told.at,
+            ends: told
+                .after
+                .auth
+                .lock
+                .as_ref()
+                .and_then(|lock| lock.auto_until),
+            operator,
+            gateway: from(|source| &source.gateway),
+            station: from(|source| &source.station),
+        }
+    }
+}
+
+/// The message of `mfactl notify test`.
+#[must_use]
+pub fn test(id: MessageId, to: Address, policy: &Policy, at: Timestamp) -> Message {
+    let notices = policy.notices.as_ref();
+    let language = notices.map_or_else(Language::default, |notices| notices.language);
+    let letter = words::test(language, &Line::new(&policy.issuer), at);
+    Message {
+        id,
+        to,
+        what: "test".to_owned(),
+        about: None,
+        subject: letter.subject,
+        text: letter.text,
+        at,
+        extra: serde_json::Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

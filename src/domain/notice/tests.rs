@@ -1,0 +1,252 @@
+//! What is told, to whom, in which words.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::action::Role;
+use crate::domain::event::{Operator, RequestRef};
+use crate::domain::explain::tests::alice;
+use crate::domain::lockout::Lock;
+
+const AT: Timestamp = Timestamp(1_795_327_200_000);
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy {
+        issuer: "example.org".to_owned(),
+        notices: Some(Notices {
+            admins: vec![address("root@example.org")],
+            language: Language::English,
+        }),
+        ..Policy::default()
+    }
+}
+
+/// alice with one address that she has proven to read, and one that she has not.
+fn reachable() -> UserRecord {
+    let mut record = alice();
+    let contact = |address: &str, verified| Contact {
+        address: address.to_owned(),
+        verified,
+    };
+    record.profile_mut().emails = vec![
+        contact("alice@example.org", true),
+        contact("unproven@example.org", false),
+    ];
+    record
+}
+
+fn origin() -> Origin {
+    let address = "192.0.2.1:49152".parse().unwrap();
+    Origin {
+        actor: Actor::User,
+        source: Some(Source {
+            gateway: Arc::from("vpn1"),
+            address,
+            station: "203.0.113.9\r\nSubject: eve".into(),
+            nas: "".into(),
+        }),
+        request: RequestRef::None,
+    }
+}
+
+fn made(events: &[Event], record: &UserRecord, policy: &Policy) -> Vec<Message> {
+    let told = Told {
+        events,
+        origin: &origin(),
+        before: Some(record),
+        after: record,
+        at: AT,
+    };
+    messages(told, policy)
+}
+
+fn locked() -> UserRecord {
+    let mut record = reachable();
+    record.auth.lock = Some(Lock {
+        since: AT,
+        reason: LockReason::PinBlocked,
+        by: None,
+        auto_until: None,
+        note: Arc::from("vpn1"),
+        count: 5,
+    });
+    record
+}
+
+#[test]
+fn a_lock_is_told_to_the_person_and_to_the_administrators() {
+    let events = [
+        Event::new("auth.reject").refused(),
+        Event::new("pin.blocked"),
+        Event::new("user.locked"),
+    ];
+    let made = made(&events, &locked(), &policy());
+    let to: Vec<&str> = made.iter().map(|message| message.to.as_str()).collect();
+    assert_eq!(to, ["alice@example.org", "root@example.org"]);
+    assert_eq!(
+        made[0].what, "locked",
+        "the blocked PIN is told by the lock"
+    );
+    assert_eq!(
+        made[0].subject.as_str(),
+        "[example.org] Your sign-in is locked"
+    );
+    assert_eq!(
+        made[0].text,
+        "Hello alice,\n\
+         \n\
+         Your sign-in has been locked because the PIN was wrong too often.\n\
+         \n\
+         Login name:  alice\n\
+         Time:        2026-11-22 06:00 UTC\n\
+         VPN gateway: vpn1\n\
+         From:        203.0.113.9  Subject: eve\n\
+         \n\
+         Your help desk can unlock you.\n\
+         If this was not you, or you did not ask for it, tell your help desk at once.\n\
+         \n\
+         Nobody will ever ask you for your PIN, your password or a code: not in a message, not on \
+         the phone.\n"
+    );
+    assert_eq!(
+        made[1].subject.as_str(),
+        "[example.org] alice is locked: PinBlocked"
+    );
+    assert!(
+        made[1].text.contains("mfactl why alice"),
+        "{}",
+        made[1].text
+    );
+    assert_ne!(made[0].id, made[1].id);
+}
+
+#[test]
+fn a_person_is_told_in_the_own_language() {
+    let mut record = locked();
+    record.profile_mut().language = "de-AT".to_owned();
+    let made = made(&[Event::new("user.locked")], &record, &policy());
+    assert_eq!(
+        made[0].subject.as_str(),
+        "[example.org] Ihre Anmeldung ist gesperrt"
+    );
+    assert!(made[1].subject.as_str().contains("is locked"), "the site's");
+}
+
+#[test]
+fn a_sign_in_tells_nobody_anything() {
+    for name in [
+        "auth.accept",
+        "auth.reject",
+        "auth.replay",
+        "token.activated",
+        "workflow.deferred",
+        "passthrough.used",
+        "user.waiting",
+        "token.tested",
+    ] {
+        assert_eq!(made(&[Event::new(name)], &reachable(), &policy()), []);
+    }
+}
+
+#[test]
+fn what_did_not_happen_is_not_told() {
+    let unchanged = Event::new("pin.reset").unchanged();
+    assert_eq!(made(&[unchanged], &reachable(), &policy()), []);
+    let refused = Event::new("pin.reset").refused();
+    assert_eq!(made(&[refused], &reachable(), &policy()), []);
+    let steady = Event::new("user.state").change("new", "steady");
+    assert_eq!(made(&[steady], &reachable(), &policy()), []);
+}
+
+#[test]
+fn without_a_mail_server_no_message_is_made() {
+    let made = made(&[Event::new("user.locked")], &locked(), &Policy::default());
+    assert_eq!(made, []);
+}
+
+#[test]
+fn a_new_address_is_told_at_the_old_one() {
+    let before = reachable();
+    let mut after = reachable();
+    after.profile_mut().emails[0].address = "eve@example.org".to_owned();
+    after.profile_mut().emails[0].verified = false;
+    let told = Told {
+        events: &[Event::new("user.edited")],
+        origin: &origin(),
+        before: Some(&before),
+        after: &after,
+        at: AT,
+    };
+    let made = messages(told, &policy());
+    assert_eq!(made.len(), 1);
+    assert_eq!(made[0].to.as_str(), "alice@example.org");
+    assert_eq!(made[0].what, "contacts-changed");
+}
+
+#[test]
+fn every_notice_has_its_words_in_both_languages() {
+    let told = [
+        Event::new("user.locked"),
+        Event::new("user.unlocked"),
+        Event::new("user.state").change("steady", "replace"),
+        Event::new("user.state").change("steady", "revoke"),
+        Event::new("pin.reset"),
+        Event::new("pin.cleared"),
+        Event::new("password.set"),
+        Event::new("password.cleared"),
+        Event::new("token.enrolled"),
+        Event::new("token.disabled"),
+        Event::new("token.deleted"),
+        Event::new("token.obsolete"),
+        Event::new("recovery.issued"),
+        Event::new("recovery.used"),
+        Event::new("passthrough.enabled"),
+        Event::new("passthrough.renewed"),
+        Event::new("passthrough.ended"),
+    ];
+    let (mut english, mut german) = (locked(), locked());
+    english.profile_mut().language = "en".to_owned();
+    german.profile_mut().language = "de".to_owned();
+    let mut texts = Vec::new();
+    for event in told {
+        for record in [&english, &german] {
+            let made = made(std::slice::from_ref(&event), record, &policy());
+            let text = made[0].text.clone();
+            assert!(!texts.contains(&text), "{}: the same words", event.name);
+            texts.push(text);
+        }
+    }
+}
+
+#[test]
+fn an_operator_is_named() {
+    let mut origin = origin();
+    origin.actor = Actor::Operator(Operator {
+        uid: 1000,
+        name: Arc::from("bob"),
+        role: Role::Support,
+    });
+    origin.source = None;
+    let record = reachable();
+    let told = Told {
+        events: &[Event::new("pin.reset").reason("she said so")],
+        origin: &origin,
+        before: Some(&record),
+        after: &record,
+        at: AT,
+    };
+    let made = messages(told, &policy());
+    assert!(
+        made[0].text.contains("By operator: bob\n"),
+        "{}",
+        made[0].text
+    );
+    assert!(
+        !made[0].text.contains("she said so"),
+        "the reason is internal"
+    );
+}
