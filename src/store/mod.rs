@@ -27,6 +27,7 @@ pub use crate::audit::chain::Record as StoredAudit;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{Event, Origin};
+use crate::domain::message::{Message, MessageId};
 use crate::domain::sealed::hex_32;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId, UserRecord};
@@ -39,6 +40,8 @@ pub enum Key {
     User(UserId),
     /// A hardware token without an owner.
     Hardware(String),
+    /// A message that waits to be sent.
+    Message(MessageId),
     /// How much of the audit log is archived.
     Archived,
 }
@@ -56,6 +59,9 @@ pub enum Body {
     },
     /// A hardware token without an owner.
     Hardware(HardwareToken),
+    /// A message that waits to be sent: written in the change that it tells, taken out in the change
+    /// that says what became of it.
+    Message(Box<Message>),
     /// How much of the audit log is archived: once committed, the store removes these records by
     /// itself, in pieces between batches.
     Archived(Archived),
@@ -83,8 +89,8 @@ impl Archived {
 pub struct Write {
     /// Which.
     pub key: Key,
-    /// The revision it was judged on; none: it must not exist. Hardware tokens have revision 1, the
-    /// archive the number of its last record.
+    /// The revision it was judged on; none: it must not exist. Hardware tokens and messages have
+    /// revision 1, the archive the number of its last record.
     pub expected: Option<u64>,
     /// The new content; none deletes it.
     pub body: Option<Body>,
@@ -189,6 +195,12 @@ pub trait Read: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn hardware_list(&self, cursor: &str, limit: usize) -> Result<Vec<HardwareToken>, StoreError>;
+
+    /// The messages that wait to be sent, at most `limit`, those of the earliest commits first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn outbox(&self, limit: usize) -> Result<Vec<Message>, StoreError>;
 
     /// People after `cursor`, by name, at most `limit`, that the coarse filter lets through; the
     /// caller filters further.

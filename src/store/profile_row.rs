@@ -2,13 +2,15 @@
 //!
 //! `{"v":1, ...}`: `v` is the major version. Fields that this version does not know are kept where
 //! they were found ([`Profile::extra`] and the same in tokens and grants); a higher major version is
-//! refused, not guessed. Hardware tokens without an owner are kept in the same way.
+//! refused, not guessed. Hardware tokens without an owner and messages are kept in the
+//! same way.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::octets::Damage;
+use crate::domain::message::Message;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::Profile;
 
@@ -43,6 +45,12 @@ impl Extra for Profile {
 }
 
 impl Extra for HardwareToken {
+    fn extra(&mut self) -> &mut Map<String, Value> {
+        &mut self.extra
+    }
+}
+
+impl Extra for Message {
     fn extra(&mut self) -> &mut Map<String, Value> {
         &mut self.extra
     }

@@ -294,6 +294,42 @@ pub(crate) fn hardware_moves_in_one_change(factory: &dyn Factory) {
     assert!(store.reader.user_by_token("S1").unwrap().is_none());
 }
 
+pub(crate) fn a_message_goes_with_its_change(factory: &dyn Factory) {
+    let mut store = factory.fresh();
+    let mut ada = user(1, "ada");
+    store.ok(add(&ada));
+    let waiting = |store: &Store, limit| -> Vec<u8> {
+        let messages = store.reader.outbox(limit).unwrap();
+        messages.iter().map(|message| message.id.0[0]).collect()
+    };
+    let stale = ada.clone();
+    let mut told = edit(&mut ada);
+    // The ids are in no order: what was committed first is sent first.
+    told.writes
+        .extend([message(7, None, true), message(3, None, true)]);
+    store.ok(told);
+    assert_eq!(waiting(&store, 9), [7, 3]);
+    assert_eq!(store.reader.outbox(9).unwrap()[0], letter(7));
+    // Neither without the other.
+    let mut lost = edit(&mut stale.clone());
+    lost.writes.push(message(1, None, true));
+    store.conflict(lost);
+    let mut twice = edit(&mut ada.clone());
+    twice.writes.push(message(3, None, true));
+    store.conflict(twice);
+    assert_eq!(store.reader.user(id(1)).unwrap().unwrap(), ada);
+    assert_eq!(waiting(&store, 9), [7, 3]);
+    store.ok(pool_change(vec![message(1, None, true)]));
+    assert_eq!(waiting(&store, 2), [7, 3]);
+    // Taken out once.
+    store.ok(pool_change(vec![message(7, Some(1), false)]));
+    store.conflict(pool_change(vec![message(7, Some(1), false)]));
+    assert_eq!(waiting(&store, 9), [3, 1]);
+    let mut astray = message(5, None, true);
+    astray.key = Key::Message(letter(6).id);
+    assert_eq!(store.one(pool_change(vec![astray])), Outcome::Refused);
+}
+
 pub(crate) fn people_are_found_and_counted(factory: &dyn Factory) {
     let mut store = factory.fresh();
     let names = ["ada", "bob", "carol", "dave"];

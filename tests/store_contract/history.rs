@@ -152,7 +152,8 @@ fn a_store_of_the_version_before_gets_its_index() {
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.execute_batch(
         "DROP TABLE audit_of; DELETE FROM meta WHERE name = 'audit_slices';
-         DROP TABLE redo; ALTER TABLE auth ADD COLUMN last_login INTEGER; PRAGMA user_version = 1;",
+         DROP TABLE outbox; DROP TABLE redo;
+         ALTER TABLE auth ADD COLUMN last_login INTEGER; PRAGMA user_version = 1;",
     )
     .unwrap();
     conn.close().unwrap();

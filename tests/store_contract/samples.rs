@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mfad::domain::event::{Event, Origin};
+use mfad::domain::message::{Address, Line, Message, MessageId};
 use mfad::domain::passthrough::Grant;
 use mfad::domain::sealed::Sealed;
 use mfad::domain::token_record::{Accepted, Base, HardwareToken, RecoveryHash, Token, TokenKind};
@@ -194,6 +195,27 @@ pub(crate) fn pool(serial: &str, expected: Option<u64>, present: bool) -> Write 
         key: Key::Hardware(serial.to_owned()),
         expected,
         body: present.then(|| Body::Hardware(hardware(serial))),
+    }
+}
+
+pub(crate) fn letter(number: u8) -> Message {
+    Message {
+        id: MessageId([number; 16]),
+        to: Address::parse("ada@example.org").unwrap(),
+        what: "locked".to_owned(),
+        about: None,
+        subject: Line::new("Your sign-in is locked"),
+        text: "Ärger\n".to_owned(),
+        at: Timestamp(T0),
+        extra: serde_json::Map::new(),
+    }
+}
+
+pub(crate) fn message(number: u8, expected: Option<u64>, present: bool) -> Write {
+    Write {
+        key: Key::Message(MessageId([number; 16])),
+        expected,
+        body: present.then(|| Body::Message(Box::new(letter(number)))),
     }
 }
 

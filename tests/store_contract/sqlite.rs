@@ -112,6 +112,7 @@ keeps_the_contract!(
     a_deleted_person_leaves_only_the_audit_log,
     what_a_newer_daemon_wrote_is_kept,
     hardware_moves_in_one_change,
+    a_message_goes_with_its_change,
     people_are_found_and_counted,
     a_lock_by_a_sign_in_is_found_and_leaves,
     the_audit_log_is_read_in_pages,
@@ -288,6 +289,7 @@ pub(crate) fn assert_fenced(opened: &Opened, now: Now) {
     assert_eq!((pool.next_factor, pool.resync_required), (unused, false));
     let event_based = opened.reader.hardware("S2").unwrap().unwrap();
     assert!(event_based.resync_required);
+    assert_eq!(opened.reader.outbox(9).unwrap(), []);
 }
 
 /// A pool with a token of each kind.
@@ -306,6 +308,7 @@ fn a_restored_backup_lets_nothing_in_twice() {
     let mut ada = with_everything();
     commit(&mut opened, add(&ada));
     commit(&mut opened, pool_of_two());
+    commit(&mut opened, pool_change(vec![message(1, None, true)]));
     let backup = folder.folder.path().join("backup.mfad");
     let manifest = opened.reader.snapshot(&backup, at(60)).unwrap();
     assert_eq!(
@@ -327,6 +330,10 @@ fn a_restored_backup_lets_nothing_in_twice() {
     let fenced = restored.fenced;
     assert_eq!((fenced.users, fenced.totp, fenced.hotp), (1, 1, 1));
     assert_eq!((fenced.recovery, fenced.grants, fenced.hardware), (1, 1, 2));
+    assert_eq!(
+        fenced.messages, 1,
+        "whoever went on with the store has sent it"
+    );
     let aside = restored.moved_to.unwrap();
     let opened = folder.try_open(now).unwrap();
     assert!(opened.fenced.is_none(), "fenced twice");

@@ -23,8 +23,8 @@ use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId};
 use crate::store::{Archived, Body, Change, Key, Outcome, StoreError, Write, auth_row};
 
-/// The revision of every hardware token.
-const HARDWARE_REVISION: u64 = 1;
+/// The revision of every hardware token and of every message.
+const ONLY_REVISION: u64 = 1;
 
 /// Octets of a page in the log.
 pub(super) const LOG_PAGE_OCTETS: u64 = PAGE_OCTETS as u64 + 24;
@@ -179,16 +179,24 @@ impl<'a> Batch<'a> {
             (Key::Archived, expected, Some(Body::Archived(archived))) => {
                 self.put_archived(expected, archived)
             }
-            (Key::Hardware(serial), Some(HARDWARE_REVISION), None) => {
+            (Key::Hardware(serial), Some(ONLY_REVISION), None) => {
                 self.rows("DELETE FROM hardware WHERE serial = ?1", params![serial])
             }
+            (Key::Message(id), None, Some(Body::Message(message))) => {
+                self.put_message(*id, message)
+            }
+            (Key::Message(id), Some(ONLY_REVISION), None) => self.take_message(*id),
             (_, _, None) => Ok(Written::Conflict),
             _ => Ok(Written::Refused),
         }
     }
 
     /// Executes a statement that is to change one row.
-    fn rows(&self, sql: &str, params: impl rusqlite::Params) -> Result<Written, StoreError> {
+    pub(super) fn rows(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Written, StoreError> {
         match self.execute(sql, params)? {
             Some(1) => Ok(Written::Done),
             _ => Ok(Written::Conflict),
@@ -342,7 +350,7 @@ impl<'a> Batch<'a> {
                 "INSERT INTO hardware (serial, sum, body) VALUES (?1, ?2, ?3)",
                 params![serial, sum, body],
             ),
-            Some(HARDWARE_REVISION) => self.rows(
+            Some(ONLY_REVISION) => self.rows(
                 "UPDATE hardware SET sum = ?2, body = ?3 WHERE serial = ?1",
                 params![serial, sum, body],
             ),

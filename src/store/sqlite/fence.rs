@@ -2,7 +2,8 @@
 //!
 //! A restored store does not know which codes were used after it was saved. So every time step up
 //! to now and the window counts as used, event based tokens wait for an operator to resynchronise
-//! them with the token in hand, recovery codes are void and temporary passthroughs are over.
+//! them with the token in hand, recovery codes are void, temporary passthroughs are over and messages
+//! that wait are not sent.
 //! Deactivations, revocations and locks of the time that is lost cannot be known; the operator is
 //! told to look.
 
@@ -49,6 +50,9 @@ pub struct Fenced {
     /// Hardware tokens without an owner: of the time based ones the codes up to now count as used,
     /// the event based ones wait to be resynchronised by whoever gets them.
     pub hardware: u64,
+    /// Messages that were not sent, and never will be: whoever had the store since may have sent
+    /// them.
+    pub messages: u64,
 }
 
 impl Fence {
@@ -128,6 +132,7 @@ pub(super) fn apply(
         after = last;
     }
     fence_hardware(&change, path, fence, &mut fenced)?;
+    fenced.messages = super::outbox::empty(&change, path)?;
     change
         .execute(
             "UPDATE users SET grant_until = NULL WHERE grant_until IS NOT NULL",
@@ -144,7 +149,8 @@ pub(super) fn apply(
         .detail("hotp", fenced.hotp)
         .detail("recovery", fenced.recovery)
         .detail("grants", fenced.grants)
-        .detail("hardware", fenced.hardware);
+        .detail("hardware", fenced.hardware)
+        .detail("messages", fenced.messages);
     record(&change, path, chain, &event, &Origin::system(), fence.now)?;
     change.commit().map_err(io)?;
     Ok(fenced)

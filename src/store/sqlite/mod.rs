@@ -31,6 +31,7 @@ mod files;
 mod history;
 mod inspect;
 mod meta;
+mod outbox;
 mod people;
 mod reader;
 mod redo;

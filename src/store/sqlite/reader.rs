@@ -20,7 +20,8 @@ use rusqlite::{Connection, Params, params, params_from_iter};
 use super::error::{failed, shown};
 use super::redo::{Newer, Recent};
 use super::rows::{PIN_BLOCKED, USER_COLUMNS, hardware_of, state_column, user_of};
-use super::{audit_read, connect, meta};
+use super::{audit_read, connect, meta, outbox};
+use crate::domain::message::Message;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{UserId, UserRecord, UserState};
 use crate::store::{
@@ -202,6 +203,10 @@ impl Read for SqliteReader {
             "serial > ?1 ORDER BY serial LIMIT ?2",
             params![cursor, sql_limit(limit)],
         )
+    }
+
+    fn outbox(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        outbox::first(&self.slow.conn(), &self.shown, limit)
     }
 
     fn find(

@@ -13,10 +13,10 @@ use crate::store::StoreError;
 pub(super) const PAGE_OCTETS: u32 = 4096;
 
 /// All migrations, oldest first.
-const MIGRATIONS: [&str; 3] = [FIRST, HISTORY, REDO];
+const MIGRATIONS: [&str; 4] = [FIRST, HISTORY, REDO, OUTBOX];
 
 /// Schema that this program writes.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 const _: () = assert!(MIGRATIONS.len() == SCHEMA as usize);
 
@@ -98,6 +98,16 @@ CREATE TABLE redo (
     rows  BLOB NOT NULL
 );
 ALTER TABLE auth DROP COLUMN last_login;
+";
+
+/// Messages that wait to be sent: [`super::outbox`]. Their order is that of their commits.
+const OUTBOX: &str = "
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY,
+    id     BLOB NOT NULL UNIQUE,
+    sum    INTEGER NOT NULL,
+    body   BLOB NOT NULL
+);
 ";
 
 /// The first schema that has the table `redo`.
