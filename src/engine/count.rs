@@ -146,6 +146,12 @@ pub struct Counters {
     pub committed_changes: Count,
     /// Commits that failed.
     pub commit_failures: Count,
+    /// Messages in the outbox.
+    pub messages_waiting: Count,
+    /// Messages that a mail server has taken.
+    pub messages_sent: Count,
+    /// Messages that were given up.
+    pub messages_failed: Count,
     /// From receipt to a verdict.
     pub answer: Histogram,
     /// By [`STAGES`].

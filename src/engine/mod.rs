@@ -12,6 +12,7 @@ pub mod cache;
 pub mod count;
 pub mod diagnosis;
 mod import;
+pub mod outbox;
 pub mod pace;
 pub mod pins;
 pub mod prepare;
@@ -134,6 +135,7 @@ pub struct Engine {
     counters: Arc<Counters>,
     traces: Traces,
     diagnosis: Diagnosis,
+    bell: outbox::Bell,
     pace: Mutex<pace::Pace>,
     queue: SyncSender<Job>,
     store_down: AtomicBool,
@@ -186,6 +188,7 @@ impl Engine {
             counters,
             traces: Traces::default(),
             diagnosis: Diagnosis::default(),
+            bell: outbox::Bell::default(),
             pace: Mutex::default(),
             queue,
             store_down: AtomicBool::new(false),

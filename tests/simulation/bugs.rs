@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use mfad::domain::message::Message;
 use mfad::domain::pin::PinRecord;
 use mfad::domain::policy::Policy;
 use mfad::domain::token_record::HardwareToken;
@@ -85,12 +86,14 @@ pub(crate) enum Bug {
     DeviceStaysInPool,
     /// A device that went back into the pool is still with its owner.
     DeviceStaysWithOwner,
+    /// A change is written and the message that tells it is not.
+    MessageLost,
     /// Nothing is ever synced: only a disk of its own shows it.
     NothingSynced,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -123,6 +126,7 @@ impl Bug {
         Self::PoolForgetsResync,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
+        Self::MessageLost,
     ];
 
     /// Rules that are a little too kind.
@@ -215,6 +219,7 @@ impl Spoiler {
         writes.retain(|write| match self.bug {
             Some(Bug::DeletionLost) => pool(write) || !gone(write),
             Some(Bug::DeviceStaysInPool) => !(pool(write) && gone(write)),
+            Some(Bug::MessageLost) => !matches!(write.key, Key::Message(_)),
             Some(Bug::DeviceStaysWithOwner) => pool(write) || !put_back,
             _ => true,
         });
@@ -355,6 +360,10 @@ impl Read for SpoiledReader {
 
     fn hardware_list(&self, cursor: &str, limit: usize) -> Result<Vec<HardwareToken>, StoreError> {
         self.store.hardware_list(cursor, limit)
+    }
+
+    fn outbox(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.store.outbox(limit)
     }
 
     fn find(&self, f: &Find, cursor: &str, limit: usize) -> Result<Vec<UserRecord>, StoreError> {

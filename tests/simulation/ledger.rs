@@ -81,6 +81,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// The locks since the store came back from the past the last time: those that somebody is to be
+    /// told of.
+    pub(crate) fn locks(&self) -> usize {
+        let since = self.records.iter().rev();
+        let since = since.take_while(|record| record.event != "store.restored");
+        since.filter(|record| record.event == "user.locked").count()
+    }
+
     /// How many Rejects the records from `from` on stand for.
     pub(crate) fn rejects(&self, from: usize) -> u64 {
         let times = |record: &Arc<AuditRecord>| match record.detail.get("first") {

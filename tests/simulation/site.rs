@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mfad::access::{Gateway, GatewayTable};
 use mfad::domain::lockout::LockoutMode;
+use mfad::domain::message::Address;
+use mfad::domain::notice::{Language, Notices};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::engine::{self, World};
 use mfad::radius::{KeyedSecret, encode};
@@ -132,6 +134,10 @@ impl Site {
         policy.totp_window_steps = rules.window;
         policy.passthrough.end_on_enrol = rules.end_on_enrol;
         policy.passthrough.end_on_token_use = rules.end_on_token_use;
+        policy.notices = Some(Notices {
+            admins: Address::parse("root@example.org").into_iter().collect(),
+            language: Language::English,
+        });
         policy
     }
 

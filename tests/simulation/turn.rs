@@ -4,6 +4,7 @@ use mfad::domain::refusal::Code;
 use mfad::domain::verdict::Verdict;
 use mfad::engine::World as _;
 use mfad::engine::writer::{Job, Reply};
+use mfad::store::Read as _;
 use mfad::time::Now;
 
 use super::judging::{Due, First, Trial};
@@ -75,7 +76,8 @@ impl Run {
             return Ok(());
         }
         self.check_records()?;
-        self.check_log()
+        self.check_log()?;
+        self.check_outbox()
     }
 
     /// Goes through what the turn did, in order; gives what it may have done without saying so.
@@ -419,6 +421,16 @@ impl Run {
     }
 
     /// Every change has its record.
+    /// Nothing is ever sent here: the outbox has one message for each lock, to the administrator.
+    fn check_outbox(&mut self) -> Law {
+        let outbox = self.life().reader.outbox(usize::MAX);
+        let outbox = outbox.map_err(|error| format!("the outbox cannot be read: {error}"))?;
+        let locks = self.ledger.locks();
+        law(outbox.len() == locks, || {
+            format!("{} messages wait for {locks} locks", outbox.len())
+        })
+    }
+
     fn check_log(&mut self) -> Law {
         let from = self.ledger.len();
         let reader = std::sync::Arc::clone(&self.life().reader);

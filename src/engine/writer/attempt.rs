@@ -9,6 +9,7 @@ use crate::audit::summing::{Key as SumKey, Offer};
 use crate::domain::attempt::{Attempt, Proof};
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
+use crate::domain::notice::Told;
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
@@ -150,10 +151,19 @@ impl Writer {
                         auth: record.auth.clone(),
                     }),
                 };
+                let told = Told {
+                    events: &events,
+                    origin: &origin,
+                    before,
+                    after: &record,
+                    at: now.wall,
+                };
+                let mut writes = vec![write];
+                writes.extend(self.messages(told, batch, now));
                 let name = SmolStr::new(record.name());
                 batch.overlay.insert(name, Some(Arc::new(record)));
                 Some(batch.push(Change {
-                    writes: vec![write],
+                    writes,
                     origin,
                     events,
                     at: now,

@@ -8,6 +8,7 @@ use super::commit::store_refusal;
 use super::{Batch, Note, Ordered, Reply, Waiting, Writer};
 use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
+use crate::domain::notice::Told;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
 use crate::store::{Body, Change, Key, Write};
@@ -79,16 +80,15 @@ impl Writer {
                 return Err(Box::new(refusal));
             }
         };
-        let writes = effects
-            .into_iter()
-            .map(|effect| batch.take_effect(&target, effect))
-            .collect();
-        let change = batch.push(Change {
-            writes,
-            origin,
+        let change = self.change(
+            effects,
             events,
-            at: now,
-        });
+            origin,
+            (&target, record.as_deref()),
+            batch,
+            now,
+        );
+        let change = batch.push(change);
         let (command, done) = (Box::new(command), Box::new(done));
         batch.waiting.push(Waiting::Command {
             command,
@@ -97,6 +97,41 @@ impl Writer {
             change,
         });
         Ok(())
+    }
+
+    /// What a command that may be carried out writes, the messages that tell it among it.
+    fn change(
+        &self,
+        effects: Vec<Effect>,
+        events: Vec<Event>,
+        origin: Origin,
+        (target, before): (&str, Option<&UserRecord>),
+        batch: &mut Batch,
+        now: Now,
+    ) -> Change {
+        let after = effects.iter().find_map(|effect| match effect {
+            Effect::Put { user, .. } => Some(user),
+            _ => None,
+        });
+        let told = after.map(|after| Told {
+            events: &events,
+            origin: &origin,
+            before,
+            after,
+            at: now.wall,
+        });
+        let messages = told.map_or_else(Vec::new, |told| self.messages(told, batch, now));
+        let effects = effects.into_iter();
+        let mut writes: Vec<Write> = effects
+            .map(|effect| batch.take_effect(target, effect))
+            .collect();
+        writes.extend(messages);
+        Change {
+            writes,
+            origin,
+            events,
+            at: now,
+        }
     }
 
     /// What is counted or unique in the whole store is asked of the store itself, so what the batch

@@ -2,6 +2,7 @@
 
 use smol_str::format_smolstr;
 
+use super::outgoing::Outgoing;
 use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
 use crate::domain::attempt::Proof;
 use crate::domain::refusal::{Code, Refusal};
@@ -21,6 +22,7 @@ impl Writer {
             changes,
             overlay,
             waiting,
+            outgoing,
         } = &mut batch;
         let outcomes = match changes.as_slice() {
             [] => Ok(Vec::new()),
@@ -56,6 +58,8 @@ impl Writer {
         }
         self.flush();
         self.record(changes, &outcomes);
+        self.count_messages(changes, &outcomes);
+        *outgoing = Outgoing::default();
         changes.clear();
         self.spare = batch;
     }
@@ -241,7 +245,8 @@ impl Writer {
             return;
         }
         broken.tried_us = now.mono_us;
-        match self.store.reopen() {
+        let reopened = self.store.reopen();
+        match reopened.and_then(|()| self.engine.recount_messages()) {
             Ok(()) => {
                 self.broken = None;
                 self.engine.cache().clear();

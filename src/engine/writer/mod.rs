@@ -12,6 +12,7 @@
 mod attempt;
 mod command;
 mod commit;
+mod outgoing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::sync::mpsc::SyncSender;
 
 use smol_str::SmolStr;
 
+use self::outgoing::Outgoing;
 use super::Engine;
 use super::repeat::Repeats;
 use super::trace::Stages;
@@ -37,6 +39,7 @@ use crate::store::{Change, Commit, Read, StoreError, Write};
 use crate::time::Now;
 
 pub(super) use attempt::check_of;
+pub use outgoing::taken_out;
 
 /// Changes in one commit at most.
 pub const BATCH_CHANGES_MAX: usize = 512;
@@ -162,6 +165,7 @@ struct Batch {
     changes: Vec<Change>,
     overlay: HashMap<SmolStr, Option<Arc<UserRecord>>>,
     waiting: Vec<Waiting>,
+    outgoing: Outgoing,
 }
 
 /// Who is answered once the batch is durable.
@@ -195,6 +199,8 @@ impl Writer {
     #[must_use]
     pub fn new(engine: Arc<Engine>, store: Box<dyn Commit>, repeat_key: SecretKey) -> Self {
         let (repeats, summing) = (Repeats::default(), Summing::default());
+        // A store that cannot be read now is opened anew by the writer, which counts again.
+        let _ = engine.recount_messages();
         Self {
             engine,
             store,
