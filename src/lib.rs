@@ -17,6 +17,7 @@ pub mod control;
 pub mod store;
 
 pub mod engine;
+pub mod outbound;
 
 pub mod server;
 

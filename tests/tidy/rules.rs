@@ -33,6 +33,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
         "engine",
         "secret time token domain config audit store sys log",
     ),
+    ("outbound", "secret time domain config sys"),
     (
         "server",
         "secret time radius domain access control config audit engine sys log",
@@ -40,7 +41,8 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("ctl", "secret time token domain control config sys"),
     (
         "daemon",
-        "secret time radius token domain access control config audit store engine server sys log ctl",
+        "secret time radius token domain access control config audit store engine server outbound sys \
+         log ctl",
     ),
     ("bin/mfad", "daemon"),
     ("bin/mfactl", "ctl"),

@@ -1,0 +1,150 @@
+//! A message as a mail (RFC 5322): headers, and the text in quoted-printable (RFC 2045 s6.7).
+//!
+//! The Message-ID is the message's own id: however often it is sent, it is the same mail, and a
+//! server or a reader that gets it twice can tell. `Auto-Submitted` keeps automatic replies away.
+
+use super::base64;
+use crate::domain::message::{Address, Line, Message};
+use crate::time::Timestamp;
+
+/// Octets of text in one encoded word, so that the word is shorter than 75 characters.
+const WORD_OCTETS_MAX: usize = 42;
+
+/// Characters of a line of quoted-printable text, the soft line break included.
+const LINE_CHARS_MAX: usize = 76;
+
+/// The mail, in lines that end with CR LF.
+#[must_use]
+pub fn mail(message: &Message, from: &Address) -> String {
+    let (id, domain) = (message.id, from.domain());
+    format!(
+        "Date: {}\r\n\
+         From: {from}\r\n\
+         To: {}\r\n\
+         Subject: {}\r\n\
+         Message-ID: <{id}@{domain}>\r\n\
+         Auto-Submitted: auto-generated\r\n\
+         MIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\
+         \r\n\
+         {}",
+        date(message.at),
+        message.to,
+        header(&message.subject),
+        body(&message.text)
+    )
+}
+
+/// `Sun, 22 Nov 2026 06:00:00 +0000`.
+fn date(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+/// A line as the text of a header: as it is, or in encoded words (RFC 2047).
+fn header(line: &Line) -> String {
+    let line = line.as_str();
+    if line.is_ascii() && !line.contains("=?") {
+        return line.to_owned();
+    }
+    let mut words: Vec<String> = vec![String::new()];
+    for sign in line.chars() {
+        match words.last_mut() {
+            Some(word) if word.len() + sign.len_utf8() <= WORD_OCTETS_MAX => word.push(sign),
+            _ => words.push(sign.to_string()),
+        }
+    }
+    let encoded = |word: &String| format!("=?utf-8?B?{}?=", *base64::encode(word.as_bytes()));
+    words.iter().map(encoded).collect::<Vec<_>>().join("\r\n ")
+}
+
+fn body(text: &str) -> String {
+    let mut body = String::new();
+    for line in text.lines() {
+        let mut columns = 0;
+        let last = line.len().saturating_sub(1);
+        for (at, octet) in line.bytes().enumerate() {
+            let plain = matches!(octet, b'!'..=b'<' | b'>'..=b'~' | b' ' | b'\t');
+            // A blank at the end of a line gets lost on the way.
+            let lost = at == last && matches!(octet, b' ' | b'\t');
+            let width = if plain && !lost { 1 } else { 3 };
+            if columns + width >= LINE_CHARS_MAX {
+                body.push_str("=\r\n");
+                columns = 0;
+            }
+            if width == 1 {
+                body.push(char::from(octet));
+            } else {
+                body.push_str(&format!("={octet:02X}"));
+            }
+            columns += width;
+        }
+        body.push_str("\r\n");
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::message::MessageId;
+
+    fn message(subject: &str, text: &str) -> Message {
+        Message {
+            id: MessageId([0xab; 16]),
+            to: Address::parse("alice@example.org").unwrap(),
+            what: "locked".to_owned(),
+            about: None,
+            subject: Line::new(subject),
+            text: text.to_owned(),
+            at: Timestamp(1_795_327_200_000),
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn a_mail_in_full() {
+        let from = Address::parse("mfad@example.org").unwrap();
+        let mail = mail(&message("[x] Gesperrt", "Grüße \n.\na = b\n"), &from);
+        assert_eq!(
+            mail,
+            "Date: Sun, 22 Nov 2026 06:00:00 +0000\r\n\
+             From: mfad@example.org\r\n\
+             To: alice@example.org\r\n\
+             Subject: [x] Gesperrt\r\n\
+             Message-ID: <abababababababababababababababab@example.org>\r\n\
+             Auto-Submitted: auto-generated\r\n\
+             MIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: quoted-printable\r\n\
+             \r\n\
+             Gr=C3=BC=C3=9Fe=20\r\n\
+             .\r\n\
+             a =3D b\r\n"
+        );
+    }
+
+    #[test]
+    fn no_line_is_too_long_and_none_is_added() {
+        let text = "ä".repeat(500) + "\r\nBcc: eve@example.org\n" + &"x".repeat(500);
+        let subject = "ü\r\nBcc: eve@example.org".repeat(6);
+        let from = Address::parse("mfad@example.org").unwrap();
+        let mail = mail(&message(&subject, &text), &from);
+        let (head, body) = mail.split_once("\r\n\r\n").unwrap();
+        let headers = head.split("\r\n").filter(|line| !line.starts_with(' '));
+        assert_eq!(headers.count(), 9, "{head}");
+        assert!(!head.contains("Bcc"), "{head}");
+        assert!(mail.is_ascii());
+        for line in head.split("\r\n").chain(body.split("\r\n")) {
+            assert!(line.len() <= 78 && !line.contains(['\r', '\n']), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_looks_encoded_is_encoded() {
+        let fake = header(&Line::new("=?utf-8?B?eA==?="));
+        assert!(fake.starts_with("=?utf-8?B?PT91dGYt"), "{fake}");
+        assert_eq!(header(&Line::new("a?b")), "a?b");
+    }
+}
