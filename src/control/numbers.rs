@@ -188,6 +188,19 @@ pub const ALL: &[Number] = &[
         cure: "Remove the line, or set `lockout.mode = \"lock\"`.",
     },
     Number {
+        code: "W043",
+        title: "mail cannot be sent",
+        meaning: "The mail server of `smtp.server` could not be used when it was last tried. Sign-ins \
+            are not touched. Messages wait in the store, 1,000 at most, and are tried again, after a \
+            pause that doubles up to ten minutes; after a day they are given up.",
+        cause: "The server is down, does not offer TLS, has a certificate that nobody of `smtp.ca` \
+            vouches for, or does not take the user name. Under systemd: the unit has no network \
+            without the network profile.",
+        cure: "The text says what the server said. `systemd/network-profile.conf` beside the unit, \
+            with the mail server in IPAddressAllow=; smtp.* as the server wants it, then a restart. \
+            `smtp.ca` names authorities: a certificate that vouches for itself is none.",
+    },
+    Number {
         code: "E011",
         title: "the store cannot commit",
         meaning: "Nothing can be made durable, so no login is answered and gateways turn to their \

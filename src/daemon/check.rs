@@ -101,6 +101,7 @@ pub fn run(options: &Options, world: &mut World<'_>) -> Result<u8, Failure> {
     screen.items("sockets", sockets.judge(matches!(store, Store::Running)));
     secrets(&warnings, &config, &mut screen);
     screen.items("roles", machine::roles(&config));
+    screen.items("mail", config.mail.iter().map(machine::mail).collect());
     match self_test() {
         Ok(took) => {
             let ms = took.as_secs_f64() * 1000.0;

@@ -21,6 +21,7 @@ use super::archive::Archive;
 use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
+use super::post::{self, Sending};
 use super::prime;
 use super::reserve::Reserve;
 use crate::access::{self, Access, GatewayTable};
@@ -112,6 +113,7 @@ struct Threads {
     metrics: Option<JoinHandle<()>>,
     checkpoints: Option<JoinHandle<()>>,
     diagnosis: Option<JoinHandle<()>>,
+    post: Option<Sending>,
 }
 
 /// Clock and randomness of this machine.
@@ -180,6 +182,7 @@ impl Instance {
             started: clock.now(),
             alarms,
             archive: Arc::clone(&archive),
+            deliveries: Arc::default(),
             facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
@@ -188,6 +191,7 @@ impl Instance {
         if let Ok(engine) = &engine {
             threads.diagnosis = Some(diagnose(engine, &diagnosis_ends)?);
             threads.checkpoints = Some(sign_checkpoints(archive, engine, &last_records)?);
+            threads.post = post::start(&config, engine, &answerer)?;
             answer_radius(&front, engine, &mut threads)?;
         }
         let engine = engine.ok();
@@ -239,6 +243,7 @@ impl Instance {
             let _ = diagnosis.join();
         }
         if let Some(engine) = &self.engine {
+            post::end(threads.post.take(), engine);
             engine.stop();
         }
         if let Some(writer) = threads.writer.take() {

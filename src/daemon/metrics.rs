@@ -6,6 +6,7 @@ use crate::daemon::answers::Answerer;
 use crate::domain::verdict::Reason;
 use crate::engine::Engine;
 use crate::engine::count::{HOWS, Histogram, LATENCY_BOUNDS_US, STAGES};
+use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
 
 /// The page as it is now.
 #[must_use]
@@ -29,6 +30,7 @@ pub fn page(answerer: &Answerer) -> String {
         stages(&mut page, engine);
         queues(&mut page, answerer, engine);
         diagnoses(&mut page, engine);
+        messages(&mut page, engine);
     }
     gateways(&mut page, answerer);
     limits(&mut page, answerer);
@@ -103,6 +105,18 @@ fn decisions(page: &mut Page, engine: &Engine) {
     );
 }
 
+fn messages(page: &mut Page, engine: &Engine) {
+    let counters = engine.counters();
+    page.counter(
+        "mfad_messages",
+        "Messages to people that left the outbox, by outcome.",
+        &[
+            ("{outcome=\"sent\"}", counters.messages_sent.value()),
+            ("{outcome=\"failed\"}", counters.messages_failed.value()),
+        ],
+    );
+}
+
 fn diagnoses(page: &mut Page, engine: &Engine) {
     let counters = engine.counters();
     page.counter(
@@ -139,6 +153,7 @@ fn queues(page: &mut Page, answerer: &Answerer, engine: &Engine) {
         &[
             ("{queue=\"verify\"}", counters.verify_queue.value()),
             ("{queue=\"pin\"}", counters.pin_queue.value()),
+            ("{queue=\"mail\"}", counters.messages_waiting.value()),
             ("{queue=\"rejects\"}", answerer.front.held() as u64),
             ("{queue=\"duplicates\"}", cache.entries as u64),
         ],
@@ -232,6 +247,7 @@ fn limits(page: &mut Page, answerer: &Answerer) {
         &[
             ("{limit=\"verify_queue\"}", limits.verify_queue as u64),
             ("{limit=\"pin_queue\"}", limits.pin_queue as u64),
+            ("{limit=\"mail_queue\"}", OUTBOX_MESSAGES_MAX as u64),
             ("{limit=\"reject_wheel\"}", limits.reject_wheel as u64),
             (
                 "{limit=\"duplicate_cache_entries\"}",

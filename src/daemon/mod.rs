@@ -25,6 +25,7 @@ pub mod live;
 pub mod manual;
 pub mod metrics;
 pub mod places;
+pub mod post;
 pub mod prime;
 pub mod program;
 pub mod report;

@@ -387,7 +387,9 @@ fn confine(config: &Config, config_path: &Path, credentials: Option<&Path>) -> h
             SecretSource::File(path) => path.parent(),
             SecretSource::Credential(_) => None,
         });
-    let read_only: Vec<&Path> = [config_path.parent(), key_folder, credentials]
+    let mail = config.mail.as_ref();
+    let authorities = mail.and_then(|mail| mail.ca.parent());
+    let read_only: Vec<&Path> = [config_path.parent(), key_folder, credentials, authorities]
         .into_iter()
         .flatten()
         .chain(secrets)
@@ -395,6 +397,7 @@ fn confine(config: &Config, config_path: &Path, credentials: Option<&Path>) -> h
     harden::confine(Reach {
         read_write: &read_write,
         read_only: &read_only,
+        connect: config.mail.as_ref().map(|mail| mail.port),
     })
 }
 

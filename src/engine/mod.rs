@@ -43,7 +43,6 @@ use crate::time::Now;
 
 use self::cache::Cache;
 use self::count::Counters;
-use self::diagnosis::Diagnosis;
 use self::pins::{Answer, Order, PinLimits, Pins};
 use self::trace::{Stages, Traces};
 use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Writer};
@@ -134,7 +133,7 @@ pub struct Engine {
     answers: Arc<dyn Answers>,
     counters: Arc<Counters>,
     traces: Traces,
-    diagnosis: Diagnosis,
+    diagnosis: diagnosis::Diagnosis,
     bell: outbox::Bell,
     pace: Mutex<pace::Pace>,
     queue: SyncSender<Job>,
@@ -187,7 +186,7 @@ impl Engine {
             answers,
             counters,
             traces: Traces::default(),
-            diagnosis: Diagnosis::default(),
+            diagnosis: diagnosis::Diagnosis::default(),
             bell: outbox::Bell::default(),
             pace: Mutex::default(),
             queue,

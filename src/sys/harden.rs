@@ -17,8 +17,8 @@ use std::fmt;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, LandlockStatus, NetPort, RestrictionStatus, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, path_beneath_rules,
 };
 use nix::libc;
 use nix::sys::mman::{MlockAllFlags, mlockall};
@@ -77,6 +77,8 @@ pub struct Reach<'a> {
     pub read_write: &'a [&'a Path],
     /// The configuration and the credentials.
     pub read_only: &'a [&'a Path],
+    /// The TCP port of the mail server, the only one that stays reachable; none: none.
+    pub connect: Option<u16>,
 }
 
 /// Takes the steps that need to know nothing; to be called first of all.
@@ -97,7 +99,8 @@ pub fn early() -> Vec<Step> {
     ]
 }
 
-/// Gives up every file outside `allowed`, and running other programs; before any thread starts.
+/// Gives up every file outside `allowed`, running other programs, and every TCP connection out but to
+/// the one port of `allowed`; before any thread starts.
 ///
 /// What is missing on disk is left out, so folders must exist by now.
 #[must_use]
@@ -144,8 +147,13 @@ fn restrict(allowed: Reach<'_>) -> Result<RestrictionStatus, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = (everything & !AccessFs::Execute)
         & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    let ports = allowed
+        .connect
+        .map(|port| NetPort::new(port, AccessNet::ConnectTcp));
+    let ports = ports.into_iter().map(Ok::<_, RulesetError>);
     Ruleset::default()
         .handle_access(everything)?
+        .handle_access(AccessNet::ConnectTcp)?
         .create()?
         .add_rules(path_beneath_rules(allowed.read_write, write))?
         .add_rules(path_beneath_rules(allowed.read_only, read))?
@@ -154,6 +162,7 @@ fn restrict(allowed: Reach<'_>) -> Result<RestrictionStatus, RulesetError> {
             ["/dev/null"],
             read | AccessFs::WriteFile,
         ))?
+        .add_rules(ports)?
         .restrict_self()
 }
 
@@ -182,6 +191,7 @@ fn describe(status: &RestrictionStatus) -> Outcome {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::net::{TcpListener, TcpStream};
     use std::os::unix::fs::MetadataExt;
     use std::process::Command;
 
@@ -203,9 +213,13 @@ mod tests {
         }
         assert_eq!(getrlimit(Resource::RLIMIT_CORE).unwrap(), (0, 0));
         assert!(!prctl::get_dumpable().unwrap());
+        let open = TcpListener::bind("127.0.0.1:0").unwrap();
+        let shut = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = |listener: &TcpListener| listener.local_addr().unwrap();
         let step = confine(Reach {
             read_write: &[&state],
             read_only: &[&config],
+            connect: Some(address(&open).port()),
         });
         println!("{step}");
         let confined = matches!(step.outcome, Outcome::Done(_));
@@ -218,6 +232,8 @@ mod tests {
         assert_eq!(fs::write(config.join("mfad.toml"), b"z").is_err(), confined);
         assert_eq!(fs::read(folder.join("elsewhere")).is_err(), confined);
         assert_eq!(Command::new("/bin/true").status().is_err(), confined);
+        TcpStream::connect(address(&open)).unwrap();
+        assert_eq!(TcpStream::connect(address(&shut)).is_err(), confined);
         crate::sys::peer::user_name(0).unwrap();
         println!("hardened={confined}");
     }

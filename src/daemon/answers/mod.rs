@@ -51,6 +51,7 @@ use crate::control::reply::{Done, Reply};
 use crate::daemon::alarm::Alarms;
 use crate::daemon::archive::Archive;
 use crate::daemon::front::Front;
+use crate::daemon::post::Deliveries;
 use crate::domain::action::{Action, Role};
 use crate::domain::command::Command;
 use crate::domain::event::Operator;
@@ -91,6 +92,8 @@ pub struct Answerer {
     pub alarms: Arc<Alarms>,
     /// Where old audit records go.
     pub archive: Arc<Archive>,
+    /// What became of messages.
+    pub deliveries: Arc<Deliveries>,
     /// What only the answers themselves know.
     pub facts: Facts,
 }

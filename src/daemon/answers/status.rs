@@ -17,6 +17,7 @@ use crate::domain::action::Role;
 use crate::domain::event::Operator;
 use crate::domain::user::UserState;
 use crate::engine::Engine;
+use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
 use crate::store::seal::KEY_VERSION;
 use crate::store::{AuditFilter, Counts};
 use crate::sys::clock::{JUMP_US_MIN, Synchronised, synchronised};
@@ -102,6 +103,7 @@ impl Answerer {
                     list.push(warnings::clock_jump(ahead_ms, self.clock.last_jump()));
                 }
                 list.extend(self.alarms.mass_lock(now).map(warnings::mass_lock));
+                list.extend(self.deliveries.trouble().map(warnings::no_mail));
                 let rules = engine.rules();
                 list.extend(ending(grants, rules.policy.passthrough.warn_before));
             }
@@ -126,7 +128,9 @@ impl Answerer {
         let level = |level: Option<u64>| level.unwrap_or_default();
         let verify = level(counters.map(|counters| counters.verify_queue.value()));
         let pin = level(counters.map(|counters| counters.pin_queue.value()));
-        vec![
+        let mail = level(counters.map(|counters| counters.messages_waiting.value()));
+        let mail = queue("mail", mail, OUTBOX_MESSAGES_MAX);
+        let mut queues = vec![
             queue("verify", verify, limits.verify_queue),
             queue("pin", pin, limits.pin_queue),
             queue("rejects", count(self.front.held()), limits.reject_wheel),
@@ -135,7 +139,9 @@ impl Answerer {
                 count(cache.entries),
                 limits.duplicate_cache_entries,
             ),
-        ]
+        ];
+        queues.extend(config.mail.is_some().then_some(mail));
+        queues
     }
 
     fn store_status(&self, counts: Option<&Counts>) -> StoreStatus {

@@ -262,6 +262,17 @@ pub(super) fn little_room(free_octets: u64, reserve: bool, path: &str) -> Option
     })
 }
 
+pub(super) fn no_mail(why: String) -> Warning {
+    Warning {
+        number: "W043".to_owned(),
+        text: "Mail cannot be sent; what waits is tried again.".to_owned(),
+        detail: vec![why],
+        tries: vec!["mfactl explain W043".to_owned()],
+        doing: Some("mend the mail server, or what is said about it".to_owned()),
+        ..Warning::default()
+    }
+}
+
 pub(super) fn damaged_log(checked: Timestamp) -> Warning {
     Warning {
         number: "E030".to_owned(),

@@ -5,9 +5,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
 use super::numbered;
-use crate::config::{Config, Members};
+use crate::config::{Config, Mail, Members, Security};
 use crate::daemon::report::Sign;
 use crate::domain::action::Role;
+use crate::outbound::tls;
 use crate::sys::clock::{Synchronised, synchronised};
 use crate::sys::peer;
 
@@ -24,6 +25,24 @@ pub(super) fn clock() -> Finding {
         Synchronised::Unknown => {
             let text = "whether it is synchronised cannot be asked here: timedatectl";
             (Sign::Warning, text.to_owned())
+        }
+    }
+}
+
+/// Which mail server is used, and whether anybody could vouch for it.
+pub(super) fn mail(mail: &Mail) -> Finding {
+    let place = format!("{}:{}", mail.server, mail.port);
+    if mail.security == Security::None {
+        return (Sign::Good, format!("{place}, on this machine"));
+    }
+    match tls::authorities(&mail.ca) {
+        Ok(_) => {
+            let text = format!("{place}; the unit needs network-profile.conf: mfactl notify test");
+            (Sign::Good, text)
+        }
+        Err(error) => {
+            let text = format!("{place}: {error}");
+            (Sign::Warning, numbered(&text, "W043"))
         }
     }
 }

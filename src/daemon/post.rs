@@ -1,0 +1,345 @@
+//! The thread that sends what waits in the outbox.
+//!
+//! ```text
+//! read the outbox -> what is due -> one session -> the server has it -> taken out, notify.sent
+//!        ^                                |-> it never will ------> taken out, notify.failed
+//!        +------ bell, or a pause <-------+-> not now
+//! ```
+//! A message leaves the outbox in the change that says what became of it. Between the server's word and
+//! that change lies the one moment in which the death of the daemon sends a message twice; it is one
+//! commit long, and both times the mail has the same Message-ID. A store that is away in this moment is
+//! waited for: what a server has taken is remembered and not sent again while the daemon lives.
+//!
+//! A server that cannot be used stops the round, and is left alone for a while that doubles each time;
+//! a message that the server puts off waits alone; where the conversation breaks off, both wait. After
+//! [`schedule::GIVE_UP_AFTER`] a message is given up. The outbox is bounded where it is filled, in the
+//! writer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::answers::Answerer;
+use super::instance::StartError;
+use crate::config::{Config, Mail};
+use crate::domain::event::{Event, Origin};
+use crate::domain::message::{Message, MessageId};
+use crate::engine::Engine;
+use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
+use crate::engine::writer::taken_out;
+use crate::log::{info_always, warn_always};
+use crate::outbound::Fault;
+use crate::outbound::schedule::{self, Tries};
+use crate::outbound::smtp::Session;
+use crate::outbound::wire::{Ending, Patience};
+use crate::sys::clock::Clock;
+use crate::time::Now;
+
+/// How long the outbox is not looked at if nobody rings and nothing is due: it finds what has become
+/// too old.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Waits at least so long, so that a store that cannot be read does not keep a core busy.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// Outcomes that are remembered for whoever waits for one.
+const OUTCOMES_MAX: usize = 64;
+
+/// How long a message that is under way may take when the daemon ends, and how often is looked.
+const GRACE: Duration = Duration::from_secs(3);
+const GRACE_LOOK: Duration = Duration::from_millis(50);
+const GRACE_LOOKS: u32 = 70;
+
+/// What is known of the sending, for whoever asks.
+#[derive(Default)]
+pub struct Deliveries {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Why the server could not be used when it was last tried.
+    trouble: Option<String>,
+    outcomes: Vec<(MessageId, Outcome)>,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A server has it.
+    Sent,
+    /// Given up, and why.
+    Failed(String),
+    /// To be tried again; what was in the way.
+    PutOff(String),
+}
+
+impl Deliveries {
+    /// Why the server could not be used when it was last tried.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
+    }
+
+    /// What became of a message, `at_most` so long after; none: it was not its turn.
+    #[must_use]
+    pub fn wait_for(&self, id: MessageId, at_most: Duration) -> Option<Outcome> {
+        let (seen, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), at_most, |seen| outcome(seen, id).is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        outcome(&seen, id)
+    }
+
+    fn is(&self, id: MessageId, outcome: Outcome) {
+        let mut seen = self.lock();
+        seen.outcomes.retain(|(known, _)| *known != id);
+        if seen.outcomes.len() >= OUTCOMES_MAX {
+            seen.outcomes.remove(0);
+        }
+        seen.outcomes.push((id, outcome));
+        self.changed.notify_all();
+    }
+
+    fn server(&self, trouble: Option<&str>) {
+        let mut seen = self.lock();
+        match (trouble, &seen.trouble) {
+            (Some(now), before) if before.as_deref() != Some(now) => {
+                warn_always!("W043 mail cannot be sent: {now}");
+            }
+            (None, Some(_)) => info_always!("mail is sent again"),
+            _ => {}
+        }
+        seen.trouble = trouble.map(str::to_owned);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn outcome(seen: &Seen, id: MessageId) -> Option<Outcome> {
+    let mut outcomes = seen.outcomes.iter();
+    outcomes
+        .find(|(known, _)| *known == id)
+        .map(|(_, outcome)| outcome.clone())
+}
+
+/// Starts the thread, if there is a mail server.
+///
+/// # Errors
+/// [`StartError`].
+pub fn start(
+    config: &Config,
+    engine: &Arc<Engine>,
+    answerer: &Answerer,
+) -> Result<Option<Sending>, StartError> {
+    let Some(mail) = &config.mail else {
+        return Ok(None);
+    };
+    let post = Post {
+        engine: Arc::clone(engine),
+        mail: mail.clone(),
+        clock: Arc::clone(&answerer.clock),
+        ending: Arc::default(),
+        deliveries: Arc::clone(&answerer.deliveries),
+    };
+    let ending = Arc::clone(&post.ending);
+    let thread = std::thread::Builder::new().name("post".to_owned());
+    let thread = thread.spawn(move || post.run());
+    let thread = thread.map_err(|source| StartError::System {
+        doing: "starting a thread",
+        source,
+    })?;
+    Ok(Some(Sending { ending, thread }))
+}
+
+/// What the thread works with.
+struct Post {
+    engine: Arc<Engine>,
+    mail: Mail,
+    clock: Arc<Clock>,
+    ending: Arc<Ending>,
+    deliveries: Arc<Deliveries>,
+}
+
+/// The thread, running.
+pub struct Sending {
+    ending: Arc<Ending>,
+    thread: JoinHandle<()>,
+}
+
+/// Lets a message that is under way come to its end, for a while, and its outcome be written. A thread
+/// that does not end (the system looks a name up) is left behind: it sends nothing more.
+pub fn end(sending: Option<Sending>, engine: &Engine) {
+    let Some(Sending { ending, thread }) = sending else {
+        return;
+    };
+    let grace_us = u64::try_from(GRACE.as_micros()).unwrap_or(0);
+    ending.begin(engine.now().mono_us.saturating_add(grace_us));
+    engine.bell().ring();
+    for _ in 0..GRACE_LOOKS {
+        if thread.is_finished() {
+            let _ = thread.join();
+            return;
+        }
+        std::thread::sleep(GRACE_LOOK);
+    }
+}
+
+/// What is remembered from round to round; the store has everything else.
+#[derive(Default)]
+struct Memory {
+    server: Tries,
+    messages: HashMap<MessageId, Tries>,
+    /// What the server has taken and the store has not yet let go.
+    taken: HashMap<MessageId, Event>,
+}
+
+impl Post {
+    fn run(&self) {
+        let mut memory = Memory::default();
+        while !self.ending.begun() {
+            let next_us = match self.engine.reader().outbox(2 * OUTBOX_MESSAGES_MAX) {
+                Ok(outbox) => self.round(&outbox, &mut memory),
+                // The store is opened anew by the writer, which rings then.
+                Err(_) => u64::MAX,
+            };
+            let pause = Duration::from_micros(next_us.saturating_sub(self.now().mono_us));
+            self.engine.bell().wait(pause.clamp(PAUSE_MIN, LOOK_EVERY));
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Sends what is due; when the next is.
+    fn round(&self, outbox: &[Message], memory: &mut Memory) -> u64 {
+        let there = |id: &MessageId| outbox.iter().any(|message| message.id == *id);
+        let new_test = |message: &Message| {
+            message.about.is_none() && !memory.messages.contains_key(&message.id)
+        };
+        // An operator who tries does not wait for the pause of a server that was mended.
+        if outbox.iter().any(new_test) {
+            memory.server = Tries::default();
+        }
+        memory.messages.retain(|id, _| there(id));
+        memory.taken.retain(|id, _| there(id));
+        let mut session = None;
+        // A message that has failed stands behind the others: whatever the server has against it, they
+        // get their turn.
+        let mut order: Vec<(u32, &Message)> = Vec::with_capacity(outbox.len());
+        order.extend(outbox.iter().map(|message| {
+            let tries = memory.messages.entry(message.id).or_default();
+            (tries.failed, message)
+        }));
+        order.sort_by_key(|(failed, _)| *failed);
+        for (_, message) in order {
+            let tries = memory
+                .messages
+                .get(&message.id)
+                .copied()
+                .unwrap_or_default();
+            let now = self.now();
+            if let Some(event) = memory.taken.get(&message.id) {
+                self.record(message, event.clone());
+            } else if schedule::too_old(message.at, now.wall) {
+                let trouble = self.deliveries.trouble().unwrap_or_default();
+                self.give_up(message, &format!("not taken within a day: {trouble}"));
+            } else if tries.due(now.mono_us)
+                && memory.server.due(now.mono_us)
+                && !self.ending.begun()
+            {
+                self.try_one(message, tries, &mut session, memory);
+            }
+        }
+        if let Some(session) = session {
+            session.quit();
+        }
+        let next = |message: &Message| {
+            let tries = memory
+                .messages
+                .get(&message.id)
+                .copied()
+                .unwrap_or_default();
+            tries.not_before_us.max(memory.server.not_before_us)
+        };
+        outbox.iter().map(next).min().unwrap_or(u64::MAX)
+    }
+
+    fn try_one(
+        &self,
+        message: &Message,
+        tries: Tries,
+        session: &mut Option<Session>,
+        memory: &mut Memory,
+    ) {
+        match self.send(message, session) {
+            Ok(()) => {
+                memory.server = Tries::default();
+                let event = message.sent(tries.failed + 1);
+                if self.record(message, event.clone()) {
+                    memory.messages.remove(&message.id);
+                } else {
+                    memory.taken.insert(message.id, event);
+                }
+                self.deliveries.server(None);
+                self.deliveries.is(message.id, Outcome::Sent);
+            }
+            Err(Fault::Never(why)) => {
+                memory.server = Tries::default();
+                self.deliveries.server(None);
+                self.give_up(message, &why);
+            }
+            Err(fault) => {
+                *session = None;
+                let (now_us, chance) = (self.now().mono_us, self.chance());
+                let why = fault.to_string();
+                if !matches!(fault, Fault::Server(_)) {
+                    let tries = tries.after_failure(now_us, chance);
+                    memory.messages.insert(message.id, tries);
+                }
+                if !matches!(fault, Fault::Later(_)) {
+                    memory.server = memory.server.after_failure(now_us, chance);
+                    self.deliveries.server(Some(&why));
+                }
+                self.deliveries.is(message.id, Outcome::PutOff(why));
+            }
+        }
+    }
+
+    fn send(&self, message: &Message, session: &mut Option<Session>) -> Result<(), Fault> {
+        let patience = Patience::new(&self.clock, &self.ending, self.mail.timeout);
+        let session = match session {
+            Some(session) => session,
+            None => session.insert(Session::open(&self.mail, patience.clone())?),
+        };
+        session.send(&self.mail, message, patience)
+    }
+
+    /// Takes a message out, with what became of it; false if the store does not write.
+    fn record(&self, message: &Message, event: Event) -> bool {
+        let writes = vec![taken_out(message)];
+        self.engine
+            .note_with(Origin::system(), event, writes)
+            .is_some()
+    }
+
+    fn give_up(&self, message: &Message, why: &str) {
+        // What could not be written is in the outbox still, and given up in the next round.
+        if self.record(message, message.failed(why)) {
+            self.deliveries
+                .is(message.id, Outcome::Failed(why.to_owned()));
+        }
+    }
+
+    fn chance(&self) -> u16 {
+        let mut octets = [0; 2];
+        // Without randomness all pauses are the shortest.
+        let _ = crate::sys::random::fill(&mut octets);
+        u16::from_be_bytes(octets)
+    }
+}

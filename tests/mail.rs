@@ -1,0 +1,128 @@
+//! Messages to people, by the built daemon: over a mail server that other people wrote, and over
+//! servers that do whatever a server must not do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise, and waits for other programs"
+)]
+
+mod common;
+#[path = "mail/hostile.rs"]
+mod hostile;
+#[path = "mail/real.rs"]
+mod real;
+#[path = "mail/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use common::people::{PIN, Person};
+use world::{ADMIN, Mailbox, Security, sent, site, until};
+
+#[test]
+fn a_lock_is_told_to_the_person_and_the_administrators() {
+    let Some(mailbox) = Mailbox::open(Security::StartTls) else {
+        return;
+    };
+    let alice = Person::new("alice");
+    let mut daemon = site(&[&alice], &mailbox.config()).start();
+    daemon.wait_for_line("READY", Duration::from_secs(9));
+    for code in alice.wrong_codes().take(5) {
+        daemon.gateway("gw-none").keeps_out("alice", &code);
+    }
+    let mails = mailbox.wait(2);
+    let [to_alice, to_admin] = &mails[..] else {
+        panic!("{mails:?}")
+    };
+    assert_eq!(to_alice["to"], json!(["alice@example.org"]));
+    assert_eq!(to_admin["to"], json!([ADMIN]));
+    for mail in &mails {
+        assert_eq!(mail["from"], "mfad@example.org");
+        assert_eq!((&mail["tls"], &mail["login"]), (&json!(true), &json!(true)));
+        assert_eq!(mail["defects"], json!([]), "{mail}");
+    }
+    let subject = to_alice["subject"].as_str().unwrap();
+    assert!(
+        subject.ends_with("Ihre Anmeldung ist gesperrt"),
+        "{subject}"
+    );
+    let text = to_alice["text"].as_str().unwrap();
+    assert!(text.contains("VPN-Gateway: gw-none"), "{text}");
+    assert!(text.contains("Zeit:"), "{text}");
+    let text = to_admin["text"].as_str().unwrap();
+    assert!(text.contains("alice is locked: Failures"), "{text}");
+    // Recorded, and not sent again.
+    until("two records", || sent(&daemon) == 2);
+    let daemon = daemon.stop().start();
+    assert_eq!(sent(&daemon), 2);
+    daemon.stop();
+    assert_eq!(mailbox.mails().len(), 2);
+}
+
+#[test]
+fn a_sign_in_tells_nobody_anything() {
+    let Some(mailbox) = Mailbox::open(Security::Plain) else {
+        return;
+    };
+    let mut alice = Person::new("alice");
+    let bob = Person::new("bob");
+    let daemon = site(&[&alice, &bob], &mailbox.config()).start();
+    let gateway = daemon.gateway("gw-pin");
+    gateway.lets_in("alice", &format!("{PIN}{}", alice.code()));
+    gateway.keeps_out("alice", &format!("{PIN}{}", alice.wrong_code()));
+    gateway.keeps_out("alice", &format!("112233{}", alice.code()));
+    gateway.keeps_out("nobody", "123456");
+    gateway.lets_in("alice", &format!("{PIN}{}", alice.code()));
+    // Whatever comes after it would come after theirs.
+    let lock = json!({});
+    daemon.operator().change("Users.Lock", "bob", &lock);
+    let mails = mailbox.wait(2);
+    assert!(
+        mails.iter().all(|mail| !mail.to_string().contains("alice")),
+        "{mails:?}"
+    );
+    daemon.stop();
+}
+
+#[test]
+fn what_could_not_be_sent_is_sent_after_a_restart_once() {
+    let Some(mailbox) = Mailbox::open(Security::Tls) else {
+        return;
+    };
+    let people: Vec<Person> = (0..6).map(|at| Person::new(&format!("user{at}"))).collect();
+    let config = mailbox.config();
+    let port = mailbox.port();
+    let folder = mailbox.close();
+    let mut daemon = site(&people.iter().collect::<Vec<_>>(), &config).start();
+    for person in &people {
+        daemon
+            .operator()
+            .change("Users.Lock", &person.name, &json!({}));
+    }
+    daemon.wait_for_line("W043", Duration::from_secs(9));
+    let mailbox = folder.open_again(Security::Tls, port);
+    let daemon = daemon.kill().start();
+    let mails = mailbox.wait(12);
+    until("all recorded", || sent(&daemon) == 12);
+    let daemon = daemon.kill().start();
+    daemon
+        .operator()
+        .change("Users.Unlock", "user0", &json!({}));
+    let mails_then = mailbox.wait(mails.len() + 1);
+    assert_eq!(mails_then.len(), 13, "something was sent twice");
+    let mut ids: Vec<&str> = mails_then
+        .iter()
+        .filter_map(|mail| mail["id"].as_str())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 13, "each has its own Message-ID");
+    daemon.stop();
+}

@@ -1,0 +1,286 @@
+//! A mail server, what it has taken, and a site that sends through it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use mfad::domain::event::{Event, Origin};
+use mfad::domain::user::Contact;
+use mfad::store::sqlite::{self, Fence, Mode, Sizes};
+use mfad::store::{Body, Change, Commit as _, Key, Read as _, Write};
+use mfad::sys::clock::Clock;
+
+use crate::common::daemon::{Daemon, Site};
+use crate::common::people::Person;
+use crate::common::tools;
+
+/// Whom locks are told besides the person.
+pub(crate) const ADMIN: &str = "root@example.org";
+
+/// The user at the mail server, and the password.
+const LOGIN: (&str, &str) = ("mfad", "wh1te-r4bbit");
+
+/// What protects the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    Plain,
+    StartTls,
+    Tls,
+}
+
+impl Security {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::StartTls => "starttls",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// A folder with certificates and mails.
+pub(crate) struct Folder(TempDir);
+
+/// A mail server that runs.
+pub(crate) struct Mailbox {
+    folder: Folder,
+    server: Child,
+    port: u16,
+    security: Security,
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(folder.path("mails")).unwrap();
+        for name in ["right", "wrong"] {
+            certificate(&folder.0, name);
+        }
+        folder
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Another server, on the same port, that knows what the first had.
+    pub(crate) fn open_again(self, security: Security, port: u16) -> Mailbox {
+        let user = if security == Security::Plain {
+            ""
+        } else {
+            LOGIN.0
+        };
+        let mut server = Command::new("/usr/bin/python3")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/server.py"))
+            .arg(self.path("mails"))
+            .args([&port.to_string(), security.word()])
+            .args([self.path("right.pem"), self.path("right.key")])
+            .args([user, LOGIN.1])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Mailbox {
+            folder: self,
+            server,
+            port: line.trim().parse().unwrap(),
+            security,
+        }
+    }
+}
+
+/// An authority, and a certificate of it for this machine.
+fn certificate(folder: &TempDir, name: &str) {
+    let make = |name: &str, subject: &str, more: &[&str]| {
+        let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
+        let mut arguments = vec!["req", "-x509", "-nodes", "-days", "2", "-subj", subject];
+        arguments.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        arguments.extend(["-keyout", &key, "-out", &pem]);
+        arguments.extend(more);
+        let said = tools::run("openssl", &arguments, folder.path(), "");
+        assert!(said.success, "{}", said.text);
+    };
+    let ca = format!("{name}-ca");
+    let (pem, key) = (format!("{ca}.pem"), format!("{ca}.key"));
+    make(&ca, &format!("/CN={name}"), &[]);
+    let leaf = [
+        "-CA",
+        &pem,
+        "-CAkey",
+        &key,
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ];
+    make(name, "/CN=mail", &leaf);
+}
+
+impl Mailbox {
+    /// A server; none if the tools are missing.
+    pub(crate) fn open(security: Security) -> Option<Self> {
+        if !tools::have("aiosmtpd") || !tools::have("openssl") {
+            return None;
+        }
+        Some(Folder::new().open_again(security, 0))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path(name)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server goes; what it has stays.
+    pub(crate) fn close(mut self) -> Folder {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        std::mem::replace(&mut self.folder, Folder(tempfile::tempdir().unwrap()))
+    }
+
+    /// What stands in the configuration of a site that sends through it.
+    pub(crate) fn config(&self) -> String {
+        let password = self.folder.path("password");
+        fs::write(&password, LOGIN.1).unwrap();
+        tools::run(
+            "chmod",
+            &["600", &password.display().to_string()],
+            Path::new("/"),
+            "",
+        );
+        let login = format!(
+            "user = \"{}\"\npassword_file = \"{}\"\n",
+            LOGIN.0,
+            password.display()
+        );
+        let (security, login) = match self.security {
+            Security::Plain => ("none", ""),
+            other => (other.word(), &*login),
+        };
+        config(
+            self.port,
+            security,
+            &self.folder.path("right-ca.pem"),
+            login,
+        )
+    }
+
+    /// The same, with an authority that does not vouch for it.
+    pub(crate) fn distrusting(&self) -> String {
+        let right = self.folder.path("right-ca.pem").display().to_string();
+        let wrong = self.folder.path("wrong-ca.pem").display().to_string();
+        self.config().replace(&right, &wrong)
+    }
+
+    /// What it has taken so far.
+    pub(crate) fn mails(&self) -> Vec<Value> {
+        let files = fs::read_dir(self.folder.path("mails")).unwrap();
+        let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
+        paths.sort();
+        let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        paths.iter().map(read).collect()
+    }
+
+    /// Waits until it has so many.
+    pub(crate) fn wait(&self, mails: usize) -> Vec<Value> {
+        until("the mails", || self.mails().len() >= mails);
+        self.mails()
+    }
+}
+
+/// What stands in the configuration of a site that sends to this port.
+pub(crate) fn config(port: u16, security: &str, ca: &Path, more: &str) -> String {
+    format!(
+        "[smtp]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"{security}\"\n\
+         from = \"mfad@example.org\"\nca = \"{}\"\ntimeout = \"2s\"\n{more}\
+         [notify]\nadmins = [\"{ADMIN}\"]\n",
+        ca.display()
+    )
+}
+
+/// A site whose people have each an address that they have proven to read.
+pub(crate) fn site(people: &[&Person], config: &str) -> Site {
+    let people: Vec<Person> = people.iter().map(|person| (*person).clone()).collect();
+    let site = Site::with(&people, config);
+    let key = mfad::daemon::key::load(&mfad::config::KeySource::File(site.path("key")), None);
+    let keys = mfad::store::seal::Keys::derive(&key.unwrap()).unwrap();
+    let path = site.path("state/mfad.db");
+    let now = Clock::start().now();
+    let window_steps = 1;
+    let opening = sqlite::Site {
+        path: &path,
+        keys: &keys,
+        node: "test".into(),
+        boot: "boot".into(),
+        fence: Fence { now, window_steps },
+        sizes: Sizes::default(),
+    };
+    let mut opened = sqlite::open(&opening, Mode::Existing).unwrap();
+    for person in &people {
+        let mut record = opened.reader.user_by_name(&person.name).unwrap().unwrap();
+        let expected = Some(record.auth.revision);
+        record.auth.revision += 1;
+        record.profile_mut().language = "de".to_owned();
+        record.profile_mut().emails = vec![Contact {
+            address: format!("{}@example.org", person.name),
+            verified: true,
+        }];
+        let change = Change {
+            writes: vec![Write {
+                key: Key::User(record.id),
+                expected,
+                body: Some(Body::User {
+                    profile: Some(Arc::clone(&record.profile)),
+                    auth: record.auth.clone(),
+                }),
+            }],
+            origin: Origin::system(),
+            events: vec![Event::new("user.edited").user(record.id, record.name())],
+            at: now,
+        };
+        let _ = opened.writer.commit(&[change]).unwrap();
+    }
+    opened.writer.close().unwrap();
+    site
+}
+
+/// Messages of which the audit log says that they were sent.
+pub(crate) fn sent(daemon: &Daemon) -> usize {
+    records(daemon, "notify.sent").len()
+}
+
+/// The newest records of this event.
+pub(crate) fn records(daemon: &Daemon, event: &str) -> Vec<Value> {
+    let parameters = json!({"event": event, "limit": 500});
+    let page = daemon.operator().call("Audit.Log", &parameters);
+    page["entries"].as_array().unwrap().clone()
+}
+
+/// Waits for it.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "no {what} within 30 s");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
