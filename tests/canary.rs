@@ -292,6 +292,7 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
         ("Pins.Reset", json!({})),
         ("Pins.PasswordSet", json!({})),
         ("Tokens.Add", json!({"kind": "totp"})),
+        ("Tokens.AuthCodeGenerate", json!({"force": true})),
         ("Tokens.RecoveryIssue", json!({})),
     ] {
         let done = operator.change(method, &user, &more);

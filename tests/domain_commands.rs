@@ -50,11 +50,15 @@ token confirm         E_STATE
 token test            ok E_STATE
 token resync          ok
 token unlock          E_NOTLOCKED
+token edit            ok
 token disable         E_LAST_TOKEN ok
 token enable          same
+token obsolete        ok
 token delete          E_LAST_TOKEN ok
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
+auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
+auth-code revoke      same
 recovery issue        ok ok ok ok E_STATE ok ok ok E_STATE
 recovery revoke       E_NOTOKEN
 pin unblock           E_NOTBLOCKED
@@ -121,11 +125,15 @@ token confirm         -      T-11111
 token test            -      T-11111
 token resync          -      T-11111
 token unlock          -      T-11111
+token edit            -      T-11111
 token disable         -      T-11111
 token enable          -      T-11111
+token obsolete        -      T-11111
 token delete          -      T-11111
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
+auth-code generate    alice  -        auth_code
+auth-code revoke      alice  -
 recovery issue        alice  -        token_id recovery_codes
 recovery revoke       alice  -
 pin unblock           alice  -
@@ -156,6 +164,7 @@ fn what_every_command_is_about_and_what_it_needs() {
             ("token_id", wanted.token_id),
             ("pin_hash", wanted.pin_hash),
             ("password_hash", wanted.password_hash),
+            ("auth_code", wanted.auth_code),
             ("recovery_codes", wanted.recovery_codes),
             ("clear_seed", wanted.clear_seed),
             ("seats", wanted.seats),

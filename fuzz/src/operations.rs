@@ -305,6 +305,7 @@ impl Life {
             recovery: (0..4)
                 .map(|index| RecoveryHash(rules::hash(&recovery(number & 7, index))))
                 .collect(),
+            auth_code: Some([number; 32]),
             seats_used: 3,
             ..Prepared::default()
         };

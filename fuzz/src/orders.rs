@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use mfad::domain::command::{Command, NewToken, NewUser, PassthroughEnd, TokenRef, UserEdit};
+use mfad::domain::command::{
+    Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
+};
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
@@ -35,10 +37,11 @@ impl Life {
             let found = tokens.and_then(|all| all.get(which % all.len().max(1)));
             TokenRef::Id(found.map_or_else(|| rules::id(31), |token| token.id))
         };
-        match choice % 27 {
+        match choice % 31 {
             0 => Command::UserAdd(NewUser {
                 user: user(),
                 protected: force,
+                auth_code: flags & 4 == 4,
                 ..NewUser::default()
             }),
             1 => Command::UserEdit {
@@ -62,6 +65,7 @@ impl Life {
                 user: user(),
                 state: UserState::ALL[usize::from(from.octet()) % 9],
                 force,
+                auth_code: flags & 4 == 4,
             },
             6 => Command::UserReactivate { user: user() },
             7 => Command::CountersClear { user: user() },
@@ -127,6 +131,20 @@ impl Life {
                 },
             },
             25 => Command::PassthroughRenew { user: user() },
+            27 => Command::TokenEdit {
+                token: token(from),
+                edit: TokenEdit {
+                    description: force.then(|| "iPhone 17".to_owned()),
+                    expires: ahead(from.number()),
+                },
+            },
+            28 => Command::TokenObsolete { token: token(from) },
+            29 => Command::AuthCodeGenerate {
+                user: user(),
+                ttl: (flags & 2 == 2).then(|| Duration::from_secs(u64::from(from.number()))),
+                force,
+            },
+            30 => Command::AuthCodeRevoke { user: user() },
             _ => Command::PassthroughDisable { user: user() },
         }
     }

@@ -9,6 +9,7 @@ use super::checked::{KEY_CREDENTIAL, KeySource, Limits, Members, MetricsListen, 
 use super::problems::{Collector, Found};
 use super::settings::Settings;
 use super::value;
+use crate::domain::auth_code::AuthCodePolicy;
 use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy};
 use crate::domain::passthrough::PassthroughPolicy;
 use crate::domain::pin::{Charset, PinPolicy};
@@ -34,6 +35,10 @@ pub(super) fn policy(
         lockout: lockout(settings, problems),
         pin: pin(settings, problems),
         passthrough: passthrough(settings, problems),
+        auth_code: AuthCodePolicy {
+            always_suppress: settings.flag("auth_code.always_suppress"),
+            ttl: settings.span("auth_code.ttl"),
+        },
         hotp_look_ahead: settings.count("hotp.look_ahead"),
         hotp_resync_window: settings.count("hotp.resync_window"),
         totp_window_steps: settings.count("totp.window"),

@@ -101,8 +101,7 @@ pub(super) fn sink(session: &Session, given: &Given) -> Result<Sink, Trouble> {
     if given.has("to-stdout") {
         return Ok(Sink::Stdout);
     }
-    let shown = session.env.stdout_terminal && session.env.askable;
-    if shown && !given.common.json() && !given.common.no_input {
+    if on_screen(session, given) {
         return Ok(Sink::Screen);
     }
     let line = format!("mfactl {} ..", given.verb.name);
@@ -118,7 +117,13 @@ pub(super) fn sink(session: &Session, given: &Given) -> Result<Sink, Trouble> {
     })
 }
 
-/// The same; none if nothing will be made: a dry run, or a call that is only shown.
+/// Whether a secret can be shown on the terminal.
+pub(super) fn on_screen(session: &Session, given: &Given) -> bool {
+    let shown = session.env.stdout_terminal && session.env.askable;
+    shown && !given.common.json() && !given.common.no_input
+}
+
+/// The same as [`sink`]; none if nothing will be made: a dry run, or a call that is only shown.
 pub(super) fn sink_unless_trial(session: &Session, given: &Given) -> Result<Option<Sink>, Trouble> {
     if given.common.dry_run || given.common.show_call {
         return Ok(None);
@@ -173,6 +178,7 @@ pub(super) fn shown(
         RevealKind::OtpauthUri => return drawn(session, given, clear),
         RevealKind::Pin => format!("PIN, shown once:\n\n    {clear}\n"),
         RevealKind::Password => format!("Password, shown once:\n\n    {clear}\n"),
+        RevealKind::AuthCode => format!("Auth code, shown once:\n\n    {clear}\n"),
         RevealKind::RecoveryCodes => {
             let lines: Vec<String> = clear.lines().map(|line| format!("    {line}\n")).collect();
             format!(

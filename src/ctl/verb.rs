@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Span,
     /// The end of something.
     End,
+    /// The same, or an empty text for none.
+    NewEnd,
     /// The beginning of something that is still to come.
     Start,
     /// The beginning of a list: a span back, or a point.
@@ -304,7 +306,8 @@ impl Given {
             Kind::Number => Some(number(text, flag)?.into()),
             Kind::OnOff => Some((text == "on").into()),
             Kind::Span => Some(time::span(text, flag)?.into()),
-            Kind::End => Some(
+            Kind::NewEnd if text.is_empty() => Some("".into()),
+            Kind::End | Kind::NewEnd => Some(
                 time::point(text, flag, Edge::End, times)?
                     .to_string()
                     .into(),

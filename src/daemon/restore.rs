@@ -204,6 +204,7 @@ fn tell_after(restored: &Restored, world: &mut World<'_>) {
             "refused until resynchronised with the token in hand",
         ),
         (fenced.recovery, "set of recovery codes", "make new ones"),
+        (fenced.auth_codes, "auth code", "void"),
         (fenced.grants, "passthrough", "over"),
         (
             fenced.hardware,

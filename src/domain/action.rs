@@ -165,14 +165,22 @@ actions! {
     TokenResync = "token resync", Support, Light, weakens;
     /// Ends the lock of one token.
     TokenUnlock = "token unlock", Support, Light, weakens, not_oneself;
+    /// Changes description and expiry of a token.
+    TokenEdit = "token edit", Operator, Light;
     /// Switches a token off.
     TokenDisable = "token disable", Operator, Heavy, reason;
     /// Switches a disabled token on again.
     TokenEnable = "token enable", Operator, Heavy, weakens;
+    /// Voids a token for good.
+    TokenObsolete = "token obsolete", Operator, Heavy, reason;
     /// Removes a token and its secret.
     TokenDelete = "token delete", Operator, Heavy, reason;
     /// Shows the QR code of a token that is not yet proven.
     EnrollQr = "enroll qr", Support, Light, weakens;
+    /// Makes the code that an enrolment asks for.
+    AuthCodeGenerate = "auth-code generate", Support, Light, weakens, not_oneself;
+    /// Voids a person's auth code.
+    AuthCodeRevoke = "auth-code revoke", Support, Light;
     /// Makes a set of recovery codes.
     RecoveryIssue = "recovery issue", Operator, Light, weakens, not_oneself;
     /// Voids a person's recovery codes.

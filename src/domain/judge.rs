@@ -335,21 +335,19 @@ impl<'a> Case<'a> {
             .record
             .token(id)
             .is_some_and(super::token_record::Token::primary);
-        let waiting = matches!(
-            self.record.profile.state,
-            UserState::New | UserState::Replace
-        );
+        let state = self.record.profile.state;
+        let waiting = matches!(state, UserState::New | UserState::Replace);
         if primary && waiting {
-            let before = self.record.profile.state.name();
-            let at = self.now.wall;
             let profile = self.record.profile_mut();
-            profile.state = UserState::Steady;
-            profile.state_since = at;
-            "auto".clone_into(&mut profile.state_by);
+            let voided = profile.enter(UserState::Steady, self.now.wall, "auto");
             let event = self
                 .about(Event::new("user.state"))
-                .change(before, "steady");
+                .change(state.name(), "steady");
             self.events.push(event.detail("by", "auto"));
+            if voided {
+                let event = self.about(Event::new("authcode.revoked"));
+                self.events.push(event.detail("why", "state"));
+            }
         }
         let rules = &self.policy.passthrough;
         if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {

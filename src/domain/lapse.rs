@@ -19,6 +19,7 @@ pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut V
     unblock_pin(record, policy, now, events);
     unlock_tokens(record, policy, now, events);
     end_grants(record, now, events);
+    end_auth_code(record, now, events);
     let forgotten = forget_failures(record, policy, now);
     events.len() > before || forgotten
 }
@@ -106,6 +107,18 @@ fn end_grants(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
         record.auth.grant_mut(id).ended = true;
         let event = Event::new("passthrough.ended").user(record.id, record.name());
         events.push(event.detail("grant", id).detail("by", "expiry"));
+    }
+}
+
+fn end_auth_code(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
+    if record
+        .profile
+        .auth_code
+        .as_ref()
+        .is_some_and(|code| code.over(now))
+    {
+        record.profile_mut().auth_code = None;
+        events.push(Event::new("authcode.expired").user(record.id, record.name()));
     }
 }
 

@@ -27,6 +27,7 @@
 
 pub mod action;
 pub mod attempt;
+pub mod auth_code;
 pub mod command;
 mod confirm;
 pub mod distance;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::auth_code::AuthCodePolicy;
 use super::lockout::LockoutPolicy;
 use super::notice::Notices;
 use super::passthrough::PassthroughPolicy;
@@ -23,6 +24,8 @@ pub struct Policy {
     pub pin: PinPolicy,
     /// Limits of temporary passthrough.
     pub passthrough: PassthroughPolicy,
+    /// Auth codes.
+    pub auth_code: AuthCodePolicy,
     /// HOTP: counters looked at ahead of the stored one.
     pub hotp_look_ahead: u64,
     /// HOTP: counters searched by a resync.
@@ -197,6 +200,10 @@ impl Default for Policy {
                 warn_before: Duration::from_secs(day),
                 end_on_enrol: true,
                 end_on_token_use: false,
+            },
+            auth_code: AuthCodePolicy {
+                always_suppress: false,
+                ttl: Duration::from_secs(day),
             },
             hotp_look_ahead: 10,
             hotp_resync_window: 1000,

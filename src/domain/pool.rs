@@ -31,6 +31,8 @@ pub enum Known {
         /// With this seed and these parameters.
         same: bool,
     },
+    /// Its token may be in strange hands: it never comes in again (R41).
+    Compromised,
     /// Somebody has it.
     Owned {
         /// Who.
@@ -96,6 +98,10 @@ impl<'a> Judge<'a> {
             Known::Pool { same: true } | Known::Owned { same: true, .. } => {
                 return Ok(Intake::Same);
             }
+            Known::Compromised => {
+                let what = "the serial is compromised: it is never added again";
+                return no(Code::Policy, what.to_owned());
+            }
             Known::Pool { same: false } => {
                 let what = "the serial is in the pool with another seed or other parameters";
                 return no(Code::Exists, what.to_owned());
@@ -157,6 +163,7 @@ mod tests {
             Ok(Intake::Same)
         );
         assert_eq!(judged(&rows, false, &owned(true)), Ok(Intake::Same));
+        assert_eq!(judged(&rows, true, &Known::Compromised), Err(Code::Policy));
         assert_eq!(
             judged(&rows, false, &Known::Pool { same: false }),
             Err(Code::Exists)

@@ -37,6 +37,8 @@ pub enum Code {
     NotBlocked,
     /// Not locked.
     NotLocked,
+    /// Nothing waits for it.
+    NotNeeded,
     /// Somebody changed the record since.
     Conflict,
     /// Not durable, nothing changed.
@@ -49,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Arg,
         Self::Perm,
         Self::NoUser,
@@ -64,6 +66,7 @@ impl Code {
         Self::LastToken,
         Self::NotBlocked,
         Self::NotLocked,
+        Self::NotNeeded,
         Self::Conflict,
         Self::Store,
         Self::Busy,
@@ -88,6 +91,7 @@ impl Code {
             Self::LastToken => "E_LAST_TOKEN",
             Self::NotBlocked => "E_NOTBLOCKED",
             Self::NotLocked => "E_NOTLOCKED",
+            Self::NotNeeded => "E_NOTNEEDED",
             Self::Conflict => "E_CONFLICT",
             Self::Store => "E_STORE",
             Self::Busy => "E_BUSY",
@@ -113,6 +117,7 @@ impl Code {
             Self::LastToken => "LastToken",
             Self::NotBlocked => "NotBlocked",
             Self::NotLocked => "NotLocked",
+            Self::NotNeeded => "NotNeeded",
             Self::Conflict => "Conflict",
             Self::Store => "Store",
             Self::Busy => "Busy",
@@ -137,6 +142,7 @@ impl Code {
             | Self::LastToken
             | Self::NotBlocked
             | Self::NotLocked
+            | Self::NotNeeded
             | Self::Conflict => 1,
         }
     }

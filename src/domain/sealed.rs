@@ -10,8 +10,9 @@ use super::user::UserId;
 use crate::secret::SecretBytes;
 use crate::token::TokenId;
 
-/// Encrypted octets with the version of the key that made them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Encrypted octets with the version of the key that made them; the default one holds nothing and
+/// never opens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sealed {
     /// Key version.
     pub v: u16,

@@ -65,6 +65,9 @@ pub enum Base {
     Obsolete,
 }
 
+/// Why a token is obsolete that an operator has made so: it may be in strange hands.
+pub const COMPROMISED: &str = "compromised";
+
 /// What a token is at this moment, first match wins (domain rules 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -253,6 +256,12 @@ impl TokenState {
 }
 
 impl Token {
+    /// Whether an operator has voided it for good.
+    #[must_use]
+    pub fn compromised(&self) -> bool {
+        self.base == Base::Obsolete && self.obsolete_reason.as_deref() == Some(COMPROMISED)
+    }
+
     /// Whether it is one of the kinds a set names: recovery codes are secondary (G9).
     #[must_use]
     pub const fn primary(&self) -> bool {
@@ -325,8 +334,11 @@ pub struct HardwareToken {
     pub kind: TokenKind,
     /// Algorithm, digits, period.
     pub otp: Otp,
-    /// Seed under seal, bound to the serial.
+    /// Seed under seal, bound to the serial; empty if compromised.
     pub seed: Sealed,
+    /// It may be in strange hands: only its serial is known, so that it is never added again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compromised: bool,
     /// First instant at which it no longer counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
@@ -341,4 +353,23 @@ pub struct HardwareToken {
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl HardwareToken {
+    /// What is kept of a compromised token when it is deleted; none of any other token.
+    #[must_use]
+    pub fn compromised(token: &Token, at: Timestamp) -> Option<Self> {
+        Some(Self {
+            serial: token.serial.clone().filter(|_| token.compromised())?,
+            kind: token.kind,
+            otp: token.otp?,
+            seed: Sealed::default(),
+            compromised: true,
+            expires: None,
+            next_factor: 0,
+            resync_required: false,
+            created: at,
+            extra: serde_json::Map::new(),
+        })
+    }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::auth_code::AuthCodeRecord;
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
 use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
@@ -185,6 +186,9 @@ pub struct Profile {
     /// Local password, if one is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordRecord>,
+    /// Auth code that was handed out last, while it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_code: Option<AuthCodeRecord>,
     /// Tokens, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Token>,
@@ -201,6 +205,17 @@ pub struct Profile {
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Profile {
+    /// Enters a lifecycle state; says whether that voided an auth code, which was made for the one
+    /// before.
+    pub fn enter(&mut self, state: UserState, at: Timestamp, by: &str) -> bool {
+        self.state = state;
+        self.state_since = at;
+        by.clone_into(&mut self.state_by);
+        self.auth_code.take().is_some()
+    }
 }
 
 /// A sign-in that succeeded.

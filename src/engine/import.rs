@@ -30,6 +30,9 @@ impl Engine {
             seed.is_some_and(|seed| seed.equals(token.seed.expose()))
         };
         if let Some(pool) = self.reader().hardware(serial)? {
+            if pool.compromised {
+                return Ok(Known::Compromised);
+            }
             let same = pool.otp == token.otp && same(Field::PoolSeed(serial), &pool.seed);
             return Ok(Known::Pool { same });
         }
@@ -73,6 +76,7 @@ impl Engine {
                 kind,
                 otp: token.otp,
                 seed,
+                compromised: false,
                 expires: token.expires,
                 next_factor: token.counter,
                 resync_required: false,

@@ -9,6 +9,7 @@
 //! to its next server. Clock and randomness come from the [`World`] that the caller gives.
 
 pub mod cache;
+mod codes;
 pub mod count;
 pub mod diagnosis;
 mod import;

@@ -18,12 +18,10 @@ use crate::domain::command::{
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::{Field, Sealed, Unseal};
-use crate::domain::token_record::RecoveryHash;
 use crate::domain::user::{UserId, UserRecord};
 use crate::secret::SecretBytes;
 use crate::store::StoreError;
 use crate::token::generate::{PASSWORD_SIGNS, PIN_RANDOM_OCTETS, generate_password, generate_pin};
-use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
 use crate::token::{SEED_MADE_OCTETS, TokenId};
 
 /// How often a command is made anew when somebody was faster.
@@ -260,6 +258,11 @@ impl Engine {
             prepared.token_id = Some(self.new_token_id()?);
         }
         self.look_up(&wants, &mut prepared)?;
+        if wants.auth_code
+            && let Some(user) = prepared.user_id.or(for_user)
+        {
+            self.auth_code(user, &mut prepared)?;
+        }
         let Some(record) = record else {
             return Ok(prepared);
         };
@@ -445,21 +448,6 @@ impl Engine {
             Code::Busy,
             "no PIN that the rules allow was found; nothing changed",
         ))
-    }
-
-    fn recovery_codes(&self, record: &UserRecord, prepared: &mut Prepared) -> Result<(), Refusal> {
-        let mut shown = Vec::new();
-        for _ in 0..self.rules().policy.recovery_count {
-            let random = Zeroizing::new(self.random::<RECOVERY_CODE_OCTETS>()?);
-            let code = RecoveryCode::from_random(&random);
-            prepared
-                .recovery
-                .push(RecoveryHash(self.keys().recovery_hash(record.id, &code)));
-            shown.extend_from_slice(code.text().expose().as_bytes());
-            shown.push(b'\n');
-        }
-        prepared.reveal = Some(Reveal::RecoveryCodes(SecretBytes::new(shown)));
-        Ok(())
     }
 
     pub(super) fn seal(&self, field: Field<'_>, clear: &[u8]) -> Result<Sealed, Refusal> {

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::domain::sealed::{Field, Sealed, Unseal};
 use crate::domain::user::UserId;
 use crate::secret::{SecretKey, equal};
+use crate::token::auth_code::{self, AuthCode};
 use crate::token::recovery::{self, RecoveryCode};
 
 /// Version of the seal and pepper keys in use.
@@ -180,6 +181,14 @@ impl Keys {
             .ok()?;
         see(clear);
         Some(())
+    }
+}
+
+impl Keys {
+    /// What the store keeps of an auth code of `user`.
+    #[must_use]
+    pub fn auth_code_hash(&self, user: UserId, code: &AuthCode) -> [u8; 32] {
+        auth_code::fingerprint(self.pepper.expose(), &user.0, code)
     }
 }
 

@@ -186,6 +186,8 @@ fn of_tokens(all: &mut Provoked<'_>) {
     );
     all.refused(Code::NoToken, &["recovery", "revoke", "alice"], "");
     all.refused(Code::NotLocked, &["token", "unlock", "alice/hotp"], "");
+    let generate = ["auth-code", "generate", "alice", "--to-stdout"];
+    all.refused(Code::NotNeeded, &generate, "");
     let disable = ["token", "disable", "o'neil/hotp", "-r", "x", "--yes"];
     all.refused(Code::LastToken, &disable, "");
     let add = [

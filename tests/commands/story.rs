@@ -168,6 +168,9 @@ fn proves(desk: &mut Desk<'_>, user: &str, app: &mut App) {
     desk.go(A::UserShow, &[user]);
     desk.go(A::Why, &[user]);
     desk.go(A::TokenEnable, &[&id]);
+    desk.go(A::AuthCodeGenerate, &[user, "--force", "--to-stdout"]);
+    desk.go(A::UserShow, &[user]);
+    desk.go(A::AuthCodeRevoke, &[user]);
     desk.go(A::RecoveryIssue, &[user, "--to-stdout"]);
     desk.go(A::RecoveryRevoke, &[user]);
 }
@@ -291,7 +294,17 @@ fn gets_hardware(desk: &mut Desk<'_>, user: &str) {
     desk.go(A::HwUnassign, &["FT-2204417", "--force"]);
     desk.go(A::HwList, &[]);
     desk.go(A::TokenAdd, &words);
-    desk.go(A::TokenDelete, &["FT-2204417", "--force"]);
+    let card = [
+        "FT-2204417",
+        "--description",
+        "card",
+        "--expires",
+        "2099-12-31",
+    ];
+    desk.go(A::TokenEdit, &card);
+    desk.go(A::TokenObsolete, &["FT-2204417"]);
+    desk.go(A::TokenDelete, &["FT-2204417"]);
+    desk.go(A::HwList, &[]);
 }
 
 fn leaves(desk: &mut Desk<'_>, user: &str) {

@@ -77,6 +77,10 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
     if let Some(unlocked) = &auth.unlocked {
         so("unlocked", format!("by {} {}", unlocked.by, unlocked.at));
     }
+    if let Some(code) = &profile.auth_code {
+        let (purpose, by, until) = (&code.purpose, &code.created_by, code.expires);
+        so("auth code", format!("for {purpose} by {by} until {until}"));
+    }
     for token in &profile.tokens {
         let mut of = |key: &str, value: String| so(&format!("{} {key}", token.id), value);
         of(

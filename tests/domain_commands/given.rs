@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mfad::domain::auth_code::AuthCodeRecord;
 use mfad::domain::command::Prepared;
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::{Grant, Revoked};
@@ -85,13 +86,14 @@ fn prepared(run: &mut Run, key: &str, value: &str) -> bool {
         "seed" => prepared.clear_seed = Some(SecretBytes::new(vec![7; number(value)])),
         "seats-used" => prepared.seats_used = number(value),
         "serial-owner" => prepared.serial_owner = Some(Arc::from(value)),
-        "pool" | "pool-waits" => {
+        "pool" | "pool-waits" | "pool-compromised" => {
             let kind = kind(value);
             prepared.pool = Some(HardwareToken {
                 serial: "FT-1".to_owned(),
                 kind,
                 otp: token(1, kind).otp.unwrap(),
                 seed: sealed(SEED),
+                compromised: key == "pool-compromised",
                 expires: Some(WALL + DAY),
                 next_factor: 40,
                 resync_required: key == "pool-waits",
@@ -116,6 +118,8 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
             let names = value.split(',').map(|name| (name.to_owned(), Vec::new()));
             policy.sets.extend(names);
         }
+        "suppress-codes" => policy.auth_code.always_suppress = true,
+        "code-ttl" => policy.auth_code.ttl = span(value),
         "hard-cap" => policy.lockout.hard_cap = number(value),
         "pin-duration" => policy.pin.block_duration = span(value),
         "no-change" => policy.pin.admin_reset_must_change = false,
@@ -160,6 +164,16 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 set_at: WALL - DAY,
                 set_by: "bob".to_owned(),
                 must_change: false,
+            });
+        }
+        "auth-code" => {
+            record.profile_mut().auth_code = Some(AuthCodeRecord {
+                hash: [1; 32],
+                purpose: record.profile.state.name().to_owned(),
+                created: WALL - DAY,
+                created_by: "bob".to_owned(),
+                expires: instant(value),
+                extra: serde_json::Map::new(),
             });
         }
         "pin-blocked" => record.auth.pin.blocked_since = Some(WALL - DAY),
@@ -316,8 +330,10 @@ fn token_of(record: &mut UserRecord, key: &str, value: &str) {
         "disabled-until" => token.disabled_until = Some(instant(value)),
         "obsolete" => {
             token.base = Base::Obsolete;
+            token.obsolete_reason = Some(value.to_owned()).filter(|why| !why.is_empty());
             token.seed = None;
         }
+        "described" => token.description = spaced(value),
         "expires" => token.expires = Some(instant(value)),
         "no-seed" => token.seed = None,
         "foreign-seed" => token.seed.as_mut().unwrap().v = 2,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use mfad::domain::action::Role;
 use mfad::domain::command::{
     Applied, Asked, Command, Effect, NewToken, NewUser, PassthroughEnd, Prepared, Reveal, Site,
-    TokenRef, UserEdit, apply,
+    TokenEdit, TokenRef, UserEdit, apply,
 };
 use mfad::domain::event::{Operator, Source};
 use mfad::domain::lockout::{Lock, LockReason};
@@ -166,6 +166,7 @@ pub(crate) fn prepared() -> Prepared {
         clear_seed: Some(SecretBytes::copy_of(SEED)),
         hash: Some(sealed(b"hash")),
         for_user: Some(ID),
+        auth_code: Some([3; 32]),
         recovery: vec![RecoveryHash([2; 32]); 10],
         pool: None,
         serial_owner: None,
@@ -292,6 +293,7 @@ pub(crate) fn set_state(state: UserState) -> Command {
         user: user(),
         state,
         force: false,
+        auth_code: false,
     }
 }
 
@@ -351,12 +353,20 @@ pub(crate) fn commands() -> Vec<Command> {
             second: code(3),
         },
         Command::TokenUnlock { token: token() },
+        Command::TokenEdit {
+            token: token(),
+            edit: TokenEdit {
+                description: Some("iPhone 17".to_owned()),
+                expires: None,
+            },
+        },
         Command::TokenDisable {
             token: token(),
             until: None,
             force: false,
         },
         Command::TokenEnable { token: token() },
+        Command::TokenObsolete { token: token() },
         Command::TokenDelete {
             token: token(),
             force: false,
@@ -370,6 +380,12 @@ pub(crate) fn commands() -> Vec<Command> {
             token: None,
             channel: "terminal".to_owned(),
         },
+        Command::AuthCodeGenerate {
+            user: user(),
+            ttl: None,
+            force: false,
+        },
+        Command::AuthCodeRevoke { user: user() },
         Command::RecoveryIssue { user: user() },
         Command::RecoveryRevoke { user: user() },
         Command::PinUnblock { user: user() },

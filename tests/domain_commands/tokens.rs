@@ -150,6 +150,7 @@ fn hardware_keeps_its_used_codes_on_every_way() {
         kind: TokenKind::Hotp,
         otp: Otp::HOTP,
         seed: sealed(SEED),
+        compromised: false,
         expires: Some(WALL + DAY),
         next_factor: 40,
         resync_required: true,

@@ -71,6 +71,9 @@ fn answer(given: &str, typed: &str) -> String {
                         write!(told, ", next {}", token.next_factor).unwrap();
                         write!(told, ", expires {}", or_dash(token.expires)).unwrap();
                         writeln!(told, ", resync {}", token.resync_required).unwrap();
+                        if token.compromised {
+                            writeln!(told, "pool: {serial} is compromised").unwrap();
+                        }
                     }
                 }
             }
@@ -109,7 +112,7 @@ fn done(applied: &Applied) -> String {
     }
     let shown = done.reveal.as_ref().map(|shown| match shown {
         Reveal::OtpauthUri(uri) => String::from_utf8(uri.expose().clone()).unwrap(),
-        Reveal::Pin(_) | Reveal::Password(_) | Reveal::RecoveryCodes(_) => {
+        Reveal::Pin(_) | Reveal::Password(_) | Reveal::AuthCode(_) | Reveal::RecoveryCodes(_) => {
             "what was made".to_owned()
         }
     });

@@ -11,7 +11,9 @@
 use std::time::Duration;
 
 use mfad::domain::action::Role;
-use mfad::domain::command::{Command, NewToken, NewUser, PassthroughEnd, TokenRef, UserEdit};
+use mfad::domain::command::{
+    Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
+};
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
@@ -44,6 +46,7 @@ pub(crate) fn command(line: &str) -> Command {
             set: text("set"),
             language: text("language"),
             protected: flag("protected"),
+            auth_code: flag("show-code"),
         }),
         ("user", "edit") => Command::UserEdit {
             user: user(),
@@ -68,6 +71,7 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             state: state(words[2]),
             force,
+            auth_code: flag("show-code"),
         },
         ("user", "reactivate") => Command::UserReactivate { user: user() },
         ("lock", "clear-counters") => Command::CountersClear { user: user() },
@@ -102,12 +106,23 @@ pub(crate) fn command(line: &str) -> Command {
             second: code_of(words[4]),
         },
         ("token", "unlock") => Command::TokenUnlock { token: token() },
+        ("token", "edit") => Command::TokenEdit {
+            token: token(),
+            edit: TokenEdit {
+                description: text("description"),
+                expires: value("expires").map(|at| match at {
+                    "" => Timestamp::NEVER,
+                    at => instant(at),
+                }),
+            },
+        },
         ("token", "disable") => Command::TokenDisable {
             token: token(),
             until: at("until"),
             force,
         },
         ("token", "enable") => Command::TokenEnable { token: token() },
+        ("token", "obsolete") => Command::TokenObsolete { token: token() },
         ("token", "delete") => Command::TokenDelete {
             token: token(),
             force,
@@ -121,6 +136,12 @@ pub(crate) fn command(line: &str) -> Command {
             token: value("token").map(token_named),
             channel: value("to").unwrap_or("terminal").to_owned(),
         },
+        ("auth-code", "generate") => Command::AuthCodeGenerate {
+            user: user(),
+            ttl: value("ttl").map(span),
+            force,
+        },
+        ("auth-code", "revoke") => Command::AuthCodeRevoke { user: user() },
         ("recovery", "issue") => Command::RecoveryIssue { user: user() },
         ("recovery", "revoke") => Command::RecoveryRevoke { user: user() },
         ("pin", "unblock") => Command::PinUnblock { user: user() },

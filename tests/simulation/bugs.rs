@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use mfad::domain::auth_code::AuthCodeRecord;
 use mfad::domain::message::Message;
 use mfad::domain::pin::PinRecord;
 use mfad::domain::policy::Policy;
@@ -81,6 +82,10 @@ pub(crate) enum Bug {
     PoolForgetsCodes,
     /// The pool forgets that a device waits to be resynchronised.
     PoolForgetsResync,
+    /// The serial of a device that may be in strange hands is forgotten with its token.
+    CompromisedForgotten,
+    /// An auth code is good again after the change that voided it.
+    AuthCodeComesBack,
     /// A device that was given to somebody is still in the pool. The store has a law of its own
     /// against this and the next: what is found is that it refuses.
     DeviceStaysInPool,
@@ -93,7 +98,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -124,6 +129,8 @@ impl Bug {
         Self::NameInherits,
         Self::PoolForgetsCodes,
         Self::PoolForgetsResync,
+        Self::CompromisedForgotten,
+        Self::AuthCodeComesBack,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
         Self::MessageLost,
@@ -149,6 +156,8 @@ pub(crate) struct Spoiler {
     before: HashMap<UserId, AuthState>,
     /// The last PIN of a name.
     pins: HashMap<String, PinRecord>,
+    /// The last auth code of a name.
+    codes: HashMap<String, AuthCodeRecord>,
     reloaded: bool,
 }
 
@@ -159,6 +168,7 @@ impl Spoiler {
             late: Vec::new(),
             before: HashMap::new(),
             pins: HashMap::new(),
+            codes: HashMap::new(),
             reloaded: false,
         }
     }
@@ -217,6 +227,10 @@ impl Spoiler {
         let gone = |write: &Write| write.body.is_none();
         let put_back = writes.iter().any(|write| pool(write) && !gone(write));
         writes.retain(|write| match self.bug {
+            Some(Bug::CompromisedForgotten) => {
+                let void = |body: &Body| matches!(body, Body::Hardware(it) if it.compromised);
+                !write.body.as_ref().is_some_and(void)
+            }
             Some(Bug::DeletionLost) => pool(write) || !gone(write),
             Some(Bug::DeviceStaysInPool) => !(pool(write) && gone(write)),
             Some(Bug::MessageLost) => !matches!(write.key, Key::Message(_)),
@@ -245,6 +259,12 @@ impl Spoiler {
     }
 
     fn spoil_profile(&mut self, new: bool, profile: &mut Profile) {
+        if self.bug == Some(Bug::AuthCodeComesBack) {
+            match &profile.auth_code {
+                None => profile.auth_code = self.codes.get(&profile.name).cloned(),
+                Some(code) => drop(self.codes.insert(profile.name.clone(), code.clone())),
+            }
+        }
         if self.bug != Some(Bug::NameInherits) {
             return;
         }

@@ -33,6 +33,7 @@ pub(crate) enum Order {
     },
     /// Back into the pool.
     Unassign(String),
+    Obsolete(String),
     DeleteToken(String),
     ResetPin(Vec<u8>),
     UnblockPin,
@@ -63,6 +64,11 @@ pub(crate) enum Order {
     Renew,
     EndGrants,
     IssueCodes,
+    GenerateAuthCode {
+        ms: i64,
+        force: bool,
+    },
+    RevokeAuthCode,
 }
 
 /// What was so when an order was made ready: what is hashed or sealed for it is good for that only.
@@ -107,6 +113,7 @@ impl Order {
         Some(match self {
             Self::Add => Command::UserAdd(NewUser {
                 user: user(),
+                auth_code: true,
                 ..NewUser::default()
             }),
             Self::Delete => Command::UserDelete { user: user() },
@@ -118,6 +125,7 @@ impl Order {
                 serial: serial.clone(),
                 force: true,
             },
+            Self::Obsolete(id) => Command::TokenObsolete { token: token(id)? },
             Self::DeleteToken(id) => Command::TokenDelete {
                 token: token(id)?,
                 force: true,
@@ -141,6 +149,7 @@ impl Order {
                 user: user(),
                 state: *state,
                 force: true,
+                auth_code: wants_code(state.name()),
             },
             Self::Reactivate => Command::UserReactivate { user: user() },
             Self::Disable { token: id, until } => Command::TokenDisable {
@@ -169,6 +178,12 @@ impl Order {
             Self::Renew => Command::PassthroughRenew { user: user() },
             Self::EndGrants => Command::PassthroughDisable { user: user() },
             Self::IssueCodes => Command::RecoveryIssue { user: user() },
+            Self::GenerateAuthCode { ms, force } => Command::AuthCodeGenerate {
+                user: user(),
+                ttl: Some(Duration::from_millis(u64::try_from(*ms).ok()?)),
+                force: *force,
+            },
+            Self::RevokeAuthCode => Command::AuthCodeRevoke { user: user() },
         })
     }
 
@@ -190,6 +205,9 @@ impl Order {
 
     /// Whether something is hashed or sealed for the person before it is judged.
     pub(crate) fn is_prepared(&self) -> bool {
+        if let Self::State(to) = self {
+            return wants_code(to.name());
+        }
         matches!(
             self,
             Self::Import { .. }
@@ -197,6 +215,7 @@ impl Order {
                 | Self::Unassign(_)
                 | Self::ResetPin(_)
                 | Self::IssueCodes
+                | Self::GenerateAuthCode { .. }
         )
     }
 
@@ -210,7 +229,6 @@ impl Order {
         site: &Site,
         now: Now,
     ) -> bool {
-        const DAY_MS: i64 = 24 * 3600 * 1000;
         let mut person = records.people[at].clone();
         if !person.exists() {
             return matches!(self, Self::Add);
@@ -230,11 +248,16 @@ impl Order {
             Self::Delete | Self::ResetPin(_) | Self::ClearCounters | Self::EndGrants => true,
             Self::Import { device, .. } => free(device) && !in_pool(device),
             // The seed was taken out of the pool when the order was made ready.
-            Self::Assign { device, .. } => free(device) && in_pool(device) && ready.in_pool,
+            Self::Assign { device, .. } => {
+                let spare = records.pool.get(&device.serial);
+                let good = spare.is_some_and(|spare| !spare.compromised);
+                free(device) && good && ready.in_pool
+            }
             Self::Unassign(serial) => {
                 let token = person.with_serial(serial);
                 token.is_some_and(|token| !token.obsolete && token.id == ready.token)
             }
+            Self::Obsolete(id) => token(id, &|it| it.kind != Kind::Recovery),
             Self::DeleteToken(id) => token(id, &|_| true),
             Self::UnblockPin => {
                 let brought = person.lock.is_some_and(|(why, _)| why == Why::Pin);
@@ -287,6 +310,11 @@ impl Order {
                     });
                 grantable && last.is_some_and(|last| latest(now) + WEEK_MS > last.until)
             }
+            Self::GenerateAuthCode { force, .. } => {
+                !matches!(person.state, "deactivated" | "revoke")
+                    && (*force || wants_code(person.state))
+            }
+            Self::RevokeAuthCode => true,
             Self::IssueCodes => !matches!(person.state, "deactivated" | "revoke"),
         }
     }
@@ -327,9 +355,11 @@ impl Order {
     ) -> Result<(), String> {
         match self {
             Self::Add if person.exists() => return Err("somebody was made twice".to_owned()),
-            Self::Add => {}
+            Self::Add => person.auth_code = Some(latest(now) + DAY_MS),
             Self::Delete => {
-                // Devices go with the person: the pool gets none of them.
+                // Devices go with the person: the pool gets none of them but the serials of those
+                // that nobody may ever get again.
+                pool.extend(person.tokens.iter().filter_map(Spare::compromised));
                 *person = Person {
                     former: person.former + 1,
                     ..Person::nobody(person.name)
@@ -355,8 +385,14 @@ impl Order {
                 let token = person.tokens.remove(at.ok_or("nobody had this device")?);
                 pool.insert(serial.clone(), Spare::of(&token));
             }
+            Self::Obsolete(id) => {
+                let token = named(person, id)?;
+                if !token.obsolete {
+                    (token.obsolete, token.compromised, token.disabled) = (true, true, None);
+                }
+            }
             Self::DeleteToken(id) => {
-                let _ = named(person, id)?;
+                pool.extend(Spare::compromised(named(person, id)?));
                 person.tokens.retain(|token| token.id.as_ref() != Some(id));
             }
             Self::ResetPin(pin) => {
@@ -384,6 +420,7 @@ impl Order {
             }
             Self::State(state) => enter(person, state.name(), now),
             Self::Reactivate => {
+                person.auth_code = None;
                 person.state = "new";
                 let back = |token: &Token| {
                     token.kind != Kind::Recovery && person.usable(token, rules, now)
@@ -431,11 +468,14 @@ impl Order {
                 }
                 person.tokens.push(set);
             }
+            Self::GenerateAuthCode { ms, .. } => person.auth_code = Some(latest(now) + ms),
+            Self::RevokeAuthCode => person.auth_code = None,
         }
         Ok(())
     }
 }
 
+const DAY_MS: i64 = 24 * 3600 * 1000;
 const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
 
 fn named<'a>(person: &'a mut Person, id: &String) -> Result<&'a mut Token, String> {
@@ -468,8 +508,14 @@ fn lift_pin_block(person: &mut Person) {
     (person.pin_failures, person.pin_blocked) = (0, None);
 }
 
+/// Whether a person in this state is to get an auth code.
+fn wants_code(state: &str) -> bool {
+    matches!(state, "new" | "replace" | "reset" | "reset-all")
+}
+
 fn enter(person: &mut Person, state: &'static str, now: Now) {
     person.state = state;
+    person.auth_code = wants_code(state).then(|| latest(now) + DAY_MS);
     if matches!(state, "replace" | "revoke") {
         for token in &mut person.tokens {
             if token.kind != Kind::Recovery && !token.obsolete {

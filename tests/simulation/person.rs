@@ -82,6 +82,8 @@ pub(crate) struct Token {
     /// Switched off, until then if so.
     pub(crate) disabled: Option<Option<i64>>,
     pub(crate) obsolete: bool,
+    /// Its serial is never to be anybody's again.
+    pub(crate) compromised: bool,
     pub(crate) resync: bool,
     pub(crate) activated: bool,
 }
@@ -119,6 +121,8 @@ pub(crate) struct Person {
     pub(crate) pin_failures: u32,
     pub(crate) pin_blocked: Option<i64>,
     pub(crate) last_failed: Option<i64>,
+    /// When the auth code that was handed out is no longer good.
+    pub(crate) auth_code: Option<i64>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) grants: Vec<Grant>,
 }
@@ -201,6 +205,7 @@ impl Token {
             locked_until: None,
             disabled: None,
             obsolete: false,
+            compromised: false,
             resync: false,
             activated: false,
         }
@@ -275,6 +280,7 @@ impl Person {
             pin_failures: 0,
             pin_blocked: None,
             last_failed: None,
+            auth_code: None,
             tokens: Vec::new(),
             grants: Vec::new(),
         }
@@ -304,6 +310,7 @@ impl Person {
     /// Gets a token that an operator has seen at work.
     pub(crate) fn enrol(&mut self, token: Token) {
         self.tokens.push(token);
+        self.auth_code = None;
         if matches!(self.state, "new" | "replace") {
             self.state = "steady";
         }
@@ -324,7 +331,8 @@ impl Person {
             }
         }
         self.grants.iter_mut().for_each(|grant| grant.ended = true);
-        if !(self.tokens.is_empty() && self.grants.is_empty()) {
+        let coded = self.auth_code.take().is_some();
+        if coded || !(self.tokens.is_empty() && self.grants.is_empty()) {
             self.revision += 1;
         }
     }
@@ -417,6 +425,10 @@ impl Person {
                 changed = true;
             }
         }
+        if self.auth_code.is_some_and(|until| latest(now) >= until) {
+            self.auth_code = None;
+            changed = true;
+        }
         let idle = self
             .last_failed
             .is_some_and(|at| rules.idle_ms > 0 && earliest(now) >= at + rules.idle_ms);
@@ -447,6 +459,9 @@ impl Person {
         );
         if let Some((why, until)) = &self.lock {
             let _ = writeln!(text, "lock {why:?} {until:?}");
+        }
+        if let Some(until) = &self.auth_code {
+            let _ = writeln!(text, "auth code until {until}");
         }
         for Station {
             source,

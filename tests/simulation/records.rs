@@ -15,6 +15,8 @@ pub(crate) struct Spare {
     pub(crate) import: u64,
     pub(crate) next: u64,
     pub(crate) resync: bool,
+    /// Only the serial is left, so that nobody gets it.
+    pub(crate) compromised: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,9 +70,13 @@ impl Records {
     pub(crate) fn facts(&self) -> Vec<String> {
         let spare = |(serial, spare): (&String, &Spare)| {
             let Spare {
-                kind, next, resync, ..
+                kind,
+                next,
+                resync,
+                compromised,
+                ..
             } = spare;
-            format!("{serial} {kind:?} next={next} resync={resync}\n")
+            format!("{serial} {kind:?} next={next} resync={resync} void={compromised}\n")
         };
         let pool = self.pool.iter().map(spare).collect::<String>();
         let people = self.people.iter().map(Person::facts);
@@ -87,7 +93,22 @@ impl Spare {
             import: token.import,
             next: token.next,
             resync: token.resync,
+            compromised: false,
         }
+    }
+
+    /// What is left of one that is deleted after an operator has made it obsolete.
+    pub(crate) fn compromised(token: &Token) -> Option<(String, Self)> {
+        let serial = token.serial.clone().filter(|_| token.compromised)?;
+        let spare = Self {
+            kind: token.kind,
+            seed: Vec::new(),
+            import: 0,
+            next: 0,
+            resync: false,
+            compromised: true,
+        };
+        Some((serial, spare))
     }
 
     /// The token that its next owner gets.

@@ -44,7 +44,11 @@ impl Stored {
         for spare in &self.pool {
             let (serial, kind) = (&spare.serial, kind(spare.kind));
             let (next, resync) = (spare.next_factor, spare.resync_required);
-            let _ = writeln!(pool, "{serial} {kind:?} next={next} resync={resync}");
+            let void = spare.compromised;
+            let _ = writeln!(
+                pool,
+                "{serial} {kind:?} next={next} resync={resync} void={void}"
+            );
         }
         people.chain([pool]).collect()
     }
@@ -99,6 +103,9 @@ fn facts(record: &UserRecord) -> String {
             _ => Why::Operator,
         };
         let _ = writeln!(text, "lock {why:?} {:?}", lock.auto_until.map(|at| at.0));
+    }
+    if let Some(code) = &profile.auth_code {
+        let _ = writeln!(text, "auth code until {}", code.expires.0);
     }
     for known in &auth.stations {
         let _ = writeln!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mfad::domain::lockout::{Lock, LockReason};
-use mfad::domain::token_record::TokenKind;
+use mfad::domain::token_record::{Base, COMPROMISED, TokenKind};
 use mfad::domain::user::UserState;
 use mfad::store::{
     AuditFilter, Body, Change, Commit, Find, Key, Outcome, Read, auth_row, profile_row,
@@ -328,6 +328,32 @@ pub(crate) fn a_message_goes_with_its_change(factory: &dyn Factory) {
     let mut astray = message(5, None, true);
     astray.key = Key::Message(letter(6).id);
     assert_eq!(store.one(pool_change(vec![astray])), Outcome::Refused);
+}
+
+pub(crate) fn a_compromised_serial_stays_taken(factory: &dyn Factory) {
+    for (why, taken) in [("lost", false), (COMPROMISED, true)] {
+        let mut store = factory.fresh();
+        let mut ada = user(1, "ada");
+        ada.profile_mut()
+            .tokens
+            .push(token(50, TokenKind::Totp, Some("S1")));
+        store.ok(add(&ada));
+        let mine = ada.profile_mut().tokens.last_mut().unwrap();
+        mine.base = Base::Obsolete;
+        mine.obsolete_reason = Some(why.to_owned());
+        store.ok(edit(&mut ada));
+        let found = store.reader.user_by_token("S1").unwrap();
+        assert_eq!(found.is_some(), taken, "{why}");
+        let mut bob = user(2, "bob");
+        bob.profile_mut()
+            .tokens
+            .push(token(51, TokenKind::Totp, Some("S1")));
+        if taken {
+            store.conflict(add(&bob));
+        } else {
+            store.ok(add(&bob));
+        }
+    }
 }
 
 pub(crate) fn people_are_found_and_counted(factory: &dyn Factory) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mfad::domain::auth_code::AuthCodeRecord;
 use mfad::domain::event::{Event, Origin};
 use mfad::domain::message::{Address, Line, Message, MessageId};
 use mfad::domain::passthrough::Grant;
@@ -80,6 +81,7 @@ pub(crate) fn hardware(serial: &str) -> HardwareToken {
         seed: sealed(),
         expires: None,
         next_factor: 0,
+        compromised: false,
         resync_required: false,
         created: Timestamp(T0),
         extra: serde_json::Map::new(),
@@ -97,6 +99,17 @@ pub(crate) fn grant(number: u32) -> Grant {
         renewals: 0,
         first_from: Timestamp(T0),
         revoked: None,
+        extra: serde_json::Map::new(),
+    }
+}
+
+pub(crate) fn auth_code() -> AuthCodeRecord {
+    AuthCodeRecord {
+        hash: [5; 32],
+        purpose: "new".to_owned(),
+        created: Timestamp(T0),
+        created_by: "root".to_owned(),
+        expires: Timestamp::NEVER,
         extra: serde_json::Map::new(),
     }
 }

@@ -113,6 +113,7 @@ keeps_the_contract!(
     what_a_newer_daemon_wrote_is_kept,
     hardware_moves_in_one_change,
     a_message_goes_with_its_change,
+    a_compromised_serial_stays_taken,
     people_are_found_and_counted,
     a_lock_by_a_sign_in_is_found_and_leaves,
     the_audit_log_is_read_in_pages,
@@ -267,6 +268,7 @@ pub(crate) fn with_everything() -> mfad::domain::user::UserRecord {
         token(3, TokenKind::Recovery, None),
     ];
     ada.profile_mut().grants = vec![grant(1)];
+    ada.profile_mut().auth_code = Some(auth_code());
     ada
 }
 
@@ -278,6 +280,7 @@ pub(crate) fn assert_fenced(opened: &Opened, now: Now) {
     assert_eq!(state(1).next_factor, unused);
     assert!(state(2).resync_required);
     assert_eq!(ada.profile.tokens[2].codes_left(Some(state(3))), 0);
+    assert_eq!(ada.profile.auth_code, None);
     let grant = &ada.profile.grants[0];
     assert!(!grant.valid(ada.auth.grant(1), None, at(10)));
     let passthrough = Find {
@@ -334,6 +337,7 @@ fn a_restored_backup_lets_nothing_in_twice() {
         fenced.messages, 1,
         "whoever went on with the store has sent it"
     );
+    assert_eq!(fenced.auth_codes, 1);
     let aside = restored.moved_to.unwrap();
     let opened = folder.try_open(now).unwrap();
     assert!(opened.fenced.is_none(), "fenced twice");

@@ -225,6 +225,17 @@ pub(super) const KEYS: &[Key] = &[
         &["keep", "end"],
         "What any sign-in with a token does to a passthrough.",
     ),
+    Key::flag(
+        "auth_code.always_suppress",
+        "false",
+        "No auth codes are made.",
+    ),
+    Key::span(
+        "auth_code.ttl",
+        "\"1d\"",
+        (MINUTE, 7 * DAY),
+        "How long an auth code is good if none is stated.",
+    ),
     Key::new(
         "enroll.issuer",
         Kind::Text,

@@ -107,14 +107,17 @@ impl Arguments {
 
     /// Takes an instant that may be missing.
     pub(super) fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Fault> {
-        let Some(text) = self.maybe(name) else {
-            return Ok(None);
-        };
-        let at = words::instant(&text).ok_or_else(|| {
-            let what = format!("`{name}` is no instant as in 2026-11-28T17:00:00Z");
-            Fault::invalid_parameter(name, what)
-        })?;
-        Ok(Some(at))
+        let text = self.maybe(name);
+        text.map(|text| instant(name, &text)).transpose()
+    }
+
+    /// Takes an end that may be missing; an empty text takes the end away.
+    pub(super) fn end(&mut self, name: &str) -> Result<Option<Timestamp>, Fault> {
+        match self.maybe(name).as_deref() {
+            Some("") => Ok(Some(Timestamp::NEVER)),
+            Some(text) => instant(name, text).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Takes the login name that must be there, as the store knows it.
@@ -176,6 +179,13 @@ impl Arguments {
             extent,
         })
     }
+}
+
+fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
+    words::instant(text).ok_or_else(|| {
+        let what = format!("`{name}` is no instant as in 2026-11-28T17:00:00Z");
+        Fault::invalid_parameter(name, what)
+    })
 }
 
 /// Holds a value against its type; never quotes it, since it may be a secret.

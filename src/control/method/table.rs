@@ -39,7 +39,7 @@ interfaces! {
         ];
         Change Add = UserAdd, users::add, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
-            set: may Text, language: may Text, protected: may Bool
+            set: may Text, language: may Text, protected: may Bool, auth_code: may Bool
         ];
         Import Import = UserImport, import::people, [
             header: may Bool, strip_domain: may Bool, skip_bad: may Bool
@@ -53,7 +53,7 @@ interfaces! {
         Change Lock = UserLock, users::lock, [user: must Text, until: may Text];
         Change Unlock = UserUnlock, users::unlock, [user: must Text, with_pin: may Bool];
         Change SetState = UserSetState, users::set_state, [
-            user: must Text, state: must Text, force: may Bool
+            user: must Text, state: must Text, force: may Bool, auth_code: may Bool
         ];
         Change Reactivate = UserReactivate, users::reactivate, [user: must Text];
         Read LockShow = LockShow, users::lock_show, [user: must Text];
@@ -82,14 +82,22 @@ interfaces! {
             token: must Text, first: must Text, second: must Text
         ];
         Change Unlock = TokenUnlock, tokens::unlock, [token: must Text];
+        Change Edit = TokenEdit, tokens::edit, [
+            token: must Text, description: may Text, expires: may Text
+        ];
         Change Disable = TokenDisable, tokens::disable, [
             token: must Text, until: may Text, force: may Bool
         ];
         Change Enable = TokenEnable, tokens::enable, [token: must Text];
+        Change Obsolete = TokenObsolete, tokens::obsolete, [token: must Text];
         Change Delete = TokenDelete, tokens::delete, [token: must Text, force: may Bool];
         Change EnrollQr = EnrollQr, tokens::enroll_qr, [
             user: must Text, token: may Text, channel: may Text
         ];
+        Change AuthCodeGenerate = AuthCodeGenerate, tokens::auth_code_generate, [
+            user: must Text, ttl_s: may Int, force: may Bool
+        ];
+        Change AuthCodeRevoke = AuthCodeRevoke, tokens::auth_code_revoke, [user: must Text];
         Change RecoveryIssue = RecoveryIssue, tokens::recovery_issue, [user: must Text];
         Change RecoveryRevoke = RecoveryRevoke, tokens::recovery_revoke, [user: must Text];
         List HwList = HwList, tokens::hw_list, [serial: may Text];

@@ -1,10 +1,12 @@
 //! Requests of `org.mfad.Tokens`.
 
+use std::time::Duration;
+
 use super::Arguments;
 use crate::control::fault::Fault;
 use crate::control::query::{Query, TokenFilter};
 use crate::control::words;
-use crate::domain::command::{Command, NewToken};
+use crate::domain::command::{Command, NewToken, TokenEdit};
 use crate::domain::token_record::TokenKind;
 use crate::secret::SecretBytes;
 use crate::token::{Algorithm, Digits, Factor, Otp, Period};
@@ -84,6 +86,22 @@ pub(super) fn unlock(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::TokenUnlock { token: a.token()? })
 }
 
+pub(super) fn edit(a: &mut Arguments) -> Result<Command, Fault> {
+    let token = a.token()?;
+    let edit = TokenEdit {
+        description: a.maybe("description"),
+        expires: a.end("expires")?,
+    };
+    if edit == TokenEdit::default() {
+        return Err(Fault::argument("nothing was named to change"));
+    }
+    Ok(Command::TokenEdit { token, edit })
+}
+
+pub(super) fn obsolete(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::TokenObsolete { token: a.token()? })
+}
+
 pub(super) fn disable(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::TokenDisable {
         token: a.token()?,
@@ -114,6 +132,18 @@ pub(super) fn enroll_qr(a: &mut Arguments) -> Result<Command, Fault> {
         token: a.maybe_token()?,
         channel,
     })
+}
+
+pub(super) fn auth_code_generate(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::AuthCodeGenerate {
+        user: a.user()?,
+        ttl: a.int("ttl_s").map(Duration::from_secs),
+        force: a.flag("force"),
+    })
+}
+
+pub(super) fn auth_code_revoke(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::AuthCodeRevoke { user: a.user()? })
 }
 
 pub(super) fn recovery_issue(a: &mut Arguments) -> Result<Command, Fault> {

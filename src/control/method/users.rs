@@ -67,6 +67,7 @@ pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
         set: a.maybe("set"),
         language: a.maybe("language"),
         protected: a.flag("protected"),
+        auth_code: a.flag("auth_code"),
     }))
 }
 
@@ -114,6 +115,7 @@ pub(super) fn set_state(a: &mut Arguments) -> Result<Command, Fault> {
         user: a.user()?,
         state: state(&a.text("state")?)?,
         force: a.flag("force"),
+        auth_code: a.flag("auth_code"),
     })
 }
 

@@ -75,6 +75,8 @@ pub enum RevealKind {
     Pin,
     /// A generated password.
     Password,
+    /// An auth code.
+    AuthCode,
     /// Recovery codes, one a line.
     RecoveryCodes,
     /// An otpauth URI, from which a QR code is drawn.

@@ -33,7 +33,7 @@ pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
 pub use tokens::{
     Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
 };
-pub use users::{Contact, Counter, LockShow, Password, Pin, UserPage, UserRow, UserShow};
+pub use users::{AuthCode, Contact, Counter, LockShow, Password, Pin, UserPage, UserRow, UserShow};
 
 /// The parameters of one reply.
 #[derive(Serialize)]

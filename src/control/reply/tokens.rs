@@ -186,4 +186,6 @@ pub struct Hardware {
     pub expires: Option<Instant>,
     /// When it came into the pool.
     pub created: Instant,
+    /// Its secret is erased, and it is never added again.
+    pub compromised: bool,
 }

@@ -61,6 +61,8 @@ pub struct UserShow {
     pub pin: Pin,
     /// The local password.
     pub password: Password,
+    /// Auth code that was handed out and is good.
+    pub auth_code: Option<AuthCode>,
     /// Passthrough grants that count or will count.
     pub grants: Vec<Grant>,
     /// Last Accept.
@@ -91,6 +93,20 @@ pub struct Contact {
     pub address: String,
     /// The person has proven to receive what is sent there.
     pub verified: bool,
+}
+
+/// An auth code, without the code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuthCode {
+    /// The change it was made for.
+    pub purpose: String,
+    /// When it was made.
+    pub created: Instant,
+    /// Who made it.
+    pub by: String,
+    /// First instant at which it is no longer good.
+    pub until: Instant,
 }
 
 /// The PIN without the PIN.

@@ -318,12 +318,17 @@ fn whoami(screen: &mut Screen, given: &Given, answer: &Value) -> Result<u8, Trou
     Ok(0)
 }
 
+/// Verbs that stand behind a noun at most: such a group is not broken at the end of a line.
+const VERBS_MAX: usize = 6;
+
 /// `user add`, `user edit` as `user add|edit`.
 fn grouped(commands: &[String]) -> String {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for command in commands {
         let (noun, verb) = command.split_once(' ').unwrap_or((command, ""));
-        match groups.iter_mut().find(|(known, _)| known == noun) {
+        let open =
+            |(known, verbs): &&mut (String, Vec<String>)| known == noun && verbs.len() < VERBS_MAX;
+        match groups.iter_mut().find(open) {
             Some((_, verbs)) => verbs.push(verb.to_owned()),
             None => groups.push((noun.to_owned(), vec![verb.to_owned()])),
         }

@@ -37,6 +37,7 @@ pub(super) const VERBS: &[Verb] = &[
                 "period_s",
                 "expires",
                 "created",
+                "compromised",
             ],
             lines: false,
             log: false,
@@ -81,6 +82,7 @@ fn pool(screen: &mut Screen, _: &Given, list: &List) -> Result<u8, Trouble> {
         numbers("DIGITS"),
         words("EXPIRES"),
         words("SINCE"),
+        words("STATUS"),
     ];
     let lines = rows.iter().map(|one| {
         vec![
@@ -91,6 +93,12 @@ fn pool(screen: &mut Screen, _: &Given, list: &List) -> Result<u8, Trouble> {
             one.expires
                 .map_or_else(|| "-".to_owned(), |at| screen.times.day(at.0)),
             screen.times.day(one.created.0),
+            if one.compromised {
+                "COMPROMISED"
+            } else {
+                "FREE"
+            }
+            .to_owned(),
         ]
     });
     let lines: Vec<Vec<String>> = lines.collect();

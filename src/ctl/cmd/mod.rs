@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod auth_code;
 mod config;
 mod daemon;
 mod enroll;
@@ -17,6 +18,7 @@ mod token;
 mod token_add;
 mod token_show;
 mod user;
+mod user_find;
 mod user_import;
 mod user_show;
 mod why;
@@ -32,6 +34,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
     user::VERBS,
     token::VERBS,
     enroll::VERBS,
+    auth_code::VERBS,
     hw::VERBS,
     pin::VERBS,
     passthrough::VERBS,

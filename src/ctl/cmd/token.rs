@@ -31,6 +31,13 @@ const SERIAL: Take = flag(
     "S",
     "serial of a hardware token",
 );
+const DESCRIPTION: Take = flag(
+    "description",
+    "description",
+    Kind::Text,
+    "TEXT",
+    "what to call it",
+);
 const EXPIRING: Take = flag(
     "expiring",
     "expiring_s",
@@ -49,13 +56,7 @@ const ADD: &[Take] = &[
         "totp or hotp",
     )
     .needed(),
-    flag(
-        "description",
-        "description",
-        Kind::Text,
-        "TEXT",
-        "what to call it",
-    ),
+    DESCRIPTION,
     SERIAL.completed("hw_serial"),
     flag(
         "seed",
@@ -261,6 +262,28 @@ pub(super) const VERBS: &[Verb] = &[
         run: Run::Change,
     },
     Verb {
+        name: "token edit",
+        method: "org.mfad.Tokens.Edit",
+        about: "Change what is stated; an empty text removes it",
+        takes: &[
+            TOKEN,
+            DESCRIPTION,
+            flag(
+                "expires",
+                "expires",
+                Kind::NewEnd,
+                "T",
+                "no longer counts from then on",
+            ),
+        ],
+        examples: &[
+            "mfactl token edit alice/totp --description \"iPhone 17\"",
+            "mfactl token edit FT-2204417 --expires 2029-12-31",
+        ],
+        more: "--expires is an admin's.",
+        run: Run::Change,
+    },
+    Verb {
         name: "token disable",
         method: "org.mfad.Tokens.Disable",
         about: "Switch a token off",
@@ -280,6 +303,16 @@ pub(super) const VERBS: &[Verb] = &[
         takes: &[TOKEN],
         examples: &["mfactl token enable T-8F3K2"],
         more: "",
+        run: Run::Change,
+    },
+    Verb {
+        name: "token obsolete",
+        method: "org.mfad.Tokens.Obsolete",
+        about: "Void a token for good: it may be in strange hands",
+        takes: &[TOKEN],
+        examples: &["mfactl token obsolete FT-2204417 -r \"left in a taxi\""],
+        more: "Its secret is erased at once, and no token of its serial is ever added again. Cannot be \
+               undone.",
         run: Run::Change,
     },
     Verb {

@@ -187,6 +187,11 @@ fn facts(screen: &mut Screen, user: &UserShow) {
             &format!("set {}", at.unwrap_or_default()),
         );
     }
+    if let Some(code) = &user.auth_code {
+        let until = screen.times.full(code.until.0);
+        let words = format!("for {}, by {}, good until {until}", code.purpose, code.by);
+        fact(screen, "Auth code", &words);
+    }
     passthrough(screen, user);
     past(screen, user);
 }

@@ -5,6 +5,7 @@
 
 use crate::control::reply::ActionState;
 use crate::domain::action::Action;
+use crate::domain::auth_code::wanted_for;
 use crate::domain::command::{permit, words};
 use crate::domain::lockout::LockReason;
 use crate::domain::refusal::Code;
@@ -19,7 +20,7 @@ use super::view::View;
 const REASON: &str = "-r TEXT";
 
 /// What can be done with a person.
-const OF_USER: [Action; 21] = [
+const OF_USER: [Action; 23] = [
     Action::Why,
     Action::UserUnlock,
     Action::PinUnblock,
@@ -29,6 +30,8 @@ const OF_USER: [Action; 21] = [
     Action::PassthroughRenew,
     Action::PassthroughDisable,
     Action::EnrollQr,
+    Action::AuthCodeGenerate,
+    Action::AuthCodeRevoke,
     Action::PinReset,
     Action::PinClear,
     Action::PasswordSet,
@@ -44,14 +47,16 @@ const OF_USER: [Action; 21] = [
 ];
 
 /// What can be done with a token.
-const OF_TOKEN: [Action; 8] = [
+const OF_TOKEN: [Action; 10] = [
     Action::TokenTest,
     Action::TokenConfirm,
     Action::EnrollQr,
     Action::TokenResync,
     Action::TokenUnlock,
+    Action::TokenEdit,
     Action::TokenDisable,
     Action::TokenEnable,
+    Action::TokenObsolete,
     Action::TokenDelete,
 ];
 
@@ -79,6 +84,7 @@ pub(super) fn of_token(desk: &Desk<'_>, view: &View<'_>, token: &Token) -> Vec<A
     let state = |action: Action| {
         let line = match action {
             Action::EnrollQr => format!("mfactl enroll qr {}", words::shell(view.record.name())),
+            Action::TokenEdit => format!("mfactl token edit {} --description TEXT", token.id),
             _ if action.spec().reason => {
                 format!("mfactl {} {} {REASON}", action.spec().name, token.id)
             }
@@ -185,6 +191,12 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
             let pending = |token: &Token| token.base_at(view.now) == Base::Pending;
             unless(tokens().any(pending), "no token waits to be proven")
         }
+        Action::AuthCodeGenerate if view.policy.auth_code.always_suppress => {
+            Some("auth_code.always_suppress = true")
+        }
+        Action::AuthCodeGenerate if closed => Some("not possible in this state"),
+        Action::AuthCodeGenerate => unless(wanted_for(record).is_some(), "not needed"),
+        Action::AuthCodeRevoke => unless(profile.auth_code.is_some(), "no auth code"),
         Action::RecoveryRevoke => unless(
             tokens().any(|token| token.kind == TokenKind::Recovery),
             "no recovery codes",
@@ -233,6 +245,7 @@ fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'st
             unless(!last, "the only token to log in with: needs --force")
         }
         Action::TokenEnable => unless(base == Base::Disabled, "not disabled"),
+        Action::TokenObsolete => unless(codes, "recovery codes: recovery revoke"),
         _ => None,
     }
 }
@@ -262,11 +275,15 @@ const fn words(action: Action) -> &'static str {
         Action::TokenResync => "two codes in a row bring it back in step",
         Action::TokenConfirm => "the first code proves it",
         Action::TokenUnlock => "its failure count goes",
+        Action::TokenEdit => "another description",
         Action::TokenDisable => "off until enabled",
         Action::TokenEnable => "on again",
+        Action::TokenObsolete => "void for good, in strange hands",
         Action::TokenDelete => "gone with its secret",
         Action::TokenAdd => "a new token",
         Action::EnrollQr => "the QR code once more",
+        Action::AuthCodeGenerate => "a code that lets an enrolment go on",
+        Action::AuthCodeRevoke => "the auth code is void",
         Action::RecoveryIssue => "new codes on paper, old ones void",
         Action::RecoveryRevoke => "codes on paper are void",
         Action::PassthroughEnable => "no code needed for a while",

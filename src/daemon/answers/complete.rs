@@ -83,6 +83,7 @@ impl Answerer {
                 let found = found.map_err(|error| store(&error))?;
                 found
                     .into_iter()
+                    .filter(|token| !token.compromised)
                     .map(|token| row(&token.serial, token.kind.name()))
                     .collect()
             }

@@ -166,5 +166,6 @@ fn hardware_row(token: HardwareToken) -> Hardware {
         period_s: period_s(token.otp.factor),
         expires: token.expires.map(Into::into),
         created: token.created.into(),
+        compromised: token.compromised,
     }
 }

@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use crate::control::query::{Page, UserFilter};
 use crate::control::reply::{
-    Candidate, LockShow, Password, Pin, Reply, Seats, StateCount, UserPage, UserRow, UserShow,
+    AuthCode, Candidate, LockShow, Password, Pin, Reply, Seats, StateCount, UserPage, UserRow,
+    UserShow,
 };
 use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
@@ -69,6 +70,12 @@ impl Desk<'_> {
             protected: profile.protected,
             pin: self.pin_of(&view),
             password: self.password_of(record),
+            auth_code: profile.auth_code.as_ref().map(|code| AuthCode {
+                purpose: code.purpose.clone(),
+                created: code.created.into(),
+                by: code.created_by.clone(),
+                until: code.expires.into(),
+            }),
             grants: view.live_grants().map(|grant| view.grant(grant)).collect(),
             last_login: view.last_login(),
             last_failed: view.last_failed(),

@@ -2,8 +2,8 @@
 
 use super::case::Case;
 use super::{
-    Applied, Asked, Command, Prepared, Site, TokenRef, code, enrol, hardware, lock, passthrough,
-    permit, pin, recovery, resolve, state, token, user, words,
+    Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
+    passthrough, permit, pin, recovery, resolve, state, token, token_edit, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -23,7 +23,7 @@ pub fn apply(
 ) -> Result<Applied, Refusal> {
     permit(command.action(), asked.operator, record, asked.reason)?;
     if let Command::UserAdd(new) = command {
-        return user::add(new, record, &prepared, asked, site);
+        return user::add(new, record, prepared, asked, site);
     }
     let record = record.ok_or_else(|| nobody(command))?;
     if let Some(named) = asked.if_revision.filter(|n| *n != record.auth.revision) {
@@ -39,7 +39,12 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::UserDelete { .. } => Ok(user::delete(case, &prepared)),
         Command::UserLock { until, .. } => lock::lock(case, *until),
         Command::UserUnlock { with_pin, .. } => lock::unlock(case, *with_pin),
-        Command::UserSetState { state, force, .. } => state::set(case, *state, *force, &prepared),
+        Command::UserSetState {
+            state,
+            force,
+            auth_code,
+            ..
+        } => state::set(case, *state, *force, *auth_code, prepared),
         Command::UserReactivate { .. } => state::reactivate(case, &prepared),
         Command::CountersClear { .. } => Ok(lock::clear_counters(case)),
 
@@ -48,8 +53,10 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         | Command::TokenTest { token, .. }
         | Command::TokenResync { token, .. }
         | Command::TokenUnlock { token }
+        | Command::TokenEdit { token, .. }
         | Command::TokenDisable { token, .. }
         | Command::TokenEnable { token }
+        | Command::TokenObsolete { token }
         | Command::TokenDelete { token, .. } => {
             let id = resolve(&case.record, token)?;
             on_token(command, case, id)
@@ -58,6 +65,10 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::EnrollQr { token, channel, .. } => {
             enrol::show(case, token.as_ref(), channel, &prepared)
         }
+        Command::AuthCodeGenerate { ttl, force, .. } => {
+            auth_code::generate(case, *ttl, *force, prepared)
+        }
+        Command::AuthCodeRevoke { .. } => Ok(auth_code::revoke(case)),
         Command::RecoveryIssue { .. } => recovery::issue(case, prepared),
         Command::RecoveryRevoke { .. } => recovery::revoke(case),
 
@@ -87,8 +98,10 @@ fn on_token(command: &Command, case: Case<'_>, id: TokenId) -> Result<Applied, R
         Command::TokenTest { code, anyway, .. } => code::test(case, id, code, *anyway),
         Command::TokenResync { first, second, .. } => code::resync(case, id, [first, second]),
         Command::TokenUnlock { .. } => token::unlock(case, id),
+        Command::TokenEdit { edit, .. } => token_edit::edit(case, id, edit),
         Command::TokenDisable { until, force, .. } => token::disable(case, id, *until, *force),
         Command::TokenEnable { .. } => token::enable(case, id),
+        Command::TokenObsolete { .. } => token::make_obsolete(case, id),
         Command::TokenDelete { force, .. } => token::delete(case, id, *force),
         _ => Err(case.stale()),
     }

@@ -222,20 +222,26 @@ impl<'a> Case<'a> {
         let before = self.state().name();
         let (at, operator) = (self.wall(), self.by());
         let profile = self.record.profile_mut();
-        profile.state = state;
-        profile.state_since = at;
-        profile.state_by = by.map_or(operator, str::to_owned);
+        let voided = profile.enter(state, at, by.unwrap_or(&operator));
         let event = event.change(before, state.name());
         self.push(match by {
             Some(by) => event.detail("by", by.to_owned()),
             None => event,
         });
+        if voided {
+            let event = self.event("authcode.revoked");
+            self.push(event.detail("why", "state"));
+        }
     }
 
     /// T2, T5: a proven token ends the wait for one.
     pub(super) fn enrolled(&mut self) {
         let at = self.wall();
         self.record.profile_mut().last_access = Some(at);
+        if self.record.profile_mut().auth_code.take().is_some() {
+            let event = self.event("authcode.revoked");
+            self.push(event.detail("why", "enrolled"));
+        }
         if matches!(self.state(), UserState::New | UserState::Replace) {
             let event = Event::new("user.state").user(self.record.id, self.record.name());
             self.enter(UserState::Steady, Some("auto"), event);

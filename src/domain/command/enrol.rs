@@ -171,12 +171,7 @@ fn allowed(case: &Case<'_>, new: &NewToken) -> Result<(), Refusal> {
         ));
     }
     case.ahead(new.expires)?;
-    let control = new.description.chars().any(char::is_control);
-    if control || new.description.chars().count() > user::LABEL_CHARS_MAX {
-        let limit = user::LABEL_CHARS_MAX;
-        let what = format!("--description: at most {limit} characters, no control characters");
-        return Err(Refusal::new(Code::Arg, what));
-    }
+    user::written("--description", &new.description, user::LABEL_CHARS_MAX)?;
     let counted = |token: &&Token| token.base != Base::Obsolete;
     let have = case.record.profile.tokens.iter().filter(counted).count();
     if have >= policy.tokens_max_per_user {
@@ -231,6 +226,15 @@ fn hardware<'p>(
         return Err(refusal.try_next(format!("mfactl token show {}", words::shell(serial))));
     }
     match (&prepared.pool, &new.seed) {
+        (Some(pool), _) if pool.compromised => {
+            let since = words::instant(pool.created);
+            let what = format!("serial {serial} is compromised: it is never added again");
+            Err(Refusal::new(Code::Policy, what)
+                .why(format!(
+                    "its token was made obsolete and deleted at {since} (R41)"
+                ))
+                .doing("give the person another device"))
+        }
         (Some(_), Some(_)) => {
             let what = format!("serial {serial} is in the pool already, with its seed");
             let arguments = format!(

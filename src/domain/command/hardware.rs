@@ -45,6 +45,7 @@ pub(super) fn unassign(
         kind,
         otp,
         seed,
+        compromised: false,
         expires,
         next_factor,
         resync_required,

@@ -12,6 +12,7 @@
 //! the revision, the events, the answer. A [`Refusal`](super::refusal::Refusal) changes nothing.
 
 mod apply;
+mod auth_code;
 mod case;
 mod code;
 mod enrol;
@@ -27,6 +28,7 @@ mod scope;
 mod state;
 mod subject;
 mod token;
+mod token_edit;
 mod user;
 pub(crate) mod words;
 
@@ -98,6 +100,8 @@ pub enum Command {
         state: UserState,
         /// Steady even without a usable token.
         force: bool,
+        /// Hands out an auth code with it.
+        auth_code: bool,
     },
     /// Out of Deactivated.
     UserReactivate {
@@ -142,6 +146,13 @@ pub enum Command {
         /// Which.
         token: TokenRef,
     },
+    /// Description, expiry; what is none stays.
+    TokenEdit {
+        /// Which.
+        token: TokenRef,
+        /// What to change.
+        edit: TokenEdit,
+    },
     /// Switched off.
     TokenDisable {
         /// Which.
@@ -153,6 +164,11 @@ pub enum Command {
     },
     /// Switched on.
     TokenEnable {
+        /// Which.
+        token: TokenRef,
+    },
+    /// Void for good, its secret erased; a serial stays known as compromised.
+    TokenObsolete {
         /// Which.
         token: TokenRef,
     },
@@ -178,6 +194,20 @@ pub enum Command {
         token: Option<TokenRef>,
         /// Where it goes: `terminal`, `png`, `svg` or `uri`.
         channel: String,
+    },
+    /// A new auth code; the one before is void.
+    AuthCodeGenerate {
+        /// Canonical login name.
+        user: String,
+        /// How long it is good; none: as configured.
+        ttl: Option<Duration>,
+        /// Even if nothing waits for one.
+        force: bool,
+    },
+    /// The auth code is void.
+    AuthCodeRevoke {
+        /// Canonical login name.
+        user: String,
     },
     /// A new set of recovery codes; the old set is void.
     RecoveryIssue {
@@ -273,6 +303,8 @@ pub struct NewUser {
     pub language: Option<String>,
     /// Only an admin may weaken the sign-in.
     pub protected: bool,
+    /// Hands out an auth code with it.
+    pub auth_code: bool,
 }
 
 /// What `user edit` changes; none leaves a field as it is.
@@ -322,6 +354,15 @@ pub struct NewToken {
     pub confirm: Option<OtpCode>,
 }
 
+/// What `token edit` changes; none leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenEdit {
+    /// Free text.
+    pub description: Option<String>,
+    /// First instant at which it no longer counts; [`Timestamp::NEVER`]: it does not expire.
+    pub expires: Option<Timestamp>,
+}
+
 /// What is random, hashed or sealed for a command, made before it is judged; [`needs()`] says which
 /// fields a command wants.
 ///
@@ -345,13 +386,15 @@ pub struct Prepared {
     pub for_user: Option<UserId>,
     /// Keyed hashes of new recovery codes.
     pub recovery: Vec<RecoveryHash>,
+    /// Keyed hash of a new auth code.
+    pub auth_code: Option<[u8; 32]>,
     /// The hardware token of that serial in the pool.
     pub pool: Option<HardwareToken>,
     /// Login name of who has a token of that serial.
     pub serial_owner: Option<Arc<str>>,
     /// Counted users (all but Deactivated).
     pub seats_used: u64,
-    /// What is shown once: a PIN, password or recovery codes that mfad made.
+    /// What is shown once: a PIN, password or codes that mfad made.
     pub reveal: Option<Reveal>,
 }
 
@@ -361,6 +404,8 @@ pub enum Reveal {
     Pin(SecretBytes),
     /// A generated password.
     Password(SecretBytes),
+    /// An auth code.
+    AuthCode(SecretBytes),
     /// Recovery codes, one a line.
     RecoveryCodes(SecretBytes),
     /// An otpauth URI; `mfactl` draws the QR code from it.

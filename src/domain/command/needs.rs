@@ -31,6 +31,8 @@ pub struct Needs<'a> {
     pub pin_hash: bool,
     /// `hash` of the stated password, or of a new one with its `reveal`; `for_user`.
     pub password_hash: bool,
+    /// `auth_code` with its `reveal`; made for `user_id` or `for_user`.
+    pub auth_code: bool,
     /// `recovery`, as many as the policy says, with their `reveal`; `for_user`.
     pub recovery_codes: bool,
     /// `pool` and `serial_owner` of this serial; the latter as seen by the writer.
@@ -47,14 +49,18 @@ pub struct Needs<'a> {
 pub fn needs(command: &Command) -> Needs<'_> {
     let nothing = Needs::default();
     match command {
-        Command::UserAdd(_) => Needs {
+        Command::UserAdd(new) => Needs {
             user_id: true,
             seats: true,
+            auth_code: new.auth_code,
             ..nothing
         },
-        Command::UserDelete { .. }
-        | Command::UserSetState { .. }
-        | Command::UserReactivate { .. } => Needs {
+        Command::UserSetState { auth_code, .. } => Needs {
+            seats: true,
+            auth_code: *auth_code,
+            ..nothing
+        },
+        Command::UserDelete { .. } | Command::UserReactivate { .. } => Needs {
             seats: true,
             ..nothing
         },
@@ -71,6 +77,10 @@ pub fn needs(command: &Command) -> Needs<'_> {
         },
         Command::EnrollQr { .. } => Needs {
             clear_seed: true,
+            ..nothing
+        },
+        Command::AuthCodeGenerate { .. } => Needs {
+            auth_code: true,
             ..nothing
         },
         Command::RecoveryIssue { .. } => Needs {

@@ -1,8 +1,9 @@
 //! Lifecycle states (domain rules 4): which an operator may set, and what each brings about.
 
 use super::case::Case;
-use super::{Applied, Prepared, passthrough, words};
+use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
+use crate::domain::auth_code::asked_for_in;
 use crate::domain::passthrough::current;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
@@ -15,9 +16,17 @@ pub(super) fn set(
     mut case: Case<'_>,
     to: UserState,
     force: bool,
-    prepared: &Prepared,
+    with_code: bool,
+    prepared: Prepared,
 ) -> Result<Applied, Refusal> {
     let from = case.state();
+    if with_code && !asked_for_in(to) {
+        let what = format!("no auth code is handed out for {}", to.title());
+        return Err(Refusal::new(Code::Arg, what));
+    }
+    if with_code {
+        case.fresh(&prepared)?;
+    }
     if matches!(to, UserState::Revoke | UserState::Deactivated) && case.role() < Role::Admin {
         let what = format!("you may not set {}; nothing changed", to.title());
         return Err(case.denied(Role::Admin, what));
@@ -54,11 +63,14 @@ pub(super) fn set(
     side_effects(&mut case, &voided, ended);
     offer_undo(&mut case, from, to);
     let message = if to == UserState::Deactivated {
-        let seats = seats_after_return(&case, prepared);
+        let seats = seats_after_return(&case, &prepared);
         format!("{} deactivated; one seat returned ({seats}).", case.user)
     } else {
         format!("{} set to {}. {}", case.user, to.title(), case.current())
     };
+    if with_code {
+        auth_code::hand_out(&mut case, prepared)?;
+    }
     let outlook = outlook(&case);
     case.note("next", outlook);
     Ok(case.done(message))

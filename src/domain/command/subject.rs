@@ -21,11 +21,15 @@ impl Command {
             Self::TokenTest { .. } => Action::TokenTest,
             Self::TokenResync { .. } => Action::TokenResync,
             Self::TokenUnlock { .. } => Action::TokenUnlock,
+            Self::TokenEdit { .. } => Action::TokenEdit,
             Self::TokenDisable { .. } => Action::TokenDisable,
             Self::TokenEnable { .. } => Action::TokenEnable,
+            Self::TokenObsolete { .. } => Action::TokenObsolete,
             Self::TokenDelete { .. } => Action::TokenDelete,
             Self::HwUnassign { .. } => Action::HwUnassign,
             Self::EnrollQr { .. } => Action::EnrollQr,
+            Self::AuthCodeGenerate { .. } => Action::AuthCodeGenerate,
+            Self::AuthCodeRevoke { .. } => Action::AuthCodeRevoke,
             Self::RecoveryIssue { .. } => Action::RecoveryIssue,
             Self::RecoveryRevoke { .. } => Action::RecoveryRevoke,
             Self::PinUnblock { .. } => Action::PinUnblock,
@@ -53,6 +57,8 @@ impl Command {
             | Self::UserReactivate { user }
             | Self::CountersClear { user }
             | Self::EnrollQr { user, .. }
+            | Self::AuthCodeGenerate { user, .. }
+            | Self::AuthCodeRevoke { user }
             | Self::RecoveryIssue { user }
             | Self::RecoveryRevoke { user }
             | Self::PinUnblock { user }
@@ -67,8 +73,10 @@ impl Command {
             | Self::TokenTest { token, .. }
             | Self::TokenResync { token, .. }
             | Self::TokenUnlock { token }
+            | Self::TokenEdit { token, .. }
             | Self::TokenDisable { token, .. }
             | Self::TokenEnable { token }
+            | Self::TokenObsolete { token }
             | Self::TokenDelete { token, .. } => token.user(),
             Self::HwUnassign { .. } => None,
         }
@@ -82,8 +90,10 @@ impl Command {
             | Self::TokenTest { token, .. }
             | Self::TokenResync { token, .. }
             | Self::TokenUnlock { token }
+            | Self::TokenEdit { token, .. }
             | Self::TokenDisable { token, .. }
             | Self::TokenEnable { token }
+            | Self::TokenObsolete { token }
             | Self::TokenDelete { token, .. } => Some(token),
             Self::EnrollQr { token, .. } => token.as_ref(),
             _ => None,

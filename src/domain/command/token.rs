@@ -1,12 +1,14 @@
-//! What is done to a token that exists: unlock, switch off and on, delete (R38..R40, R60).
+//! What is done to a token that exists: unlock, switch off and on, void, delete (R38..R41, R60).
 
 use serde_json::{Value, json};
 
 use super::case::Case;
-use super::{Applied, words};
+use super::{Applied, Effect, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::token_record::{Base, Status, Token, TokenKind, TokenState, effective};
+use crate::domain::token_record::{
+    Base, COMPROMISED, HardwareToken, Status, Token, TokenKind, TokenState, effective,
+};
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -135,9 +137,56 @@ pub(super) fn enable(mut case: Case<'_>, id: TokenId) -> Result<Applied, Refusal
     Ok(case.done(message))
 }
 
+/// `token obsolete`: no way back, the secret is erased, and nobody gets a device of that serial again
+/// (R41). Not held up by the last-token rule: what may be in strange hands is to stop at once.
+pub(super) fn make_obsolete(mut case: Case<'_>, id: TokenId) -> Result<Applied, Refusal> {
+    let Some(token) = case.record.token(id) else {
+        return Err(case.stale());
+    };
+    if token.kind == TokenKind::Recovery {
+        let what = format!("{id} is a set of recovery codes: it is revoked, not made obsolete");
+        let refusal = Refusal::new(Code::Type, what);
+        return Err(case.suggest(refusal, Action::RecoveryRevoke, &case.typed));
+    }
+    let (serial, already) = (token.serial.clone(), token.base == Base::Obsolete);
+    case.about(id);
+    if already {
+        let message = format!(
+            "{id} of {} is obsolete already; nothing changed.",
+            case.user
+        );
+        let event = case.event("token.obsolete").token(id);
+        return Ok(case.unchanged(event, message));
+    }
+    case.obsolete(id, COMPROMISED);
+    if let Some(serial) = serial {
+        let text = format!("{serial} stays known as compromised: it cannot be added again");
+        case.note("serial", text);
+    }
+    note_no_token(&mut case);
+    if case.may(Action::TokenDelete) {
+        let line = case.line(Action::TokenDelete, &id.to_string());
+        case.note("then", line);
+    }
+    let message = format!(
+        "{id} of {} is OBSOLETE, its secret is erased. {}",
+        case.user,
+        case.current()
+    );
+    Ok(case.done(message))
+}
+
 /// `token delete`: the secret goes, a tombstone stays in the audit log.
 pub(super) fn delete(mut case: Case<'_>, id: TokenId, force: bool) -> Result<Applied, Refusal> {
     last_token(&case, id, force, Action::TokenDelete, "stays")?;
+    if let Some(token) = case.record.token(id)
+        && let Some(known) = HardwareToken::compromised(token, case.wall())
+    {
+        let serial = known.serial.clone();
+        case.pool(Effect::PoolPut(known));
+        let text = format!("{serial} stays known as compromised: it cannot be added again");
+        case.note("serial", text);
+    }
     remove(&mut case, id, "token.deleted");
     note_no_token(&mut case);
     case.about(id);

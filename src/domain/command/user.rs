@@ -6,9 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::apply::already;
 use super::case::{Case, stale};
-use super::{Applied, Asked, NewUser, Prepared, Site, UserEdit, state, token, words};
+use super::{
+    Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, auth_code, state, token, words,
+};
 use crate::domain::action::{Action, Role};
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Contact, Profile, UserRecord, UserState};
 
 /// Longest name, label or language tag of a person, in characters.
@@ -26,7 +29,7 @@ const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
 pub(super) fn add(
     new: &NewUser,
     record: Option<&UserRecord>,
-    prepared: &Prepared,
+    prepared: Prepared,
     asked: &Asked<'_>,
     site: &Site<'_>,
 ) -> Result<Applied, Refusal> {
@@ -71,6 +74,9 @@ pub(super) fn add(
     let mut case = Case::new(fresh, asked, site);
     let event = case.event("user.added").detail("protected", new.protected);
     case.push(event);
+    if new.auth_code {
+        auth_code::hand_out(&mut case, prepared)?;
+    }
     let outlook = state::outlook(&case);
     case.note("next", outlook);
     let typed = case.typed.clone();
@@ -150,8 +156,21 @@ pub(super) fn delete(mut case: Case<'_>, prepared: &Prepared) -> Applied {
         .profile
         .tokens
         .iter()
+        .filter(|token| !token.compromised())
         .filter_map(|token| token.serial.clone())
         .collect();
+    let at = case.wall();
+    let tokens = case.record.profile.tokens.iter();
+    let known: Vec<HardwareToken> = tokens
+        .filter_map(|token| HardwareToken::compromised(token, at))
+        .collect();
+    let compromised = known
+        .iter()
+        .map(|token| token.serial.clone())
+        .collect::<Vec<_>>();
+    for token in known {
+        case.pool(Effect::PoolPut(token));
+    }
     let counted = case.state() != UserState::Deactivated;
     let event = case
         .event("user.deleted")
@@ -167,6 +186,13 @@ pub(super) fn delete(mut case: Case<'_>, prepared: &Prepared) -> Applied {
         let text = format!(
             "{}: the seed is gone, it must be imported anew",
             serials.join(", ")
+        );
+        case.note("hardware", text);
+    }
+    if !compromised.is_empty() {
+        let text = format!(
+            "{}: known as compromised, cannot be added again",
+            compromised.join(", ")
         );
         case.note("hardware", text);
     }
@@ -262,12 +288,8 @@ fn plausible(edit: &UserEdit, site: &Site<'_>) -> Result<(), Refusal> {
         ("--role-label", &edit.role_label, LABEL_CHARS_MAX),
         ("--notes", &edit.notes, NOTES_CHARS_MAX),
     ] {
-        let Some(text) = text else { continue };
-        let control = |c: char| c.is_control() && !(flag == "--notes" && c == '\n');
-        if text.chars().count() > limit || text.chars().any(control) {
-            return bad(format!(
-                "{flag}: at most {limit} characters, no control characters"
-            ));
+        if let Some(text) = text {
+            written(flag, text, limit)?;
         }
     }
     let given = |field: &'_ Option<String>| field.clone().filter(|text| !text.is_empty());
@@ -288,6 +310,16 @@ fn plausible(edit: &UserEdit, site: &Site<'_>) -> Result<(), Refusal> {
         Some(set) => known_set(&set, site),
         None => Ok(()),
     }
+}
+
+/// Free text of an operator: not endless, and nothing in it that a terminal would obey.
+pub(super) fn written(flag: &str, text: &str, limit: usize) -> Result<(), Refusal> {
+    let control = |c: char| c.is_control() && !(flag == "--notes" && c == '\n');
+    if text.chars().count() > limit || text.chars().any(control) {
+        let what = format!("{flag}: at most {limit} characters, no control characters");
+        return Err(Refusal::new(Code::Arg, what));
+    }
+    Ok(())
 }
 
 fn known_set(set: &str, site: &Site<'_>) -> Result<(), Refusal> {

@@ -39,6 +39,7 @@ fn reveal(reveal: command::Reveal) -> Reveal {
     let (kind, text) = match reveal {
         command::Reveal::Pin(text) => (RevealKind::Pin, text),
         command::Reveal::Password(text) => (RevealKind::Password, text),
+        command::Reveal::AuthCode(text) => (RevealKind::AuthCode, text),
         command::Reveal::RecoveryCodes(text) => (RevealKind::RecoveryCodes, text),
         command::Reveal::OtpauthUri(text) => (RevealKind::OtpauthUri, text),
     };

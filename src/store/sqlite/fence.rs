@@ -2,10 +2,12 @@
 //!
 //! A restored store does not know which codes were used after it was saved. So every time step up
 //! to now and the window counts as used, event based tokens wait for an operator to resynchronise
-//! them with the token in hand, recovery codes are void, temporary passthroughs are over and messages
-//! that wait are not sent.
+//! them with the token in hand, recovery codes and auth codes are void, temporary passthroughs are
+//! over and messages that wait are not sent.
 //! Deactivations, revocations and locks of the time that is lost cannot be known; the operator is
 //! told to look.
+
+use std::sync::Arc;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -45,6 +47,8 @@ pub struct Fenced {
     pub hotp: u64,
     /// Sets of recovery codes that are void.
     pub recovery: u64,
+    /// Auth codes that are void.
+    pub auth_codes: u64,
     /// Passthrough grants that are over.
     pub grants: u64,
     /// Hardware tokens without an owner: of the time based ones the codes up to now count as used,
@@ -105,7 +109,12 @@ impl Fence {
             }
             state.ended = true;
         }
-        !(profile.tokens.is_empty() && profile.grants.is_empty())
+        let coded = profile.auth_code.is_some();
+        if coded {
+            user.profile_mut().auth_code = None;
+            fenced.auth_codes += 1;
+        }
+        coded || !(profile.tokens.is_empty() && profile.grants.is_empty())
     }
 }
 
@@ -148,6 +157,7 @@ pub(super) fn apply(
         .detail("totp", fenced.totp)
         .detail("hotp", fenced.hotp)
         .detail("recovery", fenced.recovery)
+        .detail("auth_codes", fenced.auth_codes)
         .detail("grants", fenced.grants)
         .detail("hardware", fenced.hardware)
         .detail("messages", fenced.messages);
@@ -178,11 +188,22 @@ fn fence_slice(
     let mut write = conn
         .prepare_cached("UPDATE auth SET revision = ?2, locked = ?3, body = ?4 WHERE id = ?1")
         .map_err(io)?;
+    let mut write_profile = conn
+        .prepare_cached("UPDATE users SET sum = ?2, profile = ?3 WHERE id = ?1")
+        .map_err(io)?;
     let mut body = Vec::new();
     let last = users.last().map(|(rowid, _)| *rowid);
     for (rowid, mut user) in users {
+        let before = Arc::clone(&user.profile);
         if !fence.void(&mut user, fenced) {
             continue;
+        }
+        if !Arc::ptr_eq(&before, &user.profile) {
+            let (sum, profile) = record_columns(&user.id.0, &*user.profile)
+                .map_err(|damage| damaged(format!("user {}", user.id), damage))?;
+            write_profile
+                .execute(params![rowid, sum, profile])
+                .map_err(io)?;
         }
         user.auth.revision += 1;
         body.clear();

@@ -117,10 +117,11 @@ pub(super) fn grant_column(profile: &Profile, auth: &AuthState) -> Option<i64> {
         .max()
 }
 
-/// The serial under which a token is found; an obsolete one has given its serial back.
+/// The serial under which a token is found; an obsolete one has given its serial back, unless it is
+/// compromised.
 pub(super) fn serial_column(token: &Token) -> Option<&str> {
     match token.base {
-        Base::Obsolete => None,
+        Base::Obsolete if !token.compromised() => None,
         _ => token.serial.as_deref(),
     }
 }

@@ -1,0 +1,82 @@
+//! `auth-code ..`, and the commands that hand one out beside what they do.
+
+use crate::ctl::errors::Trouble;
+use crate::ctl::secret::TO_STDOUT;
+use crate::ctl::verb::{Given, Kind, Run, Take, USER, Verb, flag, switch};
+use crate::ctl::{Session, change, secret};
+use crate::domain::auth_code::asked_for_in;
+use crate::domain::user::UserState;
+
+/// Makes an auth code and shows it.
+pub(super) const SHOW_CODE: Take = flag(
+    "show-code",
+    "",
+    Kind::LocalSwitch,
+    "",
+    "make an auth code and show it (on a terminal that is so anyway)",
+);
+/// Makes none.
+pub(super) const NO_CODE: Take = flag("no-code", "", Kind::LocalSwitch, "", "make no auth code");
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb {
+        name: "auth-code generate",
+        method: "org.mfad.Tokens.AuthCodeGenerate",
+        about: "Make the code that an enrolment asks for; the one before is void",
+        takes: &[
+            USER,
+            flag("show", "", Kind::LocalSwitch, "", "show it here, once"),
+            flag(
+                "ttl",
+                "ttl_s",
+                Kind::Span,
+                "SPAN",
+                "good for so long (1m to 7d)",
+            ),
+            switch("force", "force", "even if nothing waits for one"),
+            TO_STDOUT,
+        ],
+        examples: &[
+            "mfactl auth-code generate alice --show",
+            "mfactl auth-code generate alice --ttl 2h",
+        ],
+        more: "It is shown once, and good once. The person's state stays as it is.",
+        run: Run::Special(generate),
+    },
+    Verb {
+        name: "auth-code revoke",
+        method: "org.mfad.Tokens.AuthCodeRevoke",
+        about: "Void a person's auth code",
+        takes: &[USER],
+        examples: &["mfactl auth-code revoke alice"],
+        more: "",
+        run: Run::Change,
+    },
+];
+
+fn generate(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
+    let payload = given.payload(&session.screen.times)?;
+    let sink = secret::sink_unless_trial(session, given)?;
+    change::run_with(session, given, payload, sink.as_ref())
+}
+
+/// `user add`, `user set-state`: with an auth code where one is needed and can be shown.
+pub(super) fn beside(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
+    let mut payload = given.payload(&session.screen.times)?;
+    let (show, none) = (given.has("show-code"), given.has("no-code"));
+    if show && none {
+        return Err(Trouble::usage(
+            "--show-code and --no-code exclude each other",
+        ));
+    }
+    let state = given.text("STATE").map(UserState::by_name);
+    let needed = state
+        .unwrap_or(Some(UserState::New))
+        .is_some_and(asked_for_in);
+    if !show && (none || !needed || !secret::on_screen(session, given)) {
+        return change::run_with(session, given, payload, None);
+    }
+    payload.set("auth_code", true);
+    let sink = secret::sink_unless_trial(session, given)?;
+    change::run_with(session, given, payload, sink.as_ref())
+}

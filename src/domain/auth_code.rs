@@ -1,0 +1,77 @@
+//! Auth codes in the user record: what an operator hands out so that a person may enrol (R25).
+//!
+//! A person has one live code at most. It is made for a change that is pending, and goes with it: a
+//! change of the lifecycle state, a proven token or its end voids it. The record keeps a keyed hash;
+//! the code itself is shown once.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::token_record::Base;
+use super::user::{UserRecord, UserState};
+use crate::time::{Now, Timestamp};
+
+/// Rules of auth codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthCodePolicy {
+    /// No codes are made: nothing asks for one.
+    pub always_suppress: bool,
+    /// How long a code is good if the operator does not say.
+    pub ttl: Duration,
+}
+
+/// An auth code that was handed out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuthCodeRecord {
+    /// Keyed hash, [`crate::token::auth_code::fingerprint`].
+    #[serde(with = "super::sealed::hex_32")]
+    pub hash: [u8; 32],
+    /// The change it was made for: a state, `token` or `forced`.
+    pub purpose: String,
+    /// When it was made, and by whom.
+    pub created: Timestamp,
+    /// Login name of the operator.
+    pub created_by: String,
+    /// First instant at which it is no longer good.
+    pub expires: Timestamp,
+    /// What a newer daemon wrote here.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthCodeRecord {
+    /// Whether its time is over.
+    #[must_use]
+    pub fn over(&self, now: Now) -> bool {
+        now.latest() >= self.expires
+    }
+}
+
+/// Whether somebody in this state needs an auth code to go on.
+#[must_use]
+pub const fn asked_for_in(state: UserState) -> bool {
+    matches!(
+        state,
+        UserState::New | UserState::Replace | UserState::Reset | UserState::ResetAll
+    )
+}
+
+/// The change of this person that waits for an auth code.
+#[must_use]
+pub fn wanted_for(record: &UserRecord) -> Option<&'static str> {
+    let state = record.profile.state;
+    let pending = |base| base == Base::Pending;
+    if asked_for_in(state) {
+        Some(state.name())
+    } else if record
+        .profile
+        .tokens
+        .iter()
+        .any(|token| pending(token.base))
+    {
+        Some("token")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,114 @@
+//! Auth codes: made, shown once, voided (R25, R26, E7).
+
+use std::time::Duration;
+
+use super::case::Case;
+use super::{Applied, Prepared, words};
+use crate::domain::action::Action;
+use crate::domain::auth_code::{AuthCodeRecord, wanted_for};
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::user::UserState;
+
+/// How long an operator may let a code live, in seconds.
+const TTL_S: std::ops::RangeInclusive<u64> = 60..=7 * 24 * 3600;
+
+/// `auth-code generate`: the new code is the only one; the state stays (I14).
+pub(super) fn generate(
+    mut case: Case<'_>,
+    ttl: Option<Duration>,
+    force: bool,
+    prepared: Prepared,
+) -> Result<Applied, Refusal> {
+    if case.site.policy.auth_code.always_suppress {
+        let what = format!("{} gets no auth code: none is asked for here", case.user);
+        return Err(Refusal::new(Code::Policy, what).why("auth_code.always_suppress = true"));
+    }
+    let state = case.state();
+    if matches!(state, UserState::Deactivated | UserState::Revoke) {
+        let what = format!("{} gets no auth code", case.user);
+        return Err(Refusal::new(Code::State, what).why(format!("the state is {}", state.title())));
+    }
+    if ttl.is_some_and(|ttl| !TTL_S.contains(&ttl.as_secs())) {
+        return Err(Refusal::new(
+            Code::Arg,
+            "an auth code lives for 1 min to 7 d",
+        ));
+    }
+    let purpose = match wanted_for(&case.record) {
+        Some(purpose) => purpose,
+        None if force => "forced",
+        None => {
+            let what = format!("{} needs no auth code; nothing changed", case.user);
+            let refusal = Refusal::new(Code::NotNeeded, what).why(format!(
+                "the state is {}, and no token waits for its proof",
+                state.title()
+            ));
+            let arguments = format!("{} --force", case.typed);
+            return Err(case.suggest(refusal, Action::AuthCodeGenerate, &arguments));
+        }
+    };
+    case.fresh(&prepared)?;
+    if case.record.profile.auth_code.is_some() {
+        case.note("old code", "the code before this one is void");
+    }
+    make(&mut case, purpose, ttl, prepared)?;
+    let typed = case.typed.clone();
+    case.undo(Action::AuthCodeRevoke, &typed);
+    let message = format!("{}: auth code made. {}", case.user, case.current());
+    Ok(case.done(message))
+}
+
+/// The code that a command hands out beside what it does, for a change that needs one (R26).
+pub(super) fn hand_out(case: &mut Case<'_>, prepared: Prepared) -> Result<(), Refusal> {
+    if case.site.policy.auth_code.always_suppress {
+        case.note("auth code", "none: auth_code.always_suppress = true");
+        return Ok(());
+    }
+    let purpose = case.state().name();
+    make(case, purpose, None, prepared)
+}
+
+/// `auth-code revoke`: the code is void.
+pub(super) fn revoke(mut case: Case<'_>) -> Applied {
+    let event = case.event("authcode.revoked");
+    if case.record.profile_mut().auth_code.take().is_none() {
+        let message = format!("{} has no auth code; nothing changed.", case.user);
+        return case.unchanged(event, message);
+    }
+    case.push(event);
+    let message = format!("auth code of {} void. {}", case.user, case.current());
+    case.done(message)
+}
+
+fn make(
+    case: &mut Case<'_>,
+    purpose: &'static str,
+    ttl: Option<Duration>,
+    prepared: Prepared,
+) -> Result<(), Refusal> {
+    let Some(hash) = prepared.auth_code else {
+        return Err(case.stale());
+    };
+    let expires = case.now().latest() + ttl.unwrap_or(case.site.policy.auth_code.ttl);
+    let (created, created_by) = (case.wall(), case.by());
+    case.record.profile_mut().auth_code = Some(AuthCodeRecord {
+        hash,
+        purpose: purpose.to_owned(),
+        created,
+        created_by,
+        expires,
+        extra: serde_json::Map::new(),
+    });
+    let event = case.event("authcode.created").detail("purpose", purpose);
+    let event = event.detail("expires", expires.to_string());
+    case.push(event.detail("delivery", "shown"));
+    case.reveal(prepared.reveal);
+    let until = words::instant(expires);
+    case.note("auth code", format!("good once, until {until}"));
+    case.note(
+        "asked for",
+        "by nothing yet: no gateway leads a dialogue in this version",
+    );
+    case.fact("auth_code_expires", expires.to_string());
+    Ok(())
+}

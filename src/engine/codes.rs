@@ -1,0 +1,43 @@
+//! Codes that are written down or read out: made, hashed, and shown once.
+
+use zeroize::Zeroizing;
+
+use super::Engine;
+use crate::domain::command::{Prepared, Reveal};
+use crate::domain::refusal::Refusal;
+use crate::domain::sealed::Unseal;
+use crate::domain::token_record::RecoveryHash;
+use crate::domain::user::{UserId, UserRecord};
+use crate::secret::SecretBytes;
+use crate::token::auth_code::{AUTH_CODE_SIGNS, AuthCode};
+use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
+
+impl Engine {
+    pub(super) fn auth_code(&self, user: UserId, prepared: &mut Prepared) -> Result<(), Refusal> {
+        let random = Zeroizing::new(self.random::<AUTH_CODE_SIGNS>()?);
+        let code = AuthCode::from_random(&random);
+        prepared.auth_code = Some(self.keys().auth_code_hash(user, &code));
+        let text = SecretBytes::copy_of(code.text().expose().as_bytes());
+        prepared.reveal = Some(Reveal::AuthCode(text));
+        Ok(())
+    }
+
+    pub(super) fn recovery_codes(
+        &self,
+        record: &UserRecord,
+        prepared: &mut Prepared,
+    ) -> Result<(), Refusal> {
+        let mut shown = Vec::new();
+        for _ in 0..self.rules().policy.recovery_count {
+            let random = Zeroizing::new(self.random::<RECOVERY_CODE_OCTETS>()?);
+            let code = RecoveryCode::from_random(&random);
+            prepared
+                .recovery
+                .push(RecoveryHash(self.keys().recovery_hash(record.id, &code)));
+            shown.extend_from_slice(code.text().expose().as_bytes());
+            shown.push(b'\n');
+        }
+        prepared.reveal = Some(Reveal::RecoveryCodes(SecretBytes::new(shown)));
+        Ok(())
+    }
+}
