@@ -62,6 +62,8 @@ const SCREENS: &[(&str, &[&str])] = &[
             "phone in repair",
         ],
     ),
+    ("notify_list", &["notify", "list", "alice"]),
+    ("notify_test", &["notify", "test"]),
     ("audit_log", &["audit"]),
     ("audit_verify", &["audit", "verify"]),
     (

@@ -126,3 +126,46 @@ fn what_could_not_be_sent_is_sent_after_a_restart_once() {
     assert_eq!(ids.len(), 13, "each has its own Message-ID");
     daemon.stop();
 }
+
+#[test]
+fn an_operator_sees_what_became_of_messages() {
+    let Some(mailbox) = Mailbox::open(Security::StartTls) else {
+        return;
+    };
+    let alice = Person::new("alice");
+    let config = mailbox.config();
+    let daemon = site(&[&alice], &config).start();
+    let operator = daemon.operator();
+    let done = operator.call("Notify.Test", &json!({}));
+    assert!(done["done"]["audit"].is_u64(), "{done}");
+    let mails = mailbox.wait(1);
+    assert_eq!(mails[0]["to"], json!([ADMIN]));
+    assert_eq!(mails[0]["tls"], json!(true));
+    operator.change("Users.Lock", "alice", &json!({}));
+    until("both", || sent(&daemon) == 3);
+    let statuses = || -> Vec<String> {
+        let list = daemon
+            .operator()
+            .call("Notify.List", &json!({"user": "alice"}));
+        let rows = list["rows"].as_array().unwrap().clone();
+        let of = |row: &serde_json::Value| row["status"].as_str().unwrap().to_owned();
+        rows.iter().map(of).collect()
+    };
+    assert_eq!(statuses(), ["sent", "sent"]);
+    // The server goes.
+    let folder = mailbox.close();
+    operator.change("Users.Unlock", "alice", &json!({}));
+    assert_eq!(statuses(), ["waiting", "sent", "sent"]);
+    let refused = operator.try_call("Notify.Test", &json!({"to": "carol@example.org"}));
+    let refused = refused.unwrap_err();
+    assert_eq!(refused["error"], "org.mfad.Delivery", "{refused}");
+    assert_eq!(
+        statuses(),
+        ["waiting", "sent", "sent"],
+        "a test leaves nothing behind"
+    );
+    let status = operator.call("Daemon.Status", &json!({}));
+    assert!(status.to_string().contains("W043"), "{status}");
+    daemon.stop();
+    drop(folder);
+}

@@ -4,6 +4,7 @@
 use crate::domain::action::{Action, Role};
 use crate::domain::command::TokenRef;
 use crate::domain::lockout::LockReason;
+use crate::domain::message::Address;
 use crate::domain::token_record::{Status, TokenKind};
 use crate::domain::user::UserState;
 use crate::time::Timestamp;
@@ -288,6 +289,20 @@ pub enum Query {
         user: String,
         /// Which part.
         page: Page,
+    },
+    /// `notify list`: [`super::reply::NotificationPage`].
+    NotifyList {
+        /// Canonical login name.
+        user: String,
+        /// Which part.
+        page: Page,
+    },
+    /// `notify test`: [`super::reply::Done`].
+    NotifyTest {
+        /// To whom; none: all of `notify.admins`.
+        to: Option<Address>,
+        /// How.
+        manner: Manner,
     },
     /// `audit log`: [`super::reply::AuditPage`].
     AuditLog {

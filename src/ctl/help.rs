@@ -73,6 +73,7 @@ const TASKS: &[(&str, &[(&str, &str)])] = &[
             ("config reload", ""),
             ("backup", ""),
             ("audit verify", ""),
+            ("notify test", "mail to people"),
         ],
     ),
 ];

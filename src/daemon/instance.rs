@@ -21,7 +21,7 @@ use super::archive::Archive;
 use super::checkpoints;
 use super::door::Door;
 use super::front::Front;
-use super::post::{self, Sending};
+use super::post::{self, Deliveries, Sending};
 use super::prime;
 use super::reserve::Reserve;
 use crate::access::{self, Access, GatewayTable};
@@ -182,7 +182,7 @@ impl Instance {
             started: clock.now(),
             alarms,
             archive: Arc::clone(&archive),
-            deliveries: Arc::default(),
+            deliveries: Arc::new(Deliveries::new(config.mail.clone())),
             facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
@@ -191,7 +191,7 @@ impl Instance {
         if let Ok(engine) = &engine {
             threads.diagnosis = Some(diagnose(engine, &diagnosis_ends)?);
             threads.checkpoints = Some(sign_checkpoints(archive, engine, &last_records)?);
-            threads.post = post::start(&config, engine, &answerer)?;
+            threads.post = post::start(engine, &answerer)?;
             answer_radius(&front, engine, &mut threads)?;
         }
         let engine = engine.ok();

@@ -16,13 +16,13 @@
 //! writer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::answers::Answerer;
 use super::instance::StartError;
-use crate::config::{Config, Mail};
+use crate::config::Mail;
 use crate::domain::event::{Event, Origin};
 use crate::domain::message::{Message, MessageId};
 use crate::engine::Engine;
@@ -43,100 +43,57 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Waits at least so long, so that a store that cannot be read does not keep a core busy.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// Outcomes that are remembered for whoever waits for one.
-const OUTCOMES_MAX: usize = 64;
-
 /// How long a message that is under way may take when the daemon ends, and how often is looked.
 const GRACE: Duration = Duration::from_secs(3);
 const GRACE_LOOK: Duration = Duration::from_millis(50);
 const GRACE_LOOKS: u32 = 70;
 
-/// What is known of the sending, for whoever asks.
-#[derive(Default)]
+/// The mail server, and how it was when it was last tried.
 pub struct Deliveries {
-    seen: Mutex<Seen>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Seen {
-    /// Why the server could not be used when it was last tried.
-    trouble: Option<String>,
-    outcomes: Vec<(MessageId, Outcome)>,
-}
-
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A server has it.
-    Sent,
-    /// Given up, and why.
-    Failed(String),
-    /// To be tried again; what was in the way.
-    PutOff(String),
+    /// As it was configured at the start; none: nobody is told anything.
+    pub mail: Option<Mail>,
+    trouble: Mutex<Option<String>>,
 }
 
 impl Deliveries {
-    /// Why the server could not be used when it was last tried.
+    /// Nothing was tried yet.
+    #[must_use]
+    pub fn new(mail: Option<Mail>) -> Self {
+        Self {
+            mail,
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// Why the server could not be used when it was last tried; none: it could.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.lock().trouble.clone()
+        self.lock().clone()
     }
 
-    /// What became of a message, `at_most` so long after; none: it was not its turn.
-    #[must_use]
-    pub fn wait_for(&self, id: MessageId, at_most: Duration) -> Option<Outcome> {
-        let (seen, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), at_most, |seen| outcome(seen, id).is_none())
-            .unwrap_or_else(PoisonError::into_inner);
-        outcome(&seen, id)
-    }
-
-    fn is(&self, id: MessageId, outcome: Outcome) {
-        let mut seen = self.lock();
-        seen.outcomes.retain(|(known, _)| *known != id);
-        if seen.outcomes.len() >= OUTCOMES_MAX {
-            seen.outcomes.remove(0);
-        }
-        seen.outcomes.push((id, outcome));
-        self.changed.notify_all();
-    }
-
-    fn server(&self, trouble: Option<&str>) {
-        let mut seen = self.lock();
-        match (trouble, &seen.trouble) {
+    fn server(&self, now: Option<&str>) {
+        let mut before = self.lock();
+        match (now, &*before) {
             (Some(now), before) if before.as_deref() != Some(now) => {
                 warn_always!("W043 mail cannot be sent: {now}");
             }
             (None, Some(_)) => info_always!("mail is sent again"),
             _ => {}
         }
-        seen.trouble = trouble.map(str::to_owned);
+        *before = now.map(str::to_owned);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn outcome(seen: &Seen, id: MessageId) -> Option<Outcome> {
-    let mut outcomes = seen.outcomes.iter();
-    outcomes
-        .find(|(known, _)| *known == id)
-        .map(|(_, outcome)| outcome.clone())
 }
 
 /// Starts the thread, if there is a mail server.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn start(
-    config: &Config,
-    engine: &Arc<Engine>,
-    answerer: &Answerer,
-) -> Result<Option<Sending>, StartError> {
-    let Some(mail) = &config.mail else {
+pub fn start(engine: &Arc<Engine>, answerer: &Answerer) -> Result<Option<Sending>, StartError> {
+    let Some(mail) = &answerer.deliveries.mail else {
         return Ok(None);
     };
     let post = Post {
@@ -219,13 +176,6 @@ impl Post {
     /// Sends what is due; when the next is.
     fn round(&self, outbox: &[Message], memory: &mut Memory) -> u64 {
         let there = |id: &MessageId| outbox.iter().any(|message| message.id == *id);
-        let new_test = |message: &Message| {
-            message.about.is_none() && !memory.messages.contains_key(&message.id)
-        };
-        // An operator who tries does not wait for the pause of a server that was mended.
-        if outbox.iter().any(new_test) {
-            memory.server = Tries::default();
-        }
         memory.messages.retain(|id, _| there(id));
         memory.taken.retain(|id, _| there(id));
         let mut session = None;
@@ -287,7 +237,6 @@ impl Post {
                     memory.taken.insert(message.id, event);
                 }
                 self.deliveries.server(None);
-                self.deliveries.is(message.id, Outcome::Sent);
             }
             Err(Fault::Never(why)) => {
                 memory.server = Tries::default();
@@ -306,7 +255,6 @@ impl Post {
                     memory.server = memory.server.after_failure(now_us, chance);
                     self.deliveries.server(Some(&why));
                 }
-                self.deliveries.is(message.id, Outcome::PutOff(why));
             }
         }
     }
@@ -330,10 +278,7 @@ impl Post {
 
     fn give_up(&self, message: &Message, why: &str) {
         // What could not be written is in the outbox still, and given up in the next round.
-        if self.record(message, message.failed(why)) {
-            self.deliveries
-                .is(message.id, Outcome::Failed(why.to_owned()));
-        }
+        let _ = self.record(message, message.failed(why));
     }
 
     fn chance(&self) -> u16 {

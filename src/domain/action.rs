@@ -214,6 +214,11 @@ actions! {
     /// The sign-ins under a person's passthrough.
     PassthroughUses = "passthrough uses", Viewer, Read;
 
+    /// The messages to a person.
+    NotifyList = "notify list", Viewer, Read;
+    /// Sends a test message.
+    NotifyTest = "notify test", Admin, Light;
+
     /// Who changed what, and every verdict.
     AuditLog = "audit log", Viewer, Read;
     /// Proves that no record was changed or removed.

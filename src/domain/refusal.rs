@@ -45,13 +45,15 @@ pub enum Code {
     Store,
     /// Too much at once.
     Busy,
+    /// A message was not taken.
+    Delivery,
     /// No master key.
     Sealed,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Arg,
         Self::Perm,
         Self::NoUser,
@@ -70,6 +72,7 @@ impl Code {
         Self::Conflict,
         Self::Store,
         Self::Busy,
+        Self::Delivery,
         Self::Sealed,
     ];
 
@@ -95,6 +98,7 @@ impl Code {
             Self::Conflict => "E_CONFLICT",
             Self::Store => "E_STORE",
             Self::Busy => "E_BUSY",
+            Self::Delivery => "E_DELIVERY",
             Self::Sealed => "E_SEALED",
         }
     }
@@ -121,6 +125,7 @@ impl Code {
             Self::Conflict => "Conflict",
             Self::Store => "Store",
             Self::Busy => "Busy",
+            Self::Delivery => "Delivery",
             Self::Sealed => "Sealed",
         }
     }
@@ -143,7 +148,8 @@ impl Code {
             | Self::NotBlocked
             | Self::NotLocked
             | Self::NotNeeded
-            | Self::Conflict => 1,
+            | Self::Conflict
+            | Self::Delivery => 1,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
+use crate::common::sink::Sink;
 use crate::common::tools::is_root;
 use crate::desk::{Desk, Form, Said, fits, shell_words};
 use crate::roles::{somebody, with_roles};
@@ -104,7 +105,9 @@ fn explains(code: Code, said: &Said, json: &Said) -> Vec<String> {
 
 #[test]
 fn each_named_error_is_given_and_what_it_suggests_works() {
-    let daemon = Site::with(&[Person::new("alice"), Person::new("o'neil")], RULES).start();
+    let people = [Person::new("alice"), Person::new("o'neil")];
+    let rules = format!("{RULES}{}", Sink::open().config());
+    let daemon = Site::with(&people, &rules).start();
     let mut all = Provoked {
         desk: Desk::new(&daemon, Form::People),
         codes: BTreeMap::new(),
@@ -211,6 +214,8 @@ fn of_tokens(all: &mut Provoked<'_>) {
 fn of_the_daemon(all: &mut Provoked<'_>, daemon: &Daemon) {
     all.refused(Code::Arg, &["config", "get", "lockout.usr"], "");
     all.refused(Code::NoGateway, &["gateway", "show", "gw-pim"], "");
+    let refused = ["notify", "test", "--to", "refused@example.org"];
+    all.refused(Code::Delivery, &refused, "");
     all.refused(Code::Arg, &["auth", "show", "a-00000"], "");
     // A file where the folder of the backups should be.
     fs::write(daemon.site.path("state").join("backup"), "").unwrap();

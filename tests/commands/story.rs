@@ -10,6 +10,7 @@ use mfad::token::{Otp, base32};
 
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
+use crate::common::sink::Sink;
 use crate::common::tools::{have, oathtool_hotp, oathtool_totp, run};
 use crate::desk::{Desk, Form, Said};
 
@@ -81,7 +82,9 @@ fn every_command_speaks_to_programs() {
 }
 
 fn tell(form: Form, user: &str) {
-    let daemon = Site::with(&[Person::new("root-of-all")], RULES).start();
+    let sink = Sink::open();
+    let rules = format!("{RULES}{}", sink.config());
+    let daemon = Site::with(&[Person::new("root-of-all")], &rules).start();
     let mut desk = Desk::new(&daemon, form);
     let mut app = arrives(&mut desk, user);
     proves(&mut desk, user, &mut app);
@@ -92,8 +95,14 @@ fn tell(form: Form, user: &str) {
     forgets_the_phone(&mut desk, &daemon, user);
     changes_state(&mut desk, user);
     gets_hardware(&mut desk, user);
+    desk.go(A::NotifyList, &[user]);
     leaves(&mut desk, user);
     site(&mut desk);
+    assert!(
+        sink.mails()
+            .iter()
+            .any(|mail| mail.contains("Test message"))
+    );
     for action in A::ALL {
         assert!(desk.met.contains(action), "{action:?} was never tried");
     }
@@ -331,6 +340,8 @@ fn site(desk: &mut Desk<'_>) {
     desk.go(A::GatewayShow, &["gw-pam"]);
     desk.go(A::ConfigGet, &["lockout.token.max_failures"]);
     desk.go(A::AuditArchive, &["--before", "2025-01-01"]);
+    desk.go(A::NotifyTest, &[]);
+    desk.go(A::NotifyTest, &["--to", "alice@example.org"]);
     desk.go(A::Backup, &["a-test"]);
     assert!(desk.daemon.site.path("state").join("backup").is_dir());
 }

@@ -87,9 +87,10 @@ impl Backend for Fake {
             Query::AuditLog { filter, page } => {
                 return self.log(filter.event.as_deref(), page.extent, sink);
             }
-            Query::ConfigReload { .. } | Query::Backup { .. } | Query::AuditArchive { .. } => {
-                Done::default().into()
-            }
+            Query::ConfigReload { .. }
+            | Query::Backup { .. }
+            | Query::NotifyTest { .. }
+            | Query::AuditArchive { .. } => Done::default().into(),
             Query::Why { .. } => Reply::Why(Box::default()),
             Query::Explain { .. } => Reply::Explain(Box::default()),
             Query::AuthLog { .. } => Reply::AuthPage(reply::AuthPage::default()),
@@ -106,6 +107,7 @@ impl Backend for Fake {
             Query::HwList { .. } => Reply::HardwarePage(reply::HardwarePage::default()),
             Query::PassthroughList { .. } => Reply::GrantPage(reply::GrantPage::default()),
             Query::PassthroughUses { .. } => Reply::GrantUses(reply::GrantUses::default()),
+            Query::NotifyList { .. } => Reply::NotificationPage(reply::NotificationPage::default()),
             Query::AuditVerify { .. } => Reply::AuditVerify(Box::default()),
             Query::Status => Reply::Status(Box::default()),
             Query::Whoami { .. } => Reply::Whoami(Box::default()),

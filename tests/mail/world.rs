@@ -4,20 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use mfad::domain::event::{Event, Origin};
-use mfad::domain::user::Contact;
-use mfad::store::sqlite::{self, Fence, Mode, Sizes};
-use mfad::store::{Body, Change, Commit as _, Key, Read as _, Write};
-use mfad::sys::clock::Clock;
-
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
+use crate::common::reach::prove_addresses;
 use crate::common::tools;
 
 /// Whom locks are told besides the person.
@@ -218,49 +212,11 @@ pub(crate) fn config(port: u16, security: &str, ca: &Path, more: &str) -> String
     )
 }
 
-/// A site whose people have each an address that they have proven to read.
+/// A site whose people have each an address that they have proven to read, and speak German.
 pub(crate) fn site(people: &[&Person], config: &str) -> Site {
     let people: Vec<Person> = people.iter().map(|person| (*person).clone()).collect();
     let site = Site::with(&people, config);
-    let key = mfad::daemon::key::load(&mfad::config::KeySource::File(site.path("key")), None);
-    let keys = mfad::store::seal::Keys::derive(&key.unwrap()).unwrap();
-    let path = site.path("state/mfad.db");
-    let now = Clock::start().now();
-    let window_steps = 1;
-    let opening = sqlite::Site {
-        path: &path,
-        keys: &keys,
-        node: "test".into(),
-        boot: "boot".into(),
-        fence: Fence { now, window_steps },
-        sizes: Sizes::default(),
-    };
-    let mut opened = sqlite::open(&opening, Mode::Existing).unwrap();
-    for person in &people {
-        let mut record = opened.reader.user_by_name(&person.name).unwrap().unwrap();
-        let expected = Some(record.auth.revision);
-        record.auth.revision += 1;
-        record.profile_mut().language = "de".to_owned();
-        record.profile_mut().emails = vec![Contact {
-            address: format!("{}@example.org", person.name),
-            verified: true,
-        }];
-        let change = Change {
-            writes: vec![Write {
-                key: Key::User(record.id),
-                expected,
-                body: Some(Body::User {
-                    profile: Some(Arc::clone(&record.profile)),
-                    auth: record.auth.clone(),
-                }),
-            }],
-            origin: Origin::system(),
-            events: vec![Event::new("user.edited").user(record.id, record.name())],
-            at: now,
-        };
-        let _ = opened.writer.commit(&[change]).unwrap();
-    }
-    opened.writer.close().unwrap();
+    prove_addresses(&site, &people);
     site
 }
 

@@ -25,6 +25,7 @@ interfaces![
     "org.mfad.Tokens",
     "org.mfad.Pins",
     "org.mfad.Passthrough",
+    "org.mfad.Notify",
     "org.mfad.Auth",
     "org.mfad.Gateways",
     "org.mfad.Audit",

@@ -9,6 +9,7 @@ mod arguments;
 mod auth;
 mod daemon;
 mod import;
+mod notify;
 mod passthrough;
 mod pins;
 mod table;

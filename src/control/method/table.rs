@@ -6,7 +6,7 @@
 
 use super::Build::{Act, Change, Import, List, Log, Read, Upload};
 use super::Type::{Bool, Int, Piece, Prose, Secret, Text, Texts};
-use super::{Method, auth, daemon, import, may, must, passthrough, pins, tokens, users};
+use super::{Method, auth, daemon, import, may, must, notify, passthrough, pins, tokens, users};
 use crate::domain::action::Action;
 
 macro_rules! interfaces {
@@ -127,6 +127,11 @@ interfaces! {
         Change Disable = PassthroughDisable, passthrough::disable, [user: must Text];
         List List = PassthroughList, passthrough::list, [expiring_s: may Int];
         List Uses = PassthroughUses, passthrough::uses, [user: must Text];
+    }
+
+    "org.mfad.Notify" {
+        List List = NotifyList, notify::list, [user: must Text];
+        Act Test = NotifyTest, notify::test, [to: may Text];
     }
 
     "org.mfad.Auth" {

@@ -11,6 +11,7 @@ mod common;
 mod daemon;
 mod done;
 mod gateways;
+mod notify;
 mod passthrough;
 mod tokens;
 mod users;
@@ -29,6 +30,7 @@ pub use daemon::{
 };
 pub use done::{Done, DoneReply, Note, Reveal, RevealKind, RevealText};
 pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
+pub use notify::{Notification, NotificationPage};
 pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
 pub use tokens::{
     Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
@@ -56,6 +58,7 @@ pub enum Reply {
     HardwarePage(HardwarePage),
     GrantPage(GrantPage),
     GrantUses(GrantUses),
+    NotificationPage(NotificationPage),
     AuditPage(AuditPage),
     AuditVerify(Box<AuditVerify>),
     Status(Box<Status>),

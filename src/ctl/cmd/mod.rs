@@ -12,6 +12,7 @@ mod hw;
 mod hw_import;
 mod import;
 mod lock;
+mod notify;
 mod passthrough;
 mod pin;
 mod token;
@@ -38,6 +39,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
     hw::VERBS,
     pin::VERBS,
     passthrough::VERBS,
+    notify::VERBS,
     audit::VERBS,
     daemon::VERBS,
     config::VERBS,

@@ -27,6 +27,7 @@ mod gateways;
 mod import;
 mod mask;
 mod near;
+mod notify;
 mod pages;
 mod passthrough;
 mod redact;
@@ -192,6 +193,8 @@ impl Answerer {
                 desk.passthrough_list(expiring_s, &page, sink)
             }
             Query::PassthroughUses { user, page } => desk.passthrough_uses(&user, &page, sink),
+            Query::NotifyList { user, page } => desk.notify_list(&user, &page, sink),
+            Query::NotifyTest { to, manner } => self.notify_test(desk, to, &manner),
             Query::AuditLog { filter, page } => desk.audit_log(&filter, &page, sink),
             Query::AuditVerify { from } => self.audit_verify(desk, from),
             Query::AuditArchive { before, manner } => self.audit_archive(desk, before, &manner),
