@@ -30,6 +30,8 @@ use common::chance::Chance;
 use common::daemon::{Daemon, Site};
 use common::ledger::Ledger;
 use common::people::Person;
+use common::reach::prove_addresses;
+use common::sink::Sink;
 
 /// A secret, and the forms in which it is looked for.
 struct Canary {
@@ -157,7 +159,10 @@ impl Planted {
 fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let mut chance = Chance::new("canary");
     let mut planted = Planted::new(&mut chance);
-    let mut site = Site::new(std::slice::from_ref(&planted.person)).at_trace();
+    let sink = Sink::open();
+    let mail = sink.config();
+    let mut site = Site::with(std::slice::from_ref(&planted.person), &mail).at_trace();
+    prove_addresses(&site, std::slice::from_ref(&planted.person));
     let spare = format!("secret-in-the-wrong-place-{:016x}", chance.next());
     planted.watch("secret in the configuration", &spare);
     planted.watch("master key", site.key());
@@ -181,7 +186,8 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
         let mut daemon = site.start();
         sign_in(&daemon, &mut planted, &mut chance);
         operate(&daemon, &mut planted, &mut answers, round);
-        reload_with_a_secret_in_the_file(&mut daemon, &spare);
+        reload_with_a_secret_in_the_file(&mut daemon, &spare, &mail);
+        sink.wait(6 * (round + 1));
         search_process(&daemon, &planted);
         planted.search("log", daemon.log().as_bytes());
         // Once with all that lies in the write-ahead log, once closed cleanly.
@@ -197,6 +203,11 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
             "an answer on the control socket",
             answer.to_string().as_bytes(),
         );
+    }
+    for mail in sink.mails() {
+        planted.search("a mail", mail.as_bytes());
+        // As people read it: without soft line ends.
+        planted.search("the text of a mail", mail.replace("=\n", "").as_bytes());
     }
     let ledger = Ledger::of(&site);
     assert!(ledger.count("auth.accept", "alice") >= 4);
@@ -301,6 +312,7 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
             planted.watch(method, &secret);
         }
     }
+    tell_by_mail(daemon, planted, answers);
     answers.push(operator.call("Daemon.Backup", &json!({"name": format!("canary{round}")})));
     answers.push(operator.show("alice"));
     answers.push(operator.show(&user));
@@ -309,6 +321,23 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
     answers.push(operator.call("Audit.Log", &json!({"limit": 500})));
     answers.push(operator.call("Daemon.Status", &json!({})));
     answers.push(operator.call("Gateways.Show", &json!({"gateway": "gw-pin"})));
+}
+
+/// Changes of which a person is told: that they were made, and not what they are.
+fn tell_by_mail(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>) {
+    let operator = daemon.operator();
+    let secrets = json!({"pin": planted.person.pin});
+    operator.change("Pins.Reset", "alice", &secrets);
+    let secrets = json!({"password": planted.person.password});
+    operator.change("Pins.PasswordSet", "alice", &secrets);
+    let done = operator.change("Tokens.RecoveryIssue", "alice", &json!({}));
+    let shown = done["done"]["reveal"]["text"].as_str().unwrap().to_owned();
+    for secret in secrets_of(&shown) {
+        planted.watch("recovery code", &secret);
+    }
+    operator.change("Users.Lock", "alice", &json!({}));
+    operator.change("Users.Unlock", "alice", &json!({}));
+    answers.push(operator.call("Notify.List", &json!({"user": "alice"})));
 }
 
 fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {
@@ -332,13 +361,13 @@ fn secrets_of(shown: &str) -> Vec<String> {
 }
 
 /// An error message shows the line that is wrong, but not what must not stand there.
-fn reload_with_a_secret_in_the_file(daemon: &mut Daemon, secret: &str) {
+fn reload_with_a_secret_in_the_file(daemon: &mut Daemon, secret: &str, mail: &str) {
     let within = std::time::Duration::from_secs(5);
     let line = format!("\n[gateway.wrong]\naddresses = [\"127.0.0.77\"]\nsecret = \"{secret}\"\n");
-    daemon.site.write_config(&line);
+    daemon.site.write_config(&format!("{line}{mail}"));
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_line("NOT reloaded", within);
-    daemon.site.write_config("");
+    daemon.site.write_config(mail);
 }
 
 fn search_process(daemon: &Daemon, planted: &Planted) {

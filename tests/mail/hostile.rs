@@ -16,6 +16,7 @@ use mfad::outbound::wire::{Ending, Patience};
 use mfad::sys::clock::Clock;
 use mfad::time::Timestamp;
 
+use crate::common::chance::Chance;
 use crate::common::people::Person;
 use crate::world::{config, records, sent, site, until};
 
@@ -24,6 +25,8 @@ use crate::world::{config, records, sent, site, until};
 enum Trick {
     /// Takes everything.
     Takes,
+    /// The same, and takes 30 ms to say so.
+    TakesSlowly,
     /// Lets the connection in and says nothing.
     NeverSpeaks,
     /// Ends each connection.
@@ -142,6 +145,10 @@ fn converse(mut stream: TcpStream, trick: Trick, had: &Mutex<Vec<String>>) -> Op
                 match trick {
                     Trick::HangsUpAfterData => return None,
                     Trick::SilentAfterData => return lines.next().map(drop),
+                    Trick::TakesSlowly => {
+                        std::thread::sleep(Duration::from_millis(30));
+                        say("250 kept\r\n")?;
+                    }
                     Trick::RefusesData => say("554 no\r\n")?,
                     _ => say("250 kept\r\n")?,
                 }
@@ -323,4 +330,39 @@ fn sign_ins_go_on_while_the_server_is_silent_and_the_outbox_stays_within_its_bou
     let sent = ids.len();
     ids.dedup();
     assert_eq!(ids.len(), sent, "something went out twice");
+}
+
+#[test]
+fn a_kill_doubles_one_message_at_most_and_loses_none() {
+    const KILLS: usize = 8;
+    let mut chance = Chance::new("mail");
+    let server = Server::new(Trick::TakesSlowly);
+    let people: Vec<Person> = (0..20)
+        .map(|at| Person::new(&format!("user{at}")))
+        .collect();
+    let config = config(server.port, "none", Path::new("/nonexistent"), "");
+    let mut daemon = site(&people.iter().collect::<Vec<_>>(), &config).start();
+    for person in &people {
+        daemon
+            .operator()
+            .change("Users.Lock", &person.name, &json!({}));
+    }
+    let messages = 2 * people.len();
+    for _ in 0..KILLS {
+        std::thread::sleep(Duration::from_millis(u64::from(chance.octet() % 64)));
+        daemon = daemon.kill().start();
+    }
+    // Each has one record, and only with it has left the outbox.
+    until("all recorded", || sent(&daemon) == messages);
+    daemon.stop();
+    let mut ids = server.ids();
+    ids.sort_unstable();
+    let had = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), messages, "lost");
+    println!("{} of {messages} twice after {KILLS} kills", had - messages);
+    assert!(
+        had - messages <= KILLS,
+        "{had} mails of {messages} messages"
+    );
 }
