@@ -1,6 +1,8 @@
-//! Files of tokens: whatever stands in them, every record is told apart, and what was taken can be
-//! written and read once more.
+//! Files of tokens and of people: whatever stands in them, every record is told apart, and what was
+//! taken can be written and read once more.
 
+use mfad::domain::name::canonical;
+use mfad::domain::people_file::{self, Layout};
 use mfad::secret::SecretBytes;
 use mfad::token::import::{Format, Imported, SEED_OCTETS_MAX, Unsaid, read};
 use mfad::token::{Factor, Otp};
@@ -23,11 +25,35 @@ pub fn pskc(octets: &[u8]) {
 /// CSV; the first octet chooses which.
 pub fn csv(octets: &[u8]) {
     let mut from = Octets(octets);
-    let format = match from.octet() % 2 {
-        0 => Format::Csv,
-        _ => Format::Yubico,
+    match from.octet() % 4 {
+        0 => whole(Format::Csv, from.0, None),
+        1 => whole(Format::Yubico, from.0, None),
+        choice => people(from.0, choice == 2),
+    }
+}
+
+fn people(octets: &[u8], header: bool) {
+    let Ok(text) = std::str::from_utf8(octets) else {
+        return;
     };
-    whole(format, from.0, None);
+    let layout = Layout {
+        header,
+        strip_domain: true,
+    };
+    let lines = text.lines().count() as u64;
+    let mut last = 0;
+    for row in people_file::read(text, layout).unwrap_or_default() {
+        let line = match &row {
+            Ok(person) => person.line,
+            Err((line, _)) => *line,
+        };
+        assert!(last < line && line <= lines, "line {line}");
+        last = line;
+        if let Ok(person) = row {
+            let user = person.new.user;
+            assert_eq!(canonical(user.as_bytes()).unwrap(), user);
+        }
+    }
 }
 
 fn whole(format: Format, octets: &[u8], key: Option<&SecretBytes>) {

@@ -45,7 +45,7 @@ impl<'a> Tokens<'a> {
 impl Goods for Tokens<'_> {
     type Item = Imported;
     const EVENT: &'static str = "hw.imported";
-    const BATCH: usize = 200;
+    const BATCH: usize = 50;
     const NOUN: [&'static str; 2] = ["hardware token", "hardware tokens"];
     const BECOME: [&'static str; 2] = ["in the pool", "would come into the pool"];
 

@@ -85,7 +85,7 @@ impl<'a> People<'a> {
 impl Goods for People<'_> {
     type Item = Person;
     const EVENT: &'static str = "user.imported";
-    const BATCH: usize = 100;
+    const BATCH: usize = 50;
     const NOUN: [&'static str; 2] = ["person", "people"];
     const BECOME: [&'static str; 2] = ["added", "would be added"];
 
