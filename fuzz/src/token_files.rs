@@ -102,7 +102,8 @@ fn again(token: &Imported) {
     // What no line of CSV can hold, or begins a remark.
     let odd = token.serial.contains(['"', '\n', '\r', '#']) || token.serial.trim() != token.serial;
     let serial = if odd { "FT-1" } else { &token.serial };
-    let line = format!("\"{serial}\",{hex},{kind},{digits},{moving},{algorithm}\n");
+    // A bare 30 or 60 could be counter or step.
+    let line = format!("\"{serial}\",{hex},{kind},{digits},{moving:03},{algorithm}\n");
     let rows = read(Format::Csv, &line, &Unsaid::default(), None).unwrap();
     let [Ok(read)] = rows.as_slice() else {
         panic!("one line, {} records", rows.len());
