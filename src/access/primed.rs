@@ -57,11 +57,11 @@ impl Primed {
         }
     }
 
-    /// Takes verdicts over, the newest first; those too old, those over the bound and earlier ones of
-    /// the same datagram are left out.
+    /// Takes verdicts over, the newest first, until one is too old or the bound is met: those before it
+    /// are older, whatever time they bear. Of one datagram the newest counts.
     pub(super) fn fill(&mut self, verdicts: impl IntoIterator<Item = PrimedVerdict>, now: Now) {
         let young = |it: &PrimedVerdict| now.wall.since(it.decided) < ANSWER_KEPT;
-        for verdict in verdicts.into_iter().filter(young) {
+        for verdict in verdicts.into_iter().take_while(young) {
             if self.verdicts.len() >= PRIMED_MAX {
                 break;
             }

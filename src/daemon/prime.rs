@@ -2,19 +2,15 @@
 //! the same, although its code is used up (S-05).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::front::Front;
-use crate::access::{self, PrimedVerdict};
+use crate::access::{self, ANSWER_KEPT, PrimedVerdict};
 use crate::audit::record::AuditRecord;
 use crate::domain::verdict::Message;
 use crate::engine::{Engine, Rules};
 use crate::log::info_always;
 use crate::store::{AuditFilter, Read};
 use crate::time::Now;
-
-/// Verdicts this old are still answered the same to a retransmitted datagram.
-const PRIME_FOR: Duration = Duration::from_secs(30);
 
 /// Audit records read at a time while looking for them.
 const PRIME_PAGE: usize = 512;
@@ -37,11 +33,11 @@ pub(super) fn prime(front: &Front, engine: &Engine) {
 /// Verdicts of the last seconds before the start, the newest first, so that a retransmitted datagram
 /// gets its answer.
 ///
-/// Read from the end until a page holds nothing young: a search by time would allow for a day of
-/// clock steps and read that day's records, which is seconds on a busy site.
+/// Read from the end until a record is too old. All before it are older, whatever time they bear: a
+/// clock that was ahead must not bring an earlier verdict back. (A search by time would also allow for
+/// a day of clock steps and read that day's records, which is seconds on a busy site.)
 #[must_use]
 pub fn verdicts(reader: &dyn Read, rules: &Rules, now: Now) -> Vec<PrimedVerdict> {
-    let since = now.wall - PRIME_FOR;
     let mut filter = AuditFilter {
         newest_first: true,
         ..AuditFilter::default()
@@ -53,14 +49,13 @@ pub fn verdicts(reader: &dyn Read, rules: &Rules, now: Now) -> Vec<PrimedVerdict
         };
         let Some(oldest) = page.last() else { break };
         filter.before_seq = oldest.seq;
-        let records = page
-            .iter()
-            .filter_map(|stored| AuditRecord::parse(&stored.body).ok());
-        let young: Vec<AuditRecord> = records.filter(|record| record.wall >= since).collect();
-        if young.is_empty() {
-            break;
+        let bodies = page.iter().map(|stored| &stored.body);
+        for record in bodies.filter_map(|body| AuditRecord::parse(body).ok()) {
+            if now.wall.since(record.wall) >= ANSWER_KEPT {
+                return verdicts;
+            }
+            verdicts.extend(primed(&record, rules));
         }
-        verdicts.extend(young.iter().filter_map(|record| primed(record, rules)));
     }
     verdicts
 }

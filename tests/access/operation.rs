@@ -213,6 +213,32 @@ fn what_was_decided_before_the_start_is_said_again() {
     assert!(matches!(late.send(&accepted), Seen::Attempt(_)));
 }
 
+/// Found by a life of 3,000 steps: signed in while the clock was ahead, refused after it was set right,
+/// and let in again by a start half a minute later.
+#[test]
+fn a_clock_that_was_ahead_brings_no_earlier_verdict_back() {
+    let mut world = World::new();
+    let octets = login().octets();
+    let (attempt, ticket) = world.attempt(&octets);
+    let _ = world.answer(ticket, &ACCEPT);
+    let primed = |accepted, decided| PrimedVerdict {
+        digest: attempt.digest,
+        gateway: Arc::from("vpn1"),
+        accepted,
+        message: None,
+        decided,
+    };
+    let hour = Duration::from_secs(3_600);
+    let verdicts = [
+        primed(false, world.now.wall),
+        primed(true, world.now.wall + hour),
+    ];
+    let mut after = World::new();
+    after.pass(30_000);
+    after.access.prime(verdicts, after.now);
+    assert!(matches!(after.send(&octets), Seen::Attempt(_)));
+}
+
 #[test]
 fn a_reload_keeps_cache_and_counts() {
     let mut world = World::new();

@@ -226,14 +226,13 @@ impl Run {
     /// Verdicts of the last half minute are in the log: their datagrams are not judged again.
     fn remember_from_the_log(&mut self) {
         const KEPT_MS: i64 = 30_000;
-        const PAGE: usize = 512;
         let now = self.outside.true_now();
         let young = |record: &&Arc<AuditRecord>| now.wall.0 - record.wall.0 < KEPT_MS;
-        let pages = self.ledger.records.rchunks(PAGE);
-        let verdicts: Vec<Arc<AuditRecord>> = pages
-            .take_while(|page| page.iter().any(|record| young(&record)))
-            .flat_map(|page| page.iter().rev().filter(young).cloned())
+        // What stands before a record that is too old is older, whatever a clock has said.
+        let records = self.ledger.records.iter().rev().take_while(young);
+        let verdicts: Vec<Arc<AuditRecord>> = records
             .filter(|record| record.event.starts_with("auth."))
+            .cloned()
             .collect();
         for record in verdicts {
             let Some(digest) = record.datagram() else {
