@@ -10,7 +10,7 @@ use super::problems::{Collector, Found};
 use super::settings::Settings;
 use super::value;
 use crate::domain::auth_code::AuthCodePolicy;
-use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy};
+use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy, TokenRule};
 use crate::domain::passthrough::PassthroughPolicy;
 use crate::domain::pin::{Charset, PinPolicy};
 use crate::domain::policy::Policy;
@@ -46,6 +46,7 @@ pub(super) fn policy(
         recovery_allow_login: settings.flag("recovery.allow_login"),
         recovery_count: settings.count_u32("recovery.count"),
         tokens_max_per_user: settings.size("tokens.max_per_user"),
+        pending_ttl: settings.span("enroll.pending_ttl"),
         seats_limit: settings.count("seats.limit"),
         issuer: issuer.to_owned(),
         enabled_kinds: TokenKind::ALL
@@ -88,6 +89,8 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
         user_window: settings.span("lockout.user.window"),
         token_max_failures: settings.count_u32("lockout.token.max_failures"),
         token_duration: settings.span("lockout.token.duration"),
+        totp: token_rule(settings, TokenKind::Totp),
+        hotp: token_rule(settings, TokenKind::Hotp),
         hard_cap: settings.count_u32("lockout.hard_cap"),
         hard_action: match settings.text("lockout.hard_action") {
             Some("obsolete") => HardAction::Obsolete,
@@ -102,6 +105,18 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
         }
     }
     lockout
+}
+
+/// What is stated for a type of token in place of `lockout.token`.
+fn token_rule(settings: &Settings<'_>, kind: TokenKind) -> TokenRule {
+    let path = |key: &str| format!("token_types.{}.{key}", kind.name());
+    let (failures, duration) = (path("max_failures"), path("duration"));
+    TokenRule {
+        max_failures: settings
+            .stated(&failures)
+            .then(|| settings.count_u32(&failures)),
+        duration: settings.stated(&duration).then(|| settings.span(&duration)),
+    }
 }
 
 /// Guesses that a stranger has in a day, over the cap: failures x day / duration >= cap.
@@ -125,6 +140,10 @@ fn without_effect(settings: &Settings<'_>, problems: &mut Collector<'_>) {
         "lockout.user.duration",
         "lockout.token.max_failures",
         "lockout.token.duration",
+        "token_types.totp.max_failures",
+        "token_types.totp.duration",
+        "token_types.hotp.max_failures",
+        "token_types.hotp.duration",
     ];
     for key in locking.into_iter().filter(|key| settings.stated(key)) {
         let text = format!("{key} is not used with lockout.mode = \"wait\"");

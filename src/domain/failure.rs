@@ -129,6 +129,10 @@ fn count_token(
     events: &mut Vec<Event>,
 ) {
     let rules = &policy.lockout;
+    let Some(kind) = record.token(token).map(|token| token.kind) else {
+        return;
+    };
+    let limit = rules.token_limit(kind);
     let state = record.auth.token_mut(token);
     state.soft = state.soft.saturating_add(1);
     state.total = state.total.saturating_add(1);
@@ -136,13 +140,12 @@ fn count_token(
     let (soft, total) = (state.soft, state.total);
     if total >= rules.hard_cap {
         hard_cap(record, token, policy, now, events);
-    } else if rules.token_limit() > 0 && soft >= rules.token_limit() && state.locked_until.is_none()
-    {
-        let ends = !rules.token_duration.is_zero();
-        let until = if ends {
-            now.steady + rules.token_duration
-        } else {
+    } else if limit > 0 && soft >= limit && state.locked_until.is_none() {
+        let lasts = rules.token_lock(kind);
+        let until = if lasts.is_zero() {
             Timestamp::NEVER
+        } else {
+            now.steady + lasts
         };
         state.locked_until = Some(until);
         state.locked_at = Some(now.wall);

@@ -1,4 +1,5 @@
-//! What time alone brings about: locks, blocks, disablings and grants that have run out.
+//! What time alone brings about: locks, blocks, disablings, grants and auth codes that have run out,
+//! tokens that were never proven.
 //!
 //! Nothing here is done by a timer. The next request or command that looks at the record finds what
 //! is over and writes it down, so a stopped timer can neither prolong a grant nor keep a person out.
@@ -8,9 +9,11 @@ use std::sync::Arc;
 use super::event::Event;
 use super::lockout::LockReason;
 use super::policy::Policy;
+use super::token_record::{Token, tombstone};
 use super::user::{Unlocked, UserRecord};
 use super::wait;
 use crate::time::Now;
+use crate::token::TokenId;
 /// Ends what is over; says whether anything was.
 #[must_use]
 pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) -> bool {
@@ -20,6 +23,7 @@ pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut V
     unlock_tokens(record, policy, now, events);
     end_grants(record, now, events);
     end_auth_code(record, now, events);
+    drop_unproven(record, policy, now, events);
     let forgotten = forget_failures(record, policy, now);
     events.len() > before || forgotten
 }
@@ -107,6 +111,32 @@ fn end_grants(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
         record.auth.grant_mut(id).ended = true;
         let event = Event::new("passthrough.ended").user(record.id, record.name());
         events.push(event.detail("grant", id).detail("by", "expiry"));
+    }
+}
+
+/// E10: a secret that was shown and never proven is not to lie about for ever.
+fn drop_unproven(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+    let late = |token: &&Token| {
+        token
+            .unproven_until(policy)
+            .is_some_and(|end| now.latest() >= end)
+    };
+    let ids: Vec<TokenId> = record
+        .profile
+        .tokens
+        .iter()
+        .filter(late)
+        .map(|t| t.id)
+        .collect();
+    for id in ids {
+        if let Some(tomb) = tombstone(record, id, now.wall) {
+            let event = Event::new("token.expired")
+                .user(record.id, record.name())
+                .token(id);
+            events.push(event.detail("token", tomb));
+        }
+        record.profile_mut().tokens.retain(|token| token.id != id);
+        record.auth.tokens.retain(|state| state.id != id);
     }
 }
 

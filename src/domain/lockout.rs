@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::token_record::TokenKind;
 use crate::time::Timestamp;
 
 /// Why a user is locked.
@@ -72,6 +73,15 @@ pub enum LockoutMode {
     Wait,
 }
 
+/// What a type of token has of its own in place of the common rule (R47).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenRule {
+    /// C2 that locks such a token, where failures lock.
+    pub max_failures: Option<u32>,
+    /// How long such a lock lasts; zero: until an operator acts.
+    pub duration: Option<Duration>,
+}
+
 /// Thresholds of domain rules 8.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockoutPolicy {
@@ -87,6 +97,10 @@ pub struct LockoutPolicy {
     pub token_max_failures: u32,
     /// How long such a lock lasts; zero: until an operator acts.
     pub token_duration: Duration,
+    /// What time based tokens have of their own.
+    pub totp: TokenRule,
+    /// What event based tokens have of their own.
+    pub hotp: TokenRule,
     /// C4 that ends a token.
     pub hard_cap: u32,
     /// What the hard cap does to it.
@@ -103,12 +117,29 @@ impl LockoutPolicy {
         }
     }
 
-    /// C2 that locks a token; 0: never.
+    /// C2 that locks a token of this type; 0: never.
     #[must_use]
-    pub const fn token_limit(&self) -> u32 {
+    pub fn token_limit(&self, kind: TokenKind) -> u32 {
         match self.mode {
-            LockoutMode::Lock => self.token_max_failures,
+            LockoutMode::Lock => {
+                let own = self.of(kind).max_failures;
+                own.unwrap_or(self.token_max_failures)
+            }
             LockoutMode::Wait => 0,
+        }
+    }
+
+    /// How long a token of this type is locked; zero: until an operator acts.
+    #[must_use]
+    pub fn token_lock(&self, kind: TokenKind) -> Duration {
+        self.of(kind).duration.unwrap_or(self.token_duration)
+    }
+
+    fn of(&self, kind: TokenKind) -> TokenRule {
+        match kind {
+            TokenKind::Totp => self.totp,
+            TokenKind::Hotp => self.hotp,
+            TokenKind::Recovery => TokenRule::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::auth_code::AuthCodePolicy;
-use super::lockout::LockoutPolicy;
+use super::lockout::{LockoutPolicy, TokenRule};
 use super::notice::Notices;
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
@@ -40,6 +40,8 @@ pub struct Policy {
     pub recovery_count: u32,
     /// Tokens a person may have, obsolete ones not counted.
     pub tokens_max_per_user: usize,
+    /// How long a token that was shown waits for its proof; zero: for ever.
+    pub pending_ttl: Duration,
     /// Counted users allowed; 0: no limit.
     pub seats_limit: u64,
     /// Issuer in otpauth URIs.
@@ -181,6 +183,8 @@ impl Default for Policy {
                 user_window: Duration::ZERO,
                 token_max_failures: 10,
                 token_duration: Duration::from_secs(900),
+                totp: TokenRule::default(),
+                hotp: TokenRule::default(),
                 hard_cap: 100,
                 hard_action: super::lockout::HardAction::Lock,
             },
@@ -212,6 +216,7 @@ impl Default for Policy {
             recovery_allow_login: true,
             recovery_count: 10,
             tokens_max_per_user: 10,
+            pending_ttl: Duration::from_secs(7 * day),
             seats_limit: 0,
             issuer: "mfad".to_owned(),
             enabled_kinds: TokenKind::ALL.to_vec(),

@@ -11,8 +11,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use smol_str::SmolStr;
 
+use super::policy::Policy;
 use super::sealed::Sealed;
 use super::user::{UserRecord, UserState};
 use crate::time::{Now, Timestamp};
@@ -169,7 +171,7 @@ pub struct Token {
     pub updated: Timestamp,
     /// What a newer daemon wrote here.
     #[serde(flatten)]
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    pub extra: serde_json::Map<String, Value>,
 }
 
 /// The last code that was accepted.
@@ -256,6 +258,13 @@ impl TokenState {
 }
 
 impl Token {
+    /// First instant at which it no longer waits for its proof; none: it does not, or for ever.
+    #[must_use]
+    pub fn unproven_until(&self, policy: &Policy) -> Option<Timestamp> {
+        let waits = self.base == Base::Pending && self.serial.is_none();
+        (waits && !policy.pending_ttl.is_zero()).then(|| self.created + policy.pending_ttl)
+    }
+
     /// Whether an operator has voided it for good.
     #[must_use]
     pub fn compromised(&self) -> bool {
@@ -352,7 +361,7 @@ pub struct HardwareToken {
     pub created: Timestamp,
     /// What a newer daemon wrote here.
     #[serde(flatten)]
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    pub extra: serde_json::Map<String, Value>,
 }
 
 impl HardwareToken {
@@ -372,4 +381,22 @@ impl HardwareToken {
             extra: serde_json::Map::new(),
         })
     }
+}
+
+/// What is remembered of a token for ever (5.2.3), if there is one.
+#[must_use]
+pub fn tombstone(record: &UserRecord, id: TokenId, at: Timestamp) -> Option<Value> {
+    let token = record.token(id)?;
+    let state = record.auth.token(id);
+    let date = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    Some(json!({
+        "id": token.id,
+        "type": token.kind.name(),
+        "serial": token.serial,
+        "created": date(Some(token.created)),
+        "registered": date(token.registered_at),
+        "activated": date(state.and_then(|state| state.activated_at)),
+        "last_used": date(state.and_then(|state| state.last_used.as_ref()).map(|used| used.at)),
+        "deleted": date(Some(at)),
+    }))
 }

@@ -107,7 +107,7 @@ pub fn token(which: u8, kind: TokenKind) -> Token {
         description: String::new(),
         serial: None,
         weak: false,
-        created: Timestamp(0),
+        created: START,
         created_by: "root".to_owned(),
         registered_at: Some(Timestamp(0)),
         disabled_from: None,

@@ -118,6 +118,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
             let names = value.split(',').map(|name| (name.to_owned(), Vec::new()));
             policy.sets.extend(names);
         }
+        "pending-ttl" => policy.pending_ttl = span(value),
         "suppress-codes" => policy.auth_code.always_suppress = true,
         "code-ttl" => policy.auth_code.ttl = span(value),
         "hard-cap" => policy.lockout.hard_cap = number(value),
@@ -333,6 +334,7 @@ fn token_of(record: &mut UserRecord, key: &str, value: &str) {
             token.obsolete_reason = Some(value.to_owned()).filter(|why| !why.is_empty());
             token.seed = None;
         }
+        "made" => token.created = instant(value),
         "described" => token.description = spaced(value),
         "expires" => token.expires = Some(instant(value)),
         "no-seed" => token.seed = None,

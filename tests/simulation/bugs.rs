@@ -86,6 +86,8 @@ pub(crate) enum Bug {
     CompromisedForgotten,
     /// An auth code is good again after the change that voided it.
     AuthCodeComesBack,
+    /// A token that was shown and not proven lies about for ever.
+    UnprovenForever,
     /// A device that was given to somebody is still in the pool. The store has a law of its own
     /// against this and the next: what is found is that it refuses.
     DeviceStaysInPool,
@@ -98,7 +100,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -131,6 +133,7 @@ impl Bug {
         Self::PoolForgetsResync,
         Self::CompromisedForgotten,
         Self::AuthCodeComesBack,
+        Self::UnprovenForever,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
         Self::MessageLost,
@@ -142,6 +145,7 @@ impl Bug {
         match self {
             Self::LimitOffByOne if lockout.user_max_failures > 0 => lockout.user_max_failures += 1,
             Self::WindowOffByOne => policy.hotp_look_ahead += 1,
+            Self::UnprovenForever => policy.pending_ttl = std::time::Duration::ZERO,
             Self::NoHardCap => lockout.hard_cap = u32::MAX,
             _ => {}
         }

@@ -78,6 +78,8 @@ pub(crate) struct Trial<'a> {
 impl Trial<'_> {
     /// Judges on the newest record and changes it.
     pub(crate) fn judge(&self, person: &mut Person) -> Due {
+        // No code is theirs, but what is found is named by its place among the tokens.
+        let dropped = person.drop_unproven(self.now);
         let shut = person.shut(self.source(), self.rules, self.now);
         let (looked, by) = self.looked;
         let found = match shut {
@@ -96,7 +98,7 @@ impl Trial<'_> {
             grant: None,
             counted: false,
             blocked,
-            changed: person.lapse(self.rules, self.now),
+            changed: person.lapse(self.rules, self.now) || dropped,
         };
         if shut.is_none() {
             self.weigh(person, found, may_repeat && self.again, &mut due);

@@ -51,7 +51,7 @@ impl Run {
         let soon = latest(now) + i64::try_from(self.chance.below(span_ms)).unwrap() + 1;
         let until = self.chance.coin().then_some(soon);
         let repair = self.repair(&subject);
-        let order = match self.chance.below(36) {
+        let order = match self.chance.below(38) {
             _ if repair.is_some() && self.chance.coin() => repair.unwrap(),
             0..4 => Order::Unlock {
                 with_pin: self.chance.coin(),
@@ -82,12 +82,13 @@ impl Run {
             27 => Order::Delete,
             28 => Order::DeleteToken(token),
             29..32 => return self.move_a_device(person),
-            32 if self.chance.coin() => Order::Obsolete(token),
-            33 => Order::GenerateAuthCode {
+            32..34 => Order::Obsolete(token),
+            34 => Order::GenerateAuthCode {
                 ms: [60_000, 3_600_000][self.chance.below(2)],
                 force: self.chance.coin(),
             },
-            34 => Order::RevokeAuthCode,
+            35 => Order::RevokeAuthCode,
+            36 if subject.tokens.len() < 5 => Order::Show,
             _ if !subject.exists() => Order::Add,
             _ => Order::IssueCodes,
         };

@@ -33,6 +33,8 @@ pub(crate) enum Order {
     },
     /// Back into the pool.
     Unassign(String),
+    /// A token that nobody ever proves.
+    Show,
     Obsolete(String),
     DeleteToken(String),
     ResetPin(Vec<u8>),
@@ -125,6 +127,19 @@ impl Order {
                 serial: serial.clone(),
                 force: true,
             },
+            Self::Show => Command::TokenAdd(Box::new(NewToken {
+                user: user(),
+                kind: TokenKind::Totp,
+                otp: Otp::TOTP,
+                serial: None,
+                seed: None,
+                weak: false,
+                counter: 0,
+                expires: None,
+                description: String::new(),
+                trusted: false,
+                confirm: None,
+            })),
             Self::Obsolete(id) => Command::TokenObsolete { token: token(id)? },
             Self::DeleteToken(id) => Command::TokenDelete {
                 token: token(id)?,
@@ -216,6 +231,7 @@ impl Order {
                 | Self::ResetPin(_)
                 | Self::IssueCodes
                 | Self::GenerateAuthCode { .. }
+                | Self::Show
         )
     }
 
@@ -257,6 +273,7 @@ impl Order {
                 let token = person.with_serial(serial);
                 token.is_some_and(|token| !token.obsolete && token.id == ready.token)
             }
+            Self::Show => person.tokens.iter().filter(|it| !it.obsolete).count() < 10,
             Self::Obsolete(id) => token(id, &|it| it.kind != Kind::Recovery),
             Self::DeleteToken(id) => token(id, &|_| true),
             Self::UnblockPin => {
@@ -288,7 +305,7 @@ impl Order {
             }),
             Self::Test { token: id, code } => token(id, &|it| {
                 let computes = it.kind != Kind::Recovery && !it.obsolete;
-                computes && it.find(code, rules, now).is_some()
+                computes && it.pending.is_none() && it.find(code, rules, now).is_some()
             }),
             Self::Resync { token: id, codes } => token(id, &|it| {
                 let computes = it.kind == Kind::Hotp && !it.obsolete;
@@ -312,7 +329,9 @@ impl Order {
             }
             Self::GenerateAuthCode { force, .. } => {
                 !matches!(person.state, "deactivated" | "revoke")
-                    && (*force || wants_code(person.state))
+                    && (*force
+                        || wants_code(person.state)
+                        || person.tokens.iter().any(|it| it.waits_since().is_some()))
             }
             Self::RevokeAuthCode => true,
             Self::IssueCodes => !matches!(person.state, "deactivated" | "revoke"),
@@ -385,6 +404,10 @@ impl Order {
                 let token = person.tokens.remove(at.ok_or("nobody had this device")?);
                 pool.insert(serial.clone(), Spare::of(&token));
             }
+            Self::Show => person.tokens.push(Token {
+                pending: Some(now.wall.0),
+                ..Token::new(Kind::Totp, Vec::new(), 0)
+            }),
             Self::Obsolete(id) => {
                 let token = named(person, id)?;
                 if !token.obsolete {

@@ -13,6 +13,8 @@ use super::waiting::{Count, Source, Station};
 
 /// Milliseconds of a time step.
 const STEP_MS: i64 = 30_000;
+/// How long a token waits for its proof.
+pub(crate) const PENDING_MS: i64 = 1_800_000;
 /// Steps that a device may be fast or slow.
 const DRIFT_MAX: u64 = 10;
 
@@ -81,6 +83,8 @@ pub(crate) struct Token {
     pub(crate) locked_until: Option<i64>,
     /// Switched off, until then if so.
     pub(crate) disabled: Option<Option<i64>>,
+    /// Made then, and not proven since.
+    pub(crate) pending: Option<i64>,
     pub(crate) obsolete: bool,
     /// Its serial is never to be anybody's again.
     pub(crate) compromised: bool,
@@ -204,6 +208,7 @@ impl Token {
             total: 0,
             locked_until: None,
             disabled: None,
+            pending: None,
             obsolete: false,
             compromised: false,
             resync: false,
@@ -257,6 +262,43 @@ impl Token {
     fn switched_off(&self, now: Now) -> bool {
         self.disabled
             .is_some_and(|until| until.is_none_or(|until| earliest(now) < until))
+    }
+
+    /// Since when it waits for its proof, if it does.
+    pub(crate) fn waits_since(&self) -> Option<i64> {
+        self.pending
+            .filter(|_| !self.obsolete && self.disabled.is_none())
+    }
+
+    /// What is stored of it, as a line.
+    fn facts(&self, text: &mut String) {
+        let last = self.last.as_ref().map(|last| {
+            let Last {
+                factor,
+                at,
+                gateway,
+                grace_used,
+            } = last;
+            (*factor, *at, (*gateway).to_owned(), *grace_used)
+        });
+        let _ = writeln!(
+            text,
+            "token {:?} {:?} waits={} off={:?} gone={} next={} drift={} {last:?} {}/{} \
+             locked={:?} used={:b} resync={} active={}",
+            self.kind,
+            self.serial,
+            self.waits_since().is_some(),
+            self.disabled,
+            self.obsolete,
+            self.next,
+            self.drift,
+            self.soft,
+            self.total,
+            self.locked_until,
+            self.used,
+            self.resync,
+            self.activated,
+        );
     }
 
     fn locked(&self, rules: &Rules, now: Now) -> bool {
@@ -339,6 +381,7 @@ impl Person {
 
     pub(crate) fn usable(&self, token: &Token, rules: &Rules, now: Now) -> bool {
         !token.obsolete
+            && token.pending.is_none()
             && self.state != "deactivated"
             && !token.switched_off(now)
             && !token.locked(rules, now)
@@ -392,6 +435,17 @@ impl Person {
         }
     }
 
+    /// Tokens that were not proven in time are gone; whether any was.
+    pub(crate) fn drop_unproven(&mut self, now: Now) -> bool {
+        let late = |token: &Token| {
+            let since = token.waits_since();
+            since.is_some_and(|since| latest(now) >= since + PENDING_MS)
+        };
+        let before = self.tokens.len();
+        self.tokens.retain(|token| !late(token));
+        self.tokens.len() < before
+    }
+
     /// Writes down what time alone has ended; whether anything was.
     pub(crate) fn lapse(&mut self, rules: &Rules, now: Now) -> bool {
         let mut changed = false;
@@ -425,6 +479,7 @@ impl Person {
                 changed = true;
             }
         }
+        changed |= self.drop_unproven(now);
         if self.auth_code.is_some_and(|until| latest(now) >= until) {
             self.auth_code = None;
             changed = true;
@@ -457,12 +512,13 @@ impl Person {
             self.pin_blocked,
             self.last_failed,
         );
-        if let Some((why, until)) = &self.lock {
-            let _ = writeln!(text, "lock {why:?} {until:?}");
-        }
-        if let Some(until) = &self.auth_code {
-            let _ = writeln!(text, "auth code until {until}");
-        }
+        let lock = self
+            .lock
+            .map(|(why, until)| format!("lock {why:?} {until:?}\n"));
+        let code = self
+            .auth_code
+            .map(|until| format!("auth code until {until}\n"));
+        text.extend(lock.into_iter().chain(code));
         for Station {
             source,
             seen,
@@ -475,34 +531,7 @@ impl Person {
                 source.gateway, source.station, count.failures, count.until
             );
         }
-        for token in &self.tokens {
-            let last = token.last.as_ref().map(|last| {
-                let Last {
-                    factor,
-                    at,
-                    gateway,
-                    grace_used,
-                } = last;
-                (*factor, *at, (*gateway).to_owned(), *grace_used)
-            });
-            let _ = writeln!(
-                text,
-                "token {:?} {:?} off={:?} gone={} next={} drift={} {last:?} {}/{} \
-                 locked={:?} used={:b} resync={} active={}",
-                token.kind,
-                token.serial,
-                token.disabled,
-                token.obsolete,
-                token.next,
-                token.drift,
-                token.soft,
-                token.total,
-                token.locked_until,
-                token.used,
-                token.resync,
-                token.activated,
-            );
-        }
+        self.tokens.iter().for_each(|token| token.facts(&mut text));
         for grant in &self.grants {
             let _ = writeln!(
                 text,

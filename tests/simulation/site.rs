@@ -13,7 +13,7 @@ use mfad::radius::{KeyedSecret, encode};
 use mfad::time::{Now, Timestamp};
 
 use super::judging::{Door, First};
-use super::person::Rules;
+use super::person::{PENDING_MS, Rules};
 use crate::common::chance::Chance;
 
 /// What the gateways sign with; one is changed for the other in mid-life.
@@ -126,6 +126,7 @@ impl Site {
         policy.lockout.token_max_failures = rules.token_failures_max;
         policy.lockout.token_duration = span(rules.token_lock_ms);
         policy.lockout.hard_cap = rules.hard_cap;
+        policy.pending_ttl = span(PENDING_MS);
         policy.pin.max_failures = rules.pin_failures_max;
         policy.pin.block_duration = span(rules.pin_block_ms);
         policy.pin.block_locks_account = rules.pin_block_locks;

@@ -151,10 +151,11 @@ fn token_facts(token: &Token, auth: &AuthState, text: &mut String) {
         (token.base == Base::Disabled).then(|| token.disabled_until.map(|until| until.0));
     let _ = writeln!(
         text,
-        "token {:?} {:?} off={disabled:?} gone={} next={} drift={} {last:?} {}/{} \
+        "token {:?} {:?} waits={} off={disabled:?} gone={} next={} drift={} {last:?} {}/{} \
          locked={:?} used={:b} resync={} active={}",
         kind(token.kind),
         token.serial,
+        token.base == Base::Pending,
         token.base == Base::Obsolete,
         state.next_factor,
         state.drift_steps,

@@ -1,5 +1,7 @@
 //! Rows for the whole site. Top-level keys come first: in TOML they must stand before any table.
 
+use std::time::Duration;
+
 use super::{Fallback, Key, Kind};
 
 const SECOND: u64 = 1000;
@@ -236,6 +238,13 @@ pub(super) const KEYS: &[Key] = &[
         (MINUTE, 7 * DAY),
         "How long an auth code is good if none is stated.",
     ),
+    Key::span(
+        "enroll.pending_ttl",
+        "\"7d\"",
+        (0, YEAR),
+        "How long a token waits for its proof before it is deleted: its QR code may lie about. 0: for \
+         ever. A token with a serial waits for ever, its secret was not shown.",
+    ),
     Key::new(
         "enroll.issuer",
         Kind::Text,
@@ -247,11 +256,15 @@ pub(super) const KEYS: &[Key] = &[
         "true",
         "Time based codes (RFC 6238) may be added and used.",
     ),
+    own_failures("token_types.totp.max_failures"),
+    own_duration("token_types.totp.duration"),
     Key::flag(
         "token_types.hotp.enabled",
         "true",
         "Counter based codes (RFC 4226) may be added and used.",
     ),
+    own_failures("token_types.hotp.max_failures"),
+    own_duration("token_types.hotp.duration"),
     Key::flag(
         "token_types.recovery.enabled",
         "true",
@@ -407,6 +420,31 @@ const ROLE_SUPPORT: &str = "The help desk: users who may unlock, unblock, test a
      passthrough, too.";
 const ROLE_VIEWER: &str = "Users who may list, find, show, export and read the audit log.";
 const ROLE_GROUPS: &str = "Groups of this host, by name or gid, with the same right.";
+
+const fn own_failures(path: &'static str) -> Key {
+    let kind = Kind::Count { min: 1, max: 100 };
+    let doc = "In place of `lockout.token.max_failures` for tokens of this type.";
+    Key::new(
+        path,
+        kind,
+        Fallback::Computed("`lockout.token.max_failures`"),
+        doc,
+    )
+}
+
+const fn own_duration(path: &'static str) -> Key {
+    let kind = Kind::Span {
+        min: Duration::ZERO,
+        max: Duration::from_millis(YEAR),
+    };
+    let doc = "In place of `lockout.token.duration` for tokens of this type.";
+    Key::new(
+        path,
+        kind,
+        Fallback::Computed("`lockout.token.duration`"),
+        doc,
+    )
+}
 
 const fn role(path: &'static str, doc: &'static str) -> Key {
     Key::new(path, Kind::List, Fallback::Value("[]"), doc)

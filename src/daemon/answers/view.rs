@@ -169,7 +169,7 @@ impl<'a> View<'a> {
             disabled_until: token.disabled_until.map(Into::into),
             obsolete_reason: token.obsolete_reason.clone(),
             failures: state.soft,
-            limit: self.policy.lockout.token_limit(),
+            limit: self.policy.lockout.token_limit(token.kind),
             total: state.total,
             hard_cap: self.policy.lockout.hard_cap,
             locked_at: state.locked_at.filter(|_| locked).map(Into::into),
@@ -207,7 +207,8 @@ impl<'a> View<'a> {
             let (soft, total) = state.map_or((0, 0), |state| (state.soft, state.total));
             let failed = state.and_then(|state| state.last_failed);
             let id = token.id.to_string();
-            counters.push(token_failures.row(&id, (soft, rules.token_limit()), failed));
+            let limit = rules.token_limit(token.kind);
+            counters.push(token_failures.row(&id, (soft, limit), failed));
             counters.push(TOKEN_TOTAL.row(&id, (total, rules.hard_cap), failed));
         }
         for station in auth.stations.iter().filter(|station| station.failures > 0) {

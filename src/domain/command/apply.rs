@@ -58,7 +58,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         | Command::TokenEnable { token }
         | Command::TokenObsolete { token }
         | Command::TokenDelete { token, .. } => {
-            let id = resolve(&case.record, token)?;
+            let id = resolve(&case.record, token).map_err(|refusal| case.late(refusal, token))?;
             on_token(command, case, id)
         }
         Command::HwUnassign { serial, force } => hardware::unassign(case, serial, *force, prepared),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::permit::denied;
-use super::{Applied, Asked, Done, Effect, Prepared, Reveal, Site, words};
+use super::{Applied, Asked, Done, Effect, Prepared, Reveal, Site, TokenRef, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::event::Event;
 use crate::domain::lapse;
@@ -199,6 +199,27 @@ impl<'a> Case<'a> {
     /// The record is another one than the command was prepared for.
     pub(super) fn stale(&self) -> Refusal {
         stale(&self.user)
+    }
+
+    /// Says of a token that is not there if it has been until now.
+    pub(super) fn late(&self, refusal: Refusal, named: &TokenRef) -> Refusal {
+        let is = |event: &Event| match named {
+            TokenRef::Id(id) => event.token == Some(*id),
+            TokenRef::Serial(_) | TokenRef::OfUser(..) => true,
+        };
+        let gone = |event: &&Event| event.name == "token.expired" && is(event);
+        if refusal.code != Code::NoToken || !self.events.iter().any(|event| gone(&event)) {
+            return refusal;
+        }
+        let span = words::span(self.site.policy.pending_ttl);
+        let refusal = refusal.why(format!(
+            "it was not proven within {span} and is deleted (E10)"
+        ));
+        self.suggest(
+            refusal,
+            Action::TokenAdd,
+            &format!("{} --type totp", self.typed),
+        )
     }
 
     /// Whether a code of `token` would be accepted at a sign-in.

@@ -1,7 +1,5 @@
 //! New tokens and their proof (R33, R34, domain rules 10 E1).
 
-use std::time::Duration;
-
 use super::case::Case;
 use super::code::{open, use_up, wrong_code};
 use super::resolve::not_pending;
@@ -17,8 +15,6 @@ use crate::secret::SecretBytes;
 use crate::token::otpauth::Enrolment;
 use crate::token::{Factor, Otp, OtpCode, SEED_STRONG_OCTETS_MIN, TokenId};
 
-/// How long a pending token waits for its proof before the answer calls it late.
-const PENDING: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Where a QR code may go.
 const CHANNELS: [&str; 4] = ["terminal", "png", "svg", "uri"];
 
@@ -367,13 +363,15 @@ fn uri(case: &Case<'_>, otp: Otp, seed: &SecretBytes, next_counter: u64) -> Reve
 }
 
 fn notes(case: &mut Case<'_>, id: TokenId) {
-    let pending = case
-        .record
-        .token(id)
-        .is_some_and(|token| token.base == Base::Pending);
-    if pending {
-        let line = case.line(Action::TokenConfirm, &id.to_string());
-        case.note("then", format!("{line}    within {}", words::span(PENDING)));
+    let token = case.record.token(id);
+    if token.is_some_and(|token| token.base == Base::Pending) {
+        let ends = token.is_some_and(|token| token.unproven_until(case.site.policy).is_some());
+        let mut line = case.line(Action::TokenConfirm, &id.to_string());
+        if ends {
+            let span = words::span(case.site.policy.pending_ttl);
+            line = format!("{line}    within {span}");
+        }
+        case.note("then", line);
     }
     let state = case.record.auth.token(id);
     if state.is_some_and(|state| state.resync_required) {

@@ -1,13 +1,11 @@
 //! What is done to a token that exists: unlock, switch off and on, void, delete (R38..R41, R60).
 
-use serde_json::{Value, json};
-
 use super::case::Case;
 use super::{Applied, Effect, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{
-    Base, COMPROMISED, HardwareToken, Status, Token, TokenKind, TokenState, effective,
+    Base, COMPROMISED, HardwareToken, Status, TokenKind, TokenState, effective, tombstone,
 };
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -200,10 +198,9 @@ pub(super) fn delete(mut case: Case<'_>, id: TokenId, force: bool) -> Result<App
 
 /// Takes a token out of the record; `name` is the event that keeps its tombstone.
 pub(super) fn remove(case: &mut Case<'_>, id: TokenId, name: &'static str) {
-    let Some(token) = case.record.token(id) else {
+    let Some(tomb) = tombstone(&case.record, id, case.wall()) else {
         return;
     };
-    let tomb = tombstone(case, token);
     let event = case.event(name).token(id).detail("token", tomb);
     case.push(event);
     case.record
@@ -211,22 +208,6 @@ pub(super) fn remove(case: &mut Case<'_>, id: TokenId, name: &'static str) {
         .tokens
         .retain(|token| token.id != id);
     case.record.auth.tokens.retain(|state| state.id != id);
-}
-
-/// What is remembered of a token for ever (5.2.3).
-pub(super) fn tombstone(case: &Case<'_>, token: &Token) -> Value {
-    let state = case.record.auth.token(token.id);
-    let date = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    json!({
-        "id": token.id,
-        "type": token.kind.name(),
-        "serial": token.serial,
-        "created": date(Some(token.created)),
-        "registered": date(token.registered_at),
-        "activated": date(state.and_then(|state| state.activated_at)),
-        "last_used": date(state.and_then(|state| state.last_used.as_ref()).map(|used| used.at)),
-        "deleted": date(Some(case.wall())),
-    })
 }
 
 /// R42: a person keeps a token to sign in with, unless the operator insists.

@@ -6,12 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::apply::already;
 use super::case::{Case, stale};
-use super::{
-    Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, auth_code, state, token, words,
-};
+use super::{Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, auth_code, state, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::token_record::HardwareToken;
+use crate::domain::token_record::{HardwareToken, tombstone};
 use crate::domain::user::{AuthState, Contact, Profile, UserRecord, UserState};
 
 /// Longest name, label or language tag of a person, in characters.
@@ -149,7 +147,7 @@ pub(super) fn delete(mut case: Case<'_>, prepared: &Prepared) -> Applied {
         .profile
         .tokens
         .iter()
-        .map(|known| token::tombstone(&case, known))
+        .filter_map(|token| tombstone(&case.record, token.id, case.wall()))
         .collect();
     let serials: Vec<String> = case
         .record
