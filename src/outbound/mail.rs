@@ -3,7 +3,8 @@
 //! The Message-ID is the message's own id: however often it is sent, it is the same mail, and a
 //! server or a reader that gets it twice can tell. `Auto-Submitted` keeps automatic replies away.
 
-use super::base64;
+use base64ct::{Base64, Encoding as _};
+
 use crate::domain::message::{Address, Line, Message};
 use crate::time::Timestamp;
 
@@ -55,7 +56,7 @@ fn header(line: &Line) -> String {
             _ => words.push(sign.to_string()),
         }
     }
-    let encoded = |word: &String| format!("=?utf-8?B?{}?=", *base64::encode(word.as_bytes()));
+    let encoded = |word: &String| format!("=?utf-8?B?{}?=", Base64::encode_string(word.as_bytes()));
     words.iter().map(encoded).collect::<Vec<_>>().join("\r\n ")
 }
 

@@ -10,7 +10,6 @@
 //! the server ([`Fault::Server`]), the moment ([`Fault::Later`]), the line ([`Fault::Broken`]) or the
 //! message ([`Fault::Never`]) is the reason.
 
-mod base64;
 pub mod mail;
 pub mod schedule;
 pub mod smtp;

@@ -7,11 +7,12 @@
 
 use std::io::{self, Read, Write};
 
+use base64ct::{Base64, Encoding as _};
 use rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
 
 use super::wire::{Patience, Wire};
-use super::{Fault, base64, mail, tls};
+use super::{Fault, mail, tls};
 use crate::config::{Login, Mail, Security};
 use crate::domain::message::Message;
 
@@ -158,18 +159,18 @@ impl Session {
             both.extend_from_slice(user);
             both.push(0);
             both.extend_from_slice(password);
-            let line = Zeroizing::new(format!("AUTH PLAIN {}", *base64::encode(&both)));
+            let line = Zeroizing::new(format!("AUTH PLAIN {}", *base64(&both)));
             self.say(&line).map_err(Ok)?;
             self.answer()
         } else if offers.authenticates_by("LOGIN") {
             self.say("AUTH LOGIN").map_err(Ok)?;
             let first = self.answer().map_err(Ok)?;
             if first.code == 334 {
-                self.say(&base64::encode(user)).map_err(Ok)?;
+                self.say(&base64(user)).map_err(Ok)?;
             }
             let second = self.answer().map_err(Ok)?;
             if second.code == 334 {
-                self.say(&base64::encode(password)).map_err(Ok)?;
+                self.say(&base64(password)).map_err(Ok)?;
             }
             self.answer()
         } else {
@@ -330,6 +331,11 @@ fn told(error: &io::Error) -> String {
         }
         _ => error.to_string(),
     }
+}
+
+/// What may be a password as text, overwritten when it is dropped.
+fn base64(octets: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(Base64::encode_string(octets))
 }
 
 #[cfg(test)]
