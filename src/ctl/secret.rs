@@ -118,7 +118,7 @@ pub(super) fn sink(session: &Session, given: &Given) -> Result<Sink, Trouble> {
 }
 
 /// Whether a secret can be shown on the terminal.
-pub(super) fn on_screen(session: &Session, given: &Given) -> bool {
+fn on_screen(session: &Session, given: &Given) -> bool {
     let shown = session.env.stdout_terminal && session.env.askable;
     shown && !given.common.json() && !given.common.no_input
 }

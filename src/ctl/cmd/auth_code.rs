@@ -4,8 +4,6 @@ use crate::ctl::errors::Trouble;
 use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Given, Kind, Run, Take, USER, Verb, flag, switch};
 use crate::ctl::{Session, change, secret};
-use crate::domain::auth_code::asked_for_in;
-use crate::domain::user::UserState;
 
 /// Makes an auth code and shows it.
 pub(super) const SHOW_CODE: Take = flag(
@@ -13,10 +11,8 @@ pub(super) const SHOW_CODE: Take = flag(
     "",
     Kind::LocalSwitch,
     "",
-    "make an auth code and show it (on a terminal that is so anyway)",
+    "make an auth code and show it",
 );
-/// Makes none.
-pub(super) const NO_CODE: Take = flag("no-code", "", Kind::LocalSwitch, "", "make no auth code");
 
 pub(super) const VERBS: &[Verb] = &[
     Verb {
@@ -60,20 +56,10 @@ fn generate(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     change::run_with(session, given, payload, sink.as_ref())
 }
 
-/// `user add`, `user set-state`: with an auth code where one is needed and can be shown.
+/// `user add`, `user set-state`: with an auth code if one is wished for.
 pub(super) fn beside(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     let mut payload = given.payload(&session.screen.times)?;
-    let (show, none) = (given.has("show-code"), given.has("no-code"));
-    if show && none {
-        return Err(Trouble::usage(
-            "--show-code and --no-code exclude each other",
-        ));
-    }
-    let state = given.text("STATE").map(UserState::by_name);
-    let needed = state
-        .unwrap_or(Some(UserState::New))
-        .is_some_and(asked_for_in);
-    if !show && (none || !needed || !secret::on_screen(session, given)) {
+    if !given.has("show-code") {
         return change::run_with(session, given, payload, None);
     }
     payload.set("auth_code", true);

@@ -1,6 +1,6 @@
 //! `user ..`.
 
-use super::auth_code::{self, NO_CODE, SHOW_CODE};
+use super::auth_code::{self, SHOW_CODE};
 use super::{user_find, user_import, user_show};
 use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Kind, Run, Take, USER, Verb, flag, must, switch};
@@ -78,10 +78,10 @@ pub(super) const VERBS: &[Verb] = &[
         method: "org.mfad.Users.Add",
         about: "Add a person in state New Credential",
         takes: &[
-            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, SHOW_CODE, NO_CODE, TO_STDOUT,
+            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, SHOW_CODE, TO_STDOUT,
         ],
         examples: &["mfactl user add alice --email alice@example.org"],
-        more: "Takes one seat. At a terminal an auth code is made and shown once.",
+        more: "Takes one seat.",
         run: Run::Special(auth_code::beside),
     },
     user_import::VERB,
@@ -176,12 +176,11 @@ pub(super) const VERBS: &[Verb] = &[
             .read_as(Kind::Words(STATES)),
             switch("force", "force", "steady even without a usable token"),
             SHOW_CODE,
-            NO_CODE,
             TO_STDOUT,
         ],
         examples: &["mfactl user set-state alice replace -r \"phone stolen\""],
-        more: "`deactivated` and `revoke` are an admin's. New, replace, reset and reset-all make an \
-               auth code at a terminal, shown once.",
+        more: "`deactivated` and `revoke` are an admin's. New, replace, reset and reset-all may \
+               make an auth code.",
         run: Run::Special(auth_code::beside),
     },
     Verb {
