@@ -63,6 +63,23 @@ fn a_long_log_is_moved_between_batches_unless_a_reader_is_in_the_way() {
     assert_eq!(opened.writer.log_octets(), 0);
 }
 
+/// The main file grows by what the log holds of them, and a full disk has so much room for it.
+#[test]
+fn a_log_of_many_records_is_moved_however_short_it_is() {
+    let folder = Folder::new();
+    let mut opened = folder.create();
+    let mut many = change(Vec::new(), &user(1, "ada"));
+    many.events = vec![Event::new("auth.reject").refused(); 500];
+    for batch in 1..48 {
+        commit(&mut opened, many.clone());
+        opened.writer.idle(at(0)).unwrap();
+        assert!(opened.writer.log_octets() > 0, "moved after batch {batch}");
+    }
+    commit(&mut opened, many);
+    opened.writer.idle(at(0)).unwrap();
+    assert_eq!(opened.writer.log_octets(), 0);
+}
+
 #[test]
 fn the_checkpoint_is_never_far_behind() {
     let folder = Folder::new();

@@ -29,6 +29,10 @@ const CHECKPOINT_FILE_PAUSE_US: u64 = 1_000_000;
 /// How many audit records the checkpoint file may be behind.
 const CHECKPOINT_FILE_RECORDS: u64 = 10_000;
 
+/// Audit records in the log from which on it is moved, however short it is: the main file grows by
+/// some 13 MiB of them, for which room is kept on a full disk.
+const MOVE_RECORDS: u64 = 24_000;
+
 /// The one owner of a store.
 pub struct SqliteWriter {
     path: PathBuf,
@@ -55,6 +59,8 @@ pub struct SqliteWriter {
     /// so the main file has it when everything before is there too.
     moves_tried: u32,
     moves: u32,
+    /// The last audit record that is in the main file.
+    moved_seq: u64,
     /// What the checkpoint file says, and when it was written.
     saved_seq: u64,
     saved_moves: u32,
@@ -97,6 +103,7 @@ impl SqliteWriter {
             move_not_before_us: 0,
             moves_tried,
             moves: known,
+            moved_seq: 0,
             saved_seq: 0,
             saved_moves: 0,
             saved_us: site.fence.now.mono_us,
@@ -107,6 +114,7 @@ impl SqliteWriter {
             lock,
         };
         writer.remove_to = archived::rest(writer.open_conn()?, &writer.shown)?;
+        writer.moved_seq = writer.chain.seq();
         writer.next_slice = history::next(writer.open_conn()?, &writer.shown)?;
         writer.move_log("PASSIVE")?;
         writer.save_checkpoint()?;
@@ -259,6 +267,7 @@ impl SqliteWriter {
         let whole = checkpoint(conn, &self.shown, how)?;
         if whole {
             self.log_octets = 0;
+            self.moved_seq = self.chain.seq();
             self.moves = self.moves_tried;
         }
         Ok(whole)
@@ -314,17 +323,20 @@ impl SqliteWriter {
 
     fn move_is_due(&self, now: Now) -> bool {
         let quiet = now.mono_us.saturating_sub(self.committed_us) >= QUIET_US;
-        let long = self.log_octets >= self.sizes.checkpoint_octets
-            || self.recent.len() >= redo::BEHIND_MAX
-            || !self.behind.is_empty();
+        let long =
+            self.log_is_long() || self.recent.len() >= redo::BEHIND_MAX || !self.behind.is_empty();
         self.log_octets > 0 && (long || quiet) && now.mono_us >= self.move_not_before_us
+    }
+
+    fn log_is_long(&self) -> bool {
+        self.log_octets >= self.sizes.checkpoint_octets
+            || self.chain.seq() - self.moved_seq >= MOVE_RECORDS
     }
 
     /// Whether a move is tried. It may make the main file longer by as much, and one that fails
     /// closes the store: without room for it a short log waits, and sign-ins go on.
     fn may_move(&self) -> bool {
-        let long = self.log_octets >= self.sizes.checkpoint_octets;
-        long || free_octets(&self.path).map_or(true, |free| free >= self.log_octets)
+        self.log_is_long() || free_octets(&self.path).map_or(true, |free| free >= self.log_octets)
     }
 
     const fn save_is_due(&self, now: Now) -> bool {
