@@ -330,7 +330,7 @@ impl SqliteWriter {
 
     fn log_is_long(&self) -> bool {
         self.log_octets >= self.sizes.checkpoint_octets
-            || self.chain.seq() - self.moved_seq >= MOVE_RECORDS
+            || self.chain.seq().saturating_sub(self.moved_seq) >= MOVE_RECORDS
     }
 
     /// Whether a move is tried. It may make the main file longer by as much, and one that fails
