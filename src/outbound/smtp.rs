@@ -159,7 +159,8 @@ impl Session {
             both.extend_from_slice(user);
             both.push(0);
             both.extend_from_slice(password);
-            let line = Zeroizing::new(format!("AUTH PLAIN {}", *base64(&both)));
+            let both = base64(&both);
+            let line = Zeroizing::new(["AUTH PLAIN ", &both].concat());
             self.say(&line).map_err(Ok)?;
             self.answer()
         } else if offers.authenticates_by("LOGIN") {
