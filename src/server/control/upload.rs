@@ -47,7 +47,10 @@ impl Upload {
         let octets = held.as_ref().map_or(0, |held| held.octets) + piece.expose().len();
         match held {
             Some(held) if octets <= UPLOAD_OCTETS_MAX => {
-                held.pieces.push(piece);
+                // Nothing takes no place: a file is not made of endless empty pieces.
+                if !piece.expose().is_empty() {
+                    held.pieces.push(piece);
+                }
                 held.octets = octets;
                 Ok(octets)
             }
