@@ -7,7 +7,6 @@ use super::instance::Instance;
 use crate::domain::action::Role;
 use crate::domain::command::{Command, NewToken, NewUser, Reveal};
 use crate::domain::event::Operator;
-use crate::domain::token_record::TokenKind;
 use crate::engine::prepare::{Carried, Manner};
 use crate::secret::{Secret, SecretBytes};
 use crate::sys::random;
@@ -35,17 +34,9 @@ pub(super) fn person(instance: &Instance, name: &'static str) -> Result<Person, 
     order(instance, Command::UserAdd(add))?;
     let pin = set_pin(instance, name)?;
     let token = NewToken {
-        user: name.to_owned(),
-        kind: TokenKind::Totp,
-        otp: Otp::TOTP,
-        serial: None,
-        seed: None,
-        weak: false,
-        counter: 0,
-        expires: None,
         description: "made for the demo".to_owned(),
         trusted: true,
-        confirm: None,
+        ..NewToken::of(name.to_owned(), Otp::TOTP)
     };
     let done = order(instance, Command::TokenAdd(Box::new(token)))?.done;
     let Some(Reveal::OtpauthUri(uri)) = &done.reveal else {

@@ -8,7 +8,6 @@ use mfad::domain::action::Role;
 use mfad::domain::command::{Command, NewToken, NewUser};
 use mfad::domain::people_file::Layout;
 use mfad::domain::refusal::{Code, Refusal};
-use mfad::domain::token_record::TokenKind;
 use mfad::secret::{Secret, SecretBytes};
 use mfad::server::control::{Backend as _, Ended, Sink};
 use mfad::token::Otp;
@@ -125,17 +124,10 @@ fn a_serial_that_somebody_takes_meanwhile_is_met_alone() {
     site.add_user("alice", "");
     let mut sink = Meddler::new(|| {
         let new = NewToken {
-            user: "alice".to_owned(),
-            kind: TokenKind::Hotp,
-            otp: Otp::HOTP,
             serial: Some("FT-2".to_owned()),
             seed: Some(SecretBytes::new(vec![9; 20])),
-            weak: false,
-            counter: 0,
-            expires: None,
-            description: String::new(),
             trusted: true,
-            confirm: None,
+            ..NewToken::of("alice".to_owned(), Otp::HOTP)
         };
         site.change(Role::Operator, Command::TokenAdd(Box::new(new)))
             .unwrap();

@@ -15,7 +15,6 @@ use mfad::domain::action::Role;
 use mfad::domain::command::{Command, NewToken, NewUser};
 use mfad::domain::event::Operator;
 use mfad::domain::refusal::Refusal;
-use mfad::domain::token_record::TokenKind;
 use mfad::secret::{Secret, SecretBytes};
 use mfad::server::control::{Backend, Ended, Sink};
 use mfad::server::udp::socket::Socket;
@@ -168,17 +167,8 @@ impl Site {
     /// A proven token; its id and seed.
     pub(crate) fn add_token(&self, user: &str) -> (String, SecretBytes) {
         let new = NewToken {
-            user: user.to_owned(),
-            kind: TokenKind::Totp,
-            otp: Otp::TOTP,
-            serial: None,
-            seed: None,
-            weak: false,
-            counter: 0,
-            expires: None,
-            description: String::new(),
             trusted: true,
-            confirm: None,
+            ..NewToken::of(user.to_owned(), Otp::TOTP)
         };
         let done = self
             .change(Role::Operator, Command::TokenAdd(Box::new(new)))

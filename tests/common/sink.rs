@@ -1,6 +1,6 @@
 //! A mail server on loopback that takes what it gets, except for `refused@example.org`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -65,19 +65,23 @@ fn converse(mut stream: TcpStream, had: &Mutex<Vec<String>>) -> Option<()> {
             "RCPT" if line.contains("refused@") => say("550 no such user\r\n")?,
             "DATA" => {
                 say("354 go\r\n")?;
-                let mut mail = String::new();
-                loop {
-                    let line = lines.next()?.ok()?;
-                    if line == "." {
-                        break;
-                    }
-                    mail.push_str(&format!("{line}\n"));
-                }
-                had.lock().unwrap().push(mail);
+                had.lock().unwrap().push(mail(&mut lines)?);
                 say("250 kept\r\n")?;
             }
             "QUIT" => return say("221 bye\r\n"),
             _ => say("250 sink\r\n")?,
         }
+    }
+}
+
+/// The lines up to the dot that stands alone.
+pub(crate) fn mail(lines: &mut Lines<BufReader<TcpStream>>) -> Option<String> {
+    let mut mail = String::new();
+    loop {
+        let line = lines.next()?.ok()?;
+        if line == "." {
+            return Some(mail);
+        }
+        mail.push_str(&format!("{line}\n"));
     }
 }

@@ -118,17 +118,10 @@ fn make_template(disk: &Disk) {
             keep: true,
         });
         order(Command::TokenAdd(Box::new(NewToken {
-            user: user(),
-            kind: person.kind,
-            otp: Otp::HOTP,
             serial: Some(format!("S-{}", person.name)),
             seed: Some(SecretBytes::copy_of(&person.seed)),
-            weak: false,
-            counter: 0,
-            expires: None,
-            description: String::new(),
             trusted: true,
-            confirm: None,
+            ..NewToken::of(user(), Otp::HOTP)
         })));
     }
     single.stop();

@@ -274,17 +274,7 @@ pub(crate) fn code(steps: i64) -> OtpCode {
 
 pub(crate) fn new_token() -> NewToken {
     NewToken {
-        user: user(),
-        kind: TokenKind::Totp,
-        otp: Otp::TOTP,
-        serial: None,
-        seed: None,
-        weak: false,
-        counter: 0,
-        expires: None,
-        description: String::new(),
-        trusted: false,
-        confirm: None,
+        ..NewToken::of(user(), Otp::TOTP)
     }
 }
 

@@ -18,6 +18,7 @@ use mfad::time::Timestamp;
 
 use crate::common::chance::Chance;
 use crate::common::people::Person;
+use crate::common::sink::mail;
 use crate::world::{config, records, sent, site, until};
 
 /// What a server does that it must not.
@@ -133,15 +134,7 @@ fn converse(mut stream: TcpStream, trick: Trick, had: &Mutex<Vec<String>>) -> Op
             ("RCPT", Trick::ShutsDown) => say("421 going down\r\n")?,
             ("DATA", _) => {
                 say("354 go\r\n")?;
-                let mut mail = String::new();
-                loop {
-                    let line = lines.next()?.ok()?;
-                    if line == "." {
-                        break;
-                    }
-                    mail.push_str(&format!("{line}\n"));
-                }
-                had.lock().unwrap().push(mail);
+                had.lock().unwrap().push(mail(&mut lines)?);
                 match trick {
                     Trick::HangsUpAfterData => return None,
                     Trick::SilentAfterData => return lines.next().map(drop),

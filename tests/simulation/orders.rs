@@ -128,17 +128,7 @@ impl Order {
                 force: true,
             },
             Self::Show => Command::TokenAdd(Box::new(NewToken {
-                user: user(),
-                kind: TokenKind::Totp,
-                otp: Otp::TOTP,
-                serial: None,
-                seed: None,
-                weak: false,
-                counter: 0,
-                expires: None,
-                description: String::new(),
-                trusted: false,
-                confirm: None,
+                ..NewToken::of(user(), Otp::TOTP)
             })),
             Self::Obsolete(id) => Command::TokenObsolete { token: token(id)? },
             Self::DeleteToken(id) => Command::TokenDelete {

@@ -18,6 +18,31 @@ use crate::token::{Factor, Otp, OtpCode, SEED_STRONG_OCTETS_MIN, TokenId};
 /// Where a QR code may go.
 const CHANNELS: [&str; 4] = ["terminal", "png", "svg", "uri"];
 
+impl NewToken {
+    /// A token of `user` with a seed that mfad makes, pending until it is proven; whatever else there
+    /// is to say is not said.
+    #[must_use]
+    pub const fn of(user: String, otp: Otp) -> Self {
+        let kind = match otp.factor {
+            Factor::Counter => TokenKind::Hotp,
+            Factor::Time { .. } => TokenKind::Totp,
+        };
+        Self {
+            user,
+            kind,
+            otp,
+            serial: None,
+            seed: None,
+            weak: false,
+            counter: 0,
+            expires: None,
+            description: String::new(),
+            trusted: false,
+            confirm: None,
+        }
+    }
+}
+
 /// `token add`.
 pub(super) fn add(
     mut case: Case<'_>,
