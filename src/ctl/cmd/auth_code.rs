@@ -36,8 +36,8 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl auth-code generate alice --show",
             "mfactl auth-code generate alice --ttl 2h",
         ],
-        more: "It is shown once, and good once; nothing asks for one in this version. The person's state \
-               stays as it is.",
+        more: "It is shown once, and good once; nothing asks for one in this version. The person's \
+               state stays as it is.",
         run: Run::Special(generate),
     },
     Verb {
