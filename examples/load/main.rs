@@ -25,6 +25,7 @@ mod counting;
 mod daemon;
 mod disk;
 mod gateway;
+mod import;
 mod instance;
 mod people;
 mod report;
@@ -60,6 +61,8 @@ enum Table {
     Growth,
     /// A disk whose flush takes 1 ms, and 5 ms.
     Disk,
+    /// Imports of 100,000 people and devices beside sign-ins.
+    Import,
     /// Two daemons in turn, the second given by --other: what a change has brought.
     Versus,
 }
@@ -127,6 +130,7 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
         Table::Cold => cold::table(&setting, wish.rounds),
         Table::Growth => tables::growth(&setting),
         Table::Disk => tables::disk(&setting),
+        Table::Import => import::table(&setting),
         Table::Versus => {
             let other = wish.other.as_deref().ok_or("versus wants --other")?;
             tables::versus(&setting, other, wish.rounds)

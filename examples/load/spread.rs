@@ -17,6 +17,12 @@ impl Spread {
             .push(u32::try_from(span.as_micros()).unwrap_or(u32::MAX));
     }
 
+    /// Takes all of another in.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.us.extend_from_slice(&other.us);
+        self.took += other.took;
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.us.len()
