@@ -208,6 +208,7 @@ fn helps_by_task_by_noun_and_by_command() {
         &["help", "new-user"],
         &["explain", "w017"],
         &["gateway", "new", "-h"],
+        &["hw", "import", "--help"],
     ];
     let mut text = String::new();
     for args in pages {

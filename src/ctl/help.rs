@@ -344,9 +344,10 @@ fn command(verb: &Verb, long: bool, width: usize) -> String {
         } else {
             Vec::new()
         };
-        let skip = ["reason", "dry-run"];
+        let own = verb.takes.iter().map(|take| take.name);
+        let told: Vec<&str> = own.chain(["reason", "dry-run"]).collect();
         for arg in changes.iter().chain(&args::everywhere()) {
-            if !skip.contains(&arg.get_id().as_str()) {
+            if !told.contains(&arg.get_id().as_str()) {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 explained(&mut out, &arg_label(arg), &help, width);
             }
