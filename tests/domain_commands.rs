@@ -54,6 +54,7 @@ token edit            ok
 token disable         E_LAST_TOKEN ok
 token enable          same
 token obsolete        ok
+token reset-secret    ok
 token delete          E_LAST_TOKEN ok
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
@@ -129,6 +130,7 @@ token edit            -      T-11111
 token disable         -      T-11111
 token enable          -      T-11111
 token obsolete        -      T-11111
+token reset-secret    alice  T-11111
 token delete          -      T-11111
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
@@ -150,7 +152,9 @@ passthrough disable   alice  -
 fn what_every_command_is_about_and_what_it_needs() {
     let mut rows = NEEDS.trim().lines();
     for mut command in commands() {
-        if let Command::EnrollQr { token, .. } = &mut command {
+        if let Command::EnrollQr { token, .. } | Command::TokenResetSecret { token, .. } =
+            &mut command
+        {
             *token = Some(t(1));
         }
         let token = match command.token() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mfad::domain::command::{
     Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
 };
+use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
@@ -37,7 +38,7 @@ impl Life {
             let found = tokens.and_then(|all| all.get(which % all.len().max(1)));
             TokenRef::Id(found.map_or_else(|| rules::id(31), |token| token.id))
         };
-        match choice % 31 {
+        match choice % 32 {
             0 => Command::UserAdd(NewUser {
                 user: user(),
                 protected: force,
@@ -145,6 +146,11 @@ impl Life {
                 force,
             },
             30 => Command::AuthCodeRevoke { user: user() },
+            31 => Command::TokenResetSecret {
+                user: user(),
+                token: force.then(|| token(from)),
+                why: ResetWhy::ALL[usize::from(flags >> 2 & 3)],
+            },
             _ => Command::PassthroughDisable { user: user() },
         }
     }

@@ -37,6 +37,7 @@ const TASKS: &[(&str, &[(&str, &str)])] = &[
         "Lost phone, new phone",
         &[
             ("user set-state", ""),
+            ("token reset-secret", ""),
             ("token add", ""),
             ("enroll qr", ""),
             ("recovery issue", ""),

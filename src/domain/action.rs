@@ -173,6 +173,8 @@ actions! {
     TokenEnable = "token enable", Operator, Heavy, weakens;
     /// Voids a token for good.
     TokenObsolete = "token obsolete", Operator, Heavy, reason;
+    /// Voids the secret of a token; a new token is awaited.
+    TokenResetSecret = "token reset-secret", Operator, Heavy;
     /// Removes a token and its secret.
     TokenDelete = "token delete", Operator, Heavy, reason;
     /// Shows the QR code of a token that is not yet proven.

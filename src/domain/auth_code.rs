@@ -27,7 +27,7 @@ pub struct AuthCodeRecord {
     /// Keyed hash, [`crate::token::auth_code::fingerprint`].
     #[serde(with = "super::sealed::hex_32")]
     pub hash: [u8; 32],
-    /// The change it was made for: a state, `token` or `forced`.
+    /// The change it was made for: a state, `rekey`, `token` or `forced`.
     pub purpose: String,
     /// When it was made, and by whom.
     pub created: Timestamp,
@@ -64,6 +64,8 @@ pub fn wanted_for(record: &UserRecord) -> Option<&'static str> {
     let pending = |base| base == Base::Pending;
     if asked_for_in(state) {
         Some(state.name())
+    } else if record.profile.rekey.is_some() {
+        Some("rekey")
     } else if record
         .profile
         .tokens

@@ -321,6 +321,14 @@ fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Ste
         );
         return step("D9", Mark::Stop, text);
     }
+    if let Some(rekey) = &record.profile.rekey {
+        let text = format!(
+            "the secret of {} was reset {} ({}): a new token is awaited, and this gateway has no \
+             dialogue for it",
+            rekey.token, rekey.at, rekey.why
+        );
+        return step("D9", Mark::Ok, text);
+    }
     match state {
         UserState::New | UserState::Replace => {
             let text = format!("{title}: the first sign-in with a proven token completes it");

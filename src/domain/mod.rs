@@ -46,6 +46,7 @@ pub mod pin;
 pub mod policy;
 pub mod pool;
 pub mod refusal;
+pub mod rekey;
 pub mod sealed;
 pub mod token_record;
 pub mod user;

@@ -18,6 +18,7 @@ use super::auth_code::AuthCodeRecord;
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
 use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
+use super::rekey::Rekey;
 use super::sealed::unhex;
 use super::token_record::{Token, TokenState};
 use super::wait::Station;
@@ -189,6 +190,9 @@ pub struct Profile {
     /// Auth code that was handed out last, while it is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_code: Option<AuthCodeRecord>,
+    /// A secret key was reset, and no new token is proven yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rekey: Option<Rekey>,
     /// Tokens, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Token>,
@@ -209,11 +213,12 @@ pub struct Profile {
 
 impl Profile {
     /// Enters a lifecycle state; says whether that voided an auth code, which was made for the one
-    /// before.
+    /// before. What a reset secret waits for is that state's from now on.
     pub fn enter(&mut self, state: UserState, at: Timestamp, by: &str) -> bool {
         self.state = state;
         self.state_since = at;
         by.clone_into(&mut self.state_by);
+        self.rekey = None;
         self.auth_code.take().is_some()
     }
 }

@@ -20,6 +20,7 @@ use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
+use super::rekey::Rekey;
 use super::token_record::{Status, Token, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
@@ -318,12 +319,21 @@ fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
             Status::Active | Status::Registered => ("not accepted at any gateway", add.clone()),
             other => (other.name(), add.clone()),
         };
-        facts.push(format!("{id} ({}) is {fact}", token.kind.name()));
+        let reset = rekey_of(record, token).map(|rekey| format!(": {rekey}"));
+        let reset = reset.unwrap_or_default();
+        facts.push(format!("{id} ({}) is {fact}{reset}", token.kind.name()));
         if !advice.contains(&way) {
             advice.push(way);
         }
     }
     (facts.join(", "), advice)
+}
+
+/// When, by whom and why the secret of this token was reset, while a new token is awaited.
+fn rekey_of(record: &UserRecord, token: &Token) -> Option<String> {
+    let rekey = record.profile.rekey.as_ref()?;
+    let Rekey { at, by, why, .. } = rekey;
+    (rekey.token == token.id).then(|| format!("secret reset {at} by {by} ({why})"))
 }
 
 /// The attempts after the last that was accepted.
@@ -419,6 +429,17 @@ fn closing(
         lines.push(format!(
             "Passthrough P-{} runs until {}.",
             grant.id, grant.until
+        ));
+    }
+    if let Some(rekey) = record.profile.rekey.as_ref().filter(|_| can_log_in) {
+        lines.push(format!(
+            "The secret of {} was reset {} by {} ({}); a new token is awaited: mfactl token add {} \
+             --type totp",
+            rekey.token,
+            rekey.at,
+            rekey.by,
+            rekey.why,
+            words::shell(record.name())
         ));
     }
     let hard_cap = policy.lockout.hard_cap;

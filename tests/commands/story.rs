@@ -94,6 +94,7 @@ fn tell(form: Form, user: &str) {
     is_locked(&mut desk, user);
     forgets_the_phone(&mut desk, &daemon, user);
     changes_state(&mut desk, user);
+    loses_the_app(&mut desk, user);
     gets_hardware(&mut desk, user);
     desk.go(A::NotifyList, &[user]);
     leaves(&mut desk, user);
@@ -314,6 +315,13 @@ fn gets_hardware(desk: &mut Desk<'_>, user: &str) {
     desk.go(A::TokenObsolete, &["FT-2204417"]);
     desk.go(A::TokenDelete, &["FT-2204417"]);
     desk.go(A::HwList, &[]);
+}
+
+fn loses_the_app(desk: &mut Desk<'_>, user: &str) {
+    desk.go(A::TokenAdd, &[user, "--type", "totp", "--to-stdout"]);
+    desk.go(A::TokenResetSecret, &[user, "--why", "app_deleted"]);
+    desk.go(A::UserShow, &[user]);
+    desk.go(A::Why, &[user]);
 }
 
 fn leaves(desk: &mut Desk<'_>, user: &str) {

@@ -84,6 +84,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("period_s", _) => json!(60),
         ("format", _) => json!("pskc"),
         ("channel", _) => json!("png"),
+        ("why", _) => json!("lost_phone"),
         ("result", _) => json!("reject"),
         ("can", _) => json!("token delete"),
         ("to", _) => json!("root@example.org"),

@@ -81,6 +81,10 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
         let (purpose, by, until) = (&code.purpose, &code.created_by, code.expires);
         so("auth code", format!("for {purpose} by {by} until {until}"));
     }
+    if let Some(rekey) = &profile.rekey {
+        let (token, at, by, why) = (rekey.token, rekey.at, &rekey.by, &rekey.why);
+        so("rekey", format!("of {token} {at} by {by}, {why}"));
+    }
     for token in &profile.tokens {
         let mut of = |key: &str, value: String| so(&format!("{} {key}", token.id), value);
         of(

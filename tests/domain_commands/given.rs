@@ -17,6 +17,7 @@ use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::{Grant, Revoked};
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, Otherwise};
+use mfad::domain::rekey::Rekey;
 use mfad::domain::token_record::{Accepted, Base, HardwareToken, TokenKind};
 use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
 use mfad::domain::wait;
@@ -174,6 +175,15 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 created: WALL - DAY,
                 created_by: "bob".to_owned(),
                 expires: instant(value),
+                extra: serde_json::Map::new(),
+            });
+        }
+        "rekey" => {
+            record.profile_mut().rekey = Some(Rekey {
+                token: id(1),
+                at: WALL - DAY,
+                by: "bob".to_owned(),
+                why: value.to_owned(),
                 extra: serde_json::Map::new(),
             });
         }

@@ -19,6 +19,7 @@ use mfad::domain::event::{Operator, Source};
 use mfad::domain::lockout::{Lock, LockReason};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::domain::refusal::Refusal;
+use mfad::domain::rekey::ResetWhy;
 use mfad::domain::sealed::{Field, Sealed, Unseal};
 use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
@@ -357,6 +358,11 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::TokenEnable { token: token() },
         Command::TokenObsolete { token: token() },
+        Command::TokenResetSecret {
+            user: user(),
+            token: None,
+            why: ResetWhy::LostPhone,
+        },
         Command::TokenDelete {
             token: token(),
             force: false,

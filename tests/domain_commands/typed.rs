@@ -14,6 +14,7 @@ use mfad::domain::action::Role;
 use mfad::domain::command::{
     Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
 };
+use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
@@ -123,6 +124,11 @@ pub(crate) fn command(line: &str) -> Command {
         },
         ("token", "enable") => Command::TokenEnable { token: token() },
         ("token", "obsolete") => Command::TokenObsolete { token: token() },
+        ("token", "reset-secret") => Command::TokenResetSecret {
+            user: user(),
+            token: value("token").map(token_named),
+            why: ResetWhy::by_name(value("why").unwrap()).unwrap(),
+        },
         ("token", "delete") => Command::TokenDelete {
             token: token(),
             force,

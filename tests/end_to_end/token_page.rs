@@ -1,5 +1,6 @@
 //! The life of a token as an operator sees and leads it, and what the next packet meets each time.
 
+use mfad::token::base32;
 use serde_json::{Value, json};
 
 use crate::common::daemon::{Daemon, Site};
@@ -88,5 +89,47 @@ fn deactivating_gives_one_seat_back_and_only_one() {
     assert_eq!(seats(), 1);
     operator.change("Users.Reactivate", "alice", &json!({}));
     assert_eq!(seats(), 2);
+    daemon.stop();
+}
+
+/// What alice's app holds after a new token was shown to it, and the token's id.
+fn enrolled(daemon: &Daemon, more: &Value) -> (Person, String) {
+    let done = daemon.operator().change("Tokens.Add", "alice", more)["done"].clone();
+    let uri = done["reveal"]["text"].as_str().unwrap();
+    let secret = uri.split("secret=").nth(1).unwrap().split('&').next();
+    let seed = base32::decode(secret.unwrap().as_bytes()).unwrap();
+    let mut app = Person::new("alice");
+    app.seed = seed.expose().as_slice().try_into().unwrap();
+    (app, done["token"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_reset_secret_keeps_out_until_a_new_token_is_proven() {
+    let daemon = Site::new(&[Person::new("bob")]).start();
+    let (gateway, operator) = (daemon.gateway("gw-none"), daemon.operator());
+    operator.change("Users.Add", "alice", &json!({}));
+    let (mut app, id) = enrolled(&daemon, &json!({"kind": "hotp", "trusted": true}));
+    gateway.lets_in("alice", &app.code());
+    let why = json!({"why": "lost_phone"});
+    operator.change("Tokens.ResetSecret", "alice", &why);
+    gateway.keeps_out("alice", &app.code());
+    let shown = operator.show("alice");
+    assert_eq!(shown["rekey"]["token"], *id);
+    assert_eq!(shown["rekey"]["why"], "lost_phone");
+    assert_eq!(shown["state"], "Steady State");
+
+    let (mut anew, id) = enrolled(&daemon, &json!({"kind": "hotp"}));
+    gateway.keeps_out("alice", &anew.code());
+    assert_ne!(operator.show("alice")["rekey"], Value::Null);
+    token(
+        &daemon,
+        "Tokens.Confirm",
+        &id,
+        &json!({"code": anew.code()}),
+    )
+    .unwrap();
+    assert_eq!(operator.show("alice")["rekey"], Value::Null);
+    gateway.keeps_out("alice", &app.code());
+    gateway.lets_in("alice", &anew.code());
     daemon.stop();
 }

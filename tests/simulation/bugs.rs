@@ -8,6 +8,7 @@ use mfad::domain::auth_code::AuthCodeRecord;
 use mfad::domain::message::Message;
 use mfad::domain::pin::PinRecord;
 use mfad::domain::policy::Policy;
+use mfad::domain::rekey::Rekey;
 use mfad::domain::token_record::HardwareToken;
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord};
 use mfad::domain::wait;
@@ -86,6 +87,8 @@ pub(crate) enum Bug {
     CompromisedForgotten,
     /// An auth code is good again after the change that voided it.
     AuthCodeComesBack,
+    /// A new token is awaited although it is there.
+    RekeyForever,
     /// A token that was shown and not proven lies about for ever.
     UnprovenForever,
     /// A device that was given to somebody is still in the pool. The store has a law of its own
@@ -100,7 +103,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -133,6 +136,7 @@ impl Bug {
         Self::PoolForgetsResync,
         Self::CompromisedForgotten,
         Self::AuthCodeComesBack,
+        Self::RekeyForever,
         Self::UnprovenForever,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
@@ -162,6 +166,8 @@ pub(crate) struct Spoiler {
     pins: HashMap<String, PinRecord>,
     /// The last auth code of a name.
     codes: HashMap<String, AuthCodeRecord>,
+    /// The last reset of a secret of a name.
+    rekeys: HashMap<String, Rekey>,
     reloaded: bool,
 }
 
@@ -173,6 +179,7 @@ impl Spoiler {
             before: HashMap::new(),
             pins: HashMap::new(),
             codes: HashMap::new(),
+            rekeys: HashMap::new(),
             reloaded: false,
         }
     }
@@ -267,6 +274,12 @@ impl Spoiler {
             match &profile.auth_code {
                 None => profile.auth_code = self.codes.get(&profile.name).cloned(),
                 Some(code) => drop(self.codes.insert(profile.name.clone(), code.clone())),
+            }
+        }
+        if self.bug == Some(Bug::RekeyForever) {
+            match &profile.rekey {
+                None => profile.rekey = self.rekeys.get(&profile.name).cloned(),
+                Some(rekey) => drop(self.rekeys.insert(profile.name.clone(), rekey.clone())),
             }
         }
         if self.bug != Some(Bug::NameInherits) {

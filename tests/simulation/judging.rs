@@ -359,7 +359,7 @@ impl Trial<'_> {
             token.activated = true;
             let primary = token.kind != Kind::Recovery;
             if primary && matches!(person.state, "new" | "replace") {
-                (person.state, person.auth_code) = ("steady", None);
+                (person.state, person.auth_code, person.rekey) = ("steady", None, false);
             }
             let rules = self.rules;
             if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {

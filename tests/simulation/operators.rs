@@ -51,7 +51,7 @@ impl Run {
         let soon = latest(now) + i64::try_from(self.chance.below(span_ms)).unwrap() + 1;
         let until = self.chance.coin().then_some(soon);
         let repair = self.repair(&subject);
-        let order = match self.chance.below(38) {
+        let order = match self.chance.below(41) {
             _ if repair.is_some() && self.chance.coin() => repair.unwrap(),
             0..4 => Order::Unlock {
                 with_pin: self.chance.coin(),
@@ -89,6 +89,7 @@ impl Run {
             },
             35 => Order::RevokeAuthCode,
             36 if subject.tokens.len() < 5 => Order::Show,
+            37..39 => return self.lose_the_app(person, token),
             _ if !subject.exists() => Order::Add,
             _ => Order::IssueCodes,
         };
@@ -125,6 +126,17 @@ impl Run {
         }
         let order = self.hand_out(device, in_pool != mistaken);
         self.order(person, order)
+    }
+
+    /// A token is shown to an app, and its secret is reset before it was ever proven; or that of
+    /// another token is to be, which has none in an app.
+    fn lose_the_app(&mut self, person: usize, other: String) -> Law {
+        if self.records.people[person].tokens.len() < 5 {
+            self.order(person, Order::Show)?;
+            self.turn(usize::MAX)?;
+        }
+        let shown = of_app(&self.records.people[person]);
+        self.order(person, Order::ResetSecret(shown.unwrap_or(other)))
     }
 
     /// Gives it with a counter that the operator states, mostly the first.
@@ -294,4 +306,12 @@ impl Run {
         // A PIN that had to be hashed has made the pool work.
         self.pool_told()
     }
+}
+
+/// The token that was shown to an app of this person.
+fn of_app(subject: &Person) -> Option<String> {
+    let shown =
+        |token: &&Token| token.serial.is_none() && token.kind == Kind::Totp && !token.obsolete;
+    let found = subject.tokens.iter().find(shown);
+    found.and_then(|token| token.id.clone())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mfad::domain::command::{Command, Done, NewToken, NewUser, PassthroughEnd, Reveal, TokenRef};
+use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
@@ -36,6 +37,7 @@ pub(crate) enum Order {
     /// A token that nobody ever proves.
     Show,
     Obsolete(String),
+    ResetSecret(String),
     DeleteToken(String),
     ResetPin(Vec<u8>),
     UnblockPin,
@@ -131,6 +133,11 @@ impl Order {
                 ..NewToken::of(user(), Otp::TOTP)
             })),
             Self::Obsolete(id) => Command::TokenObsolete { token: token(id)? },
+            Self::ResetSecret(id) => Command::TokenResetSecret {
+                user: user(),
+                token: Some(token(id)?),
+                why: ResetWhy::LostPhone,
+            },
             Self::DeleteToken(id) => Command::TokenDelete {
                 token: token(id)?,
                 force: true,
@@ -265,6 +272,9 @@ impl Order {
             }
             Self::Show => person.tokens.iter().filter(|it| !it.obsolete).count() < 10,
             Self::Obsolete(id) => token(id, &|it| it.kind != Kind::Recovery),
+            Self::ResetSecret(id) => token(id, &|it| {
+                it.kind != Kind::Recovery && it.serial.is_none() && !it.obsolete
+            }),
             Self::DeleteToken(id) => token(id, &|_| true),
             Self::UnblockPin => {
                 let brought = person.lock.is_some_and(|(why, _)| why == Why::Pin);
@@ -321,6 +331,7 @@ impl Order {
                 !matches!(person.state, "deactivated" | "revoke")
                     && (*force
                         || wants_code(person.state)
+                        || person.rekey
                         || person.tokens.iter().any(|it| it.waits_since().is_some()))
             }
             Self::RevokeAuthCode => true,
@@ -404,6 +415,11 @@ impl Order {
                     (token.obsolete, token.compromised, token.disabled) = (true, true, None);
                 }
             }
+            Self::ResetSecret(id) => {
+                let token = named(person, id)?;
+                (token.obsolete, token.disabled) = (true, None);
+                person.rekey = true;
+            }
             Self::DeleteToken(id) => {
                 pool.extend(Spare::compromised(named(person, id)?));
                 person.tokens.retain(|token| token.id.as_ref() != Some(id));
@@ -433,7 +449,7 @@ impl Order {
             }
             Self::State(state) => enter(person, state.name(), now),
             Self::Reactivate => {
-                person.auth_code = None;
+                (person.auth_code, person.rekey) = (None, false);
                 person.state = "new";
                 let back = |token: &Token| {
                     token.kind != Kind::Recovery && person.usable(token, rules, now)
@@ -527,7 +543,7 @@ fn wants_code(state: &str) -> bool {
 }
 
 fn enter(person: &mut Person, state: &'static str, now: Now) {
-    person.state = state;
+    (person.state, person.rekey) = (state, false);
     person.auth_code = wants_code(state).then(|| latest(now) + DAY_MS);
     if matches!(state, "replace" | "revoke") {
         for token in &mut person.tokens {

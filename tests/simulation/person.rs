@@ -127,6 +127,8 @@ pub(crate) struct Person {
     pub(crate) last_failed: Option<i64>,
     /// When the auth code that was handed out is no longer good.
     pub(crate) auth_code: Option<i64>,
+    /// A secret was reset, and no new token is proven yet.
+    pub(crate) rekey: bool,
     pub(crate) tokens: Vec<Token>,
     pub(crate) grants: Vec<Grant>,
 }
@@ -323,6 +325,7 @@ impl Person {
             pin_blocked: None,
             last_failed: None,
             auth_code: None,
+            rekey: false,
             tokens: Vec::new(),
             grants: Vec::new(),
         }
@@ -352,7 +355,7 @@ impl Person {
     /// Gets a token that an operator has seen at work.
     pub(crate) fn enrol(&mut self, token: Token) {
         self.tokens.push(token);
-        self.auth_code = None;
+        (self.auth_code, self.rekey) = (None, false);
         if matches!(self.state, "new" | "replace") {
             self.state = "steady";
         }
@@ -519,6 +522,9 @@ impl Person {
             .auth_code
             .map(|until| format!("auth code until {until}\n"));
         text.extend(lock.into_iter().chain(code));
+        if self.rekey {
+            text.push_str("a new token is awaited\n");
+        }
         for Station {
             source,
             seen,

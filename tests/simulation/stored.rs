@@ -107,6 +107,9 @@ fn facts(record: &UserRecord) -> String {
     if let Some(code) = &profile.auth_code {
         let _ = writeln!(text, "auth code until {}", code.expires.0);
     }
+    if profile.rekey.is_some() {
+        text.push_str("a new token is awaited\n");
+    }
     for known in &auth.stations {
         let _ = writeln!(
             text,

@@ -90,6 +90,9 @@ interfaces! {
         ];
         Change Enable = TokenEnable, tokens::enable, [token: must Text];
         Change Obsolete = TokenObsolete, tokens::obsolete, [token: must Text];
+        Change ResetSecret = TokenResetSecret, tokens::reset_secret, [
+            user: must Text, token: may Text, why: must Text
+        ];
         Change Delete = TokenDelete, tokens::delete, [token: must Text, force: may Bool];
         Change EnrollQr = EnrollQr, tokens::enroll_qr, [
             user: must Text, token: may Text, channel: may Text

@@ -7,6 +7,7 @@ use crate::control::fault::Fault;
 use crate::control::query::{Query, TokenFilter};
 use crate::control::words;
 use crate::domain::command::{Command, NewToken, TokenEdit};
+use crate::domain::rekey::ResetWhy;
 use crate::domain::token_record::TokenKind;
 use crate::secret::SecretBytes;
 use crate::token::{Algorithm, Digits, Factor, Otp, Period};
@@ -100,6 +101,19 @@ pub(super) fn edit(a: &mut Arguments) -> Result<Command, Fault> {
 
 pub(super) fn obsolete(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::TokenObsolete { token: a.token()? })
+}
+
+pub(super) fn reset_secret(a: &mut Arguments) -> Result<Command, Fault> {
+    let why = a.text("why")?;
+    let known = ResetWhy::by_name(&why).ok_or_else(|| {
+        let words = ResetWhy::ALL.map(ResetWhy::name).join(", ");
+        Fault::invalid_parameter("why", format!("`why` is one of {words}"))
+    })?;
+    Ok(Command::TokenResetSecret {
+        user: a.user()?,
+        token: a.maybe_token()?,
+        why: known,
+    })
 }
 
 pub(super) fn disable(a: &mut Arguments) -> Result<Command, Fault> {

@@ -35,7 +35,9 @@ pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
 pub use tokens::{
     Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
 };
-pub use users::{AuthCode, Contact, Counter, LockShow, Password, Pin, UserPage, UserRow, UserShow};
+pub use users::{
+    AuthCode, Contact, Counter, LockShow, Password, Pin, Rekey, UserPage, UserRow, UserShow,
+};
 
 /// The parameters of one reply.
 #[derive(Serialize)]

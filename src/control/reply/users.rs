@@ -63,6 +63,8 @@ pub struct UserShow {
     pub password: Password,
     /// Auth code that was handed out and is good.
     pub auth_code: Option<AuthCode>,
+    /// A secret key was reset, and no new token is proven yet.
+    pub rekey: Option<Rekey>,
     /// Passthrough grants that count or will count.
     pub grants: Vec<Grant>,
     /// Last Accept.
@@ -107,6 +109,20 @@ pub struct AuthCode {
     pub by: String,
     /// First instant at which it is no longer good.
     pub until: Instant,
+}
+
+/// A secret key that was reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rekey {
+    /// The token whose secret it was.
+    pub token: String,
+    /// When it was reset.
+    pub at: Instant,
+    /// Who reset it.
+    pub by: String,
+    /// `lost_phone`, `app_deleted`, `compromised` or `other`.
+    pub why: String,
 }
 
 /// The PIN without the PIN.

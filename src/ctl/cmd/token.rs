@@ -316,6 +316,37 @@ pub(super) const VERBS: &[Verb] = &[
         run: Run::Change,
     },
     Verb {
+        name: "token reset-secret",
+        method: "org.mfad.Tokens.ResetSecret",
+        about: "Void the secret of a token: its owner needs a new one",
+        takes: &[
+            USER,
+            flag(
+                "token",
+                "token",
+                Kind::Text,
+                "TOKEN",
+                "which, if there are several",
+            )
+            .completed("token"),
+            flag(
+                "why",
+                "why",
+                Kind::Words(&["lost_phone", "app_deleted", "compromised", "other"]),
+                "WHY",
+                "lost_phone, app_deleted, compromised or other",
+            )
+            .needed(),
+        ],
+        examples: &[
+            "mfactl token reset-secret alice --why lost_phone",
+            "mfactl token reset-secret alice --token T-8F3K2 --why compromised",
+        ],
+        more: "The token is obsolete at once, and a lock stays. Sign-ins without another token are \
+               refused until a new one is proven: token add. Cannot be undone.",
+        run: Run::Change,
+    },
+    Verb {
         name: "token delete",
         method: "org.mfad.Tokens.Delete",
         about: "Remove a token and its secret",

@@ -192,6 +192,14 @@ fn facts(screen: &mut Screen, user: &UserShow) {
         let words = format!("for {}, by {}, good until {until}", code.purpose, code.by);
         fact(screen, "Auth code", &words);
     }
+    if let Some(rekey) = &user.rekey {
+        let at = screen.times.moment_and_distance(rekey.at.0);
+        let words = format!(
+            "that of {} reset {at} by {} ({}), a new token is awaited",
+            rekey.token, rekey.by, rekey.why
+        );
+        fact(screen, "Secret key", &words);
+    }
     passthrough(screen, user);
     past(screen, user);
 }

@@ -20,7 +20,7 @@ use super::view::View;
 const REASON: &str = "-r TEXT";
 
 /// What can be done with a person.
-const OF_USER: [Action; 23] = [
+const OF_USER: [Action; 24] = [
     Action::Why,
     Action::UserUnlock,
     Action::PinUnblock,
@@ -40,6 +40,7 @@ const OF_USER: [Action; 23] = [
     Action::RecoveryIssue,
     Action::RecoveryRevoke,
     Action::TokenAdd,
+    Action::TokenResetSecret,
     Action::UserLock,
     Action::UserSetState,
     Action::UserReactivate,
@@ -141,6 +142,19 @@ fn user_line(action: Action, view: &View<'_>) -> String {
         Action::PassthroughEnable => format!("mfactl {name} {user} --for 1d{reason}"),
         Action::TokenAdd => format!("mfactl {name} {user} --type totp"),
         Action::UserSetState => format!("mfactl {name} {user} STATE{reason}"),
+        Action::TokenResetSecret => {
+            let mut tokens = view
+                .record
+                .profile
+                .tokens
+                .iter()
+                .filter(|token| of_app(token));
+            let which = match (tokens.next(), tokens.next()) {
+                (Some(first), Some(_)) => format!(" --token {}", first.id),
+                _ => String::new(),
+            };
+            format!("mfactl {name} {user}{which} --why lost_phone")
+        }
         Action::PinReset | Action::PasswordSet => format!("mfactl {name} {user} --generate"),
         _ => format!("mfactl {name} {user}{reason}"),
     }
@@ -204,6 +218,7 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
         Action::PassthroughEnable | Action::RecoveryIssue => {
             unless(!closed, "not possible in this state")
         }
+        Action::TokenResetSecret => unless(tokens().any(of_app), "no token of an app"),
         Action::UserSetState => unless(!off, "deactivated: user reactivate"),
         Action::PassthroughRenew => unless(live && !closed, "no passthrough"),
         Action::PassthroughDisable => unless(live, "no passthrough"),
@@ -250,6 +265,12 @@ fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'st
     }
 }
 
+/// A token whose secret lies in an app: a new enrolment replaces it.
+fn of_app(token: &Token) -> bool {
+    let computes = matches!(token.kind, TokenKind::Totp | TokenKind::Hotp);
+    computes && token.serial.is_none() && token.base != Base::Obsolete
+}
+
 /// A token that is out of step, or may be.
 fn resync_needed(view: &View<'_>, token: &Token) -> bool {
     let state = view.record.auth.token(token.id);
@@ -280,6 +301,7 @@ const fn words(action: Action) -> &'static str {
         Action::TokenEnable => "on again",
         Action::TokenObsolete => "void for good, in strange hands",
         Action::TokenDelete => "gone with its secret",
+        Action::TokenResetSecret => "its secret is void, a new token is awaited",
         Action::TokenAdd => "a new token",
         Action::EnrollQr => "the QR code once more",
         Action::AuthCodeGenerate => "a code that lets an enrolment go on",

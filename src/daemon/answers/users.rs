@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::control::query::{Page, UserFilter};
 use crate::control::reply::{
-    AuthCode, Candidate, LockShow, Password, Pin, Reply, Seats, StateCount, UserPage, UserRow,
-    UserShow,
+    AuthCode, Candidate, LockShow, Password, Pin, Rekey, Reply, Seats, StateCount, UserPage,
+    UserRow, UserShow,
 };
 use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
@@ -75,6 +75,12 @@ impl Desk<'_> {
                 created: code.created.into(),
                 by: code.created_by.clone(),
                 until: code.expires.into(),
+            }),
+            rekey: profile.rekey.as_ref().map(|rekey| Rekey {
+                token: rekey.token.to_string(),
+                at: rekey.at.into(),
+                by: rekey.by.clone(),
+                why: rekey.why.clone(),
             }),
             grants: view.live_grants().map(|grant| view.grant(grant)).collect(),
             last_login: view.last_login(),

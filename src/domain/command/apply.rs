@@ -3,7 +3,8 @@
 use super::case::Case;
 use super::{
     Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
-    passthrough, permit, pin, recovery, resolve, state, token, token_edit, user, words,
+    passthrough, permit, pin, recovery, reset_secret, resolve, state, token, token_edit, user,
+    words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -60,6 +61,9 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         | Command::TokenDelete { token, .. } => {
             let id = resolve(&case.record, token).map_err(|refusal| case.late(refusal, token))?;
             on_token(command, case, id)
+        }
+        Command::TokenResetSecret { token, why, .. } => {
+            reset_secret::reset(case, token.as_ref(), *why)
         }
         Command::HwUnassign { serial, force } => hardware::unassign(case, serial, *force, prepared),
         Command::EnrollQr { token, channel, .. } => {

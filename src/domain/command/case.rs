@@ -258,7 +258,9 @@ impl<'a> Case<'a> {
     /// T2, T5: a proven token ends the wait for one.
     pub(super) fn enrolled(&mut self) {
         let at = self.wall();
-        self.record.profile_mut().last_access = Some(at);
+        let profile = self.record.profile_mut();
+        profile.last_access = Some(at);
+        profile.rekey = None;
         if self.record.profile_mut().auth_code.take().is_some() {
             let event = self.event("authcode.revoked");
             self.push(event.detail("why", "enrolled"));
@@ -269,8 +271,15 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Makes a token void for good and erases its secret.
+    /// Makes a token void for good, and says so.
     pub(super) fn obsolete(&mut self, id: TokenId, reason: &'static str) {
+        self.void(id, reason);
+        let event = self.event("token.obsolete").token(id);
+        self.push(event.detail("why", reason));
+    }
+
+    /// Makes a token void for good and erases its secret.
+    pub(super) fn void(&mut self, id: TokenId, reason: &'static str) {
         let at = self.wall();
         if let Some(token) = self.record.token_mut(id) {
             token.base = Base::Obsolete;
@@ -281,8 +290,6 @@ impl<'a> Case<'a> {
             token.obsolete_reason = Some(reason.to_owned());
             token.updated = at;
         }
-        let event = self.event("token.obsolete").token(id);
-        self.push(event.detail("why", reason));
     }
 
     /// `Current state: Steady State.`

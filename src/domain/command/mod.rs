@@ -23,6 +23,7 @@ mod passthrough;
 mod permit;
 mod pin;
 mod recovery;
+mod reset_secret;
 mod resolve;
 mod scope;
 mod state;
@@ -39,6 +40,7 @@ use serde_json::Value;
 
 use super::event::{Event, Operator};
 use super::policy::{GatewayPolicy, Policy};
+use super::rekey::ResetWhy;
 use super::sealed::{Sealed, Unseal};
 use super::token_record::{HardwareToken, RecoveryHash, TokenKind};
 use super::user::{UserId, UserRecord, UserState};
@@ -171,6 +173,15 @@ pub enum Command {
     TokenObsolete {
         /// Which.
         token: TokenRef,
+    },
+    /// Its secret is void; a new token is awaited.
+    TokenResetSecret {
+        /// Canonical login name.
+        user: String,
+        /// Which token, if there are several.
+        token: Option<TokenRef>,
+        /// What has happened.
+        why: ResetWhy,
     },
     /// Gone with its secret.
     TokenDelete {

@@ -65,7 +65,8 @@ pub(super) fn not_pending(record: &UserRecord, id: TokenId) -> Refusal {
         .try_next(format!("mfactl token show {id}"))
 }
 
-fn only(
+/// The only one that was found.
+pub(super) fn only(
     found: &[&Token],
     record: &UserRecord,
     none: impl FnOnce() -> Refusal,

@@ -31,7 +31,9 @@ pub(super) fn set(
         let what = format!("you may not set {}; nothing changed", to.title());
         return Err(case.denied(Role::Admin, what));
     }
-    if from == to {
+    // Steady State for somebody who is in it ends the wait for a token whose secret was reset.
+    let awaited = case.record.profile.rekey.is_some();
+    if from == to && !(awaited && to == UserState::Steady) {
         let event = case.event("user.state").change(from.name(), to.name());
         let message = format!(
             "{} is already in {}; nothing changed.",
@@ -59,6 +61,9 @@ pub(super) fn set(
     let mut ended = 0;
     if matches!(to, UserState::Revoke | UserState::Deactivated) {
         ended = passthrough::end_all(&mut case, to.name());
+    }
+    if awaited && to == UserState::Steady {
+        case.note("secret", "the new token is no longer awaited");
     }
     side_effects(&mut case, &voided, ended);
     offer_undo(&mut case, from, to);
@@ -140,6 +145,12 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
         UserState::Update | UserState::Renew if usable => {
             "They sign in normally; the change they are to make is deferred, since no gateway \
              leads that dialogue."
+        }
+        UserState::Steady | UserState::Update | UserState::Renew
+            if !usable && case.record.profile.rekey.is_some() =>
+        {
+            "Sign-ins are refused (M07) until an operator enrols a new token: no gateway leads that \
+             dialogue."
         }
         UserState::Revoke => "Every sign-in is refused (M05).",
         UserState::Deactivated => "Every sign-in is refused (M04).",
@@ -223,6 +234,7 @@ fn offer_undo(case: &mut Case<'_>, from: UserState, to: UserState) {
     match to {
         UserState::Deactivated => case.undo(Action::UserReactivate, &typed),
         UserState::Replace | UserState::Revoke => {}
+        _ if from == to => {}
         _ => case.undo(Action::UserSetState, &format!("{typed} {}", from.name())),
     }
 }

@@ -25,6 +25,7 @@ impl Command {
             Self::TokenDisable { .. } => Action::TokenDisable,
             Self::TokenEnable { .. } => Action::TokenEnable,
             Self::TokenObsolete { .. } => Action::TokenObsolete,
+            Self::TokenResetSecret { .. } => Action::TokenResetSecret,
             Self::TokenDelete { .. } => Action::TokenDelete,
             Self::HwUnassign { .. } => Action::HwUnassign,
             Self::EnrollQr { .. } => Action::EnrollQr,
@@ -56,6 +57,7 @@ impl Command {
             | Self::UserSetState { user, .. }
             | Self::UserReactivate { user }
             | Self::CountersClear { user }
+            | Self::TokenResetSecret { user, .. }
             | Self::EnrollQr { user, .. }
             | Self::AuthCodeGenerate { user, .. }
             | Self::AuthCodeRevoke { user }
@@ -95,7 +97,7 @@ impl Command {
             | Self::TokenEnable { token }
             | Self::TokenObsolete { token }
             | Self::TokenDelete { token, .. } => Some(token),
-            Self::EnrollQr { token, .. } => token.as_ref(),
+            Self::EnrollQr { token, .. } | Self::TokenResetSecret { token, .. } => token.as_ref(),
             _ => None,
         }
     }

@@ -219,6 +219,11 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
             "A token is void",
             "A token of your account has become void.",
         ),
+        Notice::SecretReset => (
+            "Your secret key was reset",
+            "An operator has reset the secret key of your token. It no longer works; you need a new \
+             one.",
+        ),
         Notice::RecoveryIssued => (
             "New recovery codes",
             "New recovery codes have been made for you. Older ones are void.",
@@ -305,6 +310,11 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
         Notice::TokenVoid => (
             "Ein Token gilt nicht mehr",
             "Ein Token Ihres Kontos gilt nicht mehr.",
+        ),
+        Notice::SecretReset => (
+            "Ihr geheimer Schlüssel wurde zurückgesetzt",
+            "Die Administration hat den geheimen Schlüssel Ihres Tokens zurückgesetzt. Es gilt nicht \
+             mehr; Sie brauchen ein neues.",
         ),
         Notice::RecoveryIssued => (
             "Neue Wiederherstellungscodes",
