@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mfad::secret::SecretBytes;
+use mfad::token::import::owned::{self, Source};
 use mfad::token::import::{Bad, FILE_OCTETS_MAX, Format, RECORDS_MAX, Reason, Row, Unsaid, read};
 use mfad::token::{Algorithm, Digits, Factor, Otp, OtpCode, Period};
 
@@ -29,6 +30,11 @@ fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
+/// The source that a file's name ends in.
+fn source_of(path: &Path) -> Option<Source> {
+    Source::by_name(path.extension()?.to_str()?)
+}
+
 fn key_of(path: &Path) -> Option<SecretBytes> {
     fs::read(path.with_extension("key"))
         .ok()
@@ -46,31 +52,34 @@ fn read_file(path: &Path) -> Result<Vec<Row>, Bad> {
     )
 }
 
+fn codes(otp: Otp, next: u64) -> String {
+    let Otp {
+        algorithm,
+        digits,
+        factor,
+    } = otp;
+    let factor = match factor {
+        Factor::Counter => format!("hotp from {next}"),
+        Factor::Time { period_s } => format!("totp of {} s", period_s.seconds()),
+    };
+    format!("{factor}, {} digits, {algorithm}", digits.count())
+}
+
+fn hex(seed: &SecretBytes) -> String {
+    let octets = seed.expose().iter();
+    octets.map(|octet| format!("{octet:02x}")).collect()
+}
+
 fn told(row: &Row) -> String {
     match row {
         Ok(token) => {
-            let Otp {
-                algorithm,
-                digits,
-                factor,
-            } = token.otp;
-            let factor = match factor {
-                Factor::Counter => format!("hotp from {}", token.counter),
-                Factor::Time { period_s } => format!("totp of {} s", period_s.seconds()),
-            };
             let until = token.expires.map(|at| format!(", until {at}"));
-            let seed: Vec<String> = token
-                .seed
-                .expose()
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect();
             format!(
-                "line {}: {}: {factor}, {} digits, {algorithm}, {}{}",
+                "line {}: {}: {}, {}{}",
                 token.line,
                 token.serial,
-                digits.count(),
-                seed.concat(),
+                codes(token.otp, token.counter),
+                hex(&token.seed),
                 until.unwrap_or_default()
             )
         }
@@ -78,26 +87,56 @@ fn told(row: &Row) -> String {
     }
 }
 
+fn told_owned(row: &owned::Row) -> String {
+    match row {
+        Ok(token) => format!(
+            "line {}: of {}: {}, {}",
+            token.line,
+            token.user,
+            codes(token.otp, token.next_factor),
+            hex(&token.seed),
+        ),
+        Err(bad) => format!("line {}: BAD {}", bad.line, bad.reason),
+    }
+}
+
+/// What is said of every record, and whether one is bad.
+fn lines_of(path: &Path) -> Result<(Vec<String>, bool), Bad> {
+    if let Some(source) = source_of(path) {
+        let rows = owned::read(source, &fs::read_to_string(path).unwrap())?;
+        let bad = rows.iter().any(Result::is_err);
+        return Ok((rows.iter().map(told_owned).collect(), bad));
+    }
+    let rows = read_file(path)?;
+    let bad = rows.iter().any(Result::is_err);
+    Ok((rows.iter().map(told).collect(), bad))
+}
+
 #[test]
 fn every_file_is_read_as_written_down() {
     let mut text = String::new();
-    for name in ["good", "bad"] {
+    for name in ["good", "bad", "owned_good", "owned_bad"] {
         let entries = fs::read_dir(folder(name)).unwrap();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.retain(|path| format_of(path).is_some());
+        let owned = name.starts_with("owned");
+        paths.retain(|path| match owned {
+            true => source_of(path).is_some(),
+            false => format_of(path).is_some(),
+        });
         paths.sort();
         for path in paths {
             let shown = path.file_name().unwrap().to_str().unwrap();
             writeln!(text, "{name}/{shown}").unwrap();
-            match read_file(&path) {
-                Ok(rows) => {
-                    for row in &rows {
-                        writeln!(text, "    {}", told(row)).unwrap();
+            let good = name.ends_with("good");
+            match lines_of(&path) {
+                Ok((lines, bad)) => {
+                    for line in lines {
+                        writeln!(text, "    {line}").unwrap();
                     }
-                    assert!(name == "good" || rows.iter().any(Result::is_err), "{shown}");
+                    assert!(good || bad, "{shown}");
                 }
                 Err(bad) => {
-                    assert_eq!(name, "bad", "{shown}: {bad}");
+                    assert!(!good, "{shown}: {bad}");
                     writeln!(text, "    REFUSED {bad}").unwrap();
                 }
             }
@@ -188,6 +227,13 @@ fn what_is_too_much_is_refused_before_it_is_read() {
     for format in Format::ALL {
         assert_eq!(refused(format, &long), Some(Reason::FileLong));
     }
+    for source in Source::ALL {
+        let bad = owned::read(source, &long).err();
+        assert_eq!(bad.map(|bad| bad.reason), Some(Reason::FileLong));
+    }
+    let many = "a\n".repeat(RECORDS_MAX + 1);
+    let bad = owned::read(Source::Otpauth, &many).err();
+    assert_eq!(bad.map(|bad| bad.reason), Some(Reason::ManyRecords));
     let many = "a,b\n".repeat(RECORDS_MAX + 1);
     assert_eq!(refused(Format::Csv, &many), Some(Reason::ManyRecords));
     let keys = "<KeyPackage/>".repeat(RECORDS_MAX + 1);
@@ -209,6 +255,12 @@ fn no_reason_repeats_what_may_be_a_seed() {
     ] {
         let rows = read(Format::Csv, &line, &Unsaid::default(), None).unwrap();
         let Err(bad) = &rows[0] else { panic!("{line}") };
+        assert!(!bad.to_string().contains(seed), "{bad}");
+    }
+    for source in Source::ALL {
+        let Err(bad) = &owned::read(source, seed).unwrap()[0] else {
+            panic!("{}", source.name())
+        };
         assert!(!bad.to_string().contains(seed), "{bad}");
     }
 }

@@ -48,6 +48,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("otpauth", codes::otpauth),
     ("pskc", token_files::pskc),
     ("token_csv", token_files::csv),
+    ("token_owners", token_files::owned),
     ("call", call::frames),
     ("config", config::site),
     ("gateways", config::gateways),

@@ -4,7 +4,9 @@
 use mfad::domain::name::canonical;
 use mfad::domain::people_file::{self, Layout};
 use mfad::secret::SecretBytes;
+use mfad::token::import::owned::{self, Owned, Source};
 use mfad::token::import::{Format, Imported, SEED_OCTETS_MAX, Unsaid, read};
+use mfad::token::otpauth::Enrolment;
 use mfad::token::{Factor, Otp};
 
 use super::octets::Octets;
@@ -29,6 +31,56 @@ pub fn csv(octets: &[u8]) {
         0 => whole(Format::Csv, from.0, None),
         1 => whole(Format::Yubico, from.0, None),
         choice => people(from.0, choice == 2),
+    }
+}
+
+/// Tokens with their owners; the first octet chooses the source.
+pub fn owned(octets: &[u8]) {
+    let mut from = Octets(octets);
+    let source = Source::ALL[usize::from(from.octet()) % Source::ALL.len()];
+    let Ok(text) = std::str::from_utf8(from.0) else {
+        return;
+    };
+    let lines = text.lines().count() as u64 + 1;
+    let rows = match owned::read(source, text) {
+        Ok(rows) => rows,
+        Err(bad) => return assert!((1..=lines).contains(&bad.line)),
+    };
+    let mut last = 0;
+    for row in rows {
+        let line = match &row {
+            Ok(token) => token.line,
+            Err(bad) => bad.line,
+        };
+        assert!((last..=lines).contains(&line) && line > 0, "line {line}");
+        last = line;
+        if let Ok(token) = row {
+            as_uri(&token);
+        }
+    }
+}
+
+/// An `otpauth` URI with the same token.
+fn as_uri(token: &Owned) {
+    let written = Enrolment {
+        issuer: "x",
+        account: &token.user,
+        otp: token.otp,
+        seed: token.seed.expose(),
+        next_counter: token.next_factor,
+    };
+    let uri = written.uri();
+    let rows = owned::read(Source::Otpauth, uri.expose()).unwrap();
+    let [Ok(read)] = rows.as_slice() else {
+        panic!("one line, {} records", rows.len());
+    };
+    assert_eq!(
+        (read.user.as_str(), read.otp),
+        (token.user.as_str(), token.otp)
+    );
+    assert_eq!(read.seed.expose(), token.seed.expose());
+    if token.otp.factor == Factor::Counter {
+        assert_eq!(read.next_factor, token.next_factor);
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::control::query::Manner;
 use crate::domain::people_file::Layout;
 use crate::secret::SecretBytes;
+use crate::token::import::owned::Source;
 use crate::token::import::{FILE_OCTETS_MAX, Format, Unsaid};
 
 /// Longest file that is handed over, in octets.
@@ -30,6 +31,8 @@ pub enum What {
     Hardware(Hardware),
     /// People.
     People(Layout),
+    /// Tokens that belong to people.
+    Owners(Owners),
 }
 
 /// How hardware tokens are read.
@@ -40,6 +43,16 @@ pub struct Hardware {
     pub unsaid: Unsaid,
     /// Opens what is encrypted: a key in hexadecimal, or a passphrase.
     pub key: Option<SecretBytes>,
+    /// Take seeds of fewer than 16 octets.
+    pub weak: bool,
+}
+
+/// How tokens that belong to people are read.
+pub struct Owners {
+    /// Where the file comes from.
+    pub source: Source,
+    /// The login name is what stands before the last `@`.
+    pub strip_domain: bool,
     /// Take seeds of fewer than 16 octets.
     pub weak: bool,
 }

@@ -40,6 +40,7 @@ pub mod lockout;
 pub mod message;
 pub mod name;
 pub mod notice;
+pub mod owned;
 pub mod passthrough;
 pub mod people_file;
 pub mod pin;

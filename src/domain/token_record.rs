@@ -18,7 +18,7 @@ use super::policy::Policy;
 use super::sealed::Sealed;
 use super::user::{UserRecord, UserState};
 use crate::time::{Now, Timestamp};
-use crate::token::{Otp, TokenId};
+use crate::token::{Factor, Otp, TokenId};
 
 /// What kind of proof a token gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,6 +43,15 @@ impl TokenKind {
             Self::Hotp => "hotp",
             Self::Totp => "totp",
             Self::Recovery => "recovery",
+        }
+    }
+
+    /// The kind of a token whose codes move like this.
+    #[must_use]
+    pub const fn of(factor: Factor) -> Self {
+        match factor {
+            Factor::Counter => Self::Hotp,
+            Factor::Time { .. } => Self::Totp,
         }
     }
 

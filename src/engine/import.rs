@@ -1,5 +1,5 @@
-//! Many hardware tokens into the pool, or many people: what is known of each token, and a batch of
-//! them in one change.
+//! Many hardware tokens into the pool, or many people with tokens of theirs: what is known of each
+//! token, and a batch of them in one change.
 //!
 //! A batch goes to the writer as any change does and takes its turn with sign-ins. The store itself
 //! sees to it that no serial and no name is there twice: a batch that meets one leaves nothing.
@@ -7,16 +7,18 @@
 use std::sync::mpsc::sync_channel;
 
 use super::Engine;
-use super::writer::{Job, Note};
+use super::writer::{Arrival, Job, Note};
+use crate::domain::command::Brought;
 use crate::domain::event::{Event, Origin};
+use crate::domain::owned::Has;
 use crate::domain::pool::Known;
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::{Field, Unseal};
 use crate::domain::token_record::{HardwareToken, TokenKind};
 use crate::domain::user::{UserId, UserRecord};
 use crate::store::{Body, Key, StoreError, Write};
-use crate::token::Factor;
 use crate::token::import::Imported;
+use crate::token::import::owned::Owned;
 
 impl Engine {
     /// What the store knows of the serial of `token`.
@@ -66,14 +68,10 @@ impl Engine {
         let created = self.now().wall;
         let write = |token: &&Imported| {
             let serial = token.serial.clone();
-            let kind = match token.otp.factor {
-                Factor::Counter => TokenKind::Hotp,
-                Factor::Time { .. } => TokenKind::Totp,
-            };
             let seed = self.seal(Field::PoolSeed(&serial), token.seed.expose())?;
             let hardware = HardwareToken {
                 serial: serial.clone(),
-                kind,
+                kind: TokenKind::of(token.otp.factor),
                 otp: token.otp,
                 seed,
                 compromised: false,
@@ -101,37 +99,57 @@ impl Engine {
         self.random().map(UserId)
     }
 
-    /// Adds people, all of them or none; the number of the audit record, or none if one of the names
-    /// is known meanwhile, the seats do not suffice, or the store does not write.
+    /// Whether `owner` has a token of this seed.
     #[must_use]
-    pub fn put_people(&self, people: Vec<UserRecord>, origin: Origin, event: Event) -> Option<u64> {
-        let seats = people.len() as u64;
-        let write = |user: UserRecord| Write {
-            key: Key::User(user.id),
-            expected: None,
-            body: Some(Body::User {
-                profile: Some(user.profile),
-                auth: user.auth,
-            }),
-        };
-        let writes = people.into_iter().map(write).collect();
-        self.note_of(origin, event, writes, seats)
+    pub fn has(&self, owner: &UserRecord, token: &Owned) -> Has {
+        let mut tokens = owner.profile.tokens.iter();
+        let theirs = tokens.find(|one| {
+            let place = Field::Seed(owner.id, one.id);
+            let seed = one
+                .seed
+                .as_ref()
+                .and_then(|seed| self.keys().open(place, seed));
+            seed.is_some_and(|seed| seed.equals(token.seed.expose()))
+        });
+        match theirs {
+            Some(one) if one.otp == Some(token.otp) => Has::Same,
+            Some(_) => Has::Other,
+            None => Has::No,
+        }
     }
 
-    /// As [`Engine::note_with`]; none also if so many seats are not free.
+    /// An id and a seal for a token that `owner` is to have.
+    ///
+    /// # Errors
+    /// The system gives no random numbers, or the seed cannot be sealed.
+    pub fn brought<'t>(&self, owner: UserId, token: &'t Owned) -> Result<Brought<'t>, Refusal> {
+        let id = self.new_token_id()?;
+        let seed = self.seal(Field::Seed(owner, id), token.seed.expose())?;
+        Ok(Brought { token, id, seed })
+    }
+
+    /// Writes people, all of them or none; the number of the audit record, or none if one of the
+    /// names is known meanwhile, somebody who was there has changed, the seats do not suffice, or
+    /// the store does not write.
+    #[must_use]
+    pub fn put_people(&self, people: Vec<Arrival>, origin: Origin, event: Event) -> Option<u64> {
+        self.note_of(origin, event, Vec::new(), people)
+    }
+
+    /// As [`Engine::note_with`], with people.
     pub(super) fn note_of(
         &self,
         origin: Origin,
         event: Event,
         writes: Vec<Write>,
-        seats: u64,
+        people: Vec<Arrival>,
     ) -> Option<u64> {
         let (reply, answer) = sync_channel(1);
         self.order(Job::Note(Box::new(Note {
             origin,
             event,
             writes,
-            seats,
+            people,
             reply: Some(reply),
         })))
         .ok()?;

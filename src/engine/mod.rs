@@ -405,7 +405,7 @@ impl Engine {
     /// conflict.
     #[must_use]
     pub fn note_with(&self, origin: Origin, event: Event, writes: Vec<Write>) -> Option<u64> {
-        self.note_of(origin, event, writes, 0)
+        self.note_of(origin, event, writes, Vec::new())
     }
 
     /// As [`Engine::note`], without waiting; dropped if the queue is full.
@@ -417,7 +417,7 @@ impl Engine {
                 origin,
                 event,
                 writes: Vec::new(),
-                seats: 0,
+                people: Vec::new(),
                 reply: None,
             })))
             .is_err()

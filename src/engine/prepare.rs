@@ -305,7 +305,7 @@ impl Engine {
         Ok(())
     }
 
-    fn new_token_id(&self) -> Result<TokenId, Refusal> {
+    pub(super) fn new_token_id(&self) -> Result<TokenId, Refusal> {
         for _ in 0..TRIES_MAX {
             let id = TokenId::from_random(self.random()?);
             let taken = self

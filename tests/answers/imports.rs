@@ -1,7 +1,7 @@
 //! Imports while others are at work: what somebody takes between the judging and the writing is met
 //! record by record, and whoever stops waiting ends it between two batches.
 
-use mfad::control::import::{Hardware, Import, What};
+use mfad::control::import::{Hardware, Import, Owners, What};
 use mfad::control::query::{AuditFilter, Manner, Query};
 use mfad::control::reply::Reply;
 use mfad::domain::action::Role;
@@ -10,8 +10,9 @@ use mfad::domain::people_file::Layout;
 use mfad::domain::refusal::{Code, Refusal};
 use mfad::secret::{Secret, SecretBytes};
 use mfad::server::control::{Backend as _, Ended, Sink};
-use mfad::token::Otp;
+use mfad::token::import::owned::Source;
 use mfad::token::import::{Format, Unsaid};
+use mfad::token::{Otp, base32};
 use serde_json::{Value, json};
 
 use crate::site::{Site, operator, page};
@@ -76,6 +77,20 @@ fn tokens() -> What {
         key: None,
         weak: false,
     })
+}
+
+fn owners() -> What {
+    What::Owners(Owners {
+        source: Source::Otpauth,
+        strip_domain: true,
+        weak: false,
+    })
+}
+
+/// An `otpauth` URI with a seed of its own.
+fn uri(user: &str, seed: u8) -> String {
+    let secret = base32::encode(&[seed; 20]);
+    format!("otpauth://totp/{user}?secret={}\n", secret.expose())
 }
 
 fn of(done: &Value, name: &str) -> u64 {
@@ -199,4 +214,118 @@ fn who_stops_waiting_ends_it_between_two_batches() {
     );
     assert_eq!(record(0)["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(log["entries"].as_array().unwrap().len(), 9);
+}
+
+fn tokens_of(site: &Site, user: &str) -> Vec<Value> {
+    let listed = site.ask(
+        Role::Viewer,
+        Query::TokenList {
+            user: user.to_owned(),
+            all: true,
+            authenticators: false,
+        },
+    );
+    listed["tokens"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_owner_who_comes_or_changes_meanwhile_is_met_alone() {
+    let site = Site::start();
+    site.add_user("old", "");
+    let enrol = |user: &str| {
+        let new = NewToken {
+            trusted: true,
+            ..NewToken::of(user.to_owned(), Otp::TOTP)
+        };
+        let command = Command::TokenAdd(Box::new(new));
+        site.change(Role::Operator, command).unwrap();
+    };
+    let text = [
+        uri("new@x", 1),
+        uri("new@y", 2),
+        uri("quick@x", 3),
+        uri("old@x", 4),
+    ]
+    .concat();
+    let mut sink = Meddler::new(|| {
+        site.add_user("quick", "");
+        enrol("quick");
+        enrol("old");
+    });
+    let done = import(&site, owners(), &text, &mut sink).unwrap();
+    assert_eq!(
+        (of(&done, "written"), of(&done, "rejected")),
+        (4, 0),
+        "{done}"
+    );
+    drop(sink);
+    assert_eq!(users(&site), 3);
+    for user in ["new", "quick", "old"] {
+        let tokens = tokens_of(&site, user);
+        assert_eq!(tokens.len(), 2, "{user}");
+        assert!(tokens.iter().all(|token| token["status"] == "registered"));
+    }
+    let done = import(&site, owners(), &text, &mut Meddler::new(|| ())).unwrap();
+    assert_eq!((of(&done, "same"), of(&done, "written")), (4, 0));
+}
+
+#[test]
+fn owners_take_seats_and_no_more_tokens_than_a_person_may_have() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("state")).unwrap();
+    let key = Ok(Secret::new([7; 32]));
+    let site = Site::start_in(
+        folder,
+        key,
+        "[seats]\nlimit = 2\n[tokens]\nmax_per_user = 2\n",
+    );
+    let text: String = [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)]
+        .map(|(user, seed)| uri(user, seed))
+        .concat();
+    let done = import(&site, owners(), &text, &mut Meddler::new(|| ())).unwrap();
+    let codes: Vec<(u64, &str)> = done["data"]["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["line"].as_u64().unwrap(), row["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(codes, [(3, "E_POLICY"), (5, "E_SEATS")]);
+    assert_eq!(users(&site), 0);
+    // Somebody takes the second seat while the file is on its way.
+    let text = [uri("a", 1), uri("a", 2), uri("b", 4)].concat();
+    let mut sink = Meddler::new(|| site.add_user("quick", ""));
+    let done = import(&site, owners(), &text, &mut sink).unwrap();
+    assert_eq!(
+        (of(&done, "written"), of(&done, "rejected")),
+        (2, 1),
+        "{done}"
+    );
+    drop(sink);
+    assert_eq!((users(&site), tokens_of(&site, "a").len()), (2, 2));
+}
+
+#[test]
+fn every_token_of_a_file_has_its_records() {
+    let site = Site::start();
+    let text = uri("a", 1);
+    import(&site, owners(), &text, &mut Meddler::new(|| ())).unwrap();
+    let filter = AuditFilter::default();
+    let page = page();
+    let log = site.ask(Role::Admin, Query::AuditLog { filter, page });
+    let events: Vec<&str> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["record"]["event"].as_str())
+        .collect();
+    for event in [
+        "user.added",
+        "token.enrolled",
+        "token.registered",
+        "user.state",
+        "token.imported",
+    ] {
+        assert!(events.contains(&event), "{event}: {events:?}");
+    }
+    assert!(!log.to_string().contains(base32::encode(&[1; 20]).expose()));
 }

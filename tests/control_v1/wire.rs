@@ -83,6 +83,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("digits", _) => json!(8),
         ("period_s", _) => json!(60),
         ("format", _) => json!("pskc"),
+        ("source", _) => json!("otpauth"),
         ("channel", _) => json!("png"),
         ("why", _) => json!("lost_phone"),
         ("result", _) => json!("reject"),

@@ -3,12 +3,13 @@
 use super::Arguments;
 use super::tokens::{algorithm, digits, period};
 use crate::control::fault::Fault;
-use crate::control::import::{Hardware, Import, What};
+use crate::control::import::{Hardware, Import, Owners, What};
 use crate::control::query::Manner;
 use crate::control::words;
 use crate::domain::people_file::Layout;
 use crate::domain::token_record::TokenKind;
 use crate::secret::SecretBytes;
+use crate::token::import::owned::Source;
 use crate::token::import::{Format, Unsaid};
 use crate::token::{Factor, Period};
 
@@ -35,11 +36,27 @@ pub(super) fn hardware(a: &mut Arguments, manner: Manner) -> Result<Import, Faul
 }
 
 pub(super) fn people(a: &mut Arguments, manner: Manner) -> Result<Import, Fault> {
-    let what = What::People(Layout {
-        header: a.flag("header"),
-        strip_domain: a.flag("strip_domain"),
-    });
+    let (header, strip_domain, weak) = (a.flag("header"), a.flag("strip_domain"), a.flag("weak"));
+    let what = match a.maybe("source") {
+        None => What::People(Layout {
+            header,
+            strip_domain,
+        }),
+        Some(name) => What::Owners(Owners {
+            source: source(&name)?,
+            strip_domain,
+            weak,
+        }),
+    };
     Ok(import(what, a, manner))
+}
+
+fn source(name: &str) -> Result<Source, Fault> {
+    Source::by_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Source::ALL.iter().map(|source| source.name()).collect();
+        Fault::argument(format!("there is no source `{name}`"))
+            .doing(format!("use {}", known.join(", ")))
+    })
 }
 
 fn import(what: What, a: &mut Arguments, manner: Manner) -> Import {

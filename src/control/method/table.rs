@@ -42,7 +42,8 @@ interfaces! {
             set: may Text, language: may Text, protected: may Bool, auth_code: may Bool
         ];
         Import Import = UserImport, import::people, [
-            header: may Bool, strip_domain: may Bool, skip_bad: may Bool
+            source: may Text, header: may Bool, strip_domain: may Bool, weak: may Bool,
+            skip_bad: may Bool
         ];
         Change Edit = UserEdit, users::edit, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,

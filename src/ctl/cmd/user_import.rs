@@ -5,33 +5,55 @@ use zeroize::Zeroizing;
 use super::import;
 use crate::ctl::Session;
 use crate::ctl::errors::Trouble;
-use crate::ctl::verb::{Given, Kind, Run, Take, Verb, must, switch};
+use crate::ctl::verb::{Given, Kind, Run, Take, Verb, flag, must, switch};
 
 pub(super) const VERB: Verb = Verb {
     name: "user import",
     method: "org.mfad.Users.Import",
-    about: "Add the people of a CSV file in state New Credential",
+    about: "Add the people of a CSV file, or the tokens of a file with their owners",
     takes: TAKES,
-    examples: &["mfactl user import people.csv --header --dry-run"],
-    more: "Columns: Username, Domain, Email, Language, AuthSet, Role, carrier, phone; what \
-           stands at the end may be left out. Every line is judged before the first is \
-           written; who is there already as the line says is passed over.",
+    examples: &[
+        "mfactl user import people.csv --header --dry-run",
+        "mfactl user import tokens.txt --from otpauth --dry-run",
+    ],
+    more: "Without --from: CSV with the columns Username, Domain, Email, Language, AuthSet, \
+           Role, carrier, phone; what stands at the end may be left out; people arrive in state \
+           New Credential. With --from: tokens that are in use elsewhere come in as registered, \
+           and owners who are not there are added; docs/migrate.md says what comes of each. \
+           Every line is judged before the first is written; what is there already as the line \
+           says is passed over.",
     run: Run::Special(run),
 };
 
 const TAKES: &[Take] = &[
-    must("FILE", "", "CSV, one person a line, up to 10 MiB", "").read_as(Kind::Local),
+    must("FILE", "", "one person or token a line, up to 10 MiB", "").read_as(Kind::Local),
+    flag(
+        "from",
+        "source",
+        Kind::Words(&["otpauth"]),
+        "SOURCE",
+        "tokens: otpauth (list of otpauth URIs)",
+    ),
     switch("header", "header", "the first line names the columns"),
     switch(
         "strip-domain",
         "strip_domain",
-        "leave the domains of column 2 out of the login names",
+        "leave domains (column 2; with --from: what stands behind @) out of the login names",
     ),
+    switch("weak", "weak", "take seeds of fewer than 16 octets"),
     import::SKIP_BAD,
     import::REJECTED,
 ];
 
 fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
+    let tokens = given.text("from").is_some();
+    for (flag, about_tokens) in [("header", false), ("weak", true)] {
+        if given.has(flag) && tokens != about_tokens {
+            let of = if about_tokens { "tokens" } else { "people" };
+            let what = format!("--{flag} is about files of {of}; nothing changed");
+            return Err(Trouble::usage(what));
+        }
+    }
     let mut payload = given.payload(&session.screen.times)?;
     if given.common.dry_run {
         payload.set("dry_run", true);
@@ -40,6 +62,6 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
         return Ok(0);
     }
     let path = given.text("FILE").unwrap_or_default();
-    let file: Zeroizing<String> = import::read(path, false)?;
+    let file: Zeroizing<String> = import::read(path, tokens && !given.common.quiet)?;
     import::run(session, given, &file, payload)
 }

@@ -23,13 +23,9 @@ impl NewToken {
     /// is to say is not said.
     #[must_use]
     pub const fn of(user: String, otp: Otp) -> Self {
-        let kind = match otp.factor {
-            Factor::Counter => TokenKind::Hotp,
-            Factor::Time { .. } => TokenKind::Totp,
-        };
         Self {
             user,
-            kind,
+            kind: TokenKind::of(otp.factor),
             otp,
             serial: None,
             seed: None,
@@ -52,14 +48,42 @@ pub(super) fn add(
     allowed(&case, new)?;
     let from_pool = hardware(&case, new, &prepared)?;
     case.fresh(&prepared)?;
-    let token = build(&case, new, from_pool, &prepared)?;
-    let (id, otp) = (token.id, token.otp.unwrap_or(new.otp));
-    let next_factor = from_pool.map_or(new.counter, |pool| pool.next_factor.max(new.counter));
     let via = match (&new.serial, from_pool) {
         (Some(_), Some(_)) => "pool",
         (Some(_), None) => "serial",
         (None, _) => "qr",
     };
+    let id = enter(&mut case, new, from_pool, &prepared, via)?;
+    if let Some(code) = &new.confirm {
+        prove(&mut case, id, code, "it was not added")?;
+    }
+    if new.trusted || new.confirm.is_some() {
+        register(&mut case, id);
+    }
+    case.about(id);
+    let otp = from_pool.map_or(new.otp, |pool| pool.otp);
+    if via == "qr" {
+        let seed = prepared.clear_seed.ok_or_else(|| case.stale())?;
+        let uri = uri(&case, otp, &seed, new.counter);
+        case.reveal(Some(uri));
+    }
+    notes(&mut case, id);
+    let arguments = super::token::forced_if_last(&case, id);
+    case.undo(Action::TokenDelete, &arguments);
+    let message = added(&case, id, otp);
+    Ok(case.done(message))
+}
+
+/// Puts a pending token into the record, with its event, which says where its seed came from.
+pub(super) fn enter(
+    case: &mut Case<'_>,
+    new: &NewToken,
+    from_pool: Option<&HardwareToken>,
+    prepared: &Prepared,
+    via: &'static str,
+) -> Result<TokenId, Refusal> {
+    let token = build(case, new, from_pool, prepared)?;
+    let id = token.id;
     let event = case.event("token.enrolled").token(id);
     let mut event = event.detail("type", new.kind.name()).detail("via", via);
     if token.weak {
@@ -76,25 +100,9 @@ pub(super) fn add(
     }
     case.record.profile_mut().tokens.push(token);
     let state = case.record.auth.token_mut(id);
-    state.next_factor = next_factor;
+    state.next_factor = from_pool.map_or(new.counter, |pool| pool.next_factor.max(new.counter));
     state.resync_required = from_pool.is_some_and(|pool| pool.resync_required);
-    if let Some(code) = &new.confirm {
-        prove(&mut case, id, code, "it was not added")?;
-    }
-    if new.trusted || new.confirm.is_some() {
-        register(&mut case, id);
-    }
-    case.about(id);
-    if via == "qr" {
-        let seed = prepared.clear_seed.ok_or_else(|| case.stale())?;
-        let uri = uri(&case, otp, &seed, next_factor);
-        case.reveal(Some(uri));
-    }
-    notes(&mut case, id);
-    let arguments = super::token::forced_if_last(&case, id);
-    case.undo(Action::TokenDelete, &arguments);
-    let message = added(&case, id, otp);
-    Ok(case.done(message))
+    Ok(id)
 }
 
 /// `token confirm`: the first code proves a pending token.
@@ -172,7 +180,8 @@ pub(super) fn show(
     Ok(case.shown(message))
 }
 
-fn allowed(case: &Case<'_>, new: &NewToken) -> Result<(), Refusal> {
+/// Whether the person may have a token more, and one of this kind.
+pub(super) fn allowed(case: &Case<'_>, new: &NewToken) -> Result<(), Refusal> {
     let policy = case.site.policy;
     let kind = new.kind.name();
     if new.kind == TokenKind::Recovery {
@@ -356,7 +365,8 @@ fn prove(case: &mut Case<'_>, id: TokenId, code: &OtpCode, stays: &str) -> Resul
     Ok(())
 }
 
-fn register(case: &mut Case<'_>, id: TokenId) {
+/// Takes a token as proven.
+pub(super) fn register(case: &mut Case<'_>, id: TokenId) {
     let at = case.wall();
     if let Some(token) = case.record.token_mut(id) {
         token.base = Base::Registered;

@@ -13,6 +13,7 @@
 
 mod apply;
 mod auth_code;
+mod bring;
 mod case;
 mod code;
 mod enrol;
@@ -49,6 +50,7 @@ use crate::time::{Now, Timestamp};
 use crate::token::{Otp, OtpCode, TokenId};
 
 pub use apply::apply;
+pub use bring::{Brought, bring};
 pub use needs::{Needs, SeedFor, needs};
 pub use permit::permit;
 pub use resolve::{pending, resolve};

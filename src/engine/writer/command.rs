@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::commit::store_refusal;
-use super::{Batch, Note, Ordered, Reply, Waiting, Writer};
+use super::{Arrival, Batch, Note, Ordered, Reply, Waiting, Writer};
 use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::notice::Told;
@@ -167,23 +167,85 @@ impl Writer {
         let Note {
             origin,
             event,
-            writes,
-            seats,
+            mut writes,
+            people,
             reply,
         } = note;
-        if seats > 0 && !self.seats_free(seats, batch, now) {
+        let seats = people.iter().filter(|one| one.before.is_none()).count() as u64;
+        let welcome = (seats == 0 || self.seats_free(seats, batch, now))
+            && people.iter().all(|one| self.is_newest(one, batch));
+        if !welcome {
             if let Some(reply) = reply {
                 let _ = reply.send(None);
             }
             return;
         }
+        let mut events = Vec::new();
+        for one in people {
+            writes.extend(self.arrive(one, &origin, &mut events, batch, now));
+        }
+        events.push(event);
         let change = batch.push(Change {
             writes,
             origin,
-            events: vec![event],
+            events,
             at: now,
         });
         batch.waiting.push(Waiting::Note { reply, change });
+    }
+
+    /// Whether nobody has changed somebody who was there since the file was held against the record.
+    /// The store would see that too, but only after the rest of the batch was judged on it.
+    fn is_newest(&self, one: &Arrival, batch: &Batch) -> bool {
+        let Some(before) = &one.before else {
+            return true;
+        };
+        let newest = self.newest(before.name(), batch).ok().flatten();
+        newest.is_some_and(|newest| {
+            newest.id == before.id && newest.auth.revision == before.auth.revision
+        })
+    }
+
+    /// What one person of a file makes the store write, the messages that tell it among it.
+    fn arrive(
+        &self,
+        one: Arrival,
+        origin: &Origin,
+        events: &mut Vec<Event>,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Vec<Write> {
+        let Arrival {
+            before,
+            after,
+            events: own,
+        } = one;
+        let told = Told {
+            events: &own,
+            origin,
+            before: before.as_ref(),
+            after: &after,
+            at: now.wall,
+        };
+        let mut writes = self.messages(told, batch, now);
+        writes.push(match before {
+            Some(before) => {
+                let (name, expected) = (before.name(), Some(before.auth.revision));
+                let user = after;
+                batch.take_effect(name, Effect::Put { user, expected })
+            }
+            // Thousands of new people are not to drive those who sign in out of the cache.
+            None => Write {
+                key: Key::User(after.id),
+                expected: None,
+                body: Some(Body::User {
+                    profile: Some(after.profile),
+                    auth: after.auth,
+                }),
+            },
+        });
+        events.extend(own);
+        writes
     }
 }
 

@@ -122,7 +122,7 @@ pub enum Reply {
     Again(Box<Command>),
 }
 
-/// An event that changes nobody's record.
+/// An event, and what is to be written with it that no command changes.
 pub struct Note {
     /// Who, from where.
     pub origin: Origin,
@@ -130,10 +130,20 @@ pub struct Note {
     pub event: Event,
     /// What the store is to know of it.
     pub writes: Vec<Write>,
-    /// Seats that these take; without so many free ones nothing is done.
-    pub seats: u64,
+    /// People out of a file; without a free seat for every new one nothing is done.
+    pub people: Vec<Arrival>,
     /// Told when it is durable (or not), with its number.
     pub reply: Option<SyncSender<Option<u64>>>,
+}
+
+/// A person as a file makes them.
+pub struct Arrival {
+    /// The record it was judged on; none: somebody new.
+    pub before: Option<UserRecord>,
+    /// The record as it is to be.
+    pub after: Box<UserRecord>,
+    /// What the audit log keeps of it.
+    pub events: Vec<Event>,
 }
 
 /// The writer and what only it knows.

@@ -11,6 +11,7 @@
 mod base64;
 mod csv;
 mod hex;
+pub mod owned;
 mod pskc;
 mod table;
 mod xml;
@@ -157,6 +158,24 @@ pub enum Reason {
     /// Nobody said whether it is event or time based.
     #[error("it is not said whether it is hotp or totp")]
     NoKind,
+    /// A record that is to have an owner.
+    #[error("no owner")]
+    NoOwner,
+    /// A line of URIs.
+    #[error("not an otpauth URI")]
+    NotOtpauth,
+    /// A URI.
+    #[error("a percent sign without two hexadecimal digits, or text that is not UTF-8")]
+    Percent,
+    /// A URI.
+    #[error("a parameter stands twice")]
+    ParameterTwice,
+    /// The seed of an app.
+    #[error("the seed is not in base32")]
+    SeedNotBase32,
+    /// An event-based token without its counter: from 0 on, codes that were used would count again.
+    #[error("an hotp token without its counter")]
+    NoCounter,
     /// Some other kind of key: a PIN, a Yubico OTP, a static password, a challenge.
     #[error("neither hotp nor totp")]
     Kind,

@@ -7,6 +7,7 @@
 //! them: what is here already is passed over.
 
 mod hardware;
+mod owners;
 mod people;
 
 use serde_json::{Map, Value, json};
@@ -48,6 +49,11 @@ trait Goods {
 
     /// Whether it may come in, by what the store knows now.
     fn judge(&self, item: &Self::Item) -> Result<Intake, Refusal>;
+
+    /// What there is to say besides, once all are judged.
+    fn remark(&self) -> Option<(&'static str, String)> {
+        None
+    }
 
     /// Somebody was faster: what was counted while judging is counted anew.
     fn anew(&self) -> Result<(), Refusal> {
@@ -115,6 +121,11 @@ impl Desk<'_> {
                 let goods = hardware::Tokens::new(self, &rows, how.weak);
                 run.bring(&goods, &rows, sink)
             }
+            What::Owners(how) => {
+                let rows = owners::read(how, text)?;
+                let goods = owners::Tokens::new(self, &rows, how.weak)?;
+                run.bring(&goods, &rows, sink)
+            }
             What::People(layout) => {
                 let rows = people::read(text, *layout)?;
                 let goods = people::People::new(self, &rows)?;
@@ -151,7 +162,7 @@ impl Run<'_> {
         }
         let manner = &self.import.manner;
         if manner.dry_run {
-            return Ok(self.would::<G>(&judged).into());
+            return Ok(self.would(goods, &judged).into());
         }
         let request = RequestRef::Command(request_id(manner.request.clone())?);
         let origin = self.desk.origin(request);
@@ -193,7 +204,7 @@ impl Run<'_> {
             audit: Some(audit),
             unchanged: true,
             message,
-            notes: self.notes(judged),
+            notes: self.notes(None, judged),
             data: self.data(judged, 0),
             ..Done::default()
         }
@@ -232,7 +243,7 @@ impl Run<'_> {
         Ok(Done {
             audit,
             message: format!("{} {}.", counted(written, G::NOUN), G::BECOME[0]),
-            notes: self.notes(&judged),
+            notes: self.notes(goods.remark(), &judged),
             data: self.data(&judged, written),
             ..Done::default()
         }
@@ -248,8 +259,8 @@ impl Run<'_> {
         origin: &Origin,
     ) -> Result<(usize, Option<u64>), Refusal> {
         let (mut written, mut audit) = (0, None);
-        goods.anew()?;
         for item in batch {
+            goods.anew()?;
             sort(goods, item, judged)?;
             let Some(item) = judged.new.pop() else {
                 continue;
@@ -284,7 +295,7 @@ impl Run<'_> {
         }
     }
 
-    fn would<G: Goods>(&self, judged: &Judged<'_, G::Item>) -> Done {
+    fn would<G: Goods>(&self, goods: &G, judged: &Judged<'_, G::Item>) -> Done {
         let refused = self.refused(judged);
         let message = match (refused, judged.new.is_empty()) {
             (true, _) => format!(
@@ -302,13 +313,13 @@ impl Run<'_> {
             dry_run: true,
             unchanged: refused || judged.new.is_empty(),
             message,
-            notes: self.notes(judged),
+            notes: self.notes(goods.remark().filter(|_| !refused), judged),
             data: self.data(judged, 0),
             ..Done::default()
         }
     }
 
-    fn notes<T>(&self, judged: &Judged<'_, T>) -> Vec<Note> {
+    fn notes<T>(&self, remark: Option<(&str, String)>, judged: &Judged<'_, T>) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut note = |label: &str, text: String| {
             notes.push(Note {
@@ -316,6 +327,9 @@ impl Run<'_> {
                 text,
             });
         };
+        if let Some((label, text)) = remark {
+            note(label, text);
+        }
         if judged.same > 0 {
             note("same", format!("{} here already.", records(judged.same)));
         }

@@ -1,0 +1,4 @@
+//! `token_files::owned` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::token_files::owned(octets));

@@ -1,0 +1,175 @@
+//! Tokens with their owners: who is not there is added, who is there gets the token.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+
+use crate::control::import::Owners;
+use crate::domain::command::{self, Command, NewUser};
+use crate::domain::event::{Event, Origin};
+use crate::domain::owned::{self, Has, Judge};
+use crate::domain::pool::Intake;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::user::UserRecord;
+use crate::engine::writer::Arrival;
+use crate::token::import::owned::{self as file, Owned};
+
+use super::super::desk::{Desk, store};
+use super::people::{asked, made, put_of, site};
+use super::{Goods, Rejected, counted};
+
+type Row = Result<Owned, Rejected>;
+
+pub(super) fn read(how: &Owners, text: &str) -> Result<Vec<Row>, Refusal> {
+    let rows = file::read(how.source, text).map_err(|bad| {
+        let source = how.source.name();
+        let what = format!("the file is not taken as {source}; nothing changed");
+        Refusal::new(Code::Arg, what).why(bad.to_string())
+    })?;
+    let row = |row: file::Row| match row {
+        Ok(mut token) => {
+            let owner = owned::owner(&token.user, how.strip_domain);
+            token.user = owner.map_err(|refusal| Rejected::new(token.line, refusal))?;
+            Ok(token)
+        }
+        Err(bad) => Err(Rejected {
+            line: bad.line,
+            code: Code::Arg,
+            reason: bad.reason.to_string(),
+        }),
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+pub(super) struct Tokens<'a> {
+    desk: &'a Desk<'a>,
+    judge: Judge<'a>,
+    /// Tokens that are to come, of each owner.
+    coming: RefCell<HashMap<String, usize>>,
+    /// Owners who were not there.
+    newcomers: RefCell<HashSet<String>>,
+    /// Seats that are taken, those of the owners judged so far among them.
+    seats: Cell<u64>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(desk: &'a Desk<'a>, rows: &'a [Row], weak: bool) -> Result<Self, Refusal> {
+        let tokens = Self {
+            desk,
+            judge: Judge::new(rows.iter().flatten(), weak, desk.policy()),
+            coming: RefCell::default(),
+            newcomers: RefCell::default(),
+            seats: Cell::new(0),
+        };
+        tokens.anew()?;
+        Ok(tokens)
+    }
+
+    fn known(&self, name: &str) -> Result<Option<UserRecord>, Refusal> {
+        let known = self.desk.reader().user_by_name(name);
+        known.map_err(|error| store(&error))
+    }
+
+    /// The record of somebody new, as `user add` would make it.
+    fn added(&self, name: &str, seats_used: u64) -> Result<(UserRecord, Vec<Event>), Refusal> {
+        let new = NewUser {
+            user: name.to_owned(),
+            ..NewUser::default()
+        };
+        made(self.desk, &Command::UserAdd(new), None, seats_used)
+    }
+
+    /// One owner with the tokens of a batch.
+    fn arrival(&self, name: &str, tokens: &[&Owned]) -> Result<Arrival, Refusal> {
+        let before = self.known(name)?;
+        let (owner, mut events) = match &before {
+            Some(owner) => (owner.clone(), Vec::new()),
+            None => self.added(name, 0)?,
+        };
+        let engine = self.desk.engine;
+        let brought: Result<Vec<_>, Refusal> = tokens
+            .iter()
+            .map(|token| engine.brought(owner.id, token))
+            .collect();
+        let (asked, site) = (asked(self.desk), site(self.desk));
+        let applied = command::bring(&owner, brought?, &asked, &site)?;
+        let mut after = put_of(applied.effects)?;
+        if before.is_none() {
+            // One record, written once.
+            after.auth.revision = owner.auth.revision;
+        }
+        events.extend(applied.events);
+        Ok(Arrival {
+            before,
+            after: Box::new(after),
+            events,
+        })
+    }
+}
+
+impl Goods for Tokens<'_> {
+    type Item = Owned;
+    const EVENT: &'static str = "token.imported";
+    const BATCH: usize = 50;
+    const NOUN: [&'static str; 2] = ["token", "tokens"];
+    const BECOME: [&'static str; 2] = [
+        "registered with their owners",
+        "would be registered with their owners",
+    ];
+
+    fn place(item: &Owned) -> (u64, &str) {
+        (item.line, &item.user)
+    }
+
+    fn judge(&self, item: &Owned) -> Result<Intake, Refusal> {
+        let owner = self.known(&item.user)?;
+        let has = match &owner {
+            Some(owner) => self.desk.engine.has(owner, item),
+            None => Has::No,
+        };
+        let mut coming = self.coming.borrow_mut();
+        let more = coming.get(&item.user).copied().unwrap_or(0);
+        let intake = self.judge.judge(item, owner.as_ref(), has, more)?;
+        if intake == Intake::New {
+            if owner.is_none() && more == 0 {
+                self.added(&item.user, self.seats.get())?;
+                self.seats.set(self.seats.get() + 1);
+                self.newcomers.borrow_mut().insert(item.user.clone());
+            }
+            *coming.entry(item.user.clone()).or_default() += 1;
+        }
+        Ok(intake)
+    }
+
+    fn remark(&self) -> Option<(&'static str, String)> {
+        let newcomers = self.newcomers.borrow().len();
+        let new = counted(newcomers, ["of the owners", "of the owners"]);
+        (newcomers > 0).then(|| ("owners", format!("{new} new.")))
+    }
+
+    fn anew(&self) -> Result<(), Refusal> {
+        self.coming.borrow_mut().clear();
+        let counts = self.desk.reader().counts().map_err(|error| store(&error))?;
+        self.seats.set(counts.seats);
+        Ok(())
+    }
+
+    fn put(&self, batch: &[&Owned], origin: Origin, event: Event) -> Result<Option<u64>, Refusal> {
+        let mut owners: Vec<(&str, Vec<&Owned>)> = Vec::new();
+        for token in batch {
+            match owners.iter_mut().find(|(name, _)| *name == token.user) {
+                Some((_, tokens)) => tokens.push(token),
+                None => owners.push((&token.user, vec![token])),
+            }
+        }
+        let mut people = Vec::new();
+        for (name, tokens) in owners {
+            match self.arrival(name, &tokens) {
+                Ok(arrival) => people.push(arrival),
+                Err(refusal) if refusal.code == Code::Store => return Err(refusal),
+                // The owner has changed since this was judged: each is judged once more.
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(self.desk.engine.put_people(people, origin, event))
+    }
+}

@@ -1,0 +1,54 @@
+//! Tokens that come in with their owners, out of a file: the person has used them elsewhere, so they
+//! are proven.
+
+use super::case::Case;
+use super::{Applied, Asked, NewToken, Prepared, Site, enrol};
+use crate::domain::refusal::Refusal;
+use crate::domain::sealed::Sealed;
+use crate::domain::user::UserRecord;
+use crate::secret::SecretBytes;
+use crate::token::TokenId;
+use crate::token::import::owned::Owned;
+
+/// A token of a file, with what was made for it.
+pub struct Brought<'a> {
+    /// As it was read.
+    pub token: &'a Owned,
+    /// Its id.
+    pub id: TokenId,
+    /// Its seed, sealed for its owner and this id.
+    pub seed: Sealed,
+}
+
+/// Gives `owner` these tokens; what may come in at all was judged before
+/// ([`crate::domain::owned::Judge`]).
+///
+/// # Errors
+/// The owner has changed meanwhile, so that one of them may not come in any more.
+pub fn bring(
+    owner: &UserRecord,
+    brought: Vec<Brought<'_>>,
+    asked: &Asked<'_>,
+    site: &Site<'_>,
+) -> Result<Applied, Refusal> {
+    let mut case = Case::open(owner, asked, site);
+    for one in brought {
+        let Owned { otp, seed, .. } = one.token;
+        let new = NewToken {
+            weak: true,
+            counter: one.token.next_factor,
+            ..NewToken::of(owner.name().to_owned(), *otp)
+        };
+        let prepared = Prepared {
+            for_user: Some(owner.id),
+            token_id: Some(one.id),
+            seed: Some(one.seed),
+            clear_seed: Some(SecretBytes::copy_of(seed.expose())),
+            ..Prepared::default()
+        };
+        enrol::allowed(&case, &new)?;
+        enrol::enter(&mut case, &new, None, &prepared, "import")?;
+        enrol::register(&mut case, one.id);
+    }
+    Ok(case.done(String::new()))
+}

@@ -1,0 +1,88 @@
+//! Files of tokens that somebody uses already, each with the name of its owner: read as strictly as
+//! those of vendors, one file of code a source.
+
+mod otpauth;
+
+use crate::secret::SecretBytes;
+use crate::token::Otp;
+
+use super::{Bad, FILE_OCTETS_MAX, RECORDS_MAX, Reason};
+
+/// Where a file comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A list of `otpauth` URIs.
+    Otpauth,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Otpauth];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Otpauth => "otpauth",
+        }
+    }
+
+    /// The source with this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+/// One token of a file, and whose it is.
+pub struct Owned {
+    /// The line its record begins at, from 1.
+    pub line: u64,
+    /// Its owner, as the file has the name.
+    pub user: String,
+    /// How its codes are computed.
+    pub otp: Otp,
+    /// The shared secret.
+    pub seed: SecretBytes,
+    /// The counter or time step of the first code that was not used there.
+    pub next_factor: u64,
+}
+
+/// One record.
+pub type Row = Result<Owned, Bad>;
+
+/// Reads a file.
+///
+/// # Errors
+/// The file as a whole is not what the source makes.
+pub fn read(source: Source, text: &str) -> Result<Vec<Row>, Bad> {
+    if text.len() > FILE_OCTETS_MAX {
+        return Err(Bad {
+            line: 1,
+            reason: Reason::FileLong,
+        });
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match source {
+        Source::Otpauth => each_line(text, otpauth::token),
+    }
+}
+
+/// Reads every line of a text that is a record: not those that are empty or begin with `#`.
+fn each_line(
+    text: &str,
+    record: impl Fn(&str, u64) -> Result<Owned, Reason>,
+) -> Result<Vec<Row>, Bad> {
+    let mut rows = Vec::new();
+    for (text, line) in text.lines().map(str::trim).zip(1..) {
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if rows.len() == RECORDS_MAX {
+            let reason = Reason::ManyRecords;
+            return Err(Bad { line, reason });
+        }
+        rows.push(record(text, line).map_err(|reason| Bad { line, reason }));
+    }
+    Ok(rows)
+}

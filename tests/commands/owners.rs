@@ -1,0 +1,287 @@
+//! Tokens with their owners through `mfactl user import --from`, up to the sign-in with them; and what
+//! becomes of a file that is known already, wrong, or interrupted.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::chance::size;
+use crate::common::daemon::{Daemon, Site};
+use crate::common::people::Person;
+use crate::common::tools::{have, oathtool_hotp};
+use crate::desk::{Desk, Form, Said};
+
+/// Tokens of one change.
+const BATCH: usize = 50;
+
+/// A private file with this text, in the site's folder.
+fn file(daemon: &Daemon, name: &str, text: &str) -> String {
+    let path = daemon.site.path(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn import(desk: &Desk<'_>, path: &str, source: &str, more: &[&str]) -> Said {
+    let mut words = vec!["user", "import", path, "--from", source, "--yes"];
+    words.extend(more);
+    desk.mfactl(&words, "")
+}
+
+fn data(said: &Said) -> Value {
+    said.json()["done"]["data"].clone()
+}
+
+fn base32(octets: &[u8]) -> String {
+    mfad::token::base32::encode(octets).expose().clone()
+}
+
+/// An `otpauth` URI of an event-based token.
+fn uri(user: &str, seed: &[u8], counter: u64) -> String {
+    let secret = base32(seed);
+    format!("otpauth://hotp/Old:{user}?secret={secret}&counter={counter}\n")
+}
+
+fn tokens_of(daemon: &Daemon, user: &str) -> Vec<Value> {
+    let asked = json!({"user": user});
+    let listed = daemon.operator().call("Tokens.List", &asked);
+    listed["tokens"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_token_that_was_used_elsewhere_signs_in() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let before = tokens_of(&daemon, "alice").len();
+    let text = uri("alice", &[1; 20], 5) + &uri("Zoe", &[2; 20], 7) + &uri("zoe", &[3; 10], 0);
+    let path = file(&daemon, "list.txt", &text);
+    let said = import(&desk, &path, "otpauth", &[]);
+    assert_eq!(said.status, 65, "{said:#?}");
+    assert!(said.out.contains("--weak takes it): line 3"), "{said:#?}");
+    let dry = import(&desk, &path, "otpauth", &["--weak", "--dry-run"]);
+    assert_eq!(dry.status, 0, "{dry:#?}");
+    let would = "3 tokens would be registered with their owners.";
+    assert!(dry.out.contains(would), "{dry:#?}");
+    assert!(dry.out.contains("1 of the owners is new."), "{dry:#?}");
+    let said = import(&desk, &path, "otpauth", &["--weak"]);
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:#?}");
+    let are = "3 tokens are registered with their owners.";
+    assert!(said.out.contains(are), "{said:#?}");
+    let zoe = daemon.operator().show("zoe");
+    assert_eq!(
+        (&zoe["base"], &zoe["revision"]),
+        (&json!("steady"), &json!(1)),
+        "{zoe}"
+    );
+    let theirs = tokens_of(&daemon, "zoe");
+    assert_eq!(
+        (theirs.len(), tokens_of(&daemon, "alice").len()),
+        (2, before + 1)
+    );
+    for token in &theirs {
+        assert_eq!(token["status"], "registered", "{token}");
+    }
+    let weak = theirs[1]["id"].as_str().unwrap();
+    let shown = desk.mfactl(&["token", "show", weak], "");
+    assert!(
+        shown.out.contains("shorter than it should be"),
+        "{shown:#?}"
+    );
+    if have("oathtool") {
+        let gateway = daemon.gateway("gw-none");
+        let (two, one) = ("02".repeat(20), "01".repeat(20));
+        gateway.keeps_out("zoe", &oathtool_hotp(&two, 6));
+        gateway.lets_in("zoe", &oathtool_hotp(&two, 7));
+        gateway.lets_in("alice", &oathtool_hotp(&one, 5));
+        gateway.keeps_out("alice", &oathtool_hotp(&one, 5));
+    }
+    // What is so already is passed over, whatever was used meanwhile.
+    let said = import(
+        &Desk::new(&daemon, Form::Json),
+        &path,
+        "otpauth",
+        &["--weak", "--json"],
+    );
+    assert_eq!(said.status, 0, "{said:#?}");
+    assert_eq!(
+        (&data(&said)["same"], &data(&said)["written"]),
+        (&json!(3), &json!(0))
+    );
+    daemon.stop();
+}
+
+#[test]
+fn a_bad_line_keeps_all_of_them_out_unless_it_is_left_out() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::Json);
+    let known = file(&daemon, "known.txt", &uri("bob", &[4; 20], 0));
+    let said = import(&desk, &known, "otpauth", &["--json"]);
+    assert_eq!(said.status, 0, "{said:#?}");
+    let text = [
+        uri("carol", &[5; 20], 0),
+        "alice,GEZDGNBVGY3TQOJQ\n".to_owned(),
+        uri("b b", &[6; 20], 0),
+        uri("dave", &[7; 20], 0),
+        uri("eve", &[7; 20], 0),
+        uri("bob", &[4; 20], 0).replace("hotp", "totp"),
+        uri("bob", &[4; 20], 9),
+    ]
+    .concat();
+    // The seed of the last two stands twice, so a file of its own has the one with other parameters.
+    let (text, twice) = text
+        .rsplit_once("otpauth")
+        .map(|(a, b)| (a, b.to_owned()))
+        .unwrap();
+    let path = file(&daemon, "list.txt", text);
+    let before = desk.store();
+    let said = import(&desk, &path, "otpauth", &["--json"]);
+    assert_eq!(said.status, 65, "{said:#?}");
+    assert!(desk.store() == before, "something was imported");
+    let rows: Vec<(u64, String)> = data(&said)["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let code = row["code"].as_str().unwrap().to_owned();
+            (row["line"].as_u64().unwrap(), code)
+        })
+        .collect();
+    let wanted = [
+        (2, "E_ARG"),
+        (3, "E_ARG"),
+        (4, "E_EXISTS"),
+        (5, "E_EXISTS"),
+        (6, "E_EXISTS"),
+    ];
+    assert_eq!(rows, wanted.map(|(line, code)| (line, code.to_owned())));
+    let rejected = daemon.site.path("left.txt");
+    let rejected = rejected.to_str().unwrap();
+    let said = import(
+        &desk,
+        &path,
+        "otpauth",
+        &["--json", "--skip-bad", "--rejected", rejected],
+    );
+    assert_eq!(
+        (said.status, &data(&said)["written"]),
+        (0, &json!(1)),
+        "{said:#?}"
+    );
+    assert_eq!(fs::read_to_string(rejected).unwrap().lines().count(), 5);
+    assert_eq!(daemon.operator().show("carol")["base"], "steady");
+    let again = file(&daemon, "again.txt", &format!("otpauth{twice}"));
+    let said = import(&desk, &again, "otpauth", &["--json"]);
+    assert_eq!(data(&said)["same"], 1, "{said:#?}");
+    // What is said of other files is no word here.
+    let said = import(&desk, &path, "otpauth", &["--header", "--json"]);
+    assert_eq!(said.status, 64, "{said:#?}");
+    let said = desk.mfactl(&["user", "import", &path, "--weak", "--yes"], "");
+    assert_eq!(said.status, 64, "{said:#?}");
+    daemon.stop();
+}
+
+#[test]
+fn owners_that_are_killed_in_the_middle_are_whole_batches_and_go_on() {
+    let tokens = size(2_000, 100_000);
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let seed = |at: usize| {
+        let mut seed = [9; 20];
+        seed[..8].copy_from_slice(&(at as u64).to_be_bytes());
+        seed
+    };
+    let text: String = (0..tokens)
+        .map(|at| uri(&format!("u{at}"), &seed(at), 3))
+        .collect();
+    let path = file(&daemon, "list.txt", &text);
+    let mut mfactl = Command::new(env!("CARGO_BIN_EXE_mfactl"))
+        .args(["user", "import", &path, "--from", "otpauth", "--yes"])
+        .env("MFAD_SOCKET", daemon.site.path("control"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let counted = |daemon: &Daemon| {
+        let seats = daemon.operator().call("Daemon.Seats", &json!({}));
+        usize::try_from(seats["counted"].as_u64().unwrap()).unwrap() - 1
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while counted(&daemon) == 0 {
+        assert!(Instant::now() < end, "nothing is imported");
+    }
+    let site = daemon.kill();
+    let status = mfactl.wait().unwrap();
+    assert!(matches!(status.code(), Some(0 | 69 | 75)), "{status}");
+    let daemon = site.start();
+    let written = counted(&daemon);
+    assert!(
+        written > 0 && written.is_multiple_of(BATCH),
+        "{written} of a file in batches of {BATCH}"
+    );
+    println!("killed after {written} of {tokens}");
+    let begun = Instant::now();
+    let mut alice = Person::new("alice");
+    let gateway = daemon.gateway("gw-none");
+    std::thread::scope(|scope| {
+        let rest = scope.spawn(|| {
+            let desk = Desk::new(&daemon, Form::Json);
+            import(&desk, &path, "otpauth", &["--json"])
+        });
+        while !rest.is_finished() {
+            gateway.lets_in("alice", &alice.code());
+        }
+        println!("the rest in {:?}", begun.elapsed());
+        let told = data(&rest.join().unwrap());
+        assert_eq!(
+            (&told["same"], &told["written"]),
+            (&json!(written), &json!(tokens - written))
+        );
+    });
+    assert_eq!(counted(&daemon), tokens);
+    for at in [0, written - 1, written, tokens - 1] {
+        let name = format!("u{at}");
+        assert_eq!(daemon.operator().show(&name)["base"], "steady");
+        assert_eq!(tokens_of(&daemon, &name).len(), 1, "{name}");
+    }
+    let verified = daemon.operator().call("Audit.Verify", &json!({}));
+    assert_eq!(verified["result"], "whole", "{verified}");
+    daemon.stop();
+}
+
+#[test]
+fn a_seed_with_an_owner_is_found_nowhere_afterwards() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::Json);
+    let seed: Vec<u8> = (0..20).map(|at| at * 11 + 37).collect();
+    let secret = base32(&seed);
+    let text = format!(
+        "{}otpauth://totp/b?secret={secret}&digits=99\n{secret}\n",
+        uri("bob", &seed, 0)
+    );
+    let path = file(&daemon, "list.txt", &text);
+    let dry = import(&desk, &path, "otpauth", &["--dry-run", "--json"]);
+    let said = import(&desk, &path, "otpauth", &["--skip-bad", "--json"]);
+    assert_eq!((dry.status, said.status), (65, 0), "{dry:#?} {said:#?}");
+    fs::remove_file(&path).unwrap();
+    let log = daemon.log();
+    let site = daemon.stop();
+    let holds = |text: &[u8]| {
+        let has = |wanted: &[u8]| text.windows(wanted.len()).any(|part| part == wanted);
+        has(&seed) || has(secret.as_bytes())
+    };
+    for answer in [&dry.out, &dry.err, &said.out, &said.err, &log] {
+        assert!(!holds(answer.as_bytes()), "{answer}");
+    }
+    let mut seen = 0;
+    for entry in fs::read_dir(site.path("state")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            seen += 1;
+            assert!(!holds(&fs::read(&path).unwrap()), "{}", path.display());
+        }
+    }
+    assert!(seen > 0, "no store was looked at");
+}
