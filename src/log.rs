@@ -333,7 +333,10 @@ impl Lines {
 
 /// Our own library and programs.
 fn is_ours(target: &str) -> bool {
-    matches!(target.split("::").next(), Some("mfad" | "mfactl"))
+    matches!(
+        target.split("::").next(),
+        Some("mfad" | "mfactl" | "mfad_web")
+    )
 }
 
 /// The syslog priority that the journal reads at the start of a line.

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -99,47 +100,64 @@ fn licences_are_on_the_list() {
     }
 }
 
-#[test]
-fn banned_crates_are_not_in_the_tree() {
-    let banned = texts(&deny()["bans"]["deny"], |v| &v["crate"]);
-    // The metadata also has what only a feature that nobody wants would bring.
+/// The names of all crates below, this machine's and others'.
+fn tree(of: &[&str]) -> Vec<String> {
     let args = [
         "tree", "--locked", "--prefix", "none", "--edges", "all", "--format", "{p}",
     ];
-    let output = Command::new(env!("CARGO")).args(args).output().unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(args)
+        .args(of)
+        .output()
+        .unwrap();
     let tree = String::from_utf8(output.stdout).unwrap();
-    let names: Vec<&str> = tree
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    let names: Vec<String> = names.map(str::to_owned).collect();
     assert!(
         output.status.success() && names.len() > 50,
         "the tree was not read"
     );
-    for name in names {
-        assert!(!banned.iter().any(|b| b == name), "{name} is in the tree");
+    names
+}
+
+#[test]
+fn banned_crates_are_not_in_the_tree() {
+    let banned = texts(&deny()["bans"]["deny"], |v| &v["crate"]);
+    // The metadata also has what only a feature that nobody wants would bring.
+    for name in tree(&["--workspace"]) {
+        assert!(!banned.contains(&name), "{name} is in the tree");
     }
+}
+
+#[test]
+fn the_daemon_links_no_http() {
+    let http = ["http", "httparse", "hyper", "axum"].map(str::to_owned);
+    let of = |package: &str| tree(&["--package", package]);
+    assert!(http.iter().all(|name| of("mfad-web").contains(name)));
+    let daemon = of("mfad");
+    assert!(!http.iter().any(|name| daemon.contains(name)));
 }
 
 #[test]
 fn every_dependency_has_its_paragraph() {
     let document = fs::read_to_string("docs/DEPENDENCIES.md").unwrap();
-    let manifest: toml::Table = fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
-    for table in ["dependencies", "dev-dependencies"] {
-        for name in manifest[table].as_table().unwrap().keys() {
-            assert!(
-                document.contains(&format!("| `{name}` |")),
-                "{name} is not explained"
-            );
+    let mut used = BTreeSet::new();
+    for path in ["Cargo.toml", "web/Cargo.toml"] {
+        let manifest: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+        for table in ["dependencies", "dev-dependencies"] {
+            used.extend(manifest[table].as_table().unwrap().keys().cloned());
         }
+    }
+    // The library of this very project.
+    used.remove("mfad");
+    for name in &used {
+        let row = format!("| `{name}` |");
+        assert!(document.contains(&row), "{name} is not explained");
     }
     let mut rows = document
         .lines()
         .filter_map(|l| l.strip_prefix("| `")?.split_once("` |"));
-    let gone = rows.find(|(name, _)| {
-        let used = |table: &str| manifest[table].as_table().unwrap().contains_key(*name);
-        !used("dependencies") && !used("dev-dependencies")
-    });
+    let gone = rows.find(|(name, _)| !used.contains(*name));
     assert_eq!(gone, None, "explained, but not used");
 }
 

@@ -20,7 +20,13 @@ const NETWORK_TENTHS_MAX: u32 = 12;
 /// First systemd that knows `Type=notify-reload`.
 const NOTIFY_RELOAD_SINCE: u32 = 253;
 
-const UNITS: [&str; 3] = ["mfad.service", "mfad-radius.socket", "mfad-control.socket"];
+const UNITS: [&str; 5] = [
+    "mfad.service",
+    "mfad-radius.socket",
+    "mfad-control.socket",
+    "mfad-web.service",
+    "mfad-web.socket",
+];
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -54,15 +60,16 @@ fn text(output: &Output) -> String {
     )
 }
 
-/// The units in a folder, with the built daemon in place of the installed one, and drop-ins.
+/// The units in a folder, with the built daemon in place of the installed programs, and drop-ins of
+/// the daemon.
 fn folder(drop_ins: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in UNITS {
         let unit = fs::read_to_string(shipped(name)).unwrap();
-        let unit = unit.replace(
-            "ExecStart=/usr/sbin/mfad",
-            concat!("ExecStart=", env!("CARGO_BIN_EXE_mfad")),
-        );
+        let built = concat!("ExecStart=", env!("CARGO_BIN_EXE_mfad"), " ");
+        let unit = unit
+            .replace("ExecStart=/usr/sbin/mfad ", built)
+            .replace("ExecStart=/usr/sbin/mfad-web ", built);
         fs::write(folder.path().join(name), unit).unwrap();
     }
     let below = folder.path().join("mfad.service.d");
@@ -87,10 +94,10 @@ fn verify(folder: &Path) -> Option<String> {
     Some(format!("{refused}{}", ours.join("\n")))
 }
 
-/// Whether the exposure of `mfad.service` is at most this, and what was said.
-fn exposed_at_most(tenths: u32, folder: &Path) -> Option<(bool, String)> {
+/// Whether the exposure of a unit is at most this, and what was said.
+fn exposed_at_most(tenths: u32, unit: &str, folder: &Path) -> Option<(bool, String)> {
     let limit = format!("--threshold={tenths}");
-    let args = ["security", "--offline=true", &limit, "mfad.service"];
+    let args = ["security", "--offline=true", &limit, unit];
     let output = run("systemd-analyze", &args, folder)?;
     Some((output.status.success(), text(&output)))
 }
@@ -140,22 +147,26 @@ fn notify_reload_is_understood_where_it_is_known() {
 }
 
 #[test]
-fn the_closed_unit_is_closed() {
-    let Some((fits, said)) = exposed_at_most(CLOSED_TENTHS_MAX, folder(&[]).path()) else {
-        return;
-    };
-    assert!(fits, "{said}");
+fn the_closed_units_are_closed() {
+    let folder = folder(&[]);
+    for unit in ["mfad.service", "mfad-web.service"] {
+        let Some((fits, said)) = exposed_at_most(CLOSED_TENTHS_MAX, unit, folder.path()) else {
+            return;
+        };
+        assert!(fits, "{said}");
+    }
 }
 
 #[test]
 fn the_network_profile_opens_no_more_than_it_says() {
     let folder = folder(&["network-profile.conf"]);
-    let Some((fits, said)) = exposed_at_most(NETWORK_TENTHS_MAX, folder.path()) else {
+    let unit = "mfad.service";
+    let Some((fits, said)) = exposed_at_most(NETWORK_TENTHS_MAX, unit, folder.path()) else {
         return;
     };
     assert!(fits, "{said}");
     // The drop-in was really read: the closed limit does not hold any more.
-    let closed = exposed_at_most(CLOSED_TENTHS_MAX, folder.path());
+    let closed = exposed_at_most(CLOSED_TENTHS_MAX, unit, folder.path());
     assert!(closed.is_some_and(|(fits, _)| !fits));
 }
 
@@ -195,6 +206,7 @@ fn users_and_folders_are_made() {
         "mfad-support",
         "mfad-operator",
         "mfad-admin",
+        "mfad-web",
     ] {
         assert!(
             groups.lines().any(|l| l.split(':').next() == Some(group)),

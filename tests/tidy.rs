@@ -48,7 +48,7 @@ fn walk(folder: &Path, keep: &dyn Fn(&str) -> bool, found: &mut Vec<Source>) {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    for folder in ["src", "tests", "benches", "fuzz"] {
+    for folder in ["src", "tests", "benches", "fuzz", "web"] {
         walk(Path::new(folder), &|name| name.ends_with(".rs"), &mut found);
     }
     assert!(found.len() > 20, "the sources are not where this test runs");
@@ -164,6 +164,14 @@ fn a_breach_of_the_walls_is_seen() {
         ))
         .len(),
         0
+    );
+
+    let inside = "//! P.\nuse mfad::secret;\nuse crate::store::x;\nuse mfad::log_warn;\n";
+    assert_eq!(layers(&one("web/src/pages.rs", inside)).len(), 0);
+    let beyond = "//! P.\nuse mfad::store::Key;\n";
+    assert_eq!(
+        layers(&one("web/src/pages.rs", beyond)),
+        ["web/src/pages.rs:2: web may not import store"]
     );
 
     let fields = "//! T.\nuse std::{fmt, time::{Duration, Instant}};\n";

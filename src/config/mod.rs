@@ -48,13 +48,12 @@ pub use self::load::{FILE_OCTETS_MAX, FILES_MAX, GATEWAYS_FOLDER, Surroundings, 
 pub use self::mail::{Login, Mail, Security};
 pub use self::near::{distance, nearest};
 pub use self::network::{Network, NetworkError};
-pub use self::problems::{PROBLEMS_MAX, Problem, Problems, Severity, Spot};
+pub use self::problems::{Collector, Found, PROBLEMS_MAX, Problem, Problems, Severity, Spot};
 pub use self::secrets::{
     SECRET_CHARS_ADVISED, SECRET_CHARS_MIN, SECRET_OCTETS_MAX, SecretFault, SecretSource, Secrets,
 };
-pub use self::source::Source;
+pub use self::source::{Place, Source};
 
-use self::problems::Collector;
 use self::settings::Settings;
 use crate::domain::policy::Policy;
 

@@ -224,7 +224,7 @@ impl fmt::Display for Problem {
 
 /// A problem whose place is not yet turned into lines.
 #[derive(Debug)]
-pub(super) struct Found {
+pub struct Found {
     severity: Severity,
     number: Option<&'static str>,
     place: Place,
@@ -234,7 +234,8 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn error(place: Place, text: impl Into<String>) -> Self {
+    /// Something because of which the program does not start.
+    pub fn error(place: Place, text: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             number: None,
@@ -258,7 +259,9 @@ impl Found {
         self
     }
 
-    pub(super) fn label(mut self, label: impl Into<String>) -> Self {
+    /// Adds what stands beside the caret.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
@@ -275,7 +278,7 @@ impl Found {
 }
 
 /// Gathers problems while the files are read and checked.
-pub(super) struct Collector<'a> {
+pub struct Collector<'a> {
     sources: &'a [Source],
     hidden: Hidden,
     found: Vec<Found>,
@@ -283,7 +286,9 @@ pub(super) struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(sources: &'a [Source]) -> Self {
+    /// Nothing is wrong yet.
+    #[must_use]
+    pub fn new(sources: &'a [Source]) -> Self {
         Self {
             sources,
             hidden: Hidden::scan(sources),
@@ -292,7 +297,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, found: Found) {
+    /// Adds one.
+    pub fn add(&mut self, found: Found) {
         if self.found.len() < PROBLEMS_MAX {
             self.found.push(found);
         } else if found.severity == Severity::Error {
@@ -305,7 +311,9 @@ impl<'a> Collector<'a> {
         self.hidden.add(place);
     }
 
-    pub(super) fn failed(&self) -> bool {
+    /// Whether there is an error among them.
+    #[must_use]
+    pub fn failed(&self) -> bool {
         self.left_out > 0
             || self
                 .found
@@ -325,7 +333,9 @@ impl<'a> Collector<'a> {
         })
     }
 
-    pub(super) fn finish(mut self) -> Problems {
+    /// All of them, with their lines.
+    #[must_use]
+    pub fn finish(mut self) -> Problems {
         self.found
             .sort_by_key(|found| (found.severity, found.place.file, found.place.start));
         let list = self

@@ -14,7 +14,7 @@ pub struct Source {
 
 /// Octets of one of the files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     /// Which file.
     pub(super) file: usize,
     /// First octet.
@@ -24,7 +24,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) const fn new(file: usize, span: Range<usize>) -> Self {
+    /// The octets `span` of the file with this number.
+    #[must_use]
+    pub const fn new(file: usize, span: Range<usize>) -> Self {
         Self {
             file,
             start: span.start,

@@ -44,6 +44,7 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
         "secret time radius token domain access control config audit store engine server outbound sys \
          log ctl",
     ),
+    ("web", "secret control config sys log"),
     ("bin/mfad", "daemon"),
     ("bin/mfactl", "ctl"),
 ];
@@ -73,7 +74,8 @@ pub(crate) fn layers(sources: &[Source]) -> Vec<String> {
     let mut complaints = Vec::new();
     let known = |path: &&str| sources.iter().any(|s| s.path == *path);
     let mut unused: BTreeSet<&str> = UPWARD.iter().map(|u| u.0).filter(known).collect();
-    let modules = |s: &&Source| s.path.starts_with("src/") && s.path != "src/lib.rs";
+    let is_product = |s: &Source| s.path.starts_with("src/") || s.is_of_web();
+    let modules = |s: &&Source| is_product(s) && s.path != "src/lib.rs";
     for source in sources.iter().filter(modules) {
         let (top, module) = (source.top(), source.module());
         let Some(allowed) = table.get(top.as_str()) else {
@@ -151,7 +153,7 @@ pub(crate) fn form(sources: &[Source]) -> Vec<String> {
             source.code_lines_before_tests(),
             LONG_FILES.iter().any(|f| f.0 == path),
         );
-        let lines_max = if path.starts_with("tests/") {
+        let lines_max = if path.starts_with("tests/") || path.starts_with("web/tests/") {
             TEST_LINES_MAX
         } else {
             FILE_LINES_MAX
@@ -184,7 +186,10 @@ pub(crate) fn form(sources: &[Source]) -> Vec<String> {
 /// Files that no `mod` line leads to are not compiled: their tests pass by never running.
 pub(crate) fn reachable(sources: &[Source]) -> Vec<String> {
     let known: BTreeSet<&str> = sources.iter().map(|s| s.path.as_str()).collect();
-    let is_root = |p: &str| p == "src/lib.rs" || p.starts_with("src/bin/");
+    let is_root = |p: &str| {
+        ["src/lib.rs", "web/src/lib.rs", "web/src/main.rs"].contains(&p)
+            || p.starts_with("src/bin/")
+    };
     let mut reached: BTreeSet<String> = known
         .iter()
         .filter(|p| is_root(p))
@@ -221,7 +226,8 @@ pub(crate) fn reachable(sources: &[Source]) -> Vec<String> {
     }
     let lost = known
         .iter()
-        .filter(|p| p.starts_with("src/") && !reached.contains(**p));
+        .filter(|p| p.starts_with("src/") || p.starts_with("web/src/"))
+        .filter(|p| !reached.contains(**p));
     lost.map(|p| format!("{p}: no mod line leads here"))
         .collect()
 }
@@ -327,11 +333,14 @@ pub(crate) fn proofs(document: &Source, sources: &[Source]) -> Vec<String> {
         };
         let parts: Vec<&str> = cell.split('`').collect();
         for named in parts.windows(2).skip(1).step_by(2) {
-            // `races::name`, `store::seal::name`: the file, below src or tests, then the function.
+            // `races::name`, `store::seal::name`: the file, below src or tests, then the function;
+            // `web::rate::name` likewise below web/src or web/tests.
             let (file, name) = named[0].rsplit_once("::").unwrap_or(("", named[0]));
             let (file, test) = (file.replace("::", "/"), format!("fn {name}("));
             let is_of = |path: &str| {
-                let path = path.split_once('/').map_or(path, |(_, below)| below);
+                let path = path.replacen("web/src/", "src/web/", 1);
+                let path = path.replacen("web/tests/", "tests/web/", 1);
+                let path = path.split_once('/').map_or(&*path, |(_, below)| below);
                 !file.is_empty() && path.starts_with(&file)
             };
             let exists = sources

@@ -22,9 +22,11 @@ impl Source {
         }
     }
 
-    /// `server::udp` of `src/server/udp/mod.rs`; `bin/mfad` of a program.
+    /// `server::udp` of `src/server/udp/mod.rs`; `bin/mfad` of a program; `web::pages` of the
+    /// package in `web/`.
     pub(crate) fn module(&self) -> Vec<String> {
-        let inner = self.path.trim_start_matches("src/").trim_end_matches(".rs");
+        let inner = self.path.replacen("web/src/", "web/", 1);
+        let inner = inner.trim_start_matches("src/").trim_end_matches(".rs");
         if inner.starts_with("bin/") {
             return vec![inner.to_owned()];
         }
@@ -40,11 +42,16 @@ impl Source {
         self.module().first().cloned().unwrap_or_default()
     }
 
+    /// Whether it is product code of the package in `web/`.
+    pub(crate) fn is_of_web(&self) -> bool {
+        self.path.starts_with("web/src/")
+    }
+
     pub(crate) fn is_test(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name.ends_with("tests.rs")
             || self.path.contains("/tests/")
-            || !self.path.starts_with("src/")
+            || !(self.path.starts_with("src/") || self.is_of_web())
     }
 
     /// How many lines stand before the tests at the bottom.
@@ -105,6 +112,10 @@ impl Source {
                 resolved.extend_from_slice(&path[climbs..]);
             }
             Some("mfad") => resolved.extend_from_slice(&path[1..]),
+            Some("crate") if self.is_of_web() => {
+                resolved.push("web".to_owned());
+                resolved.extend_from_slice(&path[1..]);
+            }
             _ => return path,
         }
         resolved
