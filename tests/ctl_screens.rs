@@ -29,6 +29,18 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("user_show", &["user", "show", "alice"]),
     ("user_show_waiting", &["user", "show", "walter"]),
     ("user_find", &["user", "find", "a"]),
+    (
+        "user_find_columns",
+        &[
+            "user",
+            "find",
+            "a",
+            "--columns",
+            "user,lock.since,unlocked.by,revision",
+            "--sort",
+            "revision",
+        ],
+    ),
     ("user_find_locked", &["user", "find", "--locked"]),
     ("user_find_waiting", &["user", "find", "--waiting"]),
     ("user_unlock", &["user", "unlock", "alice"]),
@@ -164,6 +176,57 @@ fn csv_is_safe_and_complete() {
     assert_eq!(lines.len(), 3, "{}", run.out);
     assert!(lines[0].starts_with("user,display_name,state,"));
     assert!(lines[2].contains("\"'=g@example.org\""), "{}", lines[2]);
+}
+
+#[test]
+fn an_export_is_csv_and_says_so_to_the_audit_log() {
+    let fake = Fake::serve(|method, _| {
+        assert_eq!(method, "org.mfad.Users.Export");
+        Answer::Pages(vec![
+            json!({"rows": [{"user": "a", "state": "Steady State"}], "cursor": "x"}),
+            json!({"rows": [{"user": "b", "state": "=1+1"}], "cursor": null, "audit": 7}),
+        ])
+    });
+    let run = fake.mfactl(&["user", "export", "--columns", "user,state"]);
+    assert_eq!(run.out, "user,state\r\na,Steady State\r\nb,\"'=1+1\"\r\n");
+    let run = fake.mfactl(&["user", "export", "--format", "json"]);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!(lines[0], "{\"user\":\"a\",\"state\":\"Steady State\"}");
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
+fn a_list_is_put_in_order_and_counted_from_there() {
+    let row = |user: &str, last: Option<&str>| json!({"user": user, "last_login": last});
+    let rows = [
+        row("a", Some("2026-03-01T00:00:00.000Z")),
+        row("b", None),
+        row("c", Some("2026-01-01T00:00:00.000Z")),
+        row("d", Some("2026-02-01T00:00:00.000Z")),
+    ];
+    let fake = Fake::serve(move |_, parameters| {
+        let skip = usize::try_from(parameters["offset"].as_u64().unwrap_or(0)).unwrap();
+        Answer::Pages(vec![json!({"rows": rows[skip..], "cursor": null, "of": 4})])
+    });
+    let users = |more: &[&str]| -> String {
+        let words = [
+            "user",
+            "find",
+            "--columns",
+            "user",
+            "--format",
+            "csv",
+            "--no-legend",
+        ];
+        let run = fake.mfactl(&[&words, more].concat());
+        assert_eq!(run.status, 0, "{}", run.text());
+        run.out.split("\r\n").collect()
+    };
+    assert_eq!(users(&["--offset", "1", "--limit", "2"]), "bc");
+    assert_eq!(users(&["--sort", "last_login"]), "cdab");
+    assert_eq!(users(&["--sort", "last_login", "--reverse"]), "adcb");
+    let part = ["--sort", "last_login", "--offset", "1", "--limit", "2"];
+    assert_eq!(users(&part), "da");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Every question an operator can ask, parsed, and the acts that change nobody's record: reload,
 //! backup and archive. The counterpart of [`crate::domain::command::Command`].
 
+use serde_json::{Map, Value};
+
 use crate::domain::action::{Action, Role};
 use crate::domain::command::TokenRef;
 use crate::domain::lockout::LockReason;
@@ -72,6 +74,10 @@ pub struct UserFilter {
     pub states: Vec<UserState>,
     /// With a passthrough in force.
     pub passthrough: bool,
+    /// Begun to enrol: with a token to sign in with, none of them usable.
+    pub partial: bool,
+    /// Waits for a new secret after the old one was reset.
+    pub rekey: bool,
     /// Without a token to sign in with.
     pub no_token: bool,
     /// With a token of this kind.
@@ -243,6 +249,17 @@ pub enum Query {
     UserFind {
         /// Which people.
         filter: Box<UserFilter>,
+        /// How many of them are passed over first.
+        offset: u64,
+        /// Which part.
+        page: Page,
+    },
+    /// `user export`: [`super::reply::ExportPage`].
+    UserExport {
+        /// Which people.
+        filter: Box<UserFilter>,
+        /// The filter as it was stated, for the audit log.
+        stated: Map<String, Value>,
         /// Which part.
         page: Page,
     },

@@ -95,13 +95,15 @@ impl Session {
     }
 
     fn carry_out(&mut self, given: &Given) -> Result<u8, Trouble> {
-        if given.common.format == Format::Csv && !matches!(given.verb.run, Run::List(_)) {
+        if given.common.format == Format::Csv
+            && !matches!(given.verb.run, Run::List(_) | Run::File(_))
+        {
             return Err(Trouble::usage("--format csv is for lists"));
         }
         let status = match given.verb.run {
             Run::Change => change::run(self, given),
             Run::Special(run) => run(self, given),
-            Run::List(shape) => output::list::run(self, given, shape),
+            Run::List(shape) | Run::File(shape) => output::list::run(self, given, shape),
             Run::Show(show) => self.show(given, show),
         };
         if let (Err(trouble), true) = (&status, given.has("nagios")) {

@@ -164,6 +164,14 @@ pub(super) const SINCE: Take = flag(
 pub(super) const UNTIL: Take = flag("until", "until", Kind::Since, "T", "only before then");
 /// Rows of a list.
 pub(super) const LIMIT: Take = flag("limit", "limit", Kind::Number, "N", "at most so many rows");
+/// Rows passed over.
+pub(super) const OFFSET: Take = flag(
+    "offset",
+    "offset",
+    Kind::Number,
+    "N",
+    "pass so many rows over first",
+);
 /// Goes on with what comes.
 pub(super) const FOLLOW: Take = switch("follow", "follow", "go on with what comes; Ctrl-C ends");
 
@@ -178,6 +186,8 @@ pub(super) enum Run {
     Show(fn(&mut Screen, &Given, &Value) -> Result<u8, Trouble>),
     /// A list in pages.
     List(&'static super::output::list::Shape),
+    /// The same for a file: CSV, unless another form is asked for.
+    File(&'static super::output::list::Shape),
 }
 
 /// One command.
@@ -267,6 +277,12 @@ impl Given {
         value.map(String::as_str)
     }
 
+    /// The words of a flag that takes several.
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<&str>> {
+        let all = self.matches.try_get_many::<String>(name).ok().flatten()?;
+        Some(all.map(String::as_str).collect())
+    }
+
     /// Whether a switch stands there.
     pub(super) fn has(&self, name: &str) -> bool {
         self.matches.try_get_one::<bool>(name).ok().flatten() == Some(&true)
@@ -275,7 +291,7 @@ impl Given {
     /// The parameters of the call, as far as they come from the command line.
     pub(super) fn payload(&self, times: &Times) -> Result<Payload, Trouble> {
         let mut payload = Payload::default();
-        for take in self.verb.takes {
+        for take in self.verb.takes.iter().filter(|take| !take.to.is_empty()) {
             if let Some(value) = self.value(take, times)? {
                 payload.set(take.to, value);
             }
@@ -293,9 +309,7 @@ impl Given {
             return Ok(self.has(name).then_some(Value::Bool(true)));
         }
         if matches!(take.kind, Kind::List(_)) {
-            let all = self.matches.try_get_many::<String>(name).ok().flatten();
-            let values: Option<Vec<&str>> = all.map(|all| all.map(String::as_str).collect());
-            return Ok(values.map(Value::from));
+            return Ok(self.texts(name).map(Value::from));
         }
         let Some(text) = self.text(name) else {
             return Ok(None);

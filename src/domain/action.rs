@@ -130,6 +130,8 @@ actions! {
     UserShow = "user show", Viewer, Read;
     /// People by text and filters.
     UserFind = "user find", Viewer, Read;
+    /// People as a file, on record.
+    UserExport = "user export", Viewer, Read;
     /// Adds a person in state New Credential.
     UserAdd = "user add", Admin, Light;
     /// Adds the people of a file.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use mfad::control::query::{CandidateKind, Extent, Page, Query, TokenFilter, UserFilter};
+use mfad::control::query::{
+    AuditFilter, CandidateKind, Extent, Page, Query, TokenFilter, UserFilter,
+};
 use mfad::domain::action::Role;
-use mfad::domain::command::{Command, PassthroughEnd};
+use mfad::domain::command::{Command, NewToken, PassthroughEnd};
 use mfad::server::control::Backend;
+use mfad::token::Otp;
 use serde_json::Value;
 
 use crate::site::{Pages, Site, operator, page};
@@ -16,6 +19,7 @@ fn find(site: &Site, filter: UserFilter) -> Value {
         Role::Viewer,
         Query::UserFind {
             filter,
+            offset: 0,
             page: page(),
         },
     )
@@ -35,6 +39,7 @@ fn people_are_found_page_by_page() {
     };
     let query = Query::UserFind {
         filter: Box::default(),
+        offset: 2,
         page,
     };
     let last = site
@@ -50,11 +55,122 @@ fn people_are_found_page_by_page() {
         .collect();
     assert_eq!(
         names,
-        (0..7)
+        (2..7)
             .map(|number| format!("user{number}"))
             .collect::<Vec<_>>()
     );
     assert_eq!(sink.pages.last().unwrap()["matched"], 7);
+}
+
+#[test]
+fn whoever_has_begun_to_enrol_is_found() {
+    let site = Site::start();
+    for name in ["alice", "dave", "gina"] {
+        site.add_user(name, "");
+    }
+    site.add_token("alice");
+    let new = NewToken::of("gina".to_owned(), Otp::TOTP);
+    site.change(Role::Operator, Command::TokenAdd(Box::new(new)))
+        .unwrap();
+    let names = |filter| -> Vec<String> {
+        let found = find(&site, filter);
+        let rows = found["rows"].as_array().unwrap();
+        rows.iter()
+            .map(|row| row["user"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let partial = UserFilter {
+        partial: true,
+        ..UserFilter::default()
+    };
+    assert_eq!(names(partial), ["gina"]);
+    let no_token = UserFilter {
+        no_token: true,
+        ..UserFilter::default()
+    };
+    assert_eq!(names(no_token), ["dave", "gina"]);
+}
+
+fn export(site: &Site, text: &str, enough: Option<usize>) -> (Pages, Option<Value>) {
+    let mut sink = Pages {
+        enough,
+        ..Pages::default()
+    };
+    let filter = UserFilter {
+        text: Some(text.to_owned()),
+        ..UserFilter::default()
+    };
+    let stated = serde_json::json!({"text": text});
+    let query = Query::UserExport {
+        filter: Box::new(filter),
+        stated: stated.as_object().unwrap().clone(),
+        page: Page {
+            limit: 3,
+            cursor: None,
+            extent: Extent::All,
+        },
+    };
+    let last = site
+        .answerer()
+        .query(&operator(Role::Viewer), query, &mut sink);
+    (
+        sink,
+        last.ok().map(|last| serde_json::to_value(last).unwrap()),
+    )
+}
+
+/// The last record of an export.
+fn exported(site: &Site) -> Value {
+    let filter = AuditFilter {
+        event: Some("user.exported".to_owned()),
+        ..AuditFilter::default()
+    };
+    let page = page();
+    site.ask(Role::Viewer, Query::AuditLog { filter, page })["entries"][0].clone()
+}
+
+#[test]
+fn an_export_is_on_record_before_its_last_rows_leave() {
+    let site = Site::start();
+    for number in 0..7 {
+        site.add_user(&format!("user{number}"), "");
+    }
+    let (sink, last) = export(&site, "user", None);
+    let last = last.unwrap();
+    let given = |page: &Value| page["rows"].as_array().unwrap().len();
+    assert_eq!(
+        sink.pages.iter().map(given).sum::<usize>() + given(&last),
+        7
+    );
+    let record = exported(&site);
+    assert_eq!(record["seq"], last["audit"]);
+    let detail = &record["record"]["detail"];
+    assert_eq!(
+        (&detail["rows"], &detail["whole"]),
+        (&7.into(), &true.into())
+    );
+    assert_eq!(detail["filter"], serde_json::json!({"text": "user"}));
+    assert_eq!(last["rows"][0]["email"], "u***6@example.org");
+}
+
+#[test]
+fn an_export_that_nobody_reads_to_its_end_is_on_record_as_far_as_it_came() {
+    let site = Site::start();
+    for number in 0..7 {
+        site.add_user(&format!("user{number}"), "");
+    }
+    let (_, last) = export(&site, "user3@example.org", Some(0));
+    assert!(last.is_some(), "one page is given whole");
+    let detail = exported(&site)["record"]["detail"].clone();
+    assert_eq!(detail["filter"]["text"], "u***3@example.org", "an address");
+    let (sink, last) = export(&site, "user", Some(1));
+    assert!(last.is_none());
+    assert_eq!(sink.pages.len(), 1);
+    let detail = exported(&site)["record"]["detail"].clone();
+    assert_eq!(
+        (&detail["rows"], &detail["whole"]),
+        (&3.into(), &false.into())
+    );
 }
 
 #[test]

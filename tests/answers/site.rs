@@ -40,6 +40,9 @@ pub(crate) struct Pages {
 
 impl Sink for Pages {
     fn push(&mut self, page: Reply) -> Result<(), Ended> {
+        if self.ended() {
+            return Err(Ended);
+        }
         self.pages.push(serde_json::to_value(page).unwrap());
         Ok(())
     }

@@ -138,6 +138,12 @@ fn arrives(desk: &mut Desk<'_>, user: &str) -> App {
     desk.go(A::UserShow, &[user]);
     desk.go(A::UserFind, &["example"]);
     desk.go(A::UserFind, &["--never-logged-in"]);
+    // All its columns are more than a line holds.
+    let columns: &[&str] = match desk.form {
+        Form::People => &["--columns", "user,state"],
+        Form::Json => &[],
+    };
+    desk.go(A::UserExport, columns);
     desk.go(A::Why, &[user]);
     let added = desk.go(A::TokenAdd, &[user, "--type", "hotp", "--to-stdout"]);
     let app = App::scan(&uri(desk, &added));

@@ -232,6 +232,7 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
     let read = match method.name.strip_prefix("org.mfad.").unwrap() {
         "Users.Show" => through::<reply::UserShow>,
         "Users.Find" => through::<reply::UserPage>,
+        "Users.Export" => through::<reply::ExportPage>,
         "Users.LockShow" => through::<reply::LockShow>,
         "Tokens.List" => through::<reply::TokenList>,
         "Tokens.Find" => through::<reply::TokenPage>,

@@ -100,6 +100,7 @@ impl Backend for Fake {
             Query::GatewayShow { .. } => Reply::GatewayShow(Box::default()),
             Query::UserShow { .. } => Reply::UserShow(Box::default()),
             Query::UserFind { .. } => Reply::UserPage(reply::UserPage::default()),
+            Query::UserExport { .. } => Reply::ExportPage(reply::ExportPage::default()),
             Query::Seats => Reply::Seats(reply::Seats::default()),
             Query::TokenList { .. } => Reply::TokenList(reply::TokenList::default()),
             Query::TokenFind { .. } => Reply::TokenPage(reply::TokenPage::default()),

@@ -1,6 +1,6 @@
 //! Parameters on their way into a request: checked against the row, then taken out one by one.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Method, Type};
 use crate::control::fault::Fault;
@@ -51,6 +51,14 @@ impl Arguments {
     /// Whether the caller takes several replies.
     pub(super) const fn more(&self) -> bool {
         self.more
+    }
+
+    /// What is stated and was not taken yet.
+    pub(super) fn stated(&self) -> Map<String, Value> {
+        let names = self.values.names();
+        names
+            .filter_map(|name| Some((name.to_owned(), self.values.look(name)?.clone())))
+            .collect()
     }
 
     /// Takes a text that may be missing.

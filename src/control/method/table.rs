@@ -32,9 +32,17 @@ interfaces! {
         List Find = UserFind, users::find, [
             text: may Text, exact: may Bool, glob: may Bool, locked: may Bool,
             lock_reason: may Text, waiting: may Bool, pin_blocked: may Bool, states: may Texts,
-            passthrough: may Bool, no_token: may Bool, token_type: may Text,
-            token_status: may Text, expiring_s: may Int, set: may Text,
-            role_label: may Text, last_login_before: may Text,
+            passthrough: may Bool, partial: may Bool, rekey: may Bool, no_token: may Bool,
+            token_type: may Text, token_status: may Text, expiring_s: may Int,
+            set: may Text, role_label: may Text, last_login_before: may Text,
+            last_login_after: may Text, never_logged_in: may Bool, offset: may Int
+        ];
+        List Export = UserExport, users::export, [
+            text: may Text, exact: may Bool, glob: may Bool, locked: may Bool,
+            lock_reason: may Text, waiting: may Bool, pin_blocked: may Bool, states: may Texts,
+            passthrough: may Bool, partial: may Bool, rekey: may Bool, no_token: may Bool,
+            token_type: may Text, token_status: may Text, expiring_s: may Int,
+            set: may Text, role_label: may Text, last_login_before: may Text,
             last_login_after: may Text, never_logged_in: may Bool
         ];
         Change Add = UserAdd, users::add, [

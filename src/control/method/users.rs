@@ -13,6 +13,23 @@ pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
 }
 
 pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::UserFind {
+        filter: Box::new(filter(a)?),
+        offset: a.int("offset").unwrap_or(0),
+        page: a.page()?,
+    })
+}
+
+pub(super) fn export(a: &mut Arguments) -> Result<Query, Fault> {
+    let page = a.page()?;
+    Ok(Query::UserExport {
+        stated: a.stated(),
+        filter: Box::new(filter(a)?),
+        page,
+    })
+}
+
+fn filter(a: &mut Arguments) -> Result<UserFilter, Fault> {
     let matching = match (a.flag("exact"), a.flag("glob")) {
         (false, false) => Matching::Part,
         (true, false) => Matching::Exact,
@@ -24,7 +41,7 @@ pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
         .iter()
         .map(|name| state(name))
         .collect::<Result<_, _>>()?;
-    let filter = UserFilter {
+    Ok(UserFilter {
         text: a.maybe("text"),
         matching,
         locked: a.flag("locked"),
@@ -36,6 +53,8 @@ pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
         pin_blocked: a.flag("pin_blocked"),
         states,
         passthrough: a.flag("passthrough"),
+        partial: a.flag("partial"),
+        rekey: a.flag("rekey"),
         no_token: a.flag("no_token"),
         token_kind: a
             .maybe("token_type")
@@ -51,10 +70,6 @@ pub(super) fn find(a: &mut Arguments) -> Result<Query, Fault> {
         last_login_before: a.instant("last_login_before")?,
         last_login_after: a.instant("last_login_after")?,
         never_logged_in: a.flag("never_logged_in"),
-    };
-    Ok(Query::UserFind {
-        filter: Box::new(filter),
-        page: a.page()?,
     })
 }
 

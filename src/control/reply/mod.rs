@@ -36,7 +36,8 @@ pub use tokens::{
     Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
 };
 pub use users::{
-    AuthCode, Contact, Counter, LockShow, Password, Pin, Rekey, UserPage, UserRow, UserShow,
+    AuthCode, Contact, Counter, ExportPage, LockShow, Password, Pin, Rekey, UserPage, UserRow,
+    UserShow,
 };
 
 /// The parameters of one reply.
@@ -54,6 +55,7 @@ pub enum Reply {
     GatewayShow(Box<GatewayShow>),
     UserShow(Box<UserShow>),
     UserPage(UserPage),
+    ExportPage(ExportPage),
     TokenList(TokenList),
     TokenPage(TokenPage),
     TokenShow(Box<TokenShow>),

@@ -209,6 +209,18 @@ pub struct UserPage {
     pub notes: Vec<String>,
 }
 
+/// People (`user export`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExportPage {
+    /// One line each, by login name.
+    pub rows: Vec<UserRow>,
+    /// Where the next page begins; none: the end.
+    pub cursor: Option<String>,
+    /// Number of the audit record, in the last reply.
+    pub audit: Option<u64>,
+}
+
 /// One person, one line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,4 +1,4 @@
-//! `user find`: its filters, and how the list looks.
+//! `user find` and `user export`: their filters, and how the list looks.
 
 use serde_json::Value;
 
@@ -8,111 +8,190 @@ use crate::ctl::output::list::{List, Shape};
 use crate::ctl::output::table::{Column, free, numbers, table, words};
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
-use crate::ctl::verb::{Given, Kind, LIMIT, Take, flag, may, switch};
+use crate::ctl::verb::{Given, Kind, LIMIT, OFFSET, Take, flag, may, switch};
 
 use super::user::{SET, STATES};
 
-/// Filters; all that are stated must fit.
+const TEXT: Take = may(
+    "TEXT",
+    "text",
+    "part of login name, name, e-mail or phone",
+    "user",
+);
+const EXACT: Take = switch("exact", "exact", "the whole of one of them");
+const GLOB: Take = switch("glob", "glob", "TEXT is a pattern with * and ?");
+const LOCKED: Take = switch("locked", "locked", "locked, for whatever reason");
+const LOCK_REASON: Take = flag(
+    "lock-reason",
+    "lock_reason",
+    Kind::Words(&["Failures", "PinBlocked", "Operator"]),
+    "REASON",
+    "locked for this reason",
+);
+const WAITING: Take = switch("waiting", "waiting", "made to wait for failures");
+const PIN_BLOCKED: Take = switch("pin-blocked", "pin_blocked", "PIN blocked");
+const STATE: Take = flag(
+    "state",
+    "states",
+    Kind::List(STATES),
+    "STATE",
+    "in one of these states",
+);
+const PASSTHROUGH: Take = switch("passthrough", "passthrough", "with a passthrough in force");
+const PARTIAL: Take = switch(
+    "partial",
+    "partial",
+    "begun to enrol: no token is usable yet",
+);
+const REKEY: Take = switch("rekey", "rekey", "waits for a new secret after a reset");
+const NO_TOKEN: Take = switch("no-token", "no_token", "without a token to sign in with");
+const TOKEN_TYPE: Take = flag(
+    "token-type",
+    "token_type",
+    Kind::Words(&["totp", "hotp", "recovery"]),
+    "TYPE",
+    "with a token of this type",
+);
+const TOKEN_STATUS: Take = flag(
+    "token-status",
+    "token_status",
+    Kind::Words(super::token::STATUSES),
+    "STATUS",
+    "with a token of this status",
+);
+const EXPIRING: Take = flag(
+    "expiring",
+    "expiring_s",
+    Kind::Span,
+    "SPAN",
+    "with a token that expires within it",
+);
+const ROLE_LABEL: Take = flag(
+    "role-label",
+    "role_label",
+    Kind::Text,
+    "LABEL",
+    "with this label",
+);
+const LAST_LOGIN_BEFORE: Take = flag(
+    "last-login-before",
+    "last_login_before",
+    Kind::Since,
+    "T",
+    "last login before, or none",
+);
+const LAST_LOGIN_AFTER: Take = flag(
+    "last-login-after",
+    "last_login_after",
+    Kind::Since,
+    "T",
+    "last login after",
+);
+const NEVER_LOGGED_IN: Take = switch("never-logged-in", "never_logged_in", "without a login");
+const COLUMNS_TAKE: Take = flag(
+    "columns",
+    "",
+    Kind::List(COLUMNS),
+    "COLUMN",
+    "these columns, of the table or of CSV",
+);
+const SORT: Take = flag(
+    "sort",
+    "",
+    Kind::Words(COLUMNS),
+    "COLUMN",
+    "in order of this column; else by login name",
+);
+const REVERSE: Take = flag(
+    "reverse",
+    "",
+    Kind::LocalSwitch,
+    "",
+    "the other way round, with --sort",
+);
+
+/// Filters, all that are stated must fit; then what of the list is wanted.
 pub(super) const TAKES: &[Take] = &[
-    may(
-        "TEXT",
-        "text",
-        "part of login name, name, e-mail or phone",
-        "user",
-    ),
-    switch("exact", "exact", "the whole of one of them"),
-    switch("glob", "glob", "TEXT is a pattern with * and ?"),
-    switch("locked", "locked", "locked, for whatever reason"),
-    flag(
-        "lock-reason",
-        "lock_reason",
-        Kind::Words(&["Failures", "PinBlocked", "Operator"]),
-        "REASON",
-        "locked for this reason",
-    ),
-    switch("waiting", "waiting", "made to wait for failures"),
-    switch("pin-blocked", "pin_blocked", "PIN blocked"),
-    flag(
-        "state",
-        "states",
-        Kind::List(STATES),
-        "STATE",
-        "in one of these states",
-    ),
-    switch("passthrough", "passthrough", "with a passthrough in force"),
-    switch("no-token", "no_token", "without a token to sign in with"),
-    flag(
-        "token-type",
-        "token_type",
-        Kind::Words(&["totp", "hotp", "recovery"]),
-        "TYPE",
-        "with a token of this type",
-    ),
-    flag(
-        "token-status",
-        "token_status",
-        Kind::Words(super::token::STATUSES),
-        "STATUS",
-        "with a token of this status",
-    ),
-    flag(
-        "expiring",
-        "expiring_s",
-        Kind::Span,
-        "SPAN",
-        "with a token that expires within it",
-    ),
+    TEXT,
+    EXACT,
+    GLOB,
+    LOCKED,
+    LOCK_REASON,
+    WAITING,
+    PIN_BLOCKED,
+    STATE,
+    PASSTHROUGH,
+    PARTIAL,
+    REKEY,
+    NO_TOKEN,
+    TOKEN_TYPE,
+    TOKEN_STATUS,
+    EXPIRING,
     SET,
-    flag(
-        "role-label",
-        "role_label",
-        Kind::Text,
-        "LABEL",
-        "with this label",
-    ),
-    flag(
-        "last-login-before",
-        "last_login_before",
-        Kind::Since,
-        "T",
-        "last login before, or none",
-    ),
-    flag(
-        "last-login-after",
-        "last_login_after",
-        Kind::Since,
-        "T",
-        "last login after",
-    ),
-    switch("never-logged-in", "never_logged_in", "without a login"),
+    ROLE_LABEL,
+    LAST_LOGIN_BEFORE,
+    LAST_LOGIN_AFTER,
+    NEVER_LOGGED_IN,
+    COLUMNS_TAKE,
+    SORT,
+    REVERSE,
     LIMIT,
+    OFFSET,
+];
+
+/// The same filters.
+pub(super) const EXPORT_TAKES: &[Take] = &[
+    TEXT,
+    EXACT,
+    GLOB,
+    LOCKED,
+    LOCK_REASON,
+    WAITING,
+    PIN_BLOCKED,
+    STATE,
+    PASSTHROUGH,
+    PARTIAL,
+    REKEY,
+    NO_TOKEN,
+    TOKEN_TYPE,
+    TOKEN_STATUS,
+    EXPIRING,
+    SET,
+    ROLE_LABEL,
+    LAST_LOGIN_BEFORE,
+    LAST_LOGIN_AFTER,
+    NEVER_LOGGED_IN,
+    COLUMNS_TAKE,
+];
+
+/// Columns of CSV, frozen.
+const COLUMNS: &[&str] = &[
+    "user",
+    "display_name",
+    "state",
+    "base",
+    "lock.since",
+    "lock.reason",
+    "via",
+    "unlocked.by",
+    "unlocked.at",
+    "pin",
+    "tokens",
+    "tokens_more",
+    "passthrough_until",
+    "last_login",
+    "email",
+    "phone",
+    "set",
+    "role_label",
+    "protected",
+    "revision",
 ];
 
 /// The rows.
 pub(super) const SHAPE: &Shape = &Shape {
     rows: "rows",
-    csv: &[
-        "user",
-        "display_name",
-        "state",
-        "base",
-        "lock.since",
-        "lock.reason",
-        "via",
-        "unlocked.by",
-        "unlocked.at",
-        "pin",
-        "tokens",
-        "tokens_more",
-        "passthrough_until",
-        "last_login",
-        "email",
-        "phone",
-        "set",
-        "role_label",
-        "protected",
-        "revision",
-    ],
+    csv: COLUMNS,
     lines: true,
     log: false,
     show: found,
@@ -136,6 +215,41 @@ impl Kept {
             Self::Any
         }
     }
+
+    /// Columns of the table, if nobody says which.
+    const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Locked => &[
+                "user",
+                "display_name",
+                "lock.since",
+                "lock.reason",
+                "via",
+                "unlocked.by",
+                "tokens",
+            ],
+            Self::Waiting => &[
+                "user",
+                "display_name",
+                "waits",
+                "failures",
+                "via",
+                "last_login",
+                "tokens",
+            ],
+            Self::Any => &[
+                "user",
+                "display_name",
+                "state",
+                "tokens",
+                "last_login",
+                "pin",
+                "set",
+                "email",
+                "role_label",
+            ],
+        }
+    }
 }
 
 fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble> {
@@ -144,39 +258,11 @@ fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble>
         return nobody(screen, given, &list.rest);
     }
     let kind = Kept::of(given);
-    let columns: Vec<Column> = match kind {
-        Kept::Locked => vec![
-            words("USER"),
-            free("NAME"),
-            words("LOCKED"),
-            words("REASON"),
-            words("VIA"),
-            words("UNLOCKED BY"),
-            words("TOKENS"),
-        ],
-        Kept::Waiting => vec![
-            words("USER"),
-            free("NAME"),
-            words("WAITS UNTIL"),
-            numbers("FAILURES"),
-            words("VIA"),
-            words("LAST LOGIN"),
-            words("TOKENS"),
-        ],
-        Kept::Any => vec![
-            words("USER"),
-            free("NAME"),
-            words("STATE"),
-            words("TOKENS"),
-            words("LAST LOGIN"),
-            words("PIN"),
-            words("SET"),
-            free("E-MAIL"),
-            free("LABEL"),
-        ],
-    };
-    let lines = rows.iter().map(|row| cells(screen, row, kind));
-    let lines: Vec<Vec<String>> = lines.collect();
+    let names = given.texts("columns");
+    let names = names.as_deref().unwrap_or_else(|| kind.columns());
+    let columns: Vec<Column> = names.iter().map(|name| column(name)).collect();
+    let line = |row| names.iter().map(|name| cell(screen, row, name)).collect();
+    let lines: Vec<Vec<String>> = rows.iter().map(line).collect();
     table(screen, &columns, &lines);
     if screen.legend {
         foot(screen, rows.len(), kind, list);
@@ -184,63 +270,78 @@ fn found(screen: &mut Screen, given: &Given, list: &List) -> Result<u8, Trouble>
     Ok(0)
 }
 
-fn dash(text: &str) -> String {
-    if text.is_empty() {
-        "-".to_owned()
-    } else {
-        text.to_owned()
+/// The head of a column.
+fn column(name: &str) -> Column {
+    match name {
+        "user" => words("USER"),
+        "display_name" => free("NAME"),
+        "state" => words("STATE"),
+        "base" => words("LIFECYCLE"),
+        "lock.since" => words("LOCKED"),
+        "lock.reason" => words("REASON"),
+        "via" => words("VIA"),
+        "unlocked.by" => words("UNLOCKED BY"),
+        "unlocked.at" => words("UNLOCKED"),
+        "pin" => words("PIN"),
+        "tokens" => words("TOKENS"),
+        "tokens_more" => numbers("MORE"),
+        "passthrough_until" => words("PASSTHROUGH"),
+        "last_login" => words("LAST LOGIN"),
+        "email" => free("E-MAIL"),
+        "phone" => free("PHONE"),
+        "set" => words("SET"),
+        "role_label" => free("LABEL"),
+        "protected" => words("PROTECTED"),
+        "revision" => numbers("REVISION"),
+        "waits" => words("WAITS UNTIL"),
+        "failures" => numbers("FAILURES"),
+        _ => words(""),
     }
 }
 
-fn cells(screen: &Screen, row: &UserRow, kind: Kept) -> Vec<String> {
-    let mut tokens = dash(&row.tokens.join(" "));
-    if row.tokens_more > 0 {
-        tokens = format!("{tokens} +{}", row.tokens_more);
-    }
-    let name = dash(&row.display_name);
-    let none = || "-".to_owned();
-    let last_login = || {
-        row.last_login
-            .map_or_else(none, |at| screen.times.day(at.0))
+/// What stands in a column; `-` for nothing.
+fn cell(screen: &Screen, row: &UserRow, name: &str) -> String {
+    let times = &screen.times;
+    let (lock, unlocked, wait) = (row.lock.as_ref(), row.unlocked.as_ref(), row.waits.first());
+    let text = match name {
+        "user" => Some(row.user.clone()),
+        "display_name" => Some(row.display_name.clone()),
+        "state" => Some(row.state.clone()),
+        "base" => Some(row.base.clone()),
+        "lock.since" => lock.map(|lock| times.cell(lock.since.0)),
+        "lock.reason" => lock.map(|lock| lock.reason.clone()),
+        "via" => row.via.clone(),
+        "unlocked.by" => unlocked.map(|one| format!("{} {}", one.by, times.day(one.at.0))),
+        "unlocked.at" => unlocked.map(|one| times.cell(one.at.0)),
+        "pin" => Some(row.pin.clone()),
+        "tokens" if row.tokens_more > 0 => Some(format!(
+            "{} +{}",
+            dash(row.tokens.join(" ")),
+            row.tokens_more
+        )),
+        "tokens" => Some(row.tokens.join(" ")),
+        "tokens_more" => Some(row.tokens_more.to_string()),
+        "passthrough_until" => row.passthrough_until.map(|at| times.cell(at.0)),
+        "last_login" => row.last_login.map(|at| times.day(at.0)),
+        "email" => row.email.clone(),
+        "phone" => row.phone.clone(),
+        "set" => Some(row.set.clone()),
+        "role_label" => Some(row.role_label.clone()),
+        "protected" => row.protected.then(|| "yes".to_owned()),
+        "revision" => Some(row.revision.to_string()),
+        "waits" => wait.map(|wait| times.cell(wait.until.0)),
+        "failures" => wait.map(|wait| wait.failures.to_string()),
+        _ => None,
     };
-    if kind == Kept::Waiting {
-        let wait = row.waits.first();
-        return vec![
-            row.user.clone(),
-            name,
-            wait.map_or_else(none, |wait| screen.times.cell(wait.until.0)),
-            wait.map_or_else(none, |wait| wait.failures.to_string()),
-            row.via.clone().unwrap_or_else(none),
-            last_login(),
-            tokens,
-        ];
+    dash(text.unwrap_or_default())
+}
+
+fn dash(text: String) -> String {
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
     }
-    if kind == Kept::Locked {
-        let lock = row.lock.as_ref();
-        let unlocked = row.unlocked.as_ref();
-        return vec![
-            row.user.clone(),
-            name,
-            lock.map_or_else(none, |lock| screen.times.cell(lock.since.0)),
-            lock.map_or_else(none, |lock| lock.reason.clone()),
-            row.via.clone().unwrap_or_else(none),
-            unlocked.map_or_else(none, |one| {
-                format!("{} {}", one.by, screen.times.day(one.at.0))
-            }),
-            tokens,
-        ];
-    }
-    vec![
-        row.user.clone(),
-        name,
-        row.state.clone(),
-        tokens,
-        last_login(),
-        dash(&row.pin),
-        dash(&row.set),
-        row.email.clone().unwrap_or_else(none),
-        dash(&row.role_label),
-    ]
 }
 
 fn foot(screen: &mut Screen, rows: usize, kind: Kept, list: &List) {
@@ -252,7 +353,7 @@ fn foot(screen: &mut Screen, rows: usize, kind: Kept, list: &List) {
     };
     let mut line = format!("{rows} {what} of {}.", text::number(of));
     if list.cut {
-        line = format!("{line} There are more: --limit N.");
+        line = format!("{line} There are more: --limit N, --offset N.");
     }
     let notes = list.rest.get("notes").and_then(Value::as_array);
     for note in notes.into_iter().flatten().filter_map(Value::as_str) {
@@ -278,4 +379,18 @@ fn nobody(screen: &mut Screen, given: &Given, rest: &Value) -> Result<u8, Troubl
     }
     screen.say(&line);
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_has_a_head() {
+        let kinds = [Kept::Locked, Kept::Waiting, Kept::Any];
+        let shown = kinds.iter().flat_map(|kind| kind.columns());
+        for name in COLUMNS.iter().chain(shown) {
+            assert_ne!(column(name).title, "", "{name}");
+        }
+    }
 }

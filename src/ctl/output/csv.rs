@@ -24,19 +24,24 @@ fn line(out: &mut String, fields: impl Iterator<Item = String>) {
     out.push_str("\r\n");
 }
 
-fn field(row: &Value, name: &str) -> String {
+/// What a row has under a name of the wire.
+pub(in crate::ctl) fn at<'a>(row: &'a Value, name: &str) -> &'a Value {
     let found = name.split('.').try_fold(row, |value, part| value.get(part));
-    match found {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(values)) => {
+    found.unwrap_or(&Value::Null)
+}
+
+fn field(row: &Value, name: &str) -> String {
+    match at(row, name) {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => {
             let texts = values.iter().map(|value| match value {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             });
             texts.collect::<Vec<_>>().join(" ")
         }
-        Some(other) => other.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -60,6 +65,18 @@ fn quoted(field: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn nothing_begins_as_a_formula_does() {
+        for sign in ["=", "+", "-", "@", "\t", "\r"] {
+            let rows = [json!({"name": format!("{sign}SUM(A1)")})];
+            let text = document(&["name"], &rows, false);
+            assert_eq!(text, format!("\"'{sign}SUM(A1)\"\r\n"));
+        }
+        // Numbers stay numbers: no phone number becomes a text with a sign in front.
+        let rows = [json!({"name": "+491701234567"})];
+        assert_eq!(document(&["name"], &rows, false), "+491701234567\r\n");
+    }
 
     // test of RFC 4180 s2
     #[test]

@@ -7,6 +7,7 @@
 mod csv;
 mod done;
 pub(super) mod list;
+mod order;
 pub(super) mod table;
 pub(super) mod text;
 
@@ -17,7 +18,7 @@ use super::args::Look;
 use super::env::Env;
 use super::time::Times;
 
-pub(super) use csv::document as csv;
+pub(super) use csv::{at, document as csv};
 pub(super) use done::{done, would};
 
 /// Widest prose; only tables use more.

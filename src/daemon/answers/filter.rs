@@ -47,6 +47,8 @@ pub(super) fn fits(filter: &UserFilter, view: &View<'_>) -> bool {
             filter.passthrough,
             passthrough::current(record, None, view.now).is_some(),
         )
+        && asked(filter.partial, view.enrolment() == "partial")
+        && asked(filter.rekey, record.profile.rekey.is_some())
         && asked(filter.no_token, view.usable_primaries().next().is_none())
         && filter.set.as_ref().is_none_or(|wanted| wanted == set)
         && filter
@@ -180,6 +182,7 @@ mod tests {
     use super::*;
     use crate::domain::lockout::{Lock, LockReason};
     use crate::domain::policy::Policy;
+    use crate::domain::rekey::Rekey;
     use crate::domain::user::{AuthState, Contact, Profile, UserId, UserRecord, UserState};
     use crate::time::Now;
 
@@ -287,6 +290,24 @@ mod tests {
                 ..UserFilter::default()
             }
         ));
+    }
+
+    #[test]
+    fn whoever_waits_for_a_new_secret_is_found() {
+        let mut alice = alice();
+        let wanted = || UserFilter {
+            rekey: true,
+            ..UserFilter::default()
+        };
+        assert!(!fit(&alice, wanted()));
+        alice.profile_mut().rekey = Some(Rekey {
+            token: "T-8F3K2".parse().unwrap(),
+            at: Timestamp(1),
+            by: "bob".to_owned(),
+            why: "lost_phone".to_owned(),
+            extra: serde_json::Map::new(),
+        });
+        assert!(fit(&alice, wanted()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Addresses with most of them covered: enough to ask "is this your address?" on the phone.
 
 /// Shortest phone number of which two digits say too little to find the others, in digits.
-const PHONE_DIGITS_MIN: usize = 7;
+pub(super) const PHONE_DIGITS_MIN: usize = 7;
 
 /// `a***e@example.org`: first and last sign of the local part, and the domain.
 pub(super) fn email(address: &str) -> String {

@@ -21,6 +21,7 @@ mod complete;
 mod config;
 mod desk;
 mod explain;
+mod export;
 mod facts;
 mod filter;
 mod gateways;
@@ -179,7 +180,16 @@ impl Answerer {
             Query::GatewayList => Ok(Reply::GatewayList(self.gateway_list())),
             Query::GatewayShow { gateway } => self.gateway_show(&gateway),
             Query::UserShow { user } => desk.user_show(&user),
-            Query::UserFind { filter, page } => desk.user_find(&filter, &page, sink),
+            Query::UserFind {
+                filter,
+                offset,
+                page,
+            } => desk.user_find(&filter, offset, &page, sink),
+            Query::UserExport {
+                filter,
+                stated,
+                page,
+            } => desk.user_export(&filter, stated, &page, sink),
             Query::Seats => desk.seats(),
             Query::TokenList {
                 user,

@@ -159,6 +159,7 @@ impl Desk<'_> {
     pub(super) fn user_find(
         &self,
         wanted: &UserFilter,
+        offset: u64,
         page: &Page,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
@@ -166,16 +167,20 @@ impl Desk<'_> {
         let coarse = filter::coarse(wanted);
         let whole = page.cursor.is_none();
         let shown = Cell::new(0_u64);
+        let mut passed_over = 0;
         pages::answer(
             page,
             sink,
             |cursor, sink| {
                 pages::people(self, &coarse, cursor, page.limit, sink, |record| {
                     let view = View::of(self, record);
-                    filter::fits(wanted, &view)
-                        .then(|| self.row(&view))
-                        .into_iter()
-                        .collect()
+                    let fits = filter::fits(wanted, &view);
+                    if fits && passed_over < offset {
+                        passed_over += 1;
+                        shown.set(shown.get() + 1);
+                        return Vec::new();
+                    }
+                    fits.then(|| self.row(&view)).into_iter().collect()
                 })
             },
             |rows, cursor| {
@@ -209,7 +214,8 @@ impl Desk<'_> {
         )
     }
 
-    fn row(&self, view: &View<'_>) -> UserRow {
+    /// The person as a line of a list.
+    pub(super) fn row(&self, view: &View<'_>) -> UserRow {
         let record = view.record;
         let profile = &record.profile;
         let (email, phone) = view::main_contacts(record, self.sees_contacts());
