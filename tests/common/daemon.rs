@@ -21,6 +21,7 @@ use super::operator::Operator;
 use super::past::make_past;
 use super::people::{Person, make_store};
 use super::scrape::Page;
+use super::tools;
 
 /// Rejects leave so long after the request.
 pub(crate) const REJECT_DELAY: Duration = Duration::from_millis(100);
@@ -273,7 +274,7 @@ impl Site {
         let log_from = log.metadata().unwrap().len();
         let started = Instant::now();
         let mut words = self.starter.clone();
-        words.push(env!("CARGO_BIN_EXE_mfad").into());
+        words.push(tools::mfad().into());
         let child = Command::new(&words[0])
             .args(&words[1..])
             .arg("--config")

@@ -17,6 +17,25 @@ pub(crate) fn have(program: &str) -> bool {
     found || missing(program)
 }
 
+/// The built daemon. The tests of another package of the workspace find it beside themselves, where
+/// plain `cargo test` has put it.
+pub(crate) fn mfad() -> PathBuf {
+    if let Some(path) = option_env!("CARGO_BIN_EXE_mfad") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().with_file_name("mfad");
+    assert!(path.is_file(), "no {}: cargo build first", path.display());
+    path
+}
+
+/// A file of this project.
+pub(crate) fn of_project(path: &str) -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let inner = package.ends_with("web").then(|| package.parent()).flatten();
+    inner.unwrap_or(package).join(path)
+}
+
 /// The module of `pam_radius`.
 pub(crate) fn pam_radius() -> Option<PathBuf> {
     let name = "security/pam_radius_auth.so";

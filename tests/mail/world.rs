@@ -78,7 +78,7 @@ impl Folder {
             LOGIN.0
         };
         let mut server = Command::new("/usr/bin/python3")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/server.py"))
+            .arg(tools::of_project("tests/mail/server.py"))
             .arg(self.path("mails"))
             .args([&port.to_string(), security.word()])
             .args([self.path("right.pem"), self.path("right.key")])

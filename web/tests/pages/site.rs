@@ -71,13 +71,19 @@ impl Site {
 
     /// The same with more lines in its configuration.
     pub(crate) fn start_with(more: &str) -> Option<Self> {
+        Self::start_before(None, more)
+    }
+
+    /// The same before an mfad with this control socket; none: the socket is `control` in its folder.
+    pub(crate) fn start_before(control: Option<&Path>, more: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         if !certificate(folder.path(), HOST) {
             assert!(std::env::var_os("CI").is_none(), "no openssl here");
             println!("skipped: no openssl here");
             return None;
         }
-        let control = folder.path().join("control");
+        let own = folder.path().join("control");
+        let control = control.unwrap_or(&own);
         let config = format!(
             "base_url = \"https://{HOST}\"\ncertificate = \"web.crt\"\nkey = \"web.key\"\n\
              listen = [\"127.0.0.1:0\"]\ncontrol = \"{}\"\n{more}",
