@@ -92,6 +92,11 @@ fn judge(front: &Front, peer: Peer, request: &Request) -> Result<(), Refused> {
     if !is_for_us(request, &front.site) {
         return Err((StatusCode::MISDIRECTED_REQUEST, None));
     }
+    // Forms come with their length. Chunks are where one server in front of another has been led
+    // to see two requests in one.
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return Err((StatusCode::LENGTH_REQUIRED, None));
+    }
     if request.method() == Method::POST && !is_of_ours(request.headers(), &front.site) {
         return Err((StatusCode::FORBIDDEN, None));
     }

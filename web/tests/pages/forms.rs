@@ -158,6 +158,7 @@ fn every_answer_says_what_a_browser_must_not_do() {
     let other = [("Host", "evil.example")];
     let strange = [("Sec-Fetch-Site", "cross-site")];
     let origin = [("Origin", "https://evil.example")];
+    let chunked = [("Transfer-Encoding", "chunked"), ("Content-Length", "5")];
     let form = "user=alice&code=x";
     let answers = [
         (200, browser.get(&link)),
@@ -171,6 +172,10 @@ fn every_answer_says_what_a_browser_must_not_do() {
         (403, browser.ask("POST", &link, &origin, form)),
         (503, browser.ask("POST", &link, &[("Origin", "null")], form)),
         (403, browser.ask("POST", &link, &[], &"x".repeat(5000))),
+        (
+            411,
+            site.browser().ask("POST", &link, &chunked, "0\r\n\r\n"),
+        ),
     ];
     for (at, (status, answer)) in answers.iter().enumerate() {
         assert_eq!(answer.status, *status, "answer {at}");
