@@ -58,6 +58,7 @@ token reset-secret    ok
 token delete          E_LAST_TOKEN ok
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
+enroll page           E_LINK
 auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
 auth-code revoke      same
 recovery issue        ok ok ok ok E_STATE ok ok ok E_STATE
@@ -134,6 +135,7 @@ token reset-secret    alice  T-11111
 token delete          -      T-11111
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
+enroll page           -      -        link seed:Page
 auth-code generate    alice  -        auth_code
 auth-code revoke      alice  -
 recovery issue        alice  -        token_id recovery_codes
@@ -169,6 +171,7 @@ fn what_every_command_is_about_and_what_it_needs() {
             ("pin_hash", wanted.pin_hash),
             ("password_hash", wanted.password_hash),
             ("auth_code", wanted.auth_code),
+            ("link", wanted.link),
             ("recovery_codes", wanted.recovery_codes),
             ("clear_seed", wanted.clear_seed),
             ("seats", wanted.seats),

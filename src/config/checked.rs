@@ -84,6 +84,8 @@ pub struct Roles {
     pub support: Members,
     /// Reading only.
     pub viewer: Members,
+    /// The pages of links only.
+    pub web: Members,
 }
 
 impl Roles {
@@ -95,6 +97,7 @@ impl Roles {
             Role::Operator => &self.operator,
             Role::Support => &self.support,
             Role::Viewer => &self.viewer,
+            Role::Web => &self.web,
         }
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn policy(
         auth_code: AuthCodePolicy {
             always_suppress: settings.flag("auth_code.always_suppress"),
             ttl: settings.span("auth_code.ttl"),
+            tries: settings.count_u32("auth_code.tries"),
         },
         hotp_look_ahead: settings.count("hotp.look_ahead"),
         hotp_resync_window: settings.count("hotp.resync_window"),
@@ -279,6 +280,7 @@ pub(super) fn roles(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Ro
         operator: members("operator"),
         support: members("support"),
         viewer: members("viewer"),
+        web: members("web"),
     }
 }
 

@@ -46,6 +46,12 @@ pub struct FaultParameters {
     /// The role or group that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub need: Option<String>,
+    /// Of `Otp` on a page: tries that are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries_left: Option<u32>,
+    /// Of `Otp` on a page: seconds that the device's clock is ahead, if that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_clock_s: Option<i64>,
     /// The request id of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
@@ -214,6 +220,8 @@ impl From<Refusal> for Fault {
         fault.parameters.tries = refusal.tries;
         fault.parameters.doing = refusal.doing;
         fault.parameters.need = refusal.need;
+        fault.parameters.tries_left = refusal.wrong_code.map(|code| code.tries_left);
+        fault.parameters.device_clock_s = refusal.wrong_code.and_then(|code| code.device_clock_s);
         fault
     }
 }

@@ -205,6 +205,7 @@ fn tell_after(restored: &Restored, world: &mut World<'_>) {
         ),
         (fenced.recovery, "set of recovery codes", "make new ones"),
         (fenced.auth_codes, "auth code", "void"),
+        (fenced.links, "one-time link", "void"),
         (fenced.grants, "passthrough", "over"),
         (
             fenced.hardware,

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// The pages of mfad-web: the steps of a person who has a link, and nothing else.
+    Web,
     /// Lists, finds, shows, exports and reads the audit log.
     Viewer,
     /// The help desk: unlocks, unblocks, tests, hands out what lets a person in for a while.
@@ -24,12 +26,19 @@ pub enum Role {
 
 impl Role {
     /// All roles, the least first.
-    pub const ALL: [Self; 4] = [Self::Viewer, Self::Support, Self::Operator, Self::Admin];
+    pub const ALL: [Self; 5] = [
+        Self::Web,
+        Self::Viewer,
+        Self::Support,
+        Self::Operator,
+        Self::Admin,
+    ];
 
     /// The name in configuration and on screens.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Web => "web",
             Self::Viewer => "viewer",
             Self::Support => "support",
             Self::Operator => "operator",
@@ -181,6 +190,8 @@ actions! {
     TokenDelete = "token delete", Operator, Heavy, reason;
     /// Shows the QR code of a token that is not yet proven.
     EnrollQr = "enroll qr", Support, Light, weakens;
+    /// A person's own steps on the pages of a link; no command of `mfactl`.
+    EnrollPage = "enroll page", Web, Light;
     /// Makes the code that an enrolment asks for.
     AuthCodeGenerate = "auth-code generate", Support, Light, weakens, not_oneself;
     /// Voids a person's auth code.
@@ -271,6 +282,7 @@ mod tests {
 
     #[test]
     fn roles_grow() {
+        assert!(Role::Web < Role::Viewer);
         assert!(Role::Viewer < Role::Support);
         assert!(Role::Support < Role::Operator);
         assert!(Role::Operator < Role::Admin);

@@ -2,7 +2,8 @@
 //!
 //! A person has one live code at most. It is made for a change that is pending, and goes with it: a
 //! change of the lifecycle state, a proven token or its end voids it. The record keeps a keyed hash;
-//! the code itself is shown once.
+//! the code itself is shown once. What asks for it is the enrolment page of a one-time link
+//! ([`super::link`]).
 
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct AuthCodePolicy {
     pub always_suppress: bool,
     /// How long a code is good if the operator does not say.
     pub ttl: Duration,
+    /// Wrong codes that void it.
+    pub tries: u32,
 }
 
 /// An auth code that was handed out.
@@ -35,9 +38,17 @@ pub struct AuthCodeRecord {
     pub created_by: String,
     /// First instant at which it is no longer good.
     pub expires: Timestamp,
+    /// Wrong codes that were given for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl AuthCodeRecord {

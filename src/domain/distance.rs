@@ -128,6 +128,7 @@ mod tests {
     use super::*;
     use crate::secret::SecretBytes;
     use crate::time::{Now, Timestamp};
+    use crate::token::auth_code::AuthCode;
     use crate::token::recovery::RecoveryCode;
 
     const SEED: &[u8] = b"12345678901234567890";
@@ -139,6 +140,10 @@ mod tests {
     impl Unseal for Clear {
         fn show(&self, _: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8])) {
             see(&sealed.data);
+        }
+
+        fn auth_code_hash(&self, _: UserId, _: &AuthCode) -> [u8; 32] {
+            [0; 32]
         }
 
         fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {

@@ -36,6 +36,7 @@ pub mod explain;
 pub mod failure;
 pub mod judge;
 pub mod lapse;
+pub mod link;
 pub mod lockout;
 pub mod message;
 pub mod name;

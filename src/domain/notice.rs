@@ -143,7 +143,11 @@ impl Notice {
 
 fn contacts_differ(before: &UserRecord, after: &UserRecord) -> bool {
     let (before, after) = (&before.profile, &after.profile);
-    before.emails != after.emails || before.phones != after.phones
+    let address = |contact: &Contact| contact.address.clone();
+    let same = |before: &[Contact], after: &[Contact]| {
+        before.iter().map(address).eq(after.iter().map(address))
+    };
+    !same(&before.emails, &after.emails) || !same(&before.phones, &after.phones)
 }
 
 /// A change that was judged, as far as it is told.

@@ -208,6 +208,7 @@ impl Default for Policy {
             auth_code: AuthCodePolicy {
                 always_suppress: false,
                 ttl: Duration::from_secs(day),
+                tries: 5,
             },
             hotp_look_ahead: 10,
             hotp_resync_window: 1000,

@@ -49,11 +49,13 @@ pub enum Code {
     Delivery,
     /// No master key.
     Sealed,
+    /// This one-time link is not good, whatever the reason.
+    Link,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Arg,
         Self::Perm,
         Self::NoUser,
@@ -74,6 +76,7 @@ impl Code {
         Self::Busy,
         Self::Delivery,
         Self::Sealed,
+        Self::Link,
     ];
 
     /// `E_NOTLOCKED`.
@@ -100,6 +103,7 @@ impl Code {
             Self::Busy => "E_BUSY",
             Self::Delivery => "E_DELIVERY",
             Self::Sealed => "E_SEALED",
+            Self::Link => "E_LINK",
         }
     }
 
@@ -127,6 +131,7 @@ impl Code {
             Self::Busy => "Busy",
             Self::Delivery => "Delivery",
             Self::Sealed => "Sealed",
+            Self::Link => "Link",
         }
     }
 
@@ -149,7 +154,8 @@ impl Code {
             | Self::NotLocked
             | Self::NotNeeded
             | Self::Conflict
-            | Self::Delivery => 1,
+            | Self::Delivery
+            | Self::Link => 1,
         }
     }
 }
@@ -169,6 +175,17 @@ pub struct Refusal {
     pub doing: Option<String>,
     /// The role or group that is missing.
     pub need: Option<String>,
+    /// Of a wrong code on a page: what a program makes words of.
+    pub wrong_code: Option<WrongCode>,
+}
+
+/// A wrong code on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongCode {
+    /// Tries that are left.
+    pub tries_left: u32,
+    /// How far the device's clock is ahead, in seconds, if the code fits another time.
+    pub device_clock_s: Option<i64>,
 }
 
 impl Refusal {
@@ -182,6 +199,7 @@ impl Refusal {
             tries: Vec::new(),
             doing: None,
             need: None,
+            wrong_code: None,
         }
     }
 

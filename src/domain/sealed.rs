@@ -49,6 +49,9 @@ pub trait Unseal {
         clear
     }
 
+    /// The keyed hash of an auth code of `user`, to compare with the stored one.
+    fn auth_code_hash(&self, user: UserId, code: &crate::token::auth_code::AuthCode) -> [u8; 32];
+
     /// The keyed hash of a recovery code of `user`, to compare with the stored ones.
     fn recovery_hash(&self, user: UserId, code: &crate::token::recovery::RecoveryCode) -> [u8; 32];
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::auth_code::AuthCodeRecord;
+use super::link::Link;
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
 use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
@@ -193,6 +194,10 @@ pub struct Profile {
     /// A secret key was reset, and no new token is proven yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rekey: Option<Rekey>,
+    /// One-time links and tickets that were made and not used, oldest first; those that are over are
+    /// dropped when the next one comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// Tokens, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Token>,
@@ -213,9 +218,13 @@ pub struct Profile {
 
 impl Profile {
     /// Enters a lifecycle state; says whether that voided an auth code, which was made for the one
-    /// before. What a reset secret waits for is that state's from now on.
+    /// before. What a reset secret waits for is that state's from now on. Who may not sign in at all
+    /// may not use a link either.
     pub fn enter(&mut self, state: UserState, at: Timestamp, by: &str) -> bool {
         self.state = state;
+        if matches!(state, UserState::Revoke | UserState::Deactivated) {
+            self.links.clear();
+        }
         self.state_since = at;
         by.clone_into(&mut self.state_by);
         self.rekey = None;

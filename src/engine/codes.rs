@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::Engine;
 use crate::domain::command::{Prepared, Reveal};
 use crate::domain::refusal::Refusal;
-use crate::domain::sealed::Unseal;
+use crate::domain::sealed::Unseal as _;
 use crate::domain::token_record::RecoveryHash;
 use crate::domain::user::{UserId, UserRecord};
 use crate::secret::SecretBytes;

@@ -19,7 +19,7 @@ use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::{Field, Sealed, Unseal};
 use crate::domain::user::{UserId, UserRecord};
-use crate::secret::SecretBytes;
+use crate::secret::{SecretBytes, SecretKey};
 use crate::store::StoreError;
 use crate::token::generate::{PASSWORD_SIGNS, PIN_RANDOM_OCTETS, generate_password, generate_pin};
 use crate::token::{SEED_MADE_OCTETS, TokenId};
@@ -88,11 +88,14 @@ impl Engine {
         }
         for _ in 0..TRIES_MAX {
             match self.begin(operator, command, manner)?.recv() {
-                Ok(Reply::Done(done, seq)) => {
-                    return Ok(Carried {
-                        done: *done,
-                        audit: Some(seq),
-                    });
+                Ok(Reply::Done(mut done, seq)) => {
+                    return match done.refused.take() {
+                        Some(refusal) => Err(*refusal),
+                        None => Ok(Carried {
+                            done: *done,
+                            audit: Some(seq),
+                        }),
+                    };
                 }
                 Ok(Reply::Refused(refusal)) => return Err(*refusal),
                 Ok(Reply::Again(again)) => command = *again,
@@ -205,6 +208,11 @@ impl Engine {
             (None, Some(TokenRef::Id(id)), _) => by_token(&id.to_string())?,
             (None, Some(TokenRef::Serial(serial)), _)
             | (None, None, Command::HwUnassign { serial, .. }) => by_token(serial)?,
+            (_, _, Command::Page(step)) => {
+                let id = UserId(step.link.user());
+                let found = self.reader().user(id).map_err(|e| store(&e))?;
+                Some(found.ok_or_else(command::refused_link)?)
+            }
             _ => None,
         };
         let Some(record) = record else {
@@ -257,6 +265,9 @@ impl Engine {
         if wants.token_id {
             prepared.token_id = Some(self.new_token_id()?);
         }
+        if wants.link {
+            prepared.link = Some(SecretKey::new(self.random()?));
+        }
         self.look_up(&wants, &mut prepared)?;
         if wants.auth_code
             && let Some(user) = prepared.user_id.or(for_user)
@@ -269,6 +280,7 @@ impl Engine {
         match wants.seed {
             SeedFor::Nothing => {}
             SeedFor::NewToken => self.new_seed(command, record, &mut prepared)?,
+            SeedFor::Page => self.page_seed(record, &mut prepared)?,
             SeedFor::Pool => self.reseal_for_pool(&wants, record, &mut prepared)?,
         }
         if wants.clear_seed
@@ -346,6 +358,20 @@ impl Engine {
         };
         prepared.seed = Some(self.seal(Field::Seed(record.id, id), clear.expose())?);
         prepared.clear_seed = Some(clear);
+        Ok(())
+    }
+
+    /// A seed for the token that an opened enrolment shows.
+    fn page_seed(&self, record: &UserRecord, prepared: &mut Prepared) -> Result<(), Refusal> {
+        let id = match command::pending_totp(record) {
+            Some(id) => id,
+            None => self.new_token_id()?,
+        };
+        let mut seed = SecretBytes::new(vec![0; SEED_MADE_OCTETS]);
+        self.fill(seed.expose_mut())?;
+        prepared.token_id = Some(id);
+        prepared.seed = Some(self.seal(Field::Seed(record.id, id), seed.expose())?);
+        prepared.clear_seed = Some(seed);
         Ok(())
     }
 

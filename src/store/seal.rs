@@ -184,17 +184,13 @@ impl Keys {
     }
 }
 
-impl Keys {
-    /// What the store keeps of an auth code of `user`.
-    #[must_use]
-    pub fn auth_code_hash(&self, user: UserId, code: &AuthCode) -> [u8; 32] {
-        auth_code::fingerprint(self.pepper.expose(), &user.0, code)
-    }
-}
-
 impl Unseal for Keys {
     fn show(&self, field: Field<'_>, sealed: &Sealed, see: &mut dyn FnMut(&[u8])) {
         self.show_at(&place(field, sealed.v), sealed, see);
+    }
+
+    fn auth_code_hash(&self, user: UserId, code: &AuthCode) -> [u8; 32] {
+        auth_code::fingerprint(self.pepper.expose(), &user.0, code)
     }
 
     fn recovery_hash(&self, user: UserId, code: &RecoveryCode) -> [u8; 32] {

@@ -22,6 +22,7 @@ pub mod generate;
 pub mod hotp;
 pub mod id;
 pub mod import;
+pub mod link;
 mod mac;
 pub mod otpauth;
 mod progress;

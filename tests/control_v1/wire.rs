@@ -89,6 +89,9 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("result", _) => json!("reject"),
         ("can", _) => json!("token delete"),
         ("to", _) => json!("root@example.org"),
+        ("link" | "ticket", _) => {
+            json!("AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")
+        }
         ("notes", _) => json!("first line\nsecond line"),
         (_, Type::Text | Type::Prose | Type::Secret | Type::Piece) => json!(format!("some-{name}")),
         (_, Type::Texts) => json!(["vpn1", "ocserv"]),
@@ -241,6 +244,10 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
         "Passthrough.List" => through::<reply::GrantPage>,
         "Passthrough.Uses" => through::<reply::GrantUses>,
         "Notify.List" => through::<reply::NotificationPage>,
+        "Enrol.Begin" => through::<reply::Begun>,
+        "Enrol.Prove" => through::<reply::Proved>,
+        "Enrol.Recovery" => through::<reply::PageCodes>,
+        "Enrol.Confirm" => through::<reply::Confirmed>,
         "Auth.Why" => through::<reply::Why>,
         "Auth.Explain" => through::<reply::Explain>,
         "Auth.Log" => through::<reply::AuthPage>,

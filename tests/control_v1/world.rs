@@ -18,7 +18,7 @@ use mfad::control::import::Import;
 use mfad::control::query::{Extent, Manner, Query};
 use mfad::control::reply::{self, Done, Reply, Reveal, RevealKind, RevealText};
 use mfad::domain::action::{Action, Role};
-use mfad::domain::command::Command;
+use mfad::domain::command::{Command, PageStep, Step};
 use mfad::domain::event::Operator;
 use mfad::domain::refusal::{Code, Refusal};
 use mfad::secret::SecretBytes;
@@ -79,6 +79,22 @@ impl Backend for Fake {
             _ => {}
         }
         Ok(done)
+    }
+
+    fn page(
+        &self,
+        _: &Operator,
+        step: PageStep,
+        request: Option<String>,
+    ) -> Result<Reply, Refusal> {
+        let from = step.from;
+        self.0.keep(format!("query page {from} {request:?}"));
+        Ok(match step.what {
+            Step::Begin { .. } => Reply::Begun(Box::default()),
+            Step::Prove { .. } => Reply::Proved(reply::Proved::default()),
+            Step::Recovery => Reply::PageCodes(reply::PageCodes::default()),
+            Step::Confirm => Reply::Confirmed(reply::Confirmed::default()),
+        })
     }
 
     fn query(&self, _: &Operator, query: Query, sink: &mut dyn Sink) -> Result<Reply, Refusal> {

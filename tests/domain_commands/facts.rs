@@ -80,6 +80,15 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
     if let Some(code) = &profile.auth_code {
         let (purpose, by, until) = (&code.purpose, &code.created_by, code.expires);
         so("auth code", format!("for {purpose} by {by} until {until}"));
+        so("auth code failures", code.failures.to_string());
+    }
+    for link in &profile.links {
+        let (by, until, tries) = (&link.created_by, link.expires, link.tries);
+        let (purpose, to) = (&link.purpose, or_dash(link.sent_to.as_ref()));
+        so(
+            &format!("link {}", link.id),
+            format!("{purpose:?} by {by} to {to} until {until}, {tries} tries"),
+        );
     }
     if let Some(rekey) = &profile.rekey {
         let (token, at, by, why) = (rekey.token, rekey.at, &rekey.by, &rekey.why);

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mfad::domain::auth_code::AuthCodeRecord;
 use mfad::domain::command::Prepared;
+use mfad::domain::link::{Link, Purpose};
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::{Grant, Revoked};
 use mfad::domain::pin::{PasswordRecord, PinRecord};
@@ -22,7 +23,7 @@ use mfad::domain::token_record::{Accepted, Base, HardwareToken, TokenKind};
 use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
 use mfad::domain::wait;
 use mfad::secret::SecretBytes;
-use mfad::time::Timestamp;
+use mfad::time::{Now, Timestamp};
 use smol_str::SmolStr;
 
 use super::site::*;
@@ -175,6 +176,7 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 created: WALL - DAY,
                 created_by: "bob".to_owned(),
                 expires: instant(value),
+                failures: 0,
                 extra: serde_json::Map::new(),
             });
         }
@@ -186,6 +188,35 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 why: value.to_owned(),
                 extra: serde_json::Map::new(),
             });
+        }
+        "link" => {
+            let (purpose, sent_to) = match value {
+                "enrol" => (Purpose::Enrol, Some("alice@example.org".to_owned())),
+                "recovery" => (Purpose::Recovery, None),
+                "prove" => (Purpose::Prove { token: id(1) }, None),
+                address => {
+                    let address = address.to_owned();
+                    (Purpose::Confirm { address }, None)
+                }
+            };
+            let link = Link {
+                id: 0,
+                purpose,
+                hash: link().fingerprint(),
+                created: WALL - DAY,
+                created_by: "bob".to_owned(),
+                expires: WALL + DAY,
+                sent_to,
+                tries: 5,
+                extra: serde_json::Map::new(),
+            };
+            record.profile_mut().add_link(link, Now::at(WALL));
+        }
+        "link-over" => record.profile_mut().links[0].expires = WALL,
+        "link-tries" => record.profile_mut().links[0].tries = number(value),
+        "code-failures" => {
+            let code = record.profile_mut().auth_code.as_mut();
+            code.unwrap().failures = number(value);
         }
         "pin-blocked" => record.auth.pin.blocked_since = Some(WALL - DAY),
         "password" => {
@@ -257,6 +288,10 @@ fn contacts(record: &mut UserRecord, key: &str, value: &str) -> bool {
     let profile = record.profile_mut();
     match key {
         "email" => profile.emails.extend(addresses()),
+        "email-unproven" => profile.emails.push(Contact {
+            address: value.to_owned(),
+            verified: false,
+        }),
         "phone" => profile.phones.extend(addresses()),
         "called" => profile.display_name = spaced(value),
         "name" => value.clone_into(&mut profile.name),

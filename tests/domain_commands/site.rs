@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use mfad::domain::action::Role;
 use mfad::domain::command::{
-    Applied, Asked, Command, Effect, NewToken, NewUser, PassthroughEnd, Prepared, Reveal, Site,
-    TokenEdit, TokenRef, UserEdit, apply,
+    Applied, Asked, Command, Effect, NewToken, NewUser, PageStep, PassthroughEnd, Prepared, Reveal,
+    Site, Step, TokenEdit, TokenRef, UserEdit, apply,
 };
 use mfad::domain::event::{Operator, Source};
 use mfad::domain::lockout::{Lock, LockReason};
@@ -23,8 +23,10 @@ use mfad::domain::rekey::ResetWhy;
 use mfad::domain::sealed::{Field, Sealed, Unseal};
 use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
-use mfad::secret::SecretBytes;
+use mfad::secret::{SecretBytes, SecretKey};
 use mfad::time::{Now, Timestamp};
+use mfad::token::auth_code::AuthCode;
+use mfad::token::link::LinkSecret;
 use mfad::token::recovery::RecoveryCode;
 use mfad::token::{Otp, OtpCode, TokenId, totp};
 use smol_str::SmolStr;
@@ -34,6 +36,9 @@ pub(crate) const ID: UserId = UserId([7; 16]);
 pub(crate) const WALL: Timestamp = Timestamp(1_795_000_000_000);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// The auth code that somebody has who has one.
+pub(crate) const AUTH_CODE: &str = "0123Z-010ZA";
+
 pub(crate) struct Clear;
 
 impl Unseal for Clear {
@@ -41,6 +46,10 @@ impl Unseal for Clear {
         if sealed.v == 1 {
             see(&sealed.data);
         }
+    }
+
+    fn auth_code_hash(&self, _: UserId, code: &AuthCode) -> [u8; 32] {
+        [u8::from(code.text().expose() == AUTH_CODE); 32]
     }
 
     fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
@@ -168,6 +177,7 @@ pub(crate) fn prepared() -> Prepared {
         hash: Some(sealed(b"hash")),
         for_user: Some(ID),
         auth_code: Some([3; 32]),
+        link: Some(SecretKey::new([4; 32])),
         recovery: vec![RecoveryHash([2; 32]); 10],
         pool: None,
         serial_owner: None,
@@ -304,6 +314,19 @@ pub(crate) fn unlock(with_pin: bool) -> Command {
     }
 }
 
+/// The secret of the link that alice has if she has one.
+pub(crate) fn link() -> LinkSecret {
+    LinkSecret::new(ID.0, &[6; 32])
+}
+
+pub(crate) fn page(what: Step) -> Command {
+    Command::Page(Box::new(PageStep {
+        link: link(),
+        from: "192.0.2.9".to_owned(),
+        what,
+    }))
+}
+
 /// Every command once, as an operator would give it about token 1 of alice.
 pub(crate) fn commands() -> Vec<Command> {
     let token = || t(1);
@@ -376,6 +399,10 @@ pub(crate) fn commands() -> Vec<Command> {
             token: None,
             channel: "terminal".to_owned(),
         },
+        page(Step::Begin {
+            user: user(),
+            code: None,
+        }),
         Command::AuthCodeGenerate {
             user: user(),
             ttl: None,

@@ -95,12 +95,18 @@ fn refused(refusal: &Refusal) -> String {
     }
     line("do", &refusal.doing);
     line("need", &refusal.need);
+    if let Some(code) = refusal.wrong_code {
+        writeln!(told, "{code:?}").unwrap();
+    }
     told
 }
 
 fn done(applied: &Applied) -> String {
     let done = &applied.done;
-    let mut told = format!("{}\n", done.message);
+    let mut told = match &done.refused {
+        Some(refusal) => refused(refusal),
+        None => format!("{}\n", done.message),
+    };
     for (label, text) in &done.notes {
         writeln!(told, "{label}: {text}").unwrap();
     }
@@ -118,6 +124,10 @@ fn done(applied: &Applied) -> String {
     });
     if let Some(shown) = shown {
         writeln!(told, "shown once: {shown}").unwrap();
+    }
+    if let Some(ticket) = &done.ticket {
+        let ticket = String::from_utf8(ticket.expose().clone()).unwrap();
+        writeln!(told, "ticket: {ticket}").unwrap();
     }
     if let Some(undo) = &done.undo {
         writeln!(told, "undo: {undo}").unwrap();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mfad::domain::action::Role;
 use mfad::domain::command::{
-    Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
+    Command, NewToken, NewUser, PassthroughEnd, Step, TokenEdit, TokenRef, UserEdit,
 };
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
@@ -142,6 +142,17 @@ pub(crate) fn command(line: &str) -> Command {
             token: value("token").map(token_named),
             channel: value("to").unwrap_or("terminal").to_owned(),
         },
+        ("page", "begin") => page(Step::Begin {
+            user: spaced(words[2]),
+            code: words
+                .get(3)
+                .map(|code| SecretBytes::copy_of(code.as_bytes())),
+        }),
+        ("page", "prove") => page(Step::Prove {
+            code: words.get(2).map(|code| code_of(code)),
+        }),
+        ("page", "recovery") => page(Step::Recovery),
+        ("page", "confirm") => page(Step::Confirm),
         ("auth-code", "generate") => Command::AuthCodeGenerate {
             user: user(),
             ttl: value("ttl").map(span),

@@ -110,6 +110,7 @@ pub(crate) fn auth_code() -> AuthCodeRecord {
         created: Timestamp(T0),
         created_by: "root".to_owned(),
         expires: Timestamp::NEVER,
+        failures: 0,
         extra: serde_json::Map::new(),
     }
 }

@@ -10,7 +10,6 @@ const LATER: &[&str] = &[
     "pin.after_change",
     "emergency",
     "auth_code.ttl_sms",
-    "auth_code.tries",
     "auth_code.self_service",
     "device_auth",
     "enroll.email_content",

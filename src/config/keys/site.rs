@@ -93,6 +93,8 @@ pub(super) const KEYS: &[Key] = &[
     role("roles.support.groups", ROLE_GROUPS),
     role("roles.viewer.users", ROLE_VIEWER),
     role("roles.viewer.groups", ROLE_GROUPS),
+    role("roles.web.users", ROLE_WEB),
+    role("roles.web.groups", ROLE_GROUPS),
     Key::count(
         "lockout.user.max_failures",
         "5",
@@ -230,13 +232,19 @@ pub(super) const KEYS: &[Key] = &[
     Key::flag(
         "auth_code.always_suppress",
         "false",
-        "No auth codes are made.",
+        "No auth codes are made, and no page asks for one: whoever gets the mail with the link can enrol.",
     ),
     Key::span(
         "auth_code.ttl",
         "\"1d\"",
         (MINUTE, 7 * DAY),
         "How long an auth code is good if none is stated.",
+    ),
+    Key::count(
+        "auth_code.tries",
+        "5",
+        (1, 10),
+        "Wrong auth codes that void the right one.",
     ),
     Key::span(
         "enroll.pending_ttl",
@@ -419,6 +427,8 @@ const ROLE_OPERATOR: &str =
 const ROLE_SUPPORT: &str = "The help desk: users who may unlock, unblock, test and grant a \
      passthrough, too.";
 const ROLE_VIEWER: &str = "Users who may list, find, show, export and read the audit log.";
+const ROLE_WEB: &str =
+    "The user of mfad-web: may take the steps of people who have a link, and nothing else.";
 const ROLE_GROUPS: &str = "Groups of this host, by name or gid, with the same right.";
 
 const fn own_failures(path: &'static str) -> Key {

@@ -26,6 +26,7 @@ interfaces![
     "org.mfad.Pins",
     "org.mfad.Passthrough",
     "org.mfad.Notify",
+    "org.mfad.Enrol",
     "org.mfad.Auth",
     "org.mfad.Gateways",
     "org.mfad.Audit",

@@ -8,6 +8,7 @@
 mod arguments;
 mod auth;
 mod daemon;
+mod enrol;
 mod import;
 mod notify;
 mod passthrough;
@@ -17,7 +18,7 @@ mod tokens;
 mod users;
 
 use crate::domain::action::Action;
-use crate::domain::command::Command;
+use crate::domain::command::{Command, PageStep};
 
 use super::fault::Fault;
 use super::import::Import;
@@ -103,6 +104,9 @@ pub const PAGE: &[Parameter] = &[may("limit", Type::Int), may("cursor", Type::Te
 /// What a log takes beside those.
 pub const FOLLOW: &[Parameter] = &[may("follow", Type::Bool)];
 
+/// What every step on a page takes beside its own parameters.
+pub const REQUEST: &[Parameter] = &[may("request", Type::Text)];
+
 /// How a request is built from the parameters of a method, and how it is answered.
 #[derive(Clone, Copy)]
 enum Build {
@@ -114,6 +118,8 @@ enum Build {
     Import(fn(&mut Arguments, Manner) -> Result<Import, Fault>),
     /// A piece of such a file.
     Upload(fn(&mut Arguments) -> Result<SecretBytes, Fault>),
+    /// A step of a person on a page: answered once.
+    Step(fn(&mut Arguments) -> Result<PageStep, Fault>),
     /// A question: answered once.
     Read(fn(&mut Arguments) -> Result<Query, Fault>),
     /// A list: a page, or with `more` all pages.
@@ -150,6 +156,7 @@ impl Method {
     pub const fn common(&self) -> [&'static [Parameter]; 2] {
         match self.build {
             Build::Change(_) | Build::Act(_) | Build::Import(_) => [MANNER, &[]],
+            Build::Step(_) => [REQUEST, &[]],
             Build::Read(_) | Build::Upload(_) => [&[], &[]],
             Build::List(_) => [PAGE, &[]],
             Build::Log(_) => [PAGE, FOLLOW],
@@ -168,7 +175,7 @@ impl Method {
         matches!(self.build, Build::List(_) | Build::Log(_))
     }
 
-    /// Whether it changes anything.
+    /// Whether it is an operator's change, with a manner and a `Done`.
     #[must_use]
     pub const fn changes(&self) -> bool {
         matches!(
@@ -182,6 +189,8 @@ impl Method {
 pub enum Request {
     /// A change of a record.
     Change(Command, Manner),
+    /// A step of a person on a page, and the id of the call.
+    Step(PageStep, Option<String>),
     /// A piece of a file that is handed over.
     Upload(SecretBytes),
     /// What is in such a file comes in.
@@ -206,6 +215,10 @@ pub fn parse(method: &Method, parameters: Parameters, more: bool) -> Result<Requ
             let manner = manner(method, &mut arguments)?;
             let import = build(&mut arguments, manner)?;
             Ok(Request::Import(Box::new(import)))
+        }
+        Build::Step(build) => {
+            let step = build(&mut arguments)?;
+            Ok(Request::Step(step, arguments.maybe("request")))
         }
         Build::Upload(build) => build(&mut arguments).map(Request::Upload),
         Build::Read(build) | Build::List(build) | Build::Log(build) => {

@@ -4,9 +4,11 @@
 //! how it is answered, name = action, what builds the request, [parameter: must or may, type]
 //! ```
 
-use super::Build::{Act, Change, Import, List, Log, Read, Upload};
+use super::Build::{Act, Change, Import, List, Log, Read, Step, Upload};
 use super::Type::{Bool, Int, Piece, Prose, Secret, Text, Texts};
-use super::{Method, auth, daemon, import, may, must, notify, passthrough, pins, tokens, users};
+use super::{
+    Method, auth, daemon, enrol, import, may, must, notify, passthrough, pins, tokens, users,
+};
 use crate::domain::action::Action;
 
 macro_rules! interfaces {
@@ -144,6 +146,17 @@ interfaces! {
     "org.mfad.Notify" {
         List List = NotifyList, notify::list, [user: must Text];
         Act Test = NotifyTest, notify::test, [to: may Text];
+    }
+
+    "org.mfad.Enrol" {
+        Step Begin = EnrollPage, enrol::begin, [
+            link: must Secret, user: must Text, code: may Secret, from: must Text
+        ];
+        Step Prove = EnrollPage, enrol::prove, [
+            ticket: must Secret, otp: must Secret, from: must Text
+        ];
+        Step Recovery = EnrollPage, enrol::recovery, [ticket: must Secret, from: must Text];
+        Step Confirm = EnrollPage, enrol::confirm, [link: must Secret, from: must Text];
     }
 
     "org.mfad.Auth" {

@@ -10,6 +10,7 @@ mod auth;
 mod common;
 mod daemon;
 mod done;
+mod enrol;
 mod gateways;
 mod notify;
 mod passthrough;
@@ -29,6 +30,7 @@ pub use daemon::{
     Status, StoreStatus, Uploaded, UserCounts, Warning, Whoami,
 };
 pub use done::{Done, DoneReply, Note, Reveal, RevealKind, RevealText};
+pub use enrol::{Begun, Confirmed, PageCodes, Proved};
 pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
 pub use notify::{Notification, NotificationPage};
 pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
@@ -73,6 +75,10 @@ pub enum Reply {
     ConfigValue(ConfigValue),
     Uploaded(Uploaded),
     Candidates(Candidates),
+    Begun(Box<Begun>),
+    Proved(Proved),
+    PageCodes(PageCodes),
+    Confirmed(Confirmed),
 }
 
 impl From<Done> for Reply {

@@ -20,6 +20,7 @@ mod change;
 mod complete;
 mod config;
 mod desk;
+mod enrol;
 mod explain;
 mod export;
 mod facts;
@@ -55,7 +56,7 @@ use crate::daemon::archive::Archive;
 use crate::daemon::front::Front;
 use crate::daemon::post::Deliveries;
 use crate::domain::action::{Action, Role};
-use crate::domain::command::Command;
+use crate::domain::command::{Command, PageStep};
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
 use crate::engine::Engine;
@@ -108,6 +109,15 @@ impl Backend for Answerer {
         manner: Manner,
     ) -> Result<Done, Refusal> {
         self.carry_out(operator, command, manner)
+    }
+
+    fn page(
+        &self,
+        operator: &Operator,
+        step: PageStep,
+        request: Option<String>,
+    ) -> Result<Reply, Refusal> {
+        Self::page(self, operator, step, request)
     }
 
     fn query(

@@ -10,6 +10,7 @@ impl Answerer {
     pub(super) fn whoami(&self, operator: &Operator, can: Option<Action>) -> Whoami {
         let commands = |wanted: &dyn Fn(Role) -> bool| -> Vec<String> {
             let specs = Action::ALL.iter().map(|action| action.spec());
+            let specs = specs.filter(|spec| spec.least > Role::Web);
             specs
                 .filter(|spec| wanted(spec.least))
                 .map(|spec| spec.name.to_owned())

@@ -3,8 +3,8 @@
 use super::case::Case;
 use super::{
     Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
-    passthrough, permit, pin, recovery, reset_secret, resolve, state, token, token_edit, user,
-    words,
+    page, passthrough, permit, pin, recovery, reset_secret, resolve, state, token, token_edit,
+    user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -69,6 +69,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::EnrollQr { token, channel, .. } => {
             enrol::show(case, token.as_ref(), channel, &prepared)
         }
+        Command::Page(step) => page::step(case, step, prepared),
         Command::AuthCodeGenerate { ttl, force, .. } => {
             auth_code::generate(case, *ttl, *force, prepared)
         }
@@ -119,6 +120,7 @@ pub(super) fn already(user: &str) -> Refusal {
 
 fn nobody(command: &Command) -> Refusal {
     match (command, command.token(), command.user()) {
+        (Command::Page(_), ..) => page::refused(),
         (Command::HwUnassign { serial, .. }, _, _) => {
             resolve::no_token(&TokenRef::Serial(serial.clone()))
         }

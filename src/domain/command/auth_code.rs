@@ -97,6 +97,7 @@ fn make(
         created,
         created_by,
         expires,
+        failures: 0,
         extra: serde_json::Map::new(),
     });
     let event = case.event("authcode.created").detail("purpose", purpose);

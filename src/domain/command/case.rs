@@ -6,16 +6,18 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::permit::denied;
 use super::{Applied, Asked, Done, Effect, Prepared, Reveal, Site, TokenRef, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::event::Event;
 use crate::domain::lapse;
+use crate::domain::link::Purpose;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, effective};
 use crate::domain::user::{UserRecord, UserState};
+use crate::secret::SecretBytes;
 use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
 
@@ -31,6 +33,8 @@ pub(super) struct Case<'a> {
     pub(super) asked: &'a Asked<'a>,
     /// The world.
     pub(super) site: &'a Site<'a>,
+    /// Where the browser is, if the person does it on a page.
+    from: Option<String>,
     /// Revision it is judged on; none: a new record.
     expected: Option<u64>,
     settled: bool,
@@ -47,6 +51,7 @@ struct Answer {
     token: Option<TokenId>,
     data: Vec<(&'static str, Value)>,
     reveal: Option<Reveal>,
+    ticket: Option<SecretBytes>,
 }
 
 impl<'a> Case<'a> {
@@ -67,6 +72,7 @@ impl<'a> Case<'a> {
             record,
             asked,
             site,
+            from: None,
             expected: None,
             settled: false,
             events: Vec::new(),
@@ -87,9 +93,25 @@ impl<'a> Case<'a> {
         self.asked.operator.role
     }
 
-    /// The operator's login name.
+    /// From here on it is the person's own doing, in a browser there.
+    pub(super) fn on_page(&mut self, from: &str) {
+        self.from = Some(from.to_owned());
+    }
+
+    /// Who does it: the operator's login name, or the person's own.
     pub(super) fn by(&self) -> String {
-        self.asked.operator.name.to_string()
+        match self.from {
+            Some(_) => self.record.name().to_owned(),
+            None => self.asked.operator.name.to_string(),
+        }
+    }
+
+    /// What stands for the gateway where a code is used up.
+    pub(super) const fn place(&self) -> &'static str {
+        match self.from {
+            Some(_) => "mfad-web",
+            None => "mfactl",
+        }
     }
 
     /// The lifecycle state, whatever lies over it.
@@ -100,6 +122,10 @@ impl<'a> Case<'a> {
     /// An event about the user, with the operator's reason.
     pub(super) fn event(&self, name: &'static str) -> Event {
         let event = Event::new(name).user(self.record.id, self.record.name());
+        let event = match &self.from {
+            Some(from) => event.detail("via", "web").detail("from", from.as_str()),
+            None => event,
+        };
         match self.asked.reason {
             Some(reason) => event.reason(reason.to_owned()),
             None => event,
@@ -128,6 +154,32 @@ impl<'a> Case<'a> {
     /// Hands a secret over, to be shown once.
     pub(super) fn reveal(&mut self, reveal: Option<Reveal>) {
         self.answer.reveal = reveal;
+    }
+
+    /// Hands the right to the next step on a page over.
+    pub(super) fn ticket(&mut self, ticket: SecretBytes) {
+        self.answer.ticket = Some(ticket);
+    }
+
+    /// Voids the link of this number.
+    pub(super) fn void_link(&mut self, id: u32) {
+        let profile = self.record.profile_mut();
+        profile.links.retain(|link| link.id != id);
+    }
+
+    /// The person reads what is sent to this address.
+    pub(super) fn proven(&mut self, address: &str) {
+        let emails = self.record.profile_mut().emails.iter_mut();
+        let mut new = false;
+        for contact in emails.filter(|contact| contact.address == address) {
+            new |= !std::mem::replace(&mut contact.verified, true);
+        }
+        if new {
+            let event = self
+                .event("user.edited")
+                .detail("fields", json!(["proven"]));
+            self.push(event.change("", words::mask_email(address)));
+        }
     }
 
     /// Changes the pool of hardware tokens in the same transaction.
@@ -261,6 +313,7 @@ impl<'a> Case<'a> {
         let profile = self.record.profile_mut();
         profile.last_access = Some(at);
         profile.rekey = None;
+        profile.void_links(|link| link.purpose == Purpose::Enrol);
         if self.record.profile_mut().auth_code.take().is_some() {
             let event = self.event("authcode.revoked");
             self.push(event.detail("why", "enrolled"));
@@ -311,6 +364,13 @@ impl<'a> Case<'a> {
         self.close(message.into(), true)
     }
 
+    /// It is refused, and that is counted.
+    pub(super) fn refused(self, refusal: Refusal) -> Applied {
+        let mut applied = self.done(String::new());
+        applied.done.refused = Some(Box::new(refusal));
+        applied
+    }
+
     /// Nothing was to change.
     pub(super) fn shown(self, message: impl Into<String>) -> Applied {
         self.close(message.into(), false)
@@ -346,6 +406,8 @@ impl<'a> Case<'a> {
             token: self.answer.token,
             data: self.answer.data,
             reveal: self.answer.reveal,
+            ticket: self.answer.ticket,
+            refused: None,
         };
         if self.settled {
             let user = Box::new(self.record);

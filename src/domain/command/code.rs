@@ -17,11 +17,7 @@ use crate::domain::sealed::Field;
 use crate::domain::token_record::{Accepted, Base, Status};
 use crate::domain::verify::{progress, windows};
 use crate::secret::SecretBytes;
-use crate::time::Timestamp;
 use crate::token::{Factor, Otp, OtpCode, Progress, Resync, TokenId, totp};
-
-/// What stands for the gateway where a code was used up by an operator.
-const AT_MFACTL: &str = "mfactl";
 
 /// A token with its opened seed, ready to look at a code.
 pub(super) struct Opened {
@@ -117,11 +113,12 @@ pub(super) fn resync(
         Resync::NotFound => return Err(not_found(&case, &opened, window)),
     };
     clock_in_reach(&case, &opened, first_at + 1)?;
+    let accepted = accepted(first_at + 1, &case);
     let state = case.record.auth.token_mut(id);
     let (soft, locked) = (state.soft, state.locked_until.is_some());
     state.next_factor = next.next.max(state.next_factor);
     state.drift_steps = next.drift_steps;
-    state.accepted = Some(accepted(first_at + 1, wall));
+    state.accepted = Some(accepted);
     state.resync_required = false;
     lift(state);
     let event = case.event("token.resynced").token(id);
@@ -179,10 +176,11 @@ pub(super) fn open(case: &Case<'_>, id: TokenId) -> Result<Opened, Refusal> {
 pub(super) fn use_up(case: &mut Case<'_>, opened: &Opened, factor: u64) {
     let wall = case.wall();
     let next = opened.otp.consume(opened.progress, factor, wall);
+    let accepted = accepted(factor, case);
     let state = case.record.auth.token_mut(opened.id);
     state.next_factor = next.next;
     state.drift_steps = next.drift_steps;
-    state.accepted = Some(accepted(factor, wall));
+    state.accepted = Some(accepted);
 }
 
 /// The refusal of a code, with what it looks like.
@@ -243,6 +241,15 @@ fn off_by(case: &Case<'_>, opened: &Opened, code: &OtpCode) -> Option<i64> {
     i64::try_from(i128::from(found) - i128::from(now)).ok()
 }
 
+/// How many seconds the device is ahead, if the code fits another time than this one.
+pub(super) fn device_ahead_s(case: &Case<'_>, opened: &Opened, code: &OtpCode) -> Option<i64> {
+    let Factor::Time { period_s } = opened.otp.factor else {
+        return None;
+    };
+    let steps = off_by(case, opened, code).filter(|steps| *steps != 0)?;
+    steps.checked_mul(i64::from(period_s.seconds()))
+}
+
 /// A clock that is further off than can be remembered would be lost again at once.
 fn clock_in_reach(case: &Case<'_>, opened: &Opened, step: u64) -> Result<(), Refusal> {
     let Factor::Time { period_s } = opened.otp.factor else {
@@ -297,11 +304,11 @@ fn not_found(case: &Case<'_>, opened: &Opened, window: u64) -> Refusal {
     case.suggest(refusal, Action::TokenDelete, &id.to_string())
 }
 
-fn accepted(factor: u64, at: Timestamp) -> Accepted {
+fn accepted(factor: u64, case: &Case<'_>) -> Accepted {
     Accepted {
         factor,
-        at,
-        gateway: Arc::from(AT_MFACTL),
+        at: case.wall(),
+        gateway: Arc::from(case.place()),
         grace_used: true,
     }
 }

@@ -7,7 +7,7 @@ use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user
 use crate::domain::action::Action;
 use crate::domain::pool::is_serial;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::sealed::Field;
+use crate::domain::sealed::{Field, Sealed};
 use crate::domain::token_record::{Base, HardwareToken, Token, TokenKind};
 use crate::domain::user::UserState;
 use crate::domain::verify::windows;
@@ -354,6 +354,32 @@ fn build(
     })
 }
 
+/// A token of an authenticator app that a page shows.
+pub(super) fn new_totp(case: &Case<'_>, id: TokenId, sealed: Sealed) -> Token {
+    let at = case.wall();
+    Token {
+        id,
+        kind: TokenKind::Totp,
+        base: Base::Pending,
+        otp: Some(Otp::TOTP),
+        seed: Some(sealed),
+        recovery: Vec::new(),
+        description: String::new(),
+        serial: None,
+        weak: false,
+        created: at,
+        created_by: case.by(),
+        registered_at: None,
+        disabled_from: None,
+        disabled_until: None,
+        obsolete_reason: None,
+        expires: None,
+        last_tested: None,
+        updated: at,
+        extra: serde_json::Map::new(),
+    }
+}
+
 /// The code must fit, and is used up.
 fn prove(case: &mut Case<'_>, id: TokenId, code: &OtpCode, stays: &str) -> Result<(), Refusal> {
     let opened = open(case, id)?;
@@ -386,7 +412,7 @@ pub(super) fn register(case: &mut Case<'_>, id: TokenId) {
     }
 }
 
-fn uri(case: &Case<'_>, otp: Otp, seed: &SecretBytes, next_counter: u64) -> Reveal {
+pub(super) fn uri(case: &Case<'_>, otp: Otp, seed: &SecretBytes, next_counter: u64) -> Reveal {
     let enrolment = Enrolment {
         issuer: &case.site.policy.issuer,
         account: &case.user,

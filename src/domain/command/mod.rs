@@ -9,7 +9,8 @@
 //! ```
 //! Each command is one small function in the file of its noun. [`apply()`] does what is common to all
 //! before it: permit, existence, `--if-revision`, what has run out; `Case` does what comes after:
-//! the revision, the events, the answer. A [`Refusal`](super::refusal::Refusal) changes nothing.
+//! the revision, the events, the answer. A [`Refusal`] changes nothing, unless it comes as
+//! [`Done::refused`]: then it is counted.
 
 mod apply;
 mod auth_code;
@@ -20,6 +21,7 @@ mod enrol;
 mod hardware;
 mod lock;
 mod needs;
+mod page;
 mod passthrough;
 mod permit;
 mod pin;
@@ -41,17 +43,19 @@ use serde_json::Value;
 
 use super::event::{Event, Operator};
 use super::policy::{GatewayPolicy, Policy};
+use super::refusal::Refusal;
 use super::rekey::ResetWhy;
 use super::sealed::{Sealed, Unseal};
 use super::token_record::{HardwareToken, RecoveryHash, TokenKind};
 use super::user::{UserId, UserRecord, UserState};
-use crate::secret::SecretBytes;
+use crate::secret::{SecretBytes, SecretKey};
 use crate::time::{Now, Timestamp};
 use crate::token::{Otp, OtpCode, TokenId};
 
 pub use apply::apply;
 pub use bring::{Brought, bring};
 pub use needs::{Needs, SeedFor, needs};
+pub use page::{PageStep, Step, pending_totp, refused as refused_link};
 pub use permit::permit;
 pub use resolve::{pending, resolve};
 
@@ -208,6 +212,8 @@ pub enum Command {
         /// Where it goes: `terminal`, `png`, `svg` or `uri`.
         channel: String,
     },
+    /// What a person does on the pages of a link.
+    Page(Box<PageStep>),
     /// A new auth code; the one before is void.
     AuthCodeGenerate {
         /// Canonical login name.
@@ -401,6 +407,8 @@ pub struct Prepared {
     pub recovery: Vec<RecoveryHash>,
     /// Keyed hash of a new auth code.
     pub auth_code: Option<[u8; 32]>,
+    /// The random part of a new link or ticket.
+    pub link: Option<SecretKey>,
     /// The hardware token of that serial in the pool.
     pub pool: Option<HardwareToken>,
     /// Login name of who has a token of that serial.
@@ -447,6 +455,10 @@ pub struct Done {
     pub data: Vec<(&'static str, Value)>,
     /// What is shown once.
     pub reveal: Option<Reveal>,
+    /// The right to the next step on a page.
+    pub ticket: Option<SecretBytes>,
+    /// It was refused, and what changed is the count of that.
+    pub refused: Option<Box<Refusal>>,
 }
 
 /// How a command was asked for.

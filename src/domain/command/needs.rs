@@ -4,7 +4,7 @@
 //! record it sees then, and [`apply`](super::apply()) checks that they still belong to the record it
 //! judges.
 
-use super::Command;
+use super::{Command, Step};
 
 /// Where a seed is to be sealed for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub enum SeedFor {
     Nothing,
     /// `Field::Seed(for_user, token_id)`: the given one, that of the pool by serial, or a new one.
     NewToken,
+    /// `Field::Seed(for_user, token_id)`: a new one for the token that
+    /// [`pending_totp`](super::pending_totp) finds, or for a new one.
+    Page,
     /// `Field::PoolSeed(serial)`, from the owner's token of that serial.
     Pool,
 }
@@ -33,6 +36,8 @@ pub struct Needs<'a> {
     pub password_hash: bool,
     /// `auth_code` with its `reveal`; made for `user_id` or `for_user`.
     pub auth_code: bool,
+    /// `link`: the random part of a new one.
+    pub link: bool,
     /// `recovery`, as many as the policy says, with their `reveal`; `for_user`.
     pub recovery_codes: bool,
     /// `pool` and `serial_owner` of this serial; the latter as seen by the writer.
@@ -78,6 +83,23 @@ pub fn needs(command: &Command) -> Needs<'_> {
         Command::EnrollQr { .. } => Needs {
             clear_seed: true,
             ..nothing
+        },
+        Command::Page(step) => match step.what {
+            Step::Begin { .. } => Needs {
+                seed: SeedFor::Page,
+                link: true,
+                ..nothing
+            },
+            Step::Prove { .. } => Needs {
+                link: true,
+                ..nothing
+            },
+            Step::Recovery => Needs {
+                token_id: true,
+                recovery_codes: true,
+                ..nothing
+            },
+            Step::Confirm => nothing,
         },
         Command::AuthCodeGenerate { .. } => Needs {
             auth_code: true,

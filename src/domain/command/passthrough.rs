@@ -283,7 +283,9 @@ fn length(case: &Case<'_>, wanted: Duration) -> Result<(), Refusal> {
         Role::Support | Role::Viewer if default < rules.max_duration => {
             (default, "passthrough.duration", Role::Operator)
         }
-        Role::Support | Role::Viewer => (default, "passthrough.max_duration", Role::Admin),
+        Role::Support | Role::Viewer | Role::Web => {
+            (default, "passthrough.max_duration", Role::Admin)
+        }
     };
     if wanted <= limit {
         return Ok(());
@@ -315,7 +317,7 @@ fn chain_length(case: &Case<'_>, total: Duration) -> Result<(), Refusal> {
             rules.max_renewals.saturating_add(1),
             "admin",
         ),
-        Role::Support | Role::Viewer => (default, 1, "operator"),
+        Role::Support | Role::Viewer | Role::Web => (default, 1, "operator"),
     };
     let limit = longest.saturating_add(CHAIN_GAP).saturating_mul(grants);
     if total <= limit {

@@ -29,6 +29,7 @@ impl Command {
             Self::TokenDelete { .. } => Action::TokenDelete,
             Self::HwUnassign { .. } => Action::HwUnassign,
             Self::EnrollQr { .. } => Action::EnrollQr,
+            Self::Page(_) => Action::EnrollPage,
             Self::AuthCodeGenerate { .. } => Action::AuthCodeGenerate,
             Self::AuthCodeRevoke { .. } => Action::AuthCodeRevoke,
             Self::RecoveryIssue { .. } => Action::RecoveryIssue,
@@ -80,7 +81,7 @@ impl Command {
             | Self::TokenEnable { token }
             | Self::TokenObsolete { token }
             | Self::TokenDelete { token, .. } => token.user(),
-            Self::HwUnassign { .. } => None,
+            Self::HwUnassign { .. } | Self::Page(_) => None,
         }
     }
 

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::commit::store_refusal;
 use super::{Arrival, Batch, Note, Ordered, Reply, Waiting, Writer};
 use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
-use crate::domain::event::{Actor, Event, Origin, RequestRef};
+use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::notice::Told;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -55,11 +55,7 @@ impl Writer {
             next_seq: self.store.next_seq() + batch.events(),
         };
         let applied = command::apply(&command, record.as_deref(), prepared, &asked, &site);
-        let origin = Origin {
-            actor: Actor::Operator(operator),
-            source: None,
-            request: RequestRef::Command(ordered.request),
-        };
+        let origin = origin(&command, operator, ordered.request);
         let Applied {
             effects,
             events,
@@ -246,6 +242,19 @@ impl Writer {
         });
         events.extend(own);
         writes
+    }
+}
+
+/// Who causes it: the operator, or the person with a link.
+fn origin(command: &Command, operator: Operator, request: String) -> Origin {
+    let actor = match command {
+        Command::Page(_) => Actor::User,
+        _ => Actor::Operator(operator),
+    };
+    Origin {
+        actor,
+        source: None,
+        request: RequestRef::Command(request),
     }
 }
 

@@ -83,6 +83,7 @@ fn obey(
             let done = backend.change(operator, command, manner)?;
             Ok(done.into())
         }
+        Request::Step(step, request) => Ok(backend.page(operator, step, request)?),
         Request::Upload(piece) => {
             let octets = upload
                 .lock()

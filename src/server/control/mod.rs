@@ -33,7 +33,7 @@ use crate::control::import::Import;
 use crate::control::query::{Manner, Query};
 use crate::control::reply::{Done, Reply};
 use crate::domain::action::{Action, Role};
-use crate::domain::command::Command;
+use crate::domain::command::{Command, PageStep};
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
 use crate::secret::SecretBytes;
@@ -72,6 +72,14 @@ pub trait Backend: Send + Sync {
         command: Command,
         manner: Manner,
     ) -> Result<Done, Refusal>;
+
+    /// Takes a step of a person on a page, durably, or says why not.
+    fn page(
+        &self,
+        operator: &Operator,
+        step: PageStep,
+        request: Option<String>,
+    ) -> Result<Reply, Refusal>;
 
     /// Answers a question. Lists with [`Extent::All`] or [`Extent::Follow`] push every page but
     /// the last, which is the result; everything else has one answer, which is the result.

@@ -43,7 +43,7 @@ impl Seats {
         let all: usize = taken.values().sum();
         let kept = match operator.role {
             Role::Admin => 0,
-            Role::Viewer | Role::Support | Role::Operator => self.limits.seats_kept,
+            Role::Web | Role::Viewer | Role::Support | Role::Operator => self.limits.seats_kept,
         };
         if all >= self.limits.seats.saturating_sub(kept) {
             return Err(Full::All);

@@ -49,6 +49,8 @@ pub struct Fenced {
     pub recovery: u64,
     /// Auth codes that are void.
     pub auth_codes: u64,
+    /// One-time links that are void.
+    pub links: u64,
     /// Passthrough grants that are over.
     pub grants: u64,
     /// Hardware tokens without an owner: of the time based ones the codes up to now count as used,
@@ -114,7 +116,12 @@ impl Fence {
             user.profile_mut().auth_code = None;
             fenced.auth_codes += 1;
         }
-        coded || !(profile.tokens.is_empty() && profile.grants.is_empty())
+        let linked = !profile.links.is_empty();
+        if linked {
+            user.profile_mut().links.clear();
+            fenced.links += profile.links.len() as u64;
+        }
+        coded || linked || !(profile.tokens.is_empty() && profile.grants.is_empty())
     }
 }
 
@@ -158,6 +165,7 @@ pub(super) fn apply(
         .detail("hotp", fenced.hotp)
         .detail("recovery", fenced.recovery)
         .detail("auth_codes", fenced.auth_codes)
+        .detail("links", fenced.links)
         .detail("grants", fenced.grants)
         .detail("hardware", fenced.hardware)
         .detail("messages", fenced.messages);
