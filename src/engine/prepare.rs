@@ -361,20 +361,6 @@ impl Engine {
         Ok(())
     }
 
-    /// A seed for the token that an opened enrolment shows.
-    fn page_seed(&self, record: &UserRecord, prepared: &mut Prepared) -> Result<(), Refusal> {
-        let id = match command::pending_totp(record) {
-            Some(id) => id,
-            None => self.new_token_id()?,
-        };
-        let mut seed = SecretBytes::new(vec![0; SEED_MADE_OCTETS]);
-        self.fill(seed.expose_mut())?;
-        prepared.token_id = Some(id);
-        prepared.seed = Some(self.seal(Field::Seed(record.id, id), seed.expose())?);
-        prepared.clear_seed = Some(seed);
-        Ok(())
-    }
-
     fn reseal_for_pool(
         &self,
         wants: &Needs<'_>,
@@ -489,7 +475,7 @@ impl Engine {
         Ok(octets)
     }
 
-    fn fill(&self, octets: &mut [u8]) -> Result<(), Refusal> {
+    pub(super) fn fill(&self, octets: &mut [u8]) -> Result<(), Refusal> {
         if self.world().fill(octets) {
             return Ok(());
         }
