@@ -1,5 +1,5 @@
-//! Messages to people, by the built daemon: over a mail server that other people wrote, and over
-//! servers that do whatever a server must not do.
+//! Messages to people, by the built daemon: over a mail server that other people wrote, an HTTPS server
+//! of Python, and over servers that do whatever a server must not do.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,10 @@ mod common;
 mod hostile;
 #[path = "mail/real.rs"]
 mod real;
+#[path = "mail/sms.rs"]
+mod sms;
+#[path = "mail/sms_hostile.rs"]
+mod sms_hostile;
 #[path = "mail/world.rs"]
 mod world;
 
@@ -64,6 +68,36 @@ fn a_lock_is_told_to_the_person_and_the_administrators() {
     assert_eq!(sent(&daemon), 2);
     daemon.stop();
     assert_eq!(mailbox.mails().len(), 2);
+}
+
+#[test]
+fn wrong_codes_behind_a_right_password_are_told_once() {
+    let Some(mailbox) = Mailbox::open(Security::Plain) else {
+        return;
+    };
+    let mut alice = Person::new("alice");
+    let bob = Person::new("bob");
+    let daemon = site(&[&alice, &bob], &mailbox.config()).start();
+    // This gateway has checked the password before it asks; the other one has not.
+    let (checked, unchecked) = (daemon.gateway("gw-gateway"), daemon.gateway("gw-none"));
+    for code in bob.wrong_codes().take(4) {
+        unchecked.keeps_out("bob", &code);
+    }
+    for code in alice.wrong_codes().take(2) {
+        checked.keeps_out("alice", &code);
+    }
+    checked.lets_in("alice", &alice.code());
+    for code in alice.wrong_codes().take(4) {
+        checked.keeps_out("alice", &code);
+    }
+    daemon.operator().change("Pins.Clear", "bob", &json!({}));
+    let mails = mailbox.wait(2);
+    assert_eq!(mails[0]["to"], json!(["alice@example.org"]));
+    let text = mails[0]["text"].as_str().unwrap();
+    assert!(text.contains("Jemand kennt Ihr Passwort"), "{text}");
+    assert!(text.contains("VPN-Gateway: gw-gateway"), "{text}");
+    assert_eq!(mails[1]["to"], json!(["bob@example.org"]));
+    daemon.stop();
 }
 
 #[test]

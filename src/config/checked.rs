@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::mail::Mail;
 use super::network::Network;
 use super::secrets::SecretSource;
+use super::sms::Sms;
 use crate::domain::action::Role;
 use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::secret::SecretBytes;
@@ -37,8 +38,10 @@ pub struct Config {
     pub key: KeySource,
     /// Where numbers are served; none: nowhere.
     pub metrics: Option<MetricsListen>,
-    /// The mail server; none: nobody is told anything.
+    /// The mail server; none: nobody is told anything by mail.
     pub mail: Option<Mail>,
+    /// The SMS gateway; none: nobody is told anything by text message.
+    pub sms: Option<Sms>,
     /// Name of this server.
     pub node: Arc<str>,
     /// Language of messages.

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gateway_secret::without_line_end;
 use super::problems::{Collector, Found};
 use super::secrets::{SecretSource, Secrets};
+use super::server_secret::ServerSecret;
 use super::settings::Settings;
-use super::site;
 use crate::domain::message::Address;
 use crate::domain::notice::{Language, Notices};
 use crate::secret::SecretBytes;
@@ -19,6 +18,15 @@ const ADMINS_MAX: usize = 8;
 
 /// Longest user name or password, in octets: both go into one line of SMTP.
 const LOGIN_OCTETS_MAX: usize = 256;
+
+/// The password.
+const PASSWORD: ServerSecret = ServerSecret {
+    keys: ["smtp.password_file", "smtp.password_credential"],
+    table: "smtp",
+    word: "password",
+    server: "the mail server",
+    octets_max: LOGIN_OCTETS_MAX,
+};
 
 /// The mail server.
 #[derive(Clone)]
@@ -114,13 +122,13 @@ pub(super) fn mail(
     })
 }
 
-fn names_a_host(server: &str) -> bool {
+pub(super) fn names_a_host(server: &str) -> bool {
     let belongs = |sign: char| sign.is_ascii_alphanumeric() || "-.".contains(sign);
     let named = !server.is_empty() && server.len() <= 253 && server.chars().all(belongs);
     named || server.parse::<IpAddr>().is_ok()
 }
 
-fn on_this_machine(server: &str) -> bool {
+pub(super) fn on_this_machine(server: &str) -> bool {
     let loopback = |address: IpAddr| address.is_loopback();
     server == "localhost" || server.parse().is_ok_and(loopback)
 }
@@ -145,20 +153,7 @@ fn login(
     secrets: &dyn Secrets,
     problems: &mut Collector<'_>,
 ) -> Option<Login> {
-    let keys = ["smtp.password_file", "smtp.password_credential"];
-    let source = match keys.map(|key| settings.text(key)) {
-        [Some(_), Some(_)] => {
-            let found = Found::error(settings.line(&keys), "the mail server has two passwords");
-            problems.add(found.label("either `password_file` or `password_credential`"));
-            return None;
-        }
-        [Some(file), None] => Some(SecretSource::File(folder.join(file))),
-        [None, Some(name)] => {
-            site::credential_name(name, settings, "smtp.password_credential", problems);
-            Some(SecretSource::Credential(name.to_owned()))
-        }
-        [None, None] => None,
-    };
+    let source = PASSWORD.source(settings, folder, problems).ok()?;
     let (user, source) = match (settings.text("smtp.user"), source) {
         (None, None) => return None,
         (Some(user), Some(source)) => (user, source),
@@ -168,7 +163,7 @@ fn login(
             } else {
                 "user"
             };
-            let place = settings.line(&["smtp.user", keys[0], keys[1]]);
+            let place = settings.line(&["smtp.user", PASSWORD.keys[0], PASSWORD.keys[1]]);
             let text = format!("`smtp.{missing}` is not stated");
             problems.add(Found::error(place, text).label("a user name needs a password"));
             return None;
@@ -178,33 +173,18 @@ fn login(
         let found = Found::error(settings.place(&["smtp.user"]), "this is no user name");
         problems.add(found);
     }
-    match secrets.read(&source) {
-        Ok(password) => {
-            let password = Arc::new(without_line_end(&password));
-            let octets = password.expose();
-            let plain = octets.iter().all(|octet| *octet >= b' ');
-            if octets.is_empty() || octets.len() > LOGIN_OCTETS_MAX || !plain {
-                let text = "the password for the mail server is empty or no line of text";
-                problems.add(Found::error(settings.line(&keys), text).number("E102"));
-            }
-            Some(Login {
-                user: user.to_owned(),
-                password,
-                source,
-            })
-        }
-        Err(fault) => {
-            let text = format!("smtp: {source} {fault}");
-            problems.add(Found::error(settings.line(&keys), text).number("E102"));
-            None
-        }
-    }
+    let password = PASSWORD.read(&source, settings, secrets, problems)?;
+    Some(Login {
+        user: user.to_owned(),
+        password,
+        source,
+    })
 }
 
-/// Who is told besides the person; none without a mail server.
+/// Who is told besides the person, and how; none without a server of either kind.
 pub(super) fn notices(
     settings: &Settings<'_>,
-    mail: Option<&Mail>,
+    (mail, sms): (bool, bool),
     problems: &mut Collector<'_>,
 ) -> Option<Notices> {
     let items = settings.items("notify.admins");
@@ -228,7 +208,9 @@ pub(super) fn notices(
         }
     }
     let language = settings.text("language").and_then(Language::of);
-    mail.map(|_| Notices {
+    (mail || sms).then(|| Notices {
+        mail,
+        sms,
         admins,
         language: language.unwrap_or_default(),
     })

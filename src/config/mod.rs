@@ -32,11 +32,14 @@ mod network;
 mod problems;
 mod raw;
 mod secrets;
+mod server_secret;
 mod sets;
 mod settings;
 mod site;
+mod sms;
 mod source;
 pub mod span;
+mod template;
 mod value;
 
 pub use self::checked::{
@@ -52,7 +55,9 @@ pub use self::problems::{Collector, Found, PROBLEMS_MAX, Problem, Problems, Seve
 pub use self::secrets::{
     SECRET_CHARS_ADVISED, SECRET_CHARS_MIN, SECRET_OCTETS_MAX, SecretFault, SecretSource, Secrets,
 };
+pub use self::sms::{Body, Sms, Url};
 pub use self::source::{Place, Source};
+pub use self::template::{Piece, Slot, Template};
 
 use self::settings::Settings;
 use crate::domain::policy::Policy;
@@ -100,13 +105,15 @@ fn check(
     let sets = sets::sets(&raw, &settings, problems);
     let issuer = settings.text("enroll.issuer").unwrap_or(hostname);
     let mail = mail::mail(&settings, folder, secrets, problems);
+    let sms = sms::sms(&settings, folder, secrets, problems);
     let policy = Policy {
-        notices: mail::notices(&settings, mail.as_ref(), problems),
+        notices: mail::notices(&settings, (mail.is_some(), sms.is_some()), problems),
         ..site::policy(&settings, issuer, sets, problems)
     };
     let mut config = Config {
         policy: Arc::new(policy),
         mail,
+        sms,
         gateways: gateways::gateways(&raw, folder, secrets, problems),
         roles: site::roles(&settings, problems),
         listen: site::listen(&settings, problems),

@@ -115,6 +115,13 @@ impl<'a> Settings<'a> {
         }
     }
 
+    pub(super) fn pairs(&self, name: &str) -> &'a [(Item, Item)] {
+        match self.value(name) {
+            Some(Value::Pairs(pairs)) => pairs,
+            _ => &[],
+        }
+    }
+
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
         self.items(name)
             .iter()

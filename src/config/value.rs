@@ -72,6 +72,19 @@ pub(super) fn fallback(pattern: &str) -> Option<&'static Value> {
     VALUES.get(pattern)
 }
 
+/// A secret stands in the configuration; `file` is where it could stand.
+pub(super) fn written_secret(place: Place, word: &str, file: &str) -> Found {
+    Found::error(
+        place,
+        format!("a {word} does not stand in the configuration"),
+    )
+    .number("E102")
+    .label(format!("put it into a file: {word}_file = \"{file}\""))
+    .note(format!(
+        "or into a systemd credential: {word}_credential = \"NAME\""
+    ))
+}
+
 struct Reader<'a> {
     key: &'a Key,
     path: &'a str,
@@ -80,16 +93,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn elsewhere(&self) -> Found {
-        let (word, file) = match self.key.path.rsplit('.').next() {
-            Some("password") => ("password", "smtp.password"),
-            _ => ("secret", "gateways.d/NAME.secret"),
-        };
-        self.wrong(format!("a {word} does not stand in the configuration"))
-            .number("E102")
-            .label(format!("put it into a file: {word}_file = \"{file}\""))
-            .note(format!(
-                "or into a systemd credential: {word}_credential = \"NAME\""
-            ))
+        match self.key.path {
+            "smtp.password" => written_secret(self.place, "password", "smtp.password"),
+            "sms.secret" => written_secret(self.place, "secret", "sms.secret"),
+            _ => written_secret(self.place, "secret", "gateways.d/NAME.secret"),
+        }
     }
 
     fn value(&self, found: &Spanned<DeValue<'_>>) -> Result<Value, Found> {

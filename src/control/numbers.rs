@@ -201,6 +201,22 @@ pub const ALL: &[Number] = &[
             `smtp.ca` names authorities: a certificate that vouches for itself is none.",
     },
     Number {
+        code: "W044",
+        title: "text messages cannot be sent",
+        meaning: "The SMS gateway of `sms.url` could not be used when it was last tried. Sign-ins are \
+            not touched. Messages wait in the store, 1,000 at most with those that wait for a mail \
+            server, and are tried again, after a pause that doubles up to ten minutes; after a day \
+            they are given up.",
+        cause: "The gateway is down, does not take the secret (401, 403), is asked at a wrong place \
+            (301, 404), has a certificate that nobody of `sms.ca` vouches for, or answers something \
+            in which `sms.success` does not stand. Under systemd: the unit has no network without the \
+            network profile.",
+        cure: "The text has the status that the gateway answered; what it wants stands in its own \
+            manual. `systemd/network-profile.conf` beside the unit, with the gateway in \
+            IPAddressAllow=; sms.* as the gateway wants it, then a restart. `mfactl notify test --to \
+            NUMBER` tries it at once.",
+    },
+    Number {
         code: "E011",
         title: "the store cannot commit",
         meaning: "Nothing can be made durable, so no login is answered and gateways turn to their \

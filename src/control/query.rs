@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::domain::action::{Action, Role};
 use crate::domain::command::TokenRef;
 use crate::domain::lockout::LockReason;
-use crate::domain::message::Address;
+use crate::domain::recipient::Recipient;
 use crate::domain::token_record::{Status, TokenKind};
 use crate::domain::user::UserState;
 use crate::time::Timestamp;
@@ -317,7 +317,7 @@ pub enum Query {
     /// `notify test`: [`super::reply::Done`].
     NotifyTest {
         /// To whom; none: all of `notify.admins`.
-        to: Option<Address>,
+        to: Option<Recipient>,
         /// How.
         manner: Manner,
     },

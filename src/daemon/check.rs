@@ -102,6 +102,7 @@ pub fn run(options: &Options, world: &mut World<'_>) -> Result<u8, Failure> {
     secrets(&warnings, &config, &mut screen);
     screen.items("roles", machine::roles(&config));
     screen.items("mail", config.mail.iter().map(machine::mail).collect());
+    screen.items("sms", config.sms.iter().map(machine::sms).collect());
     match self_test() {
         Ok(took) => {
             let ms = took.as_secs_f64() * 1000.0;

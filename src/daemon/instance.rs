@@ -113,7 +113,7 @@ struct Threads {
     metrics: Option<JoinHandle<()>>,
     checkpoints: Option<JoinHandle<()>>,
     diagnosis: Option<JoinHandle<()>>,
-    post: Option<Sending>,
+    post: Sending,
 }
 
 /// Clock and randomness of this machine.
@@ -182,7 +182,7 @@ impl Instance {
             started: clock.now(),
             alarms,
             archive: Arc::clone(&archive),
-            deliveries: Arc::new(Deliveries::new(config.mail.clone())),
+            deliveries: Deliveries::new(&config),
             facts: crate::daemon::answers::Facts::default(),
         });
         threads.control = Some(serve_control(&answerer, control, stopping)?);
@@ -243,7 +243,7 @@ impl Instance {
             let _ = diagnosis.join();
         }
         if let Some(engine) = &self.engine {
-            post::end(threads.post.take(), engine);
+            std::mem::take(&mut threads.post).end(engine);
             engine.stop();
         }
         if let Some(writer) = threads.writer.take() {

@@ -1,4 +1,5 @@
-//! The thread that sends what waits in the outbox.
+//! The threads that send what waits in the outbox: one for each server, so that one that is silent
+//! holds up nothing of another.
 //!
 //! ```text
 //! read the outbox -> what is due -> one session -> the server has it -> taken out, notify.sent
@@ -7,7 +8,7 @@
 //! ```
 //! A message leaves the outbox in the change that says what became of it. Between the server's word and
 //! that change lies the one moment in which the death of the daemon sends a message twice; it is one
-//! commit long, and both times the mail has the same Message-ID. A store that is away in this moment is
+//! commit long, and both times the message has the same name. A store that is away in this moment is
 //! waited for: what a server has taken is remembered and not sent again while the daemon lives.
 //!
 //! A server that cannot be used stops the round, and is left alone for a while that doubles each time;
@@ -22,17 +23,17 @@ use std::time::Duration;
 
 use super::answers::Answerer;
 use super::instance::StartError;
-use crate::config::Mail;
+use crate::config::Config;
 use crate::domain::event::{Event, Origin};
 use crate::domain::message::{Message, MessageId};
+use crate::domain::recipient::Channel;
 use crate::engine::Engine;
 use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
 use crate::engine::writer::taken_out;
 use crate::log::{info_always, warn_always};
-use crate::outbound::Fault;
 use crate::outbound::schedule::{self, Tries};
-use crate::outbound::smtp::Session;
 use crate::outbound::wire::{Ending, Patience};
+use crate::outbound::{Carrier, Fault, Round};
 use crate::sys::clock::Clock;
 use crate::time::Now;
 
@@ -48,36 +49,41 @@ const GRACE: Duration = Duration::from_secs(3);
 const GRACE_LOOK: Duration = Duration::from_millis(50);
 const GRACE_LOOKS: u32 = 70;
 
-/// The mail server, and how it was when it was last tried.
-pub struct Deliveries {
-    /// As it was configured at the start; none: nobody is told anything.
-    pub mail: Option<Mail>,
+/// A server, and how it was when it was last tried.
+pub struct Server {
+    /// As it was configured at the start.
+    pub carrier: Carrier,
     trouble: Mutex<Option<String>>,
 }
 
-impl Deliveries {
-    /// Nothing was tried yet.
-    #[must_use]
-    pub fn new(mail: Option<Mail>) -> Self {
+impl Server {
+    const fn new(carrier: Carrier) -> Self {
         Self {
-            mail,
-            trouble: Mutex::default(),
+            carrier,
+            trouble: Mutex::new(None),
         }
     }
 
-    /// Why the server could not be used when it was last tried; none: it could.
+    /// Why it could not be used when it was last tried; none: it could.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.lock().clone()
     }
 
-    fn server(&self, now: Option<&str>) {
+    fn tried(&self, now: Option<&str>) {
         let mut before = self.lock();
-        match (now, &*before) {
-            (Some(now), before) if before.as_deref() != Some(now) => {
-                warn_always!("W043 mail cannot be sent: {now}");
+        let changed = now.is_some() && before.as_deref() != now;
+        match (self.carrier.channel(), now) {
+            (Channel::Mail, Some(why)) if changed => {
+                warn_always!("W043 mail cannot be sent: {why}");
             }
-            (None, Some(_)) => info_always!("mail is sent again"),
+            (Channel::Sms, Some(why)) if changed => {
+                warn_always!("W044 text messages cannot be sent: {why}");
+            }
+            (Channel::Mail, None) if before.is_some() => info_always!("mail is sent again"),
+            (Channel::Sms, None) if before.is_some() => {
+                info_always!("text messages are sent again");
+            }
             _ => {}
         }
         *before = now.map(str::to_owned);
@@ -88,62 +94,82 @@ impl Deliveries {
     }
 }
 
-/// Starts the thread, if there is a mail server.
+/// The servers that there are; none: nobody is told anything.
+pub struct Deliveries(Vec<Arc<Server>>);
+
+impl Deliveries {
+    /// Those of the configuration. Nothing was tried yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let mail = config.mail.clone().map(Carrier::Mail);
+        let sms = config.sms.clone().map(Carrier::Sms);
+        let server = |carrier| Arc::new(Server::new(carrier));
+        Self(mail.into_iter().chain(sms).map(server).collect())
+    }
+
+    /// The one of a channel.
+    #[must_use]
+    pub fn by(&self, channel: Channel) -> Option<&Server> {
+        let mut servers = self.0.iter().map(Arc::as_ref);
+        servers.find(|server| server.carrier.channel() == channel)
+    }
+}
+
+/// Starts a thread for each server.
 ///
 /// # Errors
 /// [`StartError`].
-pub fn start(engine: &Arc<Engine>, answerer: &Answerer) -> Result<Option<Sending>, StartError> {
-    let Some(mail) = &answerer.deliveries.mail else {
-        return Ok(None);
-    };
-    let post = Post {
-        engine: Arc::clone(engine),
-        mail: mail.clone(),
-        clock: Arc::clone(&answerer.clock),
-        ending: Arc::default(),
-        deliveries: Arc::clone(&answerer.deliveries),
-    };
-    let ending = Arc::clone(&post.ending);
-    let thread = std::thread::Builder::new().name("post".to_owned());
-    let thread = thread.spawn(move || post.run());
-    let thread = thread.map_err(|source| StartError::System {
-        doing: "starting a thread",
-        source,
-    })?;
-    Ok(Some(Sending { ending, thread }))
+pub fn start(engine: &Arc<Engine>, answerer: &Answerer) -> Result<Sending, StartError> {
+    let mut sending = Sending::default();
+    for server in &answerer.deliveries.0 {
+        let post = Post {
+            engine: Arc::clone(engine),
+            server: Arc::clone(server),
+            clock: Arc::clone(&answerer.clock),
+            ending: Arc::clone(&sending.ending),
+        };
+        let name = format!("post-{}", server.carrier.channel().name());
+        let thread = std::thread::Builder::new().name(name);
+        let thread = thread.spawn(move || post.run());
+        let thread = thread.map_err(|source| StartError::System {
+            doing: "starting a thread",
+            source,
+        })?;
+        sending.threads.push(thread);
+    }
+    Ok(sending)
 }
 
-/// What the thread works with.
-struct Post {
-    engine: Arc<Engine>,
-    mail: Mail,
-    clock: Arc<Clock>,
-    ending: Arc<Ending>,
-    deliveries: Arc<Deliveries>,
-}
-
-/// The thread, running.
+/// The threads, running.
+#[derive(Default)]
 pub struct Sending {
     ending: Arc<Ending>,
-    thread: JoinHandle<()>,
+    threads: Vec<JoinHandle<()>>,
 }
 
-/// Lets a message that is under way come to its end, for a while, and its outcome be written. A thread
-/// that does not end (the system looks a name up) is left behind: it sends nothing more.
-pub fn end(sending: Option<Sending>, engine: &Engine) {
-    let Some(Sending { ending, thread }) = sending else {
-        return;
-    };
-    let grace_us = u64::try_from(GRACE.as_micros()).unwrap_or(0);
-    ending.begin(engine.now().mono_us.saturating_add(grace_us));
-    engine.bell().ring();
-    for _ in 0..GRACE_LOOKS {
-        if thread.is_finished() {
-            let _ = thread.join();
-            return;
+impl Sending {
+    /// Lets a message that is under way come to its end, for a while, and its outcome be written. A
+    /// thread that does not end (the system looks a name up) is left behind: it sends nothing more.
+    pub fn end(self, engine: &Engine) {
+        let grace_us = u64::try_from(GRACE.as_micros()).unwrap_or(0);
+        self.ending
+            .begin(engine.now().mono_us.saturating_add(grace_us));
+        engine.bell().ring();
+        for _ in 0..GRACE_LOOKS {
+            if self.threads.iter().all(JoinHandle::is_finished) {
+                return;
+            }
+            std::thread::sleep(GRACE_LOOK);
         }
-        std::thread::sleep(GRACE_LOOK);
     }
+}
+
+/// What a thread works with.
+struct Post {
+    engine: Arc<Engine>,
+    server: Arc<Server>,
+    clock: Arc<Clock>,
+    ending: Arc<Ending>,
 }
 
 /// What is remembered from round to round; the store has everything else.
@@ -158,14 +184,20 @@ struct Memory {
 impl Post {
     fn run(&self) {
         let mut memory = Memory::default();
+        let mut heard = 0;
+        let channel = self.server.carrier.channel();
         while !self.ending.begun() {
             let next_us = match self.engine.reader().outbox(2 * OUTBOX_MESSAGES_MAX) {
-                Ok(outbox) => self.round(&outbox, &mut memory),
+                Ok(mut outbox) => {
+                    outbox.retain(|message| message.to.channel() == channel);
+                    self.round(&outbox, &mut memory)
+                }
                 // The store is opened anew by the writer, which rings then.
                 Err(_) => u64::MAX,
             };
             let pause = Duration::from_micros(next_us.saturating_sub(self.now().mono_us));
-            self.engine.bell().wait(pause.clamp(PAUSE_MIN, LOOK_EVERY));
+            let pause = pause.clamp(PAUSE_MIN, LOOK_EVERY);
+            heard = self.engine.bell().wait(heard, pause);
         }
     }
 
@@ -178,7 +210,7 @@ impl Post {
         let there = |id: &MessageId| outbox.iter().any(|message| message.id == *id);
         memory.messages.retain(|id, _| there(id));
         memory.taken.retain(|id, _| there(id));
-        let mut session = None;
+        let mut open = Round::new(&self.server.carrier);
         // A message that has failed stands behind the others: whatever the server has against it, they
         // get their turn.
         let mut order: Vec<(u32, &Message)> = Vec::with_capacity(outbox.len());
@@ -197,18 +229,16 @@ impl Post {
             if let Some(event) = memory.taken.get(&message.id) {
                 self.record(message, event.clone());
             } else if schedule::too_old(message.at, now.wall) {
-                let trouble = self.deliveries.trouble().unwrap_or_default();
+                let trouble = self.server.trouble().unwrap_or_default();
                 self.give_up(message, &format!("not taken within a day: {trouble}"));
             } else if tries.due(now.mono_us)
                 && memory.server.due(now.mono_us)
                 && !self.ending.begun()
             {
-                self.try_one(message, tries, &mut session, memory);
+                self.try_one(message, tries, &mut open, memory);
             }
         }
-        if let Some(session) = session {
-            session.quit();
-        }
+        open.quit();
         let next = |message: &Message| {
             let tries = memory
                 .messages
@@ -220,14 +250,10 @@ impl Post {
         outbox.iter().map(next).min().unwrap_or(u64::MAX)
     }
 
-    fn try_one(
-        &self,
-        message: &Message,
-        tries: Tries,
-        session: &mut Option<Session>,
-        memory: &mut Memory,
-    ) {
-        match self.send(message, session) {
+    fn try_one(&self, message: &Message, tries: Tries, open: &mut Round<'_>, memory: &mut Memory) {
+        let timeout = self.server.carrier.timeout();
+        let patience = Patience::new(&self.clock, &self.ending, timeout);
+        match open.send(message, patience) {
             Ok(()) => {
                 memory.server = Tries::default();
                 let event = message.sent(tries.failed + 1);
@@ -236,15 +262,14 @@ impl Post {
                 } else {
                     memory.taken.insert(message.id, event);
                 }
-                self.deliveries.server(None);
+                self.server.tried(None);
             }
             Err(Fault::Never(why)) => {
                 memory.server = Tries::default();
-                self.deliveries.server(None);
+                self.server.tried(None);
                 self.give_up(message, &why);
             }
             Err(fault) => {
-                *session = None;
                 let (now_us, chance) = (self.now().mono_us, self.chance());
                 let why = fault.to_string();
                 if !matches!(fault, Fault::Server(_)) {
@@ -253,19 +278,10 @@ impl Post {
                 }
                 if !matches!(fault, Fault::Later(_)) {
                     memory.server = memory.server.after_failure(now_us, chance);
-                    self.deliveries.server(Some(&why));
+                    self.server.tried(Some(&why));
                 }
             }
         }
-    }
-
-    fn send(&self, message: &Message, session: &mut Option<Session>) -> Result<(), Fault> {
-        let patience = Patience::new(&self.clock, &self.ending, self.mail.timeout);
-        let session = match session {
-            Some(session) => session,
-            None => session.insert(Session::open(&self.mail, patience.clone())?),
-        };
-        session.send(&self.mail, message, patience)
     }
 
     /// Takes a message out, with what became of it; false if the store does not write.

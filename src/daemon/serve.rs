@@ -380,24 +380,34 @@ fn confine(config: &Config, config_path: &Path, credentials: Option<&Path>) -> h
         config::KeySource::File(path) => path.parent(),
         config::KeySource::Credential(_) => None,
     };
-    let secrets = config
-        .gateways
-        .iter()
-        .filter_map(|gateway| match &gateway.secret_source {
-            SecretSource::File(path) => path.parent(),
-            SecretSource::Credential(_) => None,
-        });
-    let mail = config.mail.as_ref();
-    let authorities = mail.and_then(|mail| mail.ca.parent());
-    let read_only: Vec<&Path> = [config_path.parent(), key_folder, credentials, authorities]
+    let gateways = config.gateways.iter().map(|it| Some(&it.secret_source));
+    let (mail, sms) = (config.mail.as_ref(), config.sms.as_ref());
+    let login = mail.map(|mail| mail.login.as_ref().map(|login| &login.source));
+    let secret = sms.map(|sms| sms.secret_source.as_ref());
+    let secrets = gateways.chain(login).chain(secret).flatten();
+    let secrets = secrets.filter_map(|source| match source {
+        SecretSource::File(path) => path.parent(),
+        SecretSource::Credential(_) => None,
+    });
+    let authorities = [mail.map(|mail| &mail.ca), sms.map(|sms| &sms.ca)];
+    let authorities = authorities
+        .into_iter()
+        .flatten()
+        .filter_map(|ca| ca.parent());
+    let read_only: Vec<&Path> = [config_path.parent(), key_folder, credentials]
         .into_iter()
         .flatten()
         .chain(secrets)
+        .chain(authorities)
+        .collect();
+    let ports: Vec<u16> = [mail.map(|mail| mail.port), sms.map(|sms| sms.url.port)]
+        .into_iter()
+        .flatten()
         .collect();
     harden::confine(Reach {
         read_write: &read_write,
         read_only: &read_only,
-        connect: config.mail.as_ref().map(|mail| mail.port),
+        connect: &ports,
     })
 }
 

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use super::attempt::Attempt;
 use super::event::Event;
 use super::lockout::{HardAction, Lock, LockReason, LockoutMode};
-use super::policy::Policy;
+use super::policy::{FirstFactorBy, Policy};
 use super::token_record::Base;
 use super::user::{LastFailed, UserRecord};
 use super::verify::candidates;
 use super::wait::{self, Counted};
 use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
+
+/// Wrong codes in a row behind a right password of which the person is told: one is a slip.
+const SUSPICIOUS_FAILURES: u32 = 3;
 
 /// What was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,13 @@ pub fn count(
         let duration = policy.lockout.user_duration;
         let until = (!duration.is_zero()).then(|| now.steady + duration);
         lock(record, LockReason::Failures, until, attempt, now, events);
+    }
+    // Somebody knows the password and not the code: the gateway checked the one before it asked for the
+    // other. Told once in a row.
+    let codes = matches!(kind, Kind::Code { .. } | Kind::Shapeless);
+    let behind_password = attempt.gateway.first_factor == FirstFactorBy::Gateway;
+    if codes && behind_password && counted.failures == SUSPICIOUS_FAILURES {
+        events.push(Event::new("auth.suspicious").user(record.id, record.name()));
     }
     // Told once, when it begins: the waits after it are in the records of the failures.
     if let Some(until) = counted.until

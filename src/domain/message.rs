@@ -1,9 +1,10 @@
 //! A message to a person, and what its parts can hold.
 //!
-//! A [`Message`] is a record of the store from the change that causes it until a mail server has
-//! taken it. It is words only: no code, PIN, password or seed is ever put into one. Its parts make a
-//! bad one impossible: an [`Address`] is one mailbox that can stand in a command of SMTP, a [`Line`]
-//! has no line end, so nothing that somebody has typed becomes a header.
+//! A [`Message`] is a record of the store from the change that causes it until a mail server or an SMS
+//! gateway has taken it. It is words only: no code, PIN, password or seed is ever put into one. Its
+//! parts make a bad one impossible: an [`Address`] is one mailbox that can stand in a command of SMTP,
+//! a [`Recipient`] is one or a telephone number, a [`Line`] has no line end, so nothing that somebody
+//! has typed becomes a header.
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::event::Event;
+use super::recipient::Recipient;
 use super::sealed::{hex, unhex};
 use super::user::{UserId, UserRecord};
 use crate::time::Timestamp;
@@ -149,7 +151,7 @@ pub struct MessageId(pub [u8; 16]);
 impl MessageId {
     /// The id of what the change that made this record tells `to`: a record has each revision once.
     #[must_use]
-    pub fn of(record: &UserRecord, to: &Address, at: Timestamp) -> Self {
+    pub fn of(record: &UserRecord, to: &Recipient, at: Timestamp) -> Self {
         let digest = Sha256::new()
             .chain_update(record.id.0)
             .chain_update(record.auth.revision.to_be_bytes())
@@ -189,13 +191,13 @@ pub struct Message {
     /// Its name.
     pub id: MessageId,
     /// To whom.
-    pub to: Address,
+    pub to: Recipient,
     /// What it tells, as a word for lists and the audit log.
     pub what: String,
     /// Whom it is about; none for a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
-    /// Subject line.
+    /// Subject line, of a mail.
     pub subject: Line,
     /// The text, in lines that end with `\n`.
     pub text: String,
@@ -207,7 +209,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A mail server has taken it, at the try of this number.
+    /// A server has taken it, at the try of this number.
     #[must_use]
     pub fn sent(&self, tries: u32) -> Event {
         self.outcome("notify.sent").detail("tries", tries)
@@ -224,7 +226,7 @@ impl Message {
         let event = Event::new(name)
             .detail("message", self.id.to_string())
             .detail("what", self.what.as_str())
-            .detail("channel", "mail")
+            .detail("channel", self.to.channel().name())
             .detail("to", self.to.masked());
         match &self.about {
             Some(about) => event.user(about.id, &about.user),

@@ -47,6 +47,7 @@ pub mod people_file;
 pub mod pin;
 pub mod policy;
 pub mod pool;
+pub mod recipient;
 pub mod refusal;
 pub mod rekey;
 pub mod sealed;

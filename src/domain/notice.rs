@@ -5,6 +5,10 @@
 //! change makes one message for each of them, whatever it did. The words are in `words`, in English
 //! and German.
 //!
+//! A text message costs money and disturbs, so a telephone is told in two cases only: the person has
+//! proven no mail address that can be reached, or the change is one by which an account changes hands
+//! (a new token, other addresses), which whoever has taken over the mailbox would keep from the owner.
+//!
 //! [`messages`] runs in the writer, on the events of the change, and its messages are committed with
 //! it. It passes a sign-in over by its event's name alone: only what stands in [`Notice::of`] costs
 //! anything.
@@ -15,17 +19,22 @@ use super::event::{Actor, Event, EventResult, Origin, Source};
 use super::lockout::LockReason;
 use super::message::{About, Address, Line, Message, MessageId};
 use super::policy::Policy;
-use super::user::{Contact, UserRecord};
+use super::recipient::{Channel, Phone, Recipient};
+use super::user::{Contact, Profile, UserRecord};
 use crate::time::Timestamp;
 
-/// Addresses of one person that are told, at most.
+/// Addresses of one person that are told, at most, and telephones.
 const ADDRESSES_MAX: usize = 4;
 
-/// Who is told besides the person, and how. A site without a mail server has none, and then no
-/// message is made.
+/// Who is told besides the person, and how. A site with neither a mail server nor an SMS gateway has
+/// none, and then no message is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notices {
-    /// Told of every lock.
+    /// There is a mail server.
+    pub mail: bool,
+    /// There is an SMS gateway.
+    pub sms: bool,
+    /// Told of every lock, by mail.
     pub admins: Vec<Address>,
     /// For administrators, and for people who have no language of their own.
     pub language: Language,
@@ -54,6 +63,17 @@ impl Language {
     }
 }
 
+impl Notices {
+    /// Whether there is somebody who carries messages of this channel.
+    #[must_use]
+    pub const fn carries(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Mail => self.mail,
+            Channel::Sms => self.sms,
+        }
+    }
+}
+
 /// Something that a person is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
@@ -67,10 +87,14 @@ enum Notice {
     Replaced,
     Revoked,
     TokenAdded,
+    TokenReady,
+    TokenEdited,
     TokenDisabled,
     TokenDeleted,
     TokenVoid,
     SecretReset,
+    AuthCodeMade,
+    Suspicious,
     RecoveryIssued,
     RecoveryUsed,
     PassthroughEnabled,
@@ -100,10 +124,14 @@ impl Notice {
             "password.set" => Self::PasswordSet,
             "password.cleared" => Self::PasswordCleared,
             "token.enrolled" => Self::TokenAdded,
+            "token.registered" => Self::TokenReady,
+            "token.edited" => Self::TokenEdited,
             "token.disabled" => Self::TokenDisabled,
             "token.deleted" | "hw.unassigned" | "recovery.revoked" => Self::TokenDeleted,
             "token.obsolete" => Self::TokenVoid,
             "token.secret_reset" => Self::SecretReset,
+            "authcode.created" => Self::AuthCodeMade,
+            "auth.suspicious" => Self::Suspicious,
             "recovery.issued" => Self::RecoveryIssued,
             "recovery.used" => Self::RecoveryUsed,
             "passthrough.enabled" => Self::PassthroughEnabled,
@@ -127,10 +155,14 @@ impl Notice {
             Self::Replaced => "replace",
             Self::Revoked => "revoke",
             Self::TokenAdded => "token-added",
+            Self::TokenReady => "token-ready",
+            Self::TokenEdited => "token-edited",
             Self::TokenDisabled => "token-disabled",
             Self::TokenDeleted => "token-deleted",
             Self::TokenVoid => "token-void",
             Self::SecretReset => "secret-reset",
+            Self::AuthCodeMade => "auth-code",
+            Self::Suspicious => "wrong-codes",
             Self::RecoveryIssued => "recovery-issued",
             Self::RecoveryUsed => "recovery-used",
             Self::PassthroughEnabled => "passthrough-enabled",
@@ -138,6 +170,14 @@ impl Notice {
             Self::PassthroughEnded => "passthrough-ended",
             Self::ContactsChanged => "contacts-changed",
         }
+    }
+
+    /// Whether an account changes hands by it, so that a telephone is told too.
+    const fn changes_hands(self) -> bool {
+        matches!(
+            self,
+            Self::TokenAdded | Self::TokenReady | Self::ContactsChanged
+        )
     }
 }
 
@@ -182,47 +222,70 @@ pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
         Notice::Locked(reason) => Some(*reason),
         _ => None,
     });
-    // The lock says that the PIN was the reason.
-    tidings.retain(|notice| lock.is_none() || *notice != Notice::PinBlocked);
+    // The lock says that the PIN was the reason, and that there were wrong codes.
+    let by_lock = [Notice::PinBlocked, Notice::Suspicious];
+    tidings.retain(|notice| lock.is_none() || !by_lock.contains(notice));
     let Some(first) = tidings.first() else {
         return Vec::new();
     };
     let own = Language::of(&told.after.profile.language).unwrap_or(notices.language);
     let facts = Facts::of(told, policy);
-    let letter = words::to_user(own, *first, &tidings, &facts);
-    let people = proven(told).into_iter().map(|to| (to, letter.clone()));
-    let mut made: Vec<Message> = people
-        .map(|(to, letter)| message(told, &tidings, to, letter))
-        .collect();
+    let mut made = Vec::new();
+    for to in readers(told, &tidings, notices) {
+        let letter = match to {
+            Recipient::Mail(_) => words::to_user(own, *first, &tidings, &facts),
+            Recipient::Phone(_) => words::to_phone(own, *first, &tidings, &facts),
+        };
+        made.push(message(told, &tidings, to, letter));
+    }
     if let Some(reason) = lock {
         let letter = words::to_admin(notices.language, reason, &facts);
         for admin in &notices.admins {
-            if !made.iter().any(|message| message.to == *admin) {
-                made.push(message(told, &tidings, admin.clone(), letter.clone()));
+            let to = Recipient::from(admin.clone());
+            if !made.iter().any(|message| message.to == to) {
+                made.push(message(told, &tidings, to, letter.clone()));
             }
         }
     }
     made
 }
 
-/// The addresses that the person has proven to read, before the change or after it.
-fn proven(told: Told<'_>) -> Vec<Address> {
-    let mut addresses: Vec<Address> = Vec::new();
+/// Where the person is told.
+fn readers(told: Told<'_>, tidings: &[Notice], notices: &Notices) -> Vec<Recipient> {
+    let mut readers = Vec::new();
+    if notices.mail {
+        let mail = |text: &str| Address::parse(text).map(Recipient::Mail);
+        readers = proven(told, |profile| &profile.emails, mail);
+    }
+    if notices.sms && (readers.is_empty() || tidings.iter().any(|one| one.changes_hands())) {
+        let phone = |text: &str| Phone::parse(text).map(Recipient::Phone);
+        readers.extend(proven(told, |profile| &profile.phones, phone));
+    }
+    readers
+}
+
+/// What the person has proven to read, before the change or after it.
+fn proven(
+    told: Told<'_>,
+    contacts: fn(&Profile) -> &[Contact],
+    read: fn(&str) -> Option<Recipient>,
+) -> Vec<Recipient> {
+    let mut found = Vec::new();
     for record in told.before.into_iter().chain([told.after]) {
-        let proven = |contact: &&Contact| contact.verified;
-        for contact in record.profile.emails.iter().filter(proven) {
-            if let Some(address) = Address::parse(&contact.address)
-                && !addresses.contains(&address)
-                && addresses.len() < ADDRESSES_MAX
+        let contacts = contacts(&record.profile).iter();
+        for contact in contacts.filter(|contact| contact.verified) {
+            if let Some(recipient) = read(&contact.address)
+                && !found.contains(&recipient)
+                && found.len() < ADDRESSES_MAX
             {
-                addresses.push(address);
+                found.push(recipient);
             }
         }
     }
-    addresses
+    found
 }
 
-fn message(told: Told<'_>, tidings: &[Notice], to: Address, letter: Letter) -> Message {
+fn message(told: Told<'_>, tidings: &[Notice], to: Recipient, letter: Letter) -> Message {
     let names: Vec<&str> = tidings.iter().map(|notice| notice.name()).collect();
     Message {
         id: MessageId::of(told.after, &to, told.at),
@@ -293,10 +356,10 @@ impl Facts {
 
 /// The message of `mfactl notify test`.
 #[must_use]
-pub fn test(id: MessageId, to: Address, policy: &Policy, at: Timestamp) -> Message {
+pub fn test(id: MessageId, to: Recipient, policy: &Policy, at: Timestamp) -> Message {
     let notices = policy.notices.as_ref();
     let language = notices.map_or_else(Language::default, |notices| notices.language);
-    let letter = words::test(language, &Line::new(&policy.issuer), at);
+    let letter = words::test(language, to.channel(), &Line::new(&policy.issuer), at);
     Message {
         id,
         to,

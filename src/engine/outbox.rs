@@ -1,7 +1,7 @@
-//! The bell between the writer and whoever sends messages.
+//! The bell between the writer and those who send messages.
 //!
 //! The messages themselves lie in the store: a change and what tells it are one transaction. The
-//! writer rings when it has committed one, and never waits; the sender wakes and reads the store.
+//! writer rings when it has committed one, and never waits; the senders wake and read the store.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,25 +15,26 @@ pub const OUTBOX_MESSAGES_MAX: usize = 1_000;
 /// Rung when there is something to send.
 #[derive(Default)]
 pub struct Bell {
-    rung: Mutex<bool>,
+    /// How often.
+    rung: Mutex<u64>,
     changed: Condvar,
 }
 
 impl Bell {
     /// Rings; whoever waits wakes.
     pub fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.changed.notify_all();
     }
 
-    /// Waits until it is rung, `at_most` so long; says whether it was.
-    pub fn wait(&self, at_most: Duration) -> bool {
+    /// Waits until it is rung once more than what was `heard`, `at_most` so long; how often it was.
+    pub fn wait(&self, heard: u64, at_most: Duration) -> u64 {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) = self
+        let (rung, _) = self
             .changed
-            .wait_timeout_while(rung, at_most, |rung| !*rung)
+            .wait_timeout_while(rung, at_most, |rung| *rung == heard)
             .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *rung)
+        *rung
     }
 }
 
@@ -54,7 +55,10 @@ mod tests {
         let bell = Bell::default();
         bell.ring();
         bell.ring();
-        assert!(bell.wait(Duration::ZERO));
-        assert!(!bell.wait(Duration::ZERO));
+        for _ in 0..2 {
+            // Two who wait hear it both.
+            assert_eq!(bell.wait(0, Duration::MAX), 2);
+            assert_eq!(bell.wait(2, Duration::ZERO), 2);
+        }
     }
 }

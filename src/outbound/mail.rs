@@ -16,12 +16,12 @@ const LINE_CHARS_MAX: usize = 76;
 
 /// The mail, in lines that end with CR LF.
 #[must_use]
-pub fn mail(message: &Message, from: &Address) -> String {
+pub fn mail(message: &Message, to: &Address, from: &Address) -> String {
     let (id, domain) = (message.id, from.domain());
     format!(
         "Date: {}\r\n\
          From: {from}\r\n\
-         To: {}\r\n\
+         To: {to}\r\n\
          Subject: {}\r\n\
          Message-ID: <{id}@{domain}>\r\n\
          Auto-Submitted: auto-generated\r\n\
@@ -31,7 +31,6 @@ pub fn mail(message: &Message, from: &Address) -> String {
          \r\n\
          {}",
         date(message.at),
-        message.to,
         header(&message.subject),
         body(&message.text)
     )
@@ -91,10 +90,14 @@ mod tests {
     use super::*;
     use crate::domain::message::MessageId;
 
+    fn alice() -> Address {
+        Address::parse("alice@example.org").unwrap()
+    }
+
     fn message(subject: &str, text: &str) -> Message {
         Message {
             id: MessageId([0xab; 16]),
-            to: Address::parse("alice@example.org").unwrap(),
+            to: alice().into(),
             what: "locked".to_owned(),
             about: None,
             subject: Line::new(subject),
@@ -107,7 +110,8 @@ mod tests {
     #[test]
     fn a_mail_in_full() {
         let from = Address::parse("mfad@example.org").unwrap();
-        let mail = mail(&message("[x] Gesperrt", "Grüße \n.\na = b\n"), &from);
+        let message = message("[x] Gesperrt", "Grüße \n.\na = b\n");
+        let mail = mail(&message, &alice(), &from);
         assert_eq!(
             mail,
             "Date: Sun, 22 Nov 2026 06:00:00 +0000\r\n\
@@ -131,7 +135,7 @@ mod tests {
         let text = "ä".repeat(500) + "\r\nBcc: eve@example.org\n" + &"x".repeat(500);
         let subject = "ü\r\nBcc: eve@example.org".repeat(6);
         let from = Address::parse("mfad@example.org").unwrap();
-        let mail = mail(&message(&subject, &text), &from);
+        let mail = mail(&message(&subject, &text), &alice(), &from);
         let (head, body) = mail.split_once("\r\n\r\n").unwrap();
         let headers = head.split("\r\n").filter(|line| !line.starts_with(' '));
         assert_eq!(headers.count(), 9, "{head}");

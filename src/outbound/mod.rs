@@ -1,20 +1,32 @@
-//! What goes out: messages to people, over SMTP.
+//! What goes out: messages to people, over SMTP or through the HTTPS interface of an SMS gateway.
 //!
 //! ```text
 //! store (outbox) --> Message --mail--> octets --smtp--> the mail server's word that it has them
+//!                       '-----sms----> octets --http--> the same of the SMS gateway
 //! ```
 //! Nothing here decides: what is told to whom is made in the rules, in the transaction of its change,
 //! and the store remembers it until a server has taken it. Nothing here is on the way of a sign-in
-//! either; one thread of the daemon calls it. Whatever a server does, a message takes no longer than
-//! its time ([`wire::Patience`]), an answer is no longer than its bound, and a failure says whether
-//! the server ([`Fault::Server`]), the moment ([`Fault::Later`]), the line ([`Fault::Broken`]) or the
-//! message ([`Fault::Never`]) is the reason.
+//! either; a thread of the daemon for each [`Carrier`] calls it. Whatever a server does, a message
+//! takes no longer than its time ([`wire::Patience`]), an answer is no longer than its bound, and a
+//! failure says whether the server ([`Fault::Server`]), the moment ([`Fault::Later`]), the line
+//! ([`Fault::Broken`]) or the message ([`Fault::Never`]) is the reason.
 
+mod http;
 pub mod mail;
 pub mod schedule;
+pub mod sms;
 pub mod smtp;
 pub mod tls;
 pub mod wire;
+
+use std::io;
+use std::time::Duration;
+
+use self::smtp::Session;
+use self::wire::Patience;
+use crate::config::{Mail, Sms};
+use crate::domain::message::Message;
+use crate::domain::recipient::{Channel, Recipient};
 
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,4 +44,102 @@ pub enum Fault {
     /// The server will never take this message.
     #[error("{0}")]
     Never(String),
+}
+
+/// A server that takes messages of one channel.
+#[derive(Clone)]
+pub enum Carrier {
+    /// A mail server.
+    Mail(Mail),
+    /// An SMS gateway.
+    Sms(Sms),
+}
+
+impl Carrier {
+    /// What it carries.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Mail(_) => Channel::Mail,
+            Self::Sms(_) => Channel::Sms,
+        }
+    }
+
+    /// Its name and port.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Mail(mail) => format!("{}:{}", mail.server, mail.port),
+            Self::Sms(sms) => format!("{}:{}", sms.url.host, sms.url.port),
+        }
+    }
+
+    /// How long one message may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        match self {
+            Self::Mail(mail) => mail.timeout,
+            Self::Sms(sms) => sms.timeout,
+        }
+    }
+}
+
+/// Several messages to one server, one after the other.
+pub struct Round<'a> {
+    carrier: &'a Carrier,
+    /// An SMS gateway gets a connection for each message.
+    session: Option<Session>,
+}
+
+impl<'a> Round<'a> {
+    /// Nothing is sent yet, and no connection open.
+    #[must_use]
+    pub const fn new(carrier: &'a Carrier) -> Self {
+        Self {
+            carrier,
+            session: None,
+        }
+    }
+
+    /// Sends a message; `Ok` only when the server has said that it has it.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn send(&mut self, message: &Message, patience: Patience) -> Result<(), Fault> {
+        match (self.carrier, &message.to) {
+            (Carrier::Mail(config), Recipient::Mail(to)) => {
+                let mut session = match self.session.take() {
+                    Some(session) => session,
+                    None => Session::open(config, patience.clone())?,
+                };
+                let sent = session.send(config, to, message, patience);
+                if matches!(sent, Ok(()) | Err(Fault::Never(_))) {
+                    self.session = Some(session);
+                }
+                sent
+            }
+            (Carrier::Sms(config), Recipient::Phone(to)) => {
+                sms::send(config, to, message, patience)
+            }
+            _ => Err(Fault::Never("this server does not carry it".to_owned())),
+        }
+    }
+
+    /// Says goodbye. Nobody waits for the answer.
+    pub fn quit(self) {
+        if let Some(session) = self.session {
+            session.quit();
+        }
+    }
+}
+
+/// An error in words that help.
+fn told(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server has hung up".to_owned(),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::PermissionDenied => {
+            format!("{error}; is the network profile of the unit in force?")
+        }
+        _ => error.to_string(),
+    }
 }

@@ -8,13 +8,13 @@
 use std::io::{self, Read, Write};
 
 use base64ct::{Base64, Encoding as _};
-use rustls::{ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
 
+use super::tls::{self, Stream};
 use super::wire::{Patience, Wire};
-use super::{Fault, mail, tls};
+use super::{Fault, mail, told};
 use crate::config::{Login, Mail, Security};
-use crate::domain::message::Message;
+use crate::domain::message::{Address, Message};
 
 /// Longest line of an answer, in octets (RFC 5321 s4.5.3.1.5 allows 512).
 const LINE_OCTETS_MAX: usize = 2_048;
@@ -25,20 +25,6 @@ const LINES_MAX: usize = 64;
 /// What is shown of an answer, in characters.
 const SHOWN_CHARS_MAX: usize = 120;
 
-enum Stream {
-    Plain(Wire),
-    Tls(Box<StreamOwned<ClientConnection, Wire>>),
-}
-
-impl Stream {
-    fn wire(&mut self) -> &mut Wire {
-        match self {
-            Self::Plain(wire) => wire,
-            Self::Tls(tls) => &mut tls.sock,
-        }
-    }
-}
-
 /// What the server has answered.
 struct Answer {
     code: u16,
@@ -47,10 +33,10 @@ struct Answer {
 
 impl Answer {
     /// `550 mailbox unavailable`, without what the server has repeated of the recipient.
-    fn shown(&self, to: Option<&Message>) -> String {
+    fn shown(&self, to: Option<&Address>) -> String {
         let text = self.lines.join(" ");
         let text = match to {
-            Some(message) => without(&text, message.to.as_str(), &message.to.masked()),
+            Some(to) => without(&text, to.as_str(), &to.masked()),
             None => text,
         };
         let text: String = text.chars().take(SHOWN_CHARS_MAX).collect();
@@ -96,10 +82,7 @@ impl Session {
         let fault = |error: io::Error| Fault::Server(format!("{place}: {}", told(&error)));
         let wire = Wire::connect(&config.server, config.port, patience).map_err(fault)?;
         let stream = match config.security {
-            Security::Tls => {
-                let tls = tls::client(wire, &config.server, &config.ca).map_err(fault)?;
-                Stream::Tls(Box::new(tls))
-            }
+            Security::Tls => tls::client(wire, &config.server, &config.ca).map_err(fault)?,
             Security::StartTls | Security::None => Stream::Plain(wire),
         };
         let ahead = Vec::new();
@@ -132,9 +115,8 @@ impl Session {
         let Stream::Plain(wire) = self.stream else {
             return Ok(self);
         };
-        let tls = tls::client(wire, &config.server, &config.ca)?;
         Ok(Self {
-            stream: Stream::Tls(Box::new(tls)),
+            stream: tls::client(wire, &config.server, &config.ca)?,
             ahead: Vec::new(),
         })
     }
@@ -190,23 +172,23 @@ impl Session {
     pub fn send(
         &mut self,
         config: &Mail,
+        to: &Address,
         message: &Message,
         patience: Patience,
     ) -> Result<(), Fault> {
         self.stream.wire().renew(patience);
         let from = format!("MAIL FROM:<{}>", config.from);
-        self.step(&from, 250, Step::From, message)?;
-        let to = format!("RCPT TO:<{}>", message.to);
-        if let Err(fault) = self.step(&to, 250, Step::To, message) {
+        self.step(&from, 250, Step::From, to)?;
+        if let Err(fault) = self.step(&format!("RCPT TO:<{to}>"), 250, Step::To, to) {
             if matches!(fault, Fault::Never(_)) {
-                self.step("RSET", 250, Step::From, message)?;
+                self.step("RSET", 250, Step::From, to)?;
             }
             return Err(fault);
         }
-        self.step("DATA", 354, Step::Data, message)?;
-        let mut data = stuffed(&mail::mail(message, &config.from));
+        self.step("DATA", 354, Step::Data, to)?;
+        let mut data = stuffed(&mail::mail(message, to, &config.from));
         data.push('.');
-        self.step(&data, 250, Step::End, message)
+        self.step(&data, 250, Step::End, to)
     }
 
     /// Says goodbye. Nobody waits for the answer.
@@ -214,7 +196,7 @@ impl Session {
         let _ = self.say("QUIT");
     }
 
-    fn step(&mut self, line: &str, right: u16, step: Step, about: &Message) -> Result<(), Fault> {
+    fn step(&mut self, line: &str, right: u16, step: Step, to: &Address) -> Result<(), Fault> {
         let said = self.say(line).and_then(|()| self.answer());
         let answer = match said {
             Ok(answer) => answer,
@@ -223,7 +205,7 @@ impl Session {
         if answer.code == right || (right == 250 && answer.code == 251) {
             return Ok(());
         }
-        let shown = answer.shown(Some(about));
+        let shown = answer.shown(Some(to));
         Err(match (answer.code, step) {
             (421, _) | (_, Step::From) => Fault::Server(shown),
             (500..=599, _) => Fault::Never(shown),
@@ -233,10 +215,8 @@ impl Session {
 
     fn say(&mut self, line: &str) -> io::Result<()> {
         let octets = Zeroizing::new([line.as_bytes(), b"\r\n"].concat());
-        match &mut self.stream {
-            Stream::Plain(wire) => wire.write_all(&octets),
-            Stream::Tls(tls) => tls.write_all(&octets).and_then(|()| tls.flush()),
-        }
+        self.stream.write_all(&octets)?;
+        self.stream.flush()
     }
 
     fn expect(&mut self, right: u16) -> io::Result<Result<Answer, Answer>> {
@@ -279,10 +259,7 @@ impl Session {
                 return Err(io::Error::other("a line of the answer does not end"));
             }
             let mut room = [0; 512];
-            let read = match &mut self.stream {
-                Stream::Plain(wire) => wire.read(&mut room),
-                Stream::Tls(tls) => tls.read(&mut room),
-            }?;
+            let read = self.stream.read(&mut room)?;
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -321,17 +298,6 @@ fn stuffed(mail: &str) -> String {
         data.push_str(line);
     }
     data
-}
-
-/// An error in words that help.
-fn told(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => "the server has hung up".to_owned(),
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::PermissionDenied => {
-            format!("{error}; is the network profile of the unit in force?")
-        }
-        _ => error.to_string(),
-    }
 }
 
 /// What may be a password as text, overwritten when it is dropped.

@@ -1,7 +1,7 @@
-//! TLS to the mail server: TLS 1.2 or 1.3, a certificate for its name, vouched for by an authority of
-//! `smtp.ca`.
+//! TLS to a server: TLS 1.2 or 1.3, a certificate for its name, vouched for by an authority of a file
+//! that the configuration names.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,15 +12,51 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::wire::Wire;
 
+/// A connection, protected or not.
+pub(super) enum Stream {
+    Plain(Wire),
+    Tls(Box<StreamOwned<ClientConnection, Wire>>),
+}
+
+impl Stream {
+    pub(super) fn wire(&mut self) -> &mut Wire {
+        match self {
+            Self::Plain(wire) => wire,
+            Self::Tls(tls) => &mut tls.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.read(into),
+            Self::Tls(tls) => tls.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(wire) => wire.write(octets),
+            Self::Tls(tls) => tls.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(wire) => wire.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
 /// Largest file of authorities, in octets.
 const CA_OCTETS_MAX: u64 = 4 << 20;
 
 /// Shakes hands over `wire`.
-pub(super) fn client(
-    mut wire: Wire,
-    server: &str,
-    ca: &Path,
-) -> io::Result<StreamOwned<ClientConnection, Wire>> {
+pub(super) fn client(mut wire: Wire, server: &str, ca: &Path) -> io::Result<Stream> {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -31,17 +67,17 @@ pub(super) fn client(
     while connection.is_handshaking() {
         connection.complete_io(&mut wire)?;
     }
-    Ok(StreamOwned::new(connection, wire))
+    Ok(Stream::Tls(Box::new(StreamOwned::new(connection, wire))))
 }
 
 /// The authorities of a file. Read for each connection: the file is replaced while the daemon runs, and
-/// mail is rare.
+/// messages are rare.
 ///
 /// # Errors
 /// It cannot be read, or there is none in it.
 pub fn authorities(path: &Path) -> io::Result<RootCertStore> {
     let about = |why: &dyn std::fmt::Display| {
-        io::Error::other(format!("smtp.ca {}: {why}", path.display()))
+        io::Error::other(format!("authorities {}: {why}", path.display()))
     };
     let octets = std::fs::metadata(path)
         .map_err(|error| about(&error))?

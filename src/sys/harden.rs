@@ -77,8 +77,8 @@ pub struct Reach<'a> {
     pub read_write: &'a [&'a Path],
     /// The configuration and the credentials.
     pub read_only: &'a [&'a Path],
-    /// The TCP port of the mail server, the only one that stays reachable; none: none.
-    pub connect: Option<u16>,
+    /// The TCP ports of servers that messages go to, the only ones that stay reachable.
+    pub connect: &'a [u16],
 }
 
 /// Takes the steps that need to know nothing; to be called first of all.
@@ -100,7 +100,7 @@ pub fn early() -> Vec<Step> {
 }
 
 /// Gives up every file outside `allowed`, running other programs, and every TCP connection out but to
-/// the one port of `allowed`; before any thread starts.
+/// the ports of `allowed`; before any thread starts.
 ///
 /// What is missing on disk is left out, so folders must exist by now.
 #[must_use]
@@ -147,10 +147,8 @@ fn restrict(allowed: Reach<'_>) -> Result<RestrictionStatus, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = (everything & !AccessFs::Execute)
         & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
-    let ports = allowed
-        .connect
-        .map(|port| NetPort::new(port, AccessNet::ConnectTcp));
-    let ports = ports.into_iter().map(Ok::<_, RulesetError>);
+    let port = |port: &u16| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp));
+    let ports = allowed.connect.iter().map(port);
     Ruleset::default()
         .handle_access(everything)?
         .handle_access(AccessNet::ConnectTcp)?
@@ -219,7 +217,7 @@ mod tests {
         let step = confine(Reach {
             read_write: &[&state],
             read_only: &[&config],
-            connect: Some(address(&open).port()),
+            connect: &[address(&open).port()],
         });
         println!("{step}");
         let confined = matches!(step.outcome, Outcome::Done(_));

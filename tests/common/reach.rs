@@ -1,10 +1,10 @@
-//! Addresses that people have proven to read, put into a store before its daemon starts.
+//! What people have proven to read, put into a store before its daemon starts.
 
 use std::sync::Arc;
 
 use mfad::config::KeySource;
 use mfad::domain::event::{Event, Origin};
-use mfad::domain::user::Contact;
+use mfad::domain::user::{Contact, Profile};
 use mfad::store::sqlite::{self, Fence, Mode, Sizes};
 use mfad::store::{Body, Change, Commit as _, Key, Read as _, Write};
 use mfad::sys::clock::Clock;
@@ -14,6 +14,27 @@ use super::people::Person;
 
 /// Gives each of them `NAME@example.org`, proven, and German as the language.
 pub(crate) fn prove_addresses(site: &Site, people: &[Person]) {
+    edit(site, people, |profile| {
+        profile.language = "de".to_owned();
+        profile.emails = proven(format!("{}@example.org", profile.name));
+    });
+}
+
+/// Gives each of them a telephone of this number, proven.
+pub(crate) fn prove_phones(site: &Site, people: &[Person], number: &str) {
+    edit(site, people, |profile| {
+        profile.phones = proven(number.to_owned())
+    });
+}
+
+fn proven(address: String) -> Vec<Contact> {
+    vec![Contact {
+        address,
+        verified: true,
+    }]
+}
+
+fn edit(site: &Site, people: &[Person], change: impl Fn(&mut Profile)) {
     let key = mfad::daemon::key::load(&KeySource::File(site.path("key")), None);
     let keys = mfad::store::seal::Keys::derive(&key.unwrap()).unwrap();
     let path = site.path("state/mfad.db");
@@ -32,11 +53,7 @@ pub(crate) fn prove_addresses(site: &Site, people: &[Person]) {
         let mut record = opened.reader.user_by_name(&person.name).unwrap().unwrap();
         let expected = Some(record.auth.revision);
         record.auth.revision += 1;
-        record.profile_mut().language = "de".to_owned();
-        record.profile_mut().emails = vec![Contact {
-            address: format!("{}@example.org", person.name),
-            verified: true,
-        }];
+        change(record.profile_mut());
         let change = Change {
             writes: vec![Write {
                 key: Key::User(record.id),

@@ -152,10 +152,14 @@ fn converse(mut stream: TcpStream, trick: Trick, had: &Mutex<Vec<String>>) -> Op
     }
 }
 
+fn alice() -> Address {
+    Address::parse("alice@example.org").unwrap()
+}
+
 fn message(number: u8) -> Message {
     Message {
         id: MessageId([number; 16]),
-        to: Address::parse("alice@example.org").unwrap(),
+        to: alice().into(),
         what: "locked".to_owned(),
         about: None,
         subject: Line::new("Your sign-in is locked"),
@@ -180,7 +184,7 @@ fn outcome(server: &Server, security: Security) -> (Result<(), Fault>, Duration)
     let patience = || Patience::new(&clock, &ending, mail.timeout);
     let began = Instant::now();
     let done = Session::open(&mail, patience())
-        .and_then(|mut session| session.send(&mail, &message(1), patience()));
+        .and_then(|mut session| session.send(&mail, &alice(), &message(1), patience()));
     (done, began.elapsed())
 }
 

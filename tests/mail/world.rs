@@ -57,7 +57,7 @@ impl Drop for Mailbox {
 }
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         fs::create_dir(folder.path("mails")).unwrap();
         for name in ["right", "wrong"] {

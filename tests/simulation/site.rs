@@ -136,6 +136,8 @@ impl Site {
         policy.passthrough.end_on_enrol = rules.end_on_enrol;
         policy.passthrough.end_on_token_use = rules.end_on_token_use;
         policy.notices = Some(Notices {
+            mail: true,
+            sms: true,
             admins: Address::parse("root@example.org").into_iter().collect(),
             language: Language::English,
         });

@@ -215,7 +215,7 @@ pub(crate) fn pool(serial: &str, expected: Option<u64>, present: bool) -> Write 
 pub(crate) fn letter(number: u8) -> Message {
     Message {
         id: MessageId([number; 16]),
-        to: Address::parse("ada@example.org").unwrap(),
+        to: Address::parse("ada@example.org").unwrap().into(),
         what: "locked".to_owned(),
         about: None,
         subject: Line::new("Your sign-in is locked"),

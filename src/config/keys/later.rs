@@ -26,7 +26,6 @@ const LATER: &[&str] = &[
     "renew",
     "challenge",
     "self_service",
-    "sms",
     "web",
     "ldap",
     "upstream",

@@ -3,7 +3,7 @@
 use super::Arguments;
 use crate::control::fault::Fault;
 use crate::control::query::{Manner, Query};
-use crate::domain::message::Address;
+use crate::domain::recipient::Recipient;
 
 pub(super) fn list(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::NotifyList {
@@ -14,8 +14,11 @@ pub(super) fn list(a: &mut Arguments) -> Result<Query, Fault> {
 
 pub(super) fn test(a: &mut Arguments, manner: Manner) -> Result<Query, Fault> {
     let to = a.maybe("to").map(|text| {
-        Address::parse(&text).ok_or_else(|| {
-            Fault::argument(format!("`{}` is no e-mail address", text.escape_default()))
+        Recipient::parse(&text).ok_or_else(|| {
+            Fault::argument(format!(
+                "`{}` is neither an e-mail address nor a telephone number such as +491701234567",
+                text.escape_default()
+            ))
         })
     });
     Ok(Query::NotifyTest {

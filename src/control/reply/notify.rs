@@ -26,9 +26,9 @@ pub struct Notification {
     pub status: String,
     /// What it tells, such as `locked`; several with commas.
     pub what: String,
-    /// `mail`.
+    /// `mail` or `sms`.
     pub channel: String,
-    /// To which address, masked.
+    /// To which address or number, masked.
     pub to: String,
     /// Why it was given up.
     pub why: Option<String>,

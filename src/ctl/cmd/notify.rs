@@ -26,17 +26,19 @@ pub(super) const VERBS: &[Verb] = &[
     Verb {
         name: "notify test",
         method: "org.mfad.Notify.Test",
-        about: "Send a test message, and say what the mail server says",
+        about: "Send a test message, and say what the mail server or SMS gateway says",
         takes: &[flag(
             "to",
             "to",
             Kind::Text,
             "ADDRESS",
-            "e-mail address; all of notify.admins if not stated",
+            "e-mail address, or telephone number with its country code; all of notify.admins if not \
+             stated",
         )],
         examples: &[
             "mfactl notify test",
             "mfactl notify test --to root@example.org",
+            "mfactl notify test --to +491701234567",
         ],
         more: "It goes past what waits, and nothing is left of it.",
         run: Run::Change,

@@ -96,7 +96,7 @@ pub struct Answerer {
     /// Where old audit records go.
     pub archive: Arc<Archive>,
     /// What became of messages.
-    pub deliveries: Arc<Deliveries>,
+    pub deliveries: Deliveries,
     /// What only the answers themselves know.
     pub facts: Facts,
 }

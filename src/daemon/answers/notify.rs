@@ -6,16 +6,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::audit::record::AuditRecord;
-use crate::config::Mail;
 use crate::control::query::{Manner, Page};
 use crate::control::reply::{Done, Note, Notification, NotificationPage, Reply};
 use crate::domain::event::RequestRef;
-use crate::domain::message::{Address, Message, MessageId};
+use crate::domain::message::{Message, MessageId};
 use crate::domain::notice;
+use crate::domain::recipient::{Channel, Recipient};
 use crate::domain::refusal::{Code, Refusal};
-use crate::outbound::Fault;
-use crate::outbound::smtp::Session;
 use crate::outbound::wire::Patience;
+use crate::outbound::{Carrier, Fault, Round};
 use crate::server::control::Sink;
 use crate::store::AuditFilter;
 
@@ -23,6 +22,7 @@ use super::Answerer;
 use super::change::request_id;
 use super::desk::{Desk, store};
 use super::pages::{self, Entry, Wanted};
+use super::warnings;
 
 /// How long a test message may take: an operator waits for it.
 const TEST_MAX: Duration = Duration::from_secs(10);
@@ -79,7 +79,7 @@ fn of_message(message: &Message) -> Notification {
         at: message.at.into(),
         status: "waiting".to_owned(),
         what: message.what.clone(),
-        channel: "mail".to_owned(),
+        channel: message.to.channel().name().to_owned(),
         to: message.to.masked(),
         why: None,
         seq: None,
@@ -106,22 +106,20 @@ impl Answerer {
     pub(super) fn notify_test(
         &self,
         desk: &Desk<'_>,
-        to: Option<Address>,
+        to: Option<Recipient>,
         manner: &Manner,
     ) -> Result<Reply, Refusal> {
-        let Some(mail) = &self.deliveries.mail else {
-            let what = "there is no mail server; nothing was sent";
-            return Err(Refusal::new(Code::Policy, what)
-                .doing("state smtp.server and smtp.from in mfad.toml and restart mfad"));
-        };
+        let channel = to.as_ref().map_or(Channel::Mail, Recipient::channel);
+        let carrier = self.carrier(channel)?;
         let admins = desk.policy().notices.as_ref().map(|it| it.admins.clone());
-        let to = to.map_or_else(|| admins.unwrap_or_default(), |to| vec![to]);
+        let admins = admins.into_iter().flatten().map(Recipient::from);
+        let to = to.map_or_else(|| admins.collect(), |to| vec![to]);
         if to.is_empty() {
             let what = "nobody to send it to: notify.admins is empty";
             return Err(Refusal::new(Code::Arg, what).try_next("mfactl notify test --to ADDRESS"));
         }
-        let place = format!("{}:{}", mail.server, mail.port);
-        let shown: Vec<String> = to.iter().map(Address::to_string).collect();
+        let place = carrier.place();
+        let shown: Vec<String> = to.iter().map(Recipient::to_string).collect();
         let shown = shown.join(", ");
         if manner.dry_run {
             return Ok(Done {
@@ -133,9 +131,9 @@ impl Answerer {
         }
         let request = RequestRef::Command(request_id(manner.request.clone())?);
         let mut audit = None;
-        for address in to {
-            let message = self.test_message(desk, address)?;
-            self.send_now(mail, &message)
+        for recipient in to {
+            let message = self.test_message(desk, recipient)?;
+            self.send_now(carrier, &message)
                 .map_err(|fault| refused(&message, &fault))?;
             let mut event = message.sent(1);
             if let Some(reason) = &manner.reason {
@@ -150,19 +148,41 @@ impl Answerer {
                 return Err(Refusal::new(Code::Store, what));
             }
         }
+        let arrives = match channel {
+            Channel::Mail => "whether it arrives, the mailbox says",
+            Channel::Sms => "whether it arrives, the telephone says",
+        };
         Ok(Done {
             audit,
             message: format!("A test message went to {shown}."),
             notes: vec![Note {
                 label: "server".to_owned(),
-                text: format!("{place} has taken it; whether it arrives, the mailbox says"),
+                text: format!("{place} has taken it; {arrives}"),
             }],
             ..Done::default()
         }
         .into())
     }
 
-    fn test_message(&self, desk: &Desk<'_>, to: Address) -> Result<Message, Refusal> {
+    fn carrier(&self, channel: Channel) -> Result<&Carrier, Refusal> {
+        let (server, doing) = match channel {
+            Channel::Mail => (
+                "mail server",
+                "state smtp.server and smtp.from in mfad.toml and restart mfad",
+            ),
+            Channel::Sms => (
+                "SMS gateway",
+                "state sms.url and what belongs to it in mfad.toml and restart mfad",
+            ),
+        };
+        let there = self.deliveries.by(channel).map(|server| &server.carrier);
+        there.ok_or_else(|| {
+            let what = format!("there is no {server}; nothing was sent");
+            Refusal::new(Code::Policy, what).doing(doing)
+        })
+    }
+
+    fn test_message(&self, desk: &Desk<'_>, to: Recipient) -> Result<Message, Refusal> {
         let id = crate::sys::random::array().map_err(|_| {
             Refusal::new(
                 Code::Busy,
@@ -177,18 +197,20 @@ impl Answerer {
         ))
     }
 
-    fn send_now(&self, mail: &Mail, message: &Message) -> Result<(), Fault> {
-        let patience = Patience::new(&self.clock, &Arc::default(), mail.timeout.min(TEST_MAX));
-        let mut session = Session::open(mail, patience.clone())?;
-        session.send(mail, message, patience)?;
-        session.quit();
+    fn send_now(&self, carrier: &Carrier, message: &Message) -> Result<(), Fault> {
+        let timeout = carrier.timeout().min(TEST_MAX);
+        let patience = Patience::new(&self.clock, &Arc::default(), timeout);
+        let mut open = Round::new(carrier);
+        open.send(message, patience)?;
+        open.quit();
         Ok(())
     }
 }
 
 fn refused(message: &Message, fault: &Fault) -> Refusal {
     let what = format!("the test message to {} was not sent", message.to);
+    let number = warnings::number_of(message.to.channel());
     Refusal::new(Code::Delivery, what)
         .why(fault.to_string())
-        .try_next("mfactl explain W043")
+        .try_next(format!("mfactl explain {number}"))
 }

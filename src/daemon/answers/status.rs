@@ -15,6 +15,7 @@ use crate::control::reply::{
 use crate::daemon::checkpoints;
 use crate::domain::action::Role;
 use crate::domain::event::Operator;
+use crate::domain::recipient::Channel;
 use crate::domain::user::UserState;
 use crate::engine::Engine;
 use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
@@ -103,7 +104,7 @@ impl Answerer {
                     list.push(warnings::clock_jump(ahead_ms, self.clock.last_jump()));
                 }
                 list.extend(self.alarms.mass_lock(now).map(warnings::mass_lock));
-                list.extend(self.deliveries.trouble().map(warnings::no_mail));
+                list.extend(self.undelivered());
                 let rules = engine.rules();
                 list.extend(ending(grants, rules.policy.passthrough.warn_before));
             }
@@ -114,6 +115,15 @@ impl Answerer {
         }
         list.extend(self.gateway_warnings(statistics));
         list
+    }
+
+    fn undelivered(&self) -> impl Iterator<Item = Warning> {
+        [Channel::Mail, Channel::Sms]
+            .into_iter()
+            .filter_map(|channel| {
+                let why = self.deliveries.by(channel)?.trouble()?;
+                Some(warnings::undelivered(channel, why))
+            })
     }
 
     fn queues(&self) -> Vec<QueueStatus> {

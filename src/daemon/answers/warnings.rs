@@ -6,6 +6,7 @@ use crate::access::GatewayStatistics;
 use crate::config::{Gateway, SECRET_CHARS_ADVISED};
 use crate::control::reply::Warning;
 use crate::daemon::reserve::OCTETS;
+use crate::domain::recipient::Channel;
 use crate::sys::clock::Jump;
 use crate::time::Timestamp;
 
@@ -262,14 +263,26 @@ pub(super) fn little_room(free_octets: u64, reserve: bool, path: &str) -> Option
     })
 }
 
-pub(super) fn no_mail(why: String) -> Warning {
+pub(super) fn undelivered(channel: Channel, why: String) -> Warning {
+    let (what, server) = match channel {
+        Channel::Mail => ("Mail", "mail server"),
+        Channel::Sms => ("Text messages", "SMS gateway"),
+    };
     Warning {
-        number: "W043".to_owned(),
-        text: "Mail cannot be sent; what waits is tried again.".to_owned(),
+        number: number_of(channel).to_owned(),
+        text: format!("{what} cannot be sent; what waits is tried again."),
         detail: vec![why],
-        tries: vec!["mfactl explain W043".to_owned()],
-        doing: Some("mend the mail server, or what is said about it".to_owned()),
+        tries: vec![format!("mfactl explain {}", number_of(channel))],
+        doing: Some(format!("mend the {server}, or what is said about it")),
         ..Warning::default()
+    }
+}
+
+/// What `mfactl explain` says of a server that cannot be used.
+pub(super) const fn number_of(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Mail => "W043",
+        Channel::Sms => "W044",
     }
 }
 

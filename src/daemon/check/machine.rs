@@ -2,10 +2,10 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::numbered;
-use crate::config::{Config, Mail, Members, Security};
+use crate::config::{Config, Mail, Members, Security, Sms};
 use crate::daemon::report::Sign;
 use crate::domain::action::Role;
 use crate::outbound::tls;
@@ -35,15 +35,28 @@ pub(super) fn mail(mail: &Mail) -> Finding {
     if mail.security == Security::None {
         return (Sign::Good, format!("{place}, on this machine"));
     }
-    match tls::authorities(&mail.ca) {
+    vouched(&place, &mail.ca, "mfactl notify test", "W043")
+}
+
+/// The same of the SMS gateway.
+pub(super) fn sms(sms: &Sms) -> Finding {
+    let place = format!("{}:{}", sms.url.host, sms.url.port);
+    if !sms.url.tls {
+        return (Sign::Good, format!("{place}, on this machine"));
+    }
+    vouched(&place, &sms.ca, "mfactl notify test --to NUMBER", "W044")
+}
+
+fn vouched(place: &str, ca: &Path, next: &str, number: &str) -> Finding {
+    match tls::authorities(ca) {
         Ok(_) => {
-            let text = format!("{place}; the unit needs network-profile.conf: mfactl notify test");
+            let text = format!("{place}; the unit needs network-profile.conf: {next}");
             (Sign::Good, text)
         }
-        Err(error) => {
-            let text = format!("{place}: {error}");
-            (Sign::Warning, numbered(&text, "W043"))
-        }
+        Err(error) => (
+            Sign::Warning,
+            numbered(&format!("{place}: {error}"), number),
+        ),
     }
 }
 

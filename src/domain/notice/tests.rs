@@ -18,6 +18,8 @@ fn policy() -> Policy {
     Policy {
         issuer: "example.org".to_owned(),
         notices: Some(Notices {
+            mail: true,
+            sms: true,
             admins: vec![address("root@example.org")],
             language: Language::English,
         }),
@@ -187,6 +189,81 @@ fn a_new_address_is_told_at_the_old_one() {
     assert_eq!(made[0].what, "contacts-changed");
 }
 
+/// The same with a telephone, proven.
+fn telephoned() -> UserRecord {
+    let mut record = reachable();
+    record.profile_mut().phones = vec![Contact {
+        address: "+49 170 1234567".to_owned(),
+        verified: true,
+    }];
+    record
+}
+
+fn readers(made: &[Message]) -> Vec<&str> {
+    made.iter().map(|message| message.to.as_str()).collect()
+}
+
+#[test]
+fn a_telephone_is_told_where_no_address_can_be_reached() {
+    let told = |record: &UserRecord, policy: &Policy| {
+        let made = made(&[Event::new("pin.reset")], record, policy);
+        readers(&made).join(" ")
+    };
+    let mut record = telephoned();
+    assert_eq!(told(&record, &policy()), "alice@example.org");
+    let mut without_mail = policy();
+    without_mail.notices.as_mut().unwrap().mail = false;
+    assert_eq!(told(&record, &without_mail), "+491701234567");
+    record.profile_mut().emails.remove(0);
+    assert_eq!(told(&record, &policy()), "+491701234567");
+    let mut without_sms = policy();
+    without_sms.notices.as_mut().unwrap().sms = false;
+    assert_eq!(told(&record, &without_sms), "");
+    record.profile_mut().phones[0].verified = false;
+    assert_eq!(told(&record, &policy()), "");
+    let made = made(&[Event::new("pin.reset")], &telephoned(), &without_mail);
+    assert_eq!(
+        made[0].text,
+        "example.org: An operator has set a new PIN for you. If this was not you, or you did not ask \
+         for it, tell your help desk at once.\n"
+    );
+}
+
+#[test]
+fn an_enrolment_is_told_everywhere() {
+    // E12: whoever enrols with one address of somebody else is told of at all the others.
+    let mut record = telephoned();
+    record.profile_mut().emails[1].verified = true;
+    for name in ["token.enrolled", "token.registered"] {
+        let made = made(&[Event::new(name)], &record, &policy());
+        let all = ["alice@example.org", "unproven@example.org", "+491701234567"];
+        assert_eq!(readers(&made), all, "{name}");
+    }
+}
+
+#[test]
+fn a_telephone_that_is_taken_away_is_told() {
+    let before = telephoned();
+    let mut after = telephoned();
+    after.profile_mut().phones.clear();
+    let told = Told {
+        events: &[Event::new("user.edited")],
+        origin: &origin(),
+        before: Some(&before),
+        after: &after,
+        at: AT,
+    };
+    let made = messages(told, &policy());
+    assert_eq!(readers(&made), ["alice@example.org", "+491701234567"]);
+}
+
+#[test]
+fn a_lock_says_that_there_were_wrong_codes() {
+    let events = [Event::new("auth.suspicious"), Event::new("user.locked")];
+    let made = made(&events, &locked(), &policy());
+    assert_eq!(made[0].what, "locked");
+}
+
 #[test]
 fn every_notice_has_its_words_in_both_languages() {
     let told = [
@@ -198,10 +275,15 @@ fn every_notice_has_its_words_in_both_languages() {
         Event::new("pin.cleared"),
         Event::new("password.set"),
         Event::new("password.cleared"),
+        Event::new("pin.blocked"),
         Event::new("token.enrolled"),
+        Event::new("token.registered"),
+        Event::new("token.edited"),
         Event::new("token.disabled"),
         Event::new("token.deleted"),
         Event::new("token.obsolete"),
+        Event::new("authcode.created"),
+        Event::new("auth.suspicious"),
         Event::new("recovery.issued"),
         Event::new("recovery.used"),
         Event::new("passthrough.enabled"),
@@ -219,6 +301,14 @@ fn every_notice_has_its_words_in_both_languages() {
             assert!(!texts.contains(&text), "{}: the same words", event.name);
             texts.push(text);
         }
+    }
+}
+
+#[test]
+fn other_ways_to_lose_a_token_are_told_as_such() {
+    for name in ["token.deleted", "hw.unassigned", "recovery.revoked"] {
+        let made = made(&[Event::new(name)], &reachable(), &policy());
+        assert_eq!(made[0].what, "token-deleted", "{name}");
     }
 }
 

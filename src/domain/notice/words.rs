@@ -6,6 +6,7 @@
 use super::{Facts, Language, Letter, Notice};
 use crate::domain::lockout::LockReason;
 use crate::domain::message::Line;
+use crate::domain::recipient::Channel;
 use crate::time::Timestamp;
 
 /// The letter to the person; `first` gives the subject.
@@ -36,6 +37,22 @@ pub(super) fn to_user(
     }
 }
 
+/// The same as a text message: what happened, and what to do if it was not them.
+pub(super) fn to_phone(
+    language: Language,
+    first: Notice,
+    tidings: &[Notice],
+    facts: &Facts,
+) -> Letter {
+    let words = words(language);
+    let sentences = tidings.iter().map(|notice| (words.tell)(*notice).1);
+    let sentences: Vec<&str> = sentences.chain([words.not_you]).collect();
+    Letter {
+        subject: subject(&facts.issuer, (words.tell)(first).0),
+        text: format!("{}: {}\n", facts.issuer, sentences.join(" ")),
+    }
+}
+
 /// The letter to an administrator about a lock.
 pub(super) fn to_admin(language: Language, reason: LockReason, facts: &Facts) -> Letter {
     let words = words(language);
@@ -52,11 +69,15 @@ pub(super) fn to_admin(language: Language, reason: LockReason, facts: &Facts) ->
 }
 
 /// The letter of a test.
-pub(super) fn test(language: Language, issuer: &Line, at: Timestamp) -> Letter {
+pub(super) fn test(language: Language, channel: Channel, issuer: &Line, at: Timestamp) -> Letter {
     let words = words(language);
+    let (title, sentence) = words.test;
     Letter {
-        subject: subject(issuer, words.test.0),
-        text: format!("{}\n\n{} {}\n", words.test.1, words.time, minute(at)),
+        subject: subject(issuer, title),
+        text: match channel {
+            Channel::Mail => format!("{sentence}\n\n{} {}\n", words.time, minute(at)),
+            Channel::Sms => format!("{issuer}: {sentence}\n"),
+        },
     }
 }
 
@@ -207,6 +228,14 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
             "A token was added",
             "A new token has been added to your account.",
         ),
+        Notice::TokenReady => (
+            "A token is ready",
+            "A token of your account has been proven: from now on its codes let in.",
+        ),
+        Notice::TokenEdited => (
+            "A token was changed",
+            "What is kept of a token of your account has been changed.",
+        ),
         Notice::TokenDisabled => (
             "A token was disabled",
             "A token of your account has been disabled.",
@@ -223,6 +252,14 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
             "Your secret key was reset",
             "An operator has reset the secret key of your token. It no longer works; you need a new \
              one.",
+        ),
+        Notice::AuthCodeMade => (
+            "An enrolment code was made",
+            "A code has been made with which a new token can be added to your account.",
+        ),
+        Notice::Suspicious => (
+            "Wrong codes after the right password",
+            "Somebody knows your password and has given wrong codes three times in a row.",
         ),
         Notice::RecoveryIssued => (
             "New recovery codes",
@@ -299,6 +336,14 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
             "Ein Token kam hinzu",
             "Zu Ihrem Konto kam ein neues Token hinzu.",
         ),
+        Notice::TokenReady => (
+            "Ein Token gilt",
+            "Ein Token Ihres Kontos wurde bestätigt: Von jetzt an gelten seine Codes.",
+        ),
+        Notice::TokenEdited => (
+            "Ein Token wurde geändert",
+            "Angaben zu einem Token Ihres Kontos wurden geändert.",
+        ),
         Notice::TokenDisabled => (
             "Ein Token wurde abgeschaltet",
             "Ein Token Ihres Kontos wurde abgeschaltet.",
@@ -315,6 +360,14 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
             "Ihr geheimer Schlüssel wurde zurückgesetzt",
             "Die Administration hat den geheimen Schlüssel Ihres Tokens zurückgesetzt. Es gilt nicht \
              mehr; Sie brauchen ein neues.",
+        ),
+        Notice::AuthCodeMade => (
+            "Ein Code zum Einrichten wurde gemacht",
+            "Ein Code wurde gemacht, mit dem Ihrem Konto ein neues Token hinzugefügt werden kann.",
+        ),
+        Notice::Suspicious => (
+            "Falsche Codes nach richtigem Passwort",
+            "Jemand kennt Ihr Passwort und hat dreimal nacheinander einen falschen Code eingegeben.",
         ),
         Notice::RecoveryIssued => (
             "Neue Wiederherstellungscodes",
