@@ -282,6 +282,7 @@ fn every_notice_has_its_words_in_both_languages() {
         Event::new("token.disabled"),
         Event::new("token.deleted"),
         Event::new("token.obsolete"),
+        Event::new("token.secret_reset"),
         Event::new("authcode.created"),
         Event::new("auth.suspicious"),
         Event::new("recovery.issued"),
