@@ -23,7 +23,7 @@ pub(crate) fn prove_addresses(site: &Site, people: &[Person]) {
 /// Gives each of them a telephone of this number, proven.
 pub(crate) fn prove_phones(site: &Site, people: &[Person], number: &str) {
     edit(site, people, |profile| {
-        profile.phones = proven(number.to_owned())
+        profile.phones = proven(number.to_owned());
     });
 }
 
