@@ -16,6 +16,8 @@ mod attempts;
 mod daemon;
 #[path = "answers/imports.rs"]
 mod imports;
+#[path = "answers/inactivity.rs"]
+mod inactivity;
 #[path = "answers/lists.rs"]
 mod lists;
 #[path = "common/past.rs"]

@@ -230,6 +230,7 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "user-max" => policy.lockout.user_max_failures = number(value),
         "user-duration" => policy.lockout.user_duration = span(value),
         "user-window" => policy.lockout.user_window = span(value),
+        "inactive" => policy.lockout.inactive = span(value),
         "token-max" => policy.lockout.token_max_failures = number(value),
         "token-duration" => policy.lockout.token_duration = span(value),
         "totp-max" => policy.lockout.totp.max_failures = Some(number(value)),
@@ -310,6 +311,10 @@ fn prepare_person(alice: &mut UserRecord, key: &str, value: &str) {
                 note: Arc::from("vpn1"),
                 count: 5,
             });
+        }
+        "idle" => {
+            let profile = alice.profile_mut();
+            (profile.created, profile.state_since) = (instant(value), instant(value));
         }
         "lock-until" => alice.auth.lock.as_mut().unwrap().auto_until = Some(instant(value)),
         "pin-blocked" => alice.auth.pin.blocked_since = Some(START),

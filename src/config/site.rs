@@ -97,6 +97,7 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
             Some("obsolete") => HardAction::Obsolete,
             _ => HardAction::Lock,
         },
+        inactive: DAY * settings.count_u32("lockout.inactive_days"),
     };
     match lockout.mode {
         LockoutMode::Lock => lock_ends_soon(settings, &lockout, problems),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
 use crate::domain::event::{Event, Origin};
+use crate::domain::lockout::LockReason;
 use crate::log::{info_always, warn_always};
 use crate::time::Now;
 
@@ -83,7 +84,10 @@ impl Alarms {
                 info_always!(
                     "locked user={user} reason={reason} gateway={gateway} from={station} audit={seq}"
                 );
-                self.locked(gateway, now);
+                // Nobody brings about what comes of time: a first round may lock hundreds.
+                if reason != LockReason::Inactivity.name() {
+                    self.locked(gateway, now);
+                }
             }
             "user.waiting" => {
                 info_always!(
@@ -219,6 +223,19 @@ mod tests {
         alarms.locked("vpn1", start);
         assert_eq!(alarms.mass_lock(start), Some(4));
         assert_eq!(alarms.mass_lock(start.after(Duration::from_secs(61))), None);
+    }
+
+    #[test]
+    fn locks_that_time_brings_about_are_no_mass_lock() {
+        let alarms = Alarms::new(RATES);
+        let start = Now::at(Timestamp(1_000_000));
+        let locks = |reason: LockReason| {
+            let event = Event::new("user.locked").reason(reason.name());
+            (0..9).for_each(|seq| alarms.event(&Origin::system(), &event, seq, start));
+            alarms.mass_lock(start)
+        };
+        assert_eq!(locks(LockReason::Inactivity), None);
+        assert_eq!(locks(LockReason::Failures), Some(4));
     }
 
     /// T-12: the alarm names the gateway that is over its rate, and no other.

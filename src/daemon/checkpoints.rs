@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::audit::checkpoint::{Checkpoint, LINE_OCTETS_MAX, Pace, Signer};
 use crate::audit::checkpoint_file::{CheckpointFile, FILE_NAME};
 use crate::daemon::archive::{Archive, ArchiveError};
+use crate::daemon::inactivity::Round;
 use crate::domain::event::Origin;
 use crate::engine::Engine;
 use crate::log::{info_always, warn};
@@ -51,6 +52,7 @@ pub fn keep(engine: &Engine, archive: &Archive, stop: &AtomicBool) {
         .map_or(0, |last| last.seq);
     let mut pace = Pace::new(covered, engine.now());
     let (mut archive_look_us, mut reserve_look_us) = (0, 0);
+    let mut round = Round::default();
     loop {
         let stopping = stop.load(Ordering::Relaxed);
         if let Ok(seq) = engine.reader().last_seq() {
@@ -71,6 +73,9 @@ pub fn keep(engine: &Engine, archive: &Archive, stop: &AtomicBool) {
         }
         if stopping {
             return;
+        }
+        if let Err(error) = round.step(engine, engine.now()) {
+            warn!("who is inactive could not be read: {error}");
         }
         let now_us = engine.now().mono_us;
         if now_us >= archive_look_us && !archive_old(engine, archive) {

@@ -18,6 +18,7 @@ mod demo_people;
 mod demo_screen;
 pub mod door;
 pub mod front;
+pub mod inactivity;
 pub mod init;
 pub mod instance;
 pub mod key;

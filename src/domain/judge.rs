@@ -149,7 +149,7 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
 pub(super) fn told_of(lock: &Lock) -> Reason {
     match lock.reason {
         LockReason::PinBlocked => Reason::PinBlocked,
-        LockReason::Failures | LockReason::Operator => Reason::Locked,
+        LockReason::Failures | LockReason::Operator | LockReason::Inactivity => Reason::Locked,
     }
 }
 

@@ -1,18 +1,19 @@
 //! What time alone brings about: locks, blocks, disablings, grants and auth codes that have run out,
-//! tokens that were never proven.
+//! tokens that were never proven, people who have not signed in for too long.
 //!
-//! Nothing here is done by a timer. The next request or command that looks at the record finds what
+//! Nothing here needs a timer. The next request or command that looks at the record finds what
 //! is over and writes it down, so a stopped timer can neither prolong a grant nor keep a person out.
+//! People who are inactive are looked for once a day besides, so that lists and counts show them.
 
 use std::sync::Arc;
 
 use super::event::Event;
-use super::lockout::LockReason;
+use super::lockout::{Lock, LockReason};
 use super::policy::Policy;
 use super::token_record::{Token, tombstone};
-use super::user::{Unlocked, UserRecord};
+use super::user::{Unlocked, UserRecord, UserState};
 use super::wait;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
 /// Ends what is over; says whether anything was.
 #[must_use]
@@ -24,6 +25,7 @@ pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut V
     end_grants(record, now, events);
     end_auth_code(record, now, events);
     drop_unproven(record, policy, now, events);
+    lock_inactive(record, policy, now, events);
     let forgotten = forget_failures(record, policy, now);
     events.len() > before || forgotten
 }
@@ -152,6 +154,51 @@ fn end_auth_code(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
     }
 }
 
+/// Since when the person has not signed in, as `lockout.inactive_days` counts it: an unlock, a new
+/// state and a reactivation begin it anew.
+#[must_use]
+pub fn idle_since(record: &UserRecord) -> Timestamp {
+    let (profile, auth) = (&record.profile, &record.auth);
+    let login = auth.last_login.as_ref().map(|login| login.at);
+    let unlocked = auth.unlocked.as_ref().map(|unlocked| unlocked.at);
+    let later = login.max(unlocked).unwrap_or_default();
+    later.max(profile.created).max(profile.state_since)
+}
+
+/// Whether the person is to be locked for not having signed in. Whoever cannot sign in by the
+/// lifecycle state is left as is.
+#[must_use]
+pub fn inactive(record: &UserRecord, policy: &Policy, now: Now) -> bool {
+    let span = policy.lockout.inactive;
+    let closed = matches!(
+        record.profile.state,
+        UserState::Deactivated | UserState::Revoke
+    );
+    !span.is_zero()
+        && !closed
+        && record.auth.lock.is_none()
+        && now.earliest() >= idle_since(record) + span
+}
+
+/// `lockout.inactive_days`.
+fn lock_inactive(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+    if !inactive(record, policy, now) {
+        return;
+    }
+    let since = idle_since(record);
+    record.auth.lock = Some(Lock {
+        since: now.wall,
+        reason: LockReason::Inactivity,
+        by: None,
+        auto_until: None,
+        note: Arc::from(""),
+        count: 0,
+    });
+    let event = Event::new("user.locked").user(record.id, record.name());
+    let event = event.reason(LockReason::Inactivity.name());
+    events.push(event.detail("idle_since", since.to_string()));
+}
+
 /// `lockout.user.window`: failures are forgotten after so long without another one, but no wait
 /// becomes shorter for it.
 fn forget_failures(record: &mut UserRecord, policy: &Policy, now: Now) -> bool {
@@ -180,8 +227,7 @@ mod tests {
     use super::*;
     use crate::domain::explain::tests::{alice, at_home};
     use crate::domain::lockout::LockoutMode;
-    use crate::domain::user::LastFailed;
-    use crate::time::Timestamp;
+    use crate::domain::user::{LastFailed, LastLogin};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -225,6 +271,76 @@ mod tests {
             now.after(HOUR),
             &mut Vec::new()
         ));
+    }
+
+    #[test]
+    fn whoever_has_not_signed_in_for_long_is_locked_and_counted_anew_after_the_unlock() {
+        let (mut alice, mut policy, now) = failed(0, 0);
+        policy.lockout.inactive = HOUR;
+        alice.auth.last_login = Some(LastLogin {
+            at: now.wall,
+            gateway: Arc::from("vpn1"),
+            station: SmolStr::default(),
+            token: None,
+        });
+        let early = now.after(HOUR - Duration::from_millis(1));
+        assert!(!settle(&mut alice, &policy, early, &mut Vec::new()));
+        let due = now.after(HOUR);
+        let mut events = Vec::new();
+        assert!(settle(&mut alice, &policy, due, &mut events));
+        assert_eq!(events[0].name, "user.locked");
+        let lock = alice.auth.lock.clone().unwrap();
+        assert_eq!(
+            (lock.reason, lock.since, lock.auto_until),
+            (LockReason::Inactivity, due.wall, None)
+        );
+        assert!(!settle(&mut alice, &policy, due, &mut Vec::new()), "twice");
+        alice.auth.lock = None;
+        let by = Arc::from("bob");
+        alice.auth.unlocked = Some(Unlocked { by, at: due.wall });
+        assert!(
+            !settle(&mut alice, &policy, due, &mut Vec::new()),
+            "at once"
+        );
+        assert!(inactive(&alice, &policy, due.after(HOUR)));
+    }
+
+    #[test]
+    fn the_latest_of_all_that_begins_the_days_anew_counts() {
+        let (mut alice, mut policy, now) = failed(0, 0);
+        policy.lockout.inactive = HOUR;
+        let since = now.wall;
+        for begin in 0..2 {
+            let profile = alice.profile_mut();
+            (profile.created, profile.state_since) = (Timestamp(1), Timestamp(1));
+            match begin {
+                0 => profile.created = since,
+                _ => profile.state_since = since,
+            }
+            assert_eq!(idle_since(&alice), since);
+            assert!(!inactive(&alice, &policy, now.after(HOUR / 2)));
+            assert!(inactive(&alice, &policy, now.after(HOUR)));
+        }
+        for state in [UserState::Deactivated, UserState::Revoke] {
+            alice.profile_mut().state = state;
+            assert!(!inactive(&alice, &policy, now.after(HOUR)));
+        }
+        alice.profile_mut().state = UserState::New;
+        policy.lockout.inactive = Duration::ZERO;
+        assert!(!inactive(&alice, &policy, now.after(9 * HOUR)));
+    }
+
+    /// A wall clock that jumps ahead locks nobody: both clocks have to agree.
+    #[test]
+    fn a_jump_of_the_clock_makes_nobody_inactive() {
+        let (mut alice, mut policy, now) = failed(0, 0);
+        alice.profile_mut().state_since = now.wall;
+        policy.lockout.inactive = HOUR;
+        let jumped = Now {
+            wall: now.wall + 9 * HOUR,
+            ..now
+        };
+        assert!(!inactive(&alice, &policy, jumped));
     }
 
     #[test]

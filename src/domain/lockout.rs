@@ -32,9 +32,19 @@ pub enum LockReason {
     PinBlocked,
     /// An operator.
     Operator,
+    /// No sign-in for too long.
+    Inactivity,
 }
 
 impl LockReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] = [
+        Self::Failures,
+        Self::PinBlocked,
+        Self::Operator,
+        Self::Inactivity,
+    ];
+
     /// The word for it on screens, in filters and in the audit log.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -42,6 +52,7 @@ impl LockReason {
             Self::Failures => "Failures",
             Self::PinBlocked => "PinBlocked",
             Self::Operator => "Operator",
+            Self::Inactivity => "Inactivity",
         }
     }
 }
@@ -57,7 +68,8 @@ pub struct Lock {
     pub by: Option<Arc<str>>,
     /// Ends by itself then; none: until unlocked.
     pub auto_until: Option<Timestamp>,
-    /// The operator's words, or the gateway through which the last failure came.
+    /// The operator's words, or the gateway through which the last failure came; empty where
+    /// neither is.
     pub note: Arc<str>,
     /// C3 when it was locked.
     pub count: u32,
@@ -105,6 +117,8 @@ pub struct LockoutPolicy {
     pub hard_cap: u32,
     /// What the hard cap does to it.
     pub hard_action: HardAction,
+    /// A person who has not signed in for so long is locked; zero: never.
+    pub inactive: Duration,
 }
 
 impl LockoutPolicy {

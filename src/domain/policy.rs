@@ -187,6 +187,7 @@ impl Default for Policy {
                 hotp: TokenRule::default(),
                 hard_cap: 100,
                 hard_action: super::lockout::HardAction::Lock,
+                inactive: Duration::ZERO,
             },
             pin: PinPolicy {
                 max_failures: 5,

@@ -262,6 +262,9 @@ fn locked(name: &str, lock: &Lock) -> (String, Vec<String>) {
             format!("mfactl pin unblock {name}        the same PIN works at once")
         }
         LockReason::Failures => format!("mfactl user unlock {name}"),
+        LockReason::Inactivity => {
+            format!("mfactl user unlock {name}        the days count anew from then on")
+        }
         LockReason::Operator => {
             format!("mfactl user unlock {name}        after asking who locked it")
         }

@@ -13,6 +13,7 @@ mod codes;
 pub mod count;
 pub mod diagnosis;
 mod import;
+mod lapse;
 pub mod outbox;
 pub mod pace;
 pub mod pins;

@@ -223,6 +223,7 @@ fn put_lock(out: &mut Vec<u8>, lock: &Lock) {
         LockReason::Failures => 0,
         LockReason::PinBlocked => 1,
         LockReason::Operator => 2,
+        LockReason::Inactivity => 3,
     });
     out.put_time(lock.since);
     put_optional_time(out, lock.auto_until);
@@ -238,6 +239,7 @@ fn take_lock(value: &mut Taker<'_>) -> Result<Lock, Damage> {
         0 => LockReason::Failures,
         1 => LockReason::PinBlocked,
         2 => LockReason::Operator,
+        3 => LockReason::Inactivity,
         _ => return Err(Damage::Value("lock reason")),
     };
     Ok(Lock {

@@ -79,7 +79,8 @@ fn lock() -> impl Strategy<Value = Lock> {
     let reason = prop_oneof![
         Just(LockReason::Failures),
         Just(LockReason::PinBlocked),
-        Just(LockReason::Operator)
+        Just(LockReason::Operator),
+        Just(LockReason::Inactivity)
     ];
     let by = proptest::option::of(text());
     let until = proptest::option::of(time());

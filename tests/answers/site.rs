@@ -88,6 +88,12 @@ impl Site {
         Self::start_with(Ok(Secret::new([7; 32])))
     }
 
+    pub(crate) fn start_with_more(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("state")).unwrap();
+        Self::start_in(folder, Ok(Secret::new([7; 32])), more)
+    }
+
     pub(crate) fn start_with(key: Result<Secret<[u8; 32]>, String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("state")).unwrap();

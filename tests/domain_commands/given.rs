@@ -120,6 +120,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
             let names = value.split(',').map(|name| (name.to_owned(), Vec::new()));
             policy.sets.extend(names);
         }
+        "inactive" => policy.lockout.inactive = span(value),
         "pending-ttl" => policy.pending_ttl = span(value),
         "suppress-codes" => policy.auth_code.always_suppress = true,
         "code-ttl" => policy.auth_code.ttl = span(value),
@@ -242,6 +243,10 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 note: Arc::from("vpn1"),
                 count: 5,
             });
+        }
+        "idle" => {
+            let profile = record.profile_mut();
+            (profile.created, profile.state_since) = (instant(value), instant(value));
         }
         "lock-by" => record.auth.lock.as_mut().unwrap().by = Some(Arc::from(value)),
         "lock-note" => record.auth.lock.as_mut().unwrap().note = Arc::from(value),

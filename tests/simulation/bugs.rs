@@ -91,6 +91,10 @@ pub(crate) enum Bug {
     RekeyForever,
     /// A token that was shown and not proven lies about for ever.
     UnprovenForever,
+    /// Somebody who has not signed in for too long may still.
+    InactivityForgotten,
+    /// An unlock does not begin the days without a sign-in anew.
+    UnlockCountsForNothing,
     /// A device that was given to somebody is still in the pool. The store has a law of its own
     /// against this and the next: what is found is that it refuses.
     DeviceStaysInPool,
@@ -103,7 +107,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 37] = [
+    pub(crate) const ALL: [Self; 39] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -138,6 +142,8 @@ impl Bug {
         Self::AuthCodeComesBack,
         Self::RekeyForever,
         Self::UnprovenForever,
+        Self::InactivityForgotten,
+        Self::UnlockCountsForNothing,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
         Self::MessageLost,
@@ -150,6 +156,7 @@ impl Bug {
             Self::LimitOffByOne if lockout.user_max_failures > 0 => lockout.user_max_failures += 1,
             Self::WindowOffByOne => policy.hotp_look_ahead += 1,
             Self::UnprovenForever => policy.pending_ttl = std::time::Duration::ZERO,
+            Self::InactivityForgotten => lockout.inactive = std::time::Duration::ZERO,
             Self::NoHardCap => lockout.hard_cap = u32::MAX,
             _ => {}
         }
@@ -299,6 +306,7 @@ impl Spoiler {
                 auth.soft = auth.soft.min(before.map_or(0, |before| before.soft));
             }
             Some(Bug::LockLost) => auth.lock = None,
+            Some(Bug::UnlockCountsForNothing) => auth.unlocked = None,
             Some(Bug::CodeStaysFresh) => {
                 for token in &mut auth.tokens {
                     if let Some(last) = &token.accepted {

@@ -347,6 +347,7 @@ impl Trial<'_> {
 
     fn accept(&self, person: &mut Person, how: &'static str, token: Option<usize>, due: &mut Due) {
         (due.accept, due.why, due.changed) = (true, how, true);
+        person.let_in = self.now.wall.0;
         person.come_in_from(self.source(), self.rules, token.is_some(), self.now);
         if let Some(at) = token {
             person.total = 0;
@@ -359,7 +360,8 @@ impl Trial<'_> {
             token.activated = true;
             let primary = token.kind != Kind::Recovery;
             if primary && matches!(person.state, "new" | "replace") {
-                (person.state, person.auth_code, person.rekey) = ("steady", None, false);
+                person.comes_to("steady", self.now);
+                person.auth_code = None;
             }
             let rules = self.rules;
             if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {

@@ -86,7 +86,22 @@ impl Ledger {
     pub(crate) fn locks(&self) -> usize {
         let since = self.records.iter().rev();
         let since = since.take_while(|record| record.event != "store.restored");
-        since.filter(|record| record.event == "user.locked").count()
+        let mut ended: Option<&str> = None;
+        let mut locks = 0;
+        for record in since {
+            // Newest first. A lock that its own change has replaced or ended is nobody's news.
+            let request = record.request.as_deref();
+            let told = request.is_none() || ended != request;
+            match record.event.as_str() {
+                "user.locked" => {
+                    locks += usize::from(told);
+                    ended = request;
+                }
+                "user.unlocked" | "user.deleted" => ended = request,
+                _ => {}
+            }
+        }
+        locks
     }
 
     /// How many Rejects the records from `from` on stand for.

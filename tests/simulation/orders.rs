@@ -375,7 +375,10 @@ impl Order {
     ) -> Result<(), String> {
         match self {
             Self::Add if person.exists() => return Err("somebody was made twice".to_owned()),
-            Self::Add => person.auth_code = Some(latest(now) + DAY_MS),
+            Self::Add => {
+                person.auth_code = Some(latest(now) + DAY_MS);
+                (person.made, person.state_since) = (now.wall.0, now.wall.0);
+            }
             Self::Delete => {
                 // Devices go with the person: the pool gets none of them but the serials of those
                 // that nobody may ever get again.
@@ -389,15 +392,19 @@ impl Order {
                 device,
                 next,
                 import,
-            } => person.enrol(Token {
-                serial: Some(device.serial.clone()),
-                import: *import,
-                ..Token::new(device.kind, device.seed.clone(), *next)
-            }),
+            } => {
+                let token = Token::new(device.kind, device.seed.clone(), *next);
+                let token = Token {
+                    serial: Some(device.serial.clone()),
+                    import: *import,
+                    ..token
+                };
+                person.enrol(token, now);
+            }
             Self::Assign { device, next } => {
                 let spare = pool.remove(&device.serial);
                 let spare = spare.ok_or("a device came out of the pool that is not in it")?;
-                person.enrol(spare.token(&device.serial, *next));
+                person.enrol(spare.token(&device.serial, *next), now);
             }
             Self::Unassign(serial) => {
                 let own = |token: &Token| token.serial.as_ref() == Some(serial);
@@ -426,12 +433,13 @@ impl Order {
             }
             Self::ResetPin(pin) => {
                 person.pin = Some(pin.clone());
-                lift_pin_block(person);
+                lift_pin_block(person, now);
             }
-            Self::UnblockPin => lift_pin_block(person),
+            Self::UnblockPin => lift_pin_block(person, now),
             Self::Lock(until) => person.lock = Some((Why::Operator, *until)),
             Self::Unlock { with_pin } => {
                 person.lock = None;
+                person.unlocked = now.wall.0;
                 person.forgive();
                 for token in &mut person.tokens {
                     token.soft = 0;
@@ -449,8 +457,8 @@ impl Order {
             }
             Self::State(state) => enter(person, state.name(), now),
             Self::Reactivate => {
-                (person.auth_code, person.rekey) = (None, false);
-                person.state = "new";
+                person.auth_code = None;
+                person.comes_to("new", now);
                 let back = |token: &Token| {
                     token.kind != Kind::Recovery && person.usable(token, rules, now)
                 };
@@ -524,11 +532,12 @@ fn lift(token: &mut Token) {
     (token.soft, token.locked_until) = (0, None);
 }
 
-fn lift_pin_block(person: &mut Person) {
+fn lift_pin_block(person: &mut Person, now: Now) {
     let brought = person.lock.is_some_and(|(why, _)| why == Why::Pin);
     if person.pin_blocked.is_some() || brought {
         if brought {
             person.lock = None;
+            person.unlocked = now.wall.0;
         }
         if person.lock.is_none() {
             person.forgive();
@@ -543,7 +552,7 @@ fn wants_code(state: &str) -> bool {
 }
 
 fn enter(person: &mut Person, state: &'static str, now: Now) {
-    (person.state, person.rekey) = (state, false);
+    person.comes_to(state, now);
     person.auth_code = wants_code(state).then(|| latest(now) + DAY_MS);
     if matches!(state, "replace" | "revoke") {
         for token in &mut person.tokens {

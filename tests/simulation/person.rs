@@ -37,6 +37,7 @@ pub(crate) struct Rules {
     pub(crate) resync_window: u64,
     pub(crate) end_on_enrol: bool,
     pub(crate) end_on_token_use: bool,
+    pub(crate) inactive_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,7 @@ pub(crate) enum Why {
     Failures,
     Pin,
     Operator,
+    Inactivity,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +127,11 @@ pub(crate) struct Person {
     pub(crate) pin_failures: u32,
     pub(crate) pin_blocked: Option<i64>,
     pub(crate) last_failed: Option<i64>,
+    /// When somebody with this name was made, came into the state, was let in, and was unlocked.
+    pub(crate) made: i64,
+    pub(crate) state_since: i64,
+    pub(crate) let_in: i64,
+    pub(crate) unlocked: i64,
     /// When the auth code that was handed out is no longer good.
     pub(crate) auth_code: Option<i64>,
     /// A secret was reset, and no new token is proven yet.
@@ -324,6 +331,10 @@ impl Person {
             pin_failures: 0,
             pin_blocked: None,
             last_failed: None,
+            made: 0,
+            state_since: 0,
+            let_in: 0,
+            unlocked: 0,
             auth_code: None,
             rekey: false,
             tokens: Vec::new(),
@@ -353,12 +364,27 @@ impl Person {
     }
 
     /// Gets a token that an operator has seen at work.
-    pub(crate) fn enrol(&mut self, token: Token) {
+    pub(crate) fn enrol(&mut self, token: Token, now: Now) {
         self.tokens.push(token);
         (self.auth_code, self.rekey) = (None, false);
         if matches!(self.state, "new" | "replace") {
-            self.state = "steady";
+            self.comes_to("steady", now);
         }
+    }
+
+    /// The state from now on.
+    pub(crate) fn comes_to(&mut self, state: &'static str, now: Now) {
+        (self.state, self.state_since) = (state, now.wall.0);
+        self.rekey = false;
+    }
+
+    /// Nobody has come in under this name for too long.
+    fn inactive(&self, rules: &Rules, now: Now) -> bool {
+        let begins = [self.made, self.state_since, self.let_in, self.unlocked];
+        rules.inactive_ms > 0
+            && self.lock.is_none()
+            && !matches!(self.state, "deactivated" | "revoke")
+            && earliest(now) >= begins.into_iter().max().unwrap() + rules.inactive_ms
     }
 
     /// What a store of the past has to forget before anybody may use it.
@@ -456,6 +482,7 @@ impl Person {
             && earliest(now) >= until
         {
             self.lock = None;
+            self.unlocked = now.wall.0;
             self.forgive();
             self.tokens.iter_mut().for_each(|token| token.soft = 0);
             if why == Why::Pin {
@@ -485,6 +512,10 @@ impl Person {
         changed |= self.drop_unproven(now);
         if self.auth_code.is_some_and(|until| latest(now) >= until) {
             self.auth_code = None;
+            changed = true;
+        }
+        if self.inactive(rules, now) {
+            self.lock = Some((Why::Inactivity, None));
             changed = true;
         }
         let idle = self

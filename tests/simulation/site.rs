@@ -55,6 +55,7 @@ impl Rules {
             resync_window: of(chance, &[10, 30]),
             end_on_enrol: chance.coin(),
             end_on_token_use: chance.coin(),
+            inactive_ms: of(chance, &[0, 0, 0, 86_400_000]),
         }
     }
 
@@ -126,6 +127,7 @@ impl Site {
         policy.lockout.token_max_failures = rules.token_failures_max;
         policy.lockout.token_duration = span(rules.token_lock_ms);
         policy.lockout.hard_cap = rules.hard_cap;
+        policy.lockout.inactive = span(rules.inactive_ms);
         policy.pending_ttl = span(PENDING_MS);
         policy.pin.max_failures = rules.pin_failures_max;
         policy.pin.block_duration = span(rules.pin_block_ms);

@@ -100,6 +100,7 @@ fn facts(record: &UserRecord) -> String {
         let why = match lock.reason.name() {
             "Failures" => Why::Failures,
             "PinBlocked" => Why::Pin,
+            "Inactivity" => Why::Inactivity,
             _ => Why::Operator,
         };
         let _ = writeln!(text, "lock {why:?} {:?}", lock.auto_until.map(|at| at.0));

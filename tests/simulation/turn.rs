@@ -475,7 +475,7 @@ impl Work {
         match job {
             Job::Attempt(pending) => Self::Attempt(pending.ticket.0),
             Job::Command(ordered) => Self::Command(ordered.request.clone()),
-            Job::Note(_) | Job::Stop => Self::Other,
+            Job::Note(_) | Job::Lapse(..) | Job::Stop => Self::Other,
         }
     }
 }

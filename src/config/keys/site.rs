@@ -155,6 +155,15 @@ pub(super) const KEYS: &[Key] = &[
          first.",
     ),
     Key::count(
+        "lockout.inactive_days",
+        "0",
+        (0, 3650),
+        "Days without a sign-in after which a person is locked (reason Inactivity), counted from the \
+         last sign-in, or from when the person was added, came into the present state or was \
+         unlocked, if that is later. Looked at when the person signs in, and once a day for everybody. \
+         Before you set it ask `mfactl config diff` how many it would lock. 0: never.",
+    ),
+    Key::count(
         "pin.max_failures",
         "5",
         (1, 100),

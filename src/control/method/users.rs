@@ -154,15 +154,11 @@ fn state(name: &str) -> Result<UserState, Fault> {
 }
 
 fn lock_reason(name: &str) -> Result<LockReason, Fault> {
-    [
-        LockReason::Failures,
-        LockReason::PinBlocked,
-        LockReason::Operator,
-    ]
-    .into_iter()
-    .find(|reason| reason.name().eq_ignore_ascii_case(name))
-    .ok_or_else(|| {
-        Fault::argument(format!("there is no lock reason `{name}`"))
-            .doing("use Failures, PinBlocked or Operator")
-    })
+    let mut all = LockReason::ALL.into_iter();
+    all.find(|reason| reason.name().eq_ignore_ascii_case(name))
+        .ok_or_else(|| {
+            let known = LockReason::ALL.map(LockReason::name).join(", ");
+            Fault::argument(format!("there is no lock reason `{name}`"))
+                .doing(format!("use one of {known}"))
+        })
 }

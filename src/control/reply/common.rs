@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Instant {
 pub struct Lock {
     /// Locked Date.
     pub since: Instant,
-    /// Lock Reason: `Failures`, `PinBlocked`, `Operator`.
+    /// Lock Reason: `Failures`, `PinBlocked`, `Operator`, `Inactivity`.
     pub reason: String,
     /// Login name of the operator; none: mfad.
     pub by: Option<String>,

@@ -285,6 +285,8 @@ pub struct ConfigDiff {
     pub changes: Vec<ConfigChange>,
     /// Something needs a restart.
     pub restart: bool,
+    /// What it would bring about beside, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// One difference.

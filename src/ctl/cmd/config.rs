@@ -108,6 +108,9 @@ fn diff(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
     if diff.restart {
         screen.say("What is marked ! needs a restart: systemctl restart mfad");
     }
+    for note in &diff.notes {
+        screen.say_after("  ", note);
+    }
     screen.command("", "mfactl config reload", "");
     Ok(0)
 }

@@ -24,7 +24,7 @@ const LOCKED: Take = switch("locked", "locked", "locked, for whatever reason");
 const LOCK_REASON: Take = flag(
     "lock-reason",
     "lock_reason",
-    Kind::Words(&["Failures", "PinBlocked", "Operator"]),
+    Kind::Words(&["Failures", "PinBlocked", "Operator", "Inactivity"]),
     "REASON",
     "locked for this reason",
 );

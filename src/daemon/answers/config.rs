@@ -14,12 +14,16 @@ use crate::control::reply::{
 use crate::daemon::alarm::Rates;
 use crate::daemon::instance;
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
+use crate::domain::lapse;
 use crate::domain::refusal::{Code, Refusal};
 use crate::log::{info_always, warn_always};
+use crate::server::control::Sink;
+use crate::store::Find;
 
 use super::Answerer;
 use super::change::request_id;
 use super::desk::Desk;
+use super::pages;
 
 /// Why the configuration on disk was not put into force.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,11 @@ impl Answerer {
         }
     }
 
-    pub(super) fn config_diff(&self) -> Result<Reply, Refusal> {
+    pub(super) fn config_diff(
+        &self,
+        desk: &Desk<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
         let loaded = crate::config::load(&self.config_path, &self.surroundings);
         let loaded = loaded.map_err(|problems| {
             invalid(
@@ -81,6 +89,9 @@ impl Answerer {
             path: self.config_path.display().to_string(),
             restart: diff.needs_restart(),
             changes: diff.0.iter().map(change).collect(),
+            notes: would_lock(desk, &loaded.config, sink)?
+                .into_iter()
+                .collect(),
         }))
     }
 
@@ -184,6 +195,29 @@ impl Answerer {
         let diff = Diff::between(&self.config.load(), &config);
         Ok((config, diff))
     }
+}
+
+/// How many people another `lockout.inactive_days` locks, if there is another.
+fn would_lock(
+    desk: &Desk<'_>,
+    on_disk: &crate::config::Config,
+    sink: &mut dyn Sink,
+) -> Result<Option<String>, Refusal> {
+    let inactive = on_disk.policy.lockout.inactive;
+    if inactive == desk.policy().lockout.inactive || inactive.is_zero() {
+        return Ok(None);
+    }
+    let (mut locked, mut of) = (0_u64, 0_u64);
+    pages::people(desk, &Find::default(), None, usize::MAX, sink, |record| {
+        of += 1;
+        locked += u64::from(lapse::inactive(record, &on_disk.policy, desk.now));
+        Vec::<()>::new()
+    })?;
+    let days = inactive.as_secs() / 86_400;
+    Ok(Some(format!(
+        "lockout.inactive_days = {days} locks {locked} of {of} people at once, and tells each of them \
+         by mail where mail is configured"
+    )))
 }
 
 fn first_of(error: &ReloadError) -> String {

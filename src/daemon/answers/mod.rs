@@ -218,7 +218,7 @@ impl Answerer {
             Query::AuditLog { filter, page } => desk.audit_log(&filter, &page, sink),
             Query::AuditVerify { from } => self.audit_verify(desk, from),
             Query::AuditArchive { before, manner } => self.audit_archive(desk, before, &manner),
-            Query::ConfigDiff => self.config_diff(),
+            Query::ConfigDiff => self.config_diff(desk, sink),
             Query::ConfigReload { manner } => self.config_reload(desk, &manner),
             Query::ConfigGet { key } => self.config_get(&key),
             Query::Backup { name, manner } => self.backup(desk, name.as_deref(), &manner),

@@ -71,6 +71,7 @@ impl<'a> View<'a> {
             LockReason::Failures | LockReason::Operator => {
                 (lock.count, self.policy.lockout.user_limit())
             }
+            LockReason::Inactivity => (0, 0),
         };
         Some(reply::Lock {
             since: lock.since.into(),

@@ -195,6 +195,10 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
             "Your sign-in is locked",
             "Your sign-in has been locked by an operator.",
         ),
+        Notice::Locked(LockReason::Inactivity) => (
+            "Your sign-in is locked",
+            "Your sign-in has been locked because you have not used it for a long time.",
+        ),
         Notice::Unlocked => (
             "Your sign-in is unlocked",
             "Your sign-in has been unlocked.",
@@ -302,6 +306,10 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
         Notice::Locked(LockReason::Operator) => (
             "Ihre Anmeldung ist gesperrt",
             "Ihre Anmeldung wurde von der Administration gesperrt.",
+        ),
+        Notice::Locked(LockReason::Inactivity) => (
+            "Ihre Anmeldung ist gesperrt",
+            "Ihre Anmeldung wurde gesperrt, weil Sie sich lange nicht angemeldet haben.",
         ),
         Notice::Unlocked => (
             "Ihre Anmeldung ist entsperrt",

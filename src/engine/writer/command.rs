@@ -1,6 +1,8 @@
-//! Operators' commands and notes: judged on the newest record, in the same order as sign-ins.
+//! Operators' commands, notes and what time brings about: judged on the newest record, in the same
+//! order as sign-ins.
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use smol_str::SmolStr;
 
@@ -8,6 +10,7 @@ use super::commit::store_refusal;
 use super::{Arrival, Batch, Note, Ordered, Reply, Waiting, Writer};
 use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
+use crate::domain::lapse;
 use crate::domain::notice::Told;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -157,6 +160,36 @@ impl Writer {
         let counts = self.engine.reader().counts();
         let used = counts.map_or(u64::MAX, |counts| counts.seats);
         self.broken().is_none() && (limit == 0 || used.saturating_add(wanted) <= limit)
+    }
+
+    /// Writes down what time alone has brought about for a person, as the next request would.
+    pub(super) fn lapse(
+        &self,
+        name: &str,
+        reply: SyncSender<Option<u64>>,
+        batch: &mut Batch,
+        now: Now,
+    ) {
+        // A record that cannot be read is met, and told, when its owner signs in.
+        let Ok(Some(before)) = self.newest(name, batch) else {
+            return;
+        };
+        let (mut after, mut events) = ((*before).clone(), Vec::new());
+        let policy = &self.engine.rules().policy;
+        let lapsed = lapse::settle(&mut after, policy, now, &mut events);
+        if !lapsed || events.is_empty() {
+            return;
+        }
+        after.auth.revision += 1;
+        let put = Effect::Put {
+            user: Box::new(after),
+            expected: Some(before.auth.revision),
+        };
+        let about = (name, Some(&*before));
+        let change = self.change(vec![put], events, Origin::system(), about, batch, now);
+        let change = batch.push(change);
+        let reply = Some(reply);
+        batch.waiting.push(Waiting::Note { reply, change });
     }
 
     pub(super) fn note(&mut self, note: Note, batch: &mut Batch, now: Now) {

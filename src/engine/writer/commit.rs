@@ -219,7 +219,7 @@ impl Writer {
                     let _ = reply.send(None);
                 }
             }
-            Job::Stop => {}
+            Job::Lapse(..) | Job::Stop => {}
         }
     }
 

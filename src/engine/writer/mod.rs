@@ -60,6 +60,9 @@ pub enum Job {
     Command(Box<Ordered>),
     /// An audit record of something that changes no record of the store.
     Note(Box<Note>),
+    /// What time alone has brought about for the person of this name is to be written down; told when
+    /// it is durable, dropped if there is nothing.
+    Lapse(String, SyncSender<Option<u64>>),
     /// Writes what is summed up, checkpoints, and ends the thread.
     Stop,
 }
@@ -238,6 +241,7 @@ impl Writer {
                 Job::Attempt(pending) => self.attempt(pending, &mut batch, now),
                 Job::Command(ordered) => self.command(*ordered, &mut batch, now),
                 Job::Note(note) => self.note(*note, &mut batch, now),
+                Job::Lapse(name, reply) => self.lapse(&name, reply, &mut batch, now),
                 Job::Stop => {}
             }
         }

@@ -88,6 +88,7 @@ pub(super) const fn locked_column(lock: Option<&Lock>) -> i64 {
             LockReason::Failures => 1,
             LockReason::PinBlocked => PIN_BLOCKED,
             LockReason::Operator => 3,
+            LockReason::Inactivity => 4,
         },
     }
 }
