@@ -28,7 +28,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use common::people::{PIN, Person};
-use world::{ADMIN, Mailbox, Security, sent, site, until};
+use world::{ADMIN, Mailbox, Security, records, sent, site, until};
 
 #[test]
 fn a_lock_is_told_to_the_person_and_the_administrators() {
@@ -97,6 +97,65 @@ fn wrong_codes_behind_a_right_password_are_told_once() {
     assert!(text.contains("Jemand kennt Ihr Passwort"), "{text}");
     assert!(text.contains("VPN-Gateway: gw-gateway"), "{text}");
     assert_eq!(mails[1]["to"], json!(["bob@example.org"]));
+    daemon.stop();
+}
+
+#[test]
+fn a_passthrough_that_ends_soon_is_told_once() {
+    let Some(mailbox) = Mailbox::open(Security::Plain) else {
+        return;
+    };
+    let alice = Person::new("alice");
+    let config = format!(
+        "{}[passthrough]\nwarn_before = \"1h59m59s\"\n",
+        mailbox.config()
+    );
+    let daemon = site(&[&alice], &config).start();
+    let two_hours = json!({"for_s": 7200});
+    daemon
+        .operator()
+        .change("Passthrough.Enable", "alice", &two_hours);
+    // The list of the day was due at the start, and nobody had a grant then.
+    mailbox.wait(1);
+    std::thread::sleep(Duration::from_millis(1100));
+    // Looked at each minute and at the start.
+    let daemon = daemon.kill().start();
+    let mails = mailbox.wait(4);
+    until("their records", || sent(&daemon) == 4);
+    let daemon = daemon.kill().start();
+    daemon.operator().change("Pins.Clear", "alice", &json!({}));
+    mailbox.wait(5);
+    until("its record", || sent(&daemon) == 5);
+    let all = mailbox.mails();
+    assert_eq!(all.len(), 5, "told twice: {all:?}");
+    let mut told: Vec<(&str, &str)> = mails
+        .iter()
+        .map(|mail| {
+            (
+                mail["to"][0].as_str().unwrap(),
+                mail["subject"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    told.sort_unstable();
+    let subjects = [
+        ("alice@example.org", "Anmeldung ohne Code"),
+        ("alice@example.org", "Anmeldung ohne Code endet bald"),
+        (ADMIN, "Sign-ins without a code"),
+        (ADMIN, "Sign-ins without a code end soon"),
+    ];
+    for ((to, subject), (wanted_to, wanted)) in told.iter().zip(subjects) {
+        assert_eq!(*to, wanted_to);
+        assert!(subject.ends_with(wanted), "{subject}");
+    }
+    let of_admin = mails.iter().find(|mail| mail["to"][0] == ADMIN).unwrap();
+    let text = of_admin["text"].as_str().unwrap();
+    assert!(
+        text.contains("alice: P-") && text.contains(" by "),
+        "{text}"
+    );
+    assert_eq!(records(&daemon, "passthrough.warned").len(), 1);
+    assert_eq!(records(&daemon, "passthrough.summary").len(), 1);
     daemon.stop();
 }
 

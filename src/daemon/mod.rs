@@ -29,6 +29,7 @@ pub mod places;
 pub mod post;
 pub mod prime;
 pub mod program;
+mod reminders;
 pub mod report;
 pub mod reserve;
 pub mod restore;

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use super::answers::Answerer;
 use super::instance::StartError;
+use super::reminders;
 use crate::config::Config;
 use crate::domain::event::{Event, Origin};
 use crate::domain::message::{Message, MessageId};
@@ -115,7 +116,7 @@ impl Deliveries {
     }
 }
 
-/// Starts a thread for each server.
+/// Starts a thread for each server, and one that reminds if there is any.
 ///
 /// # Errors
 /// [`StartError`].
@@ -129,13 +130,12 @@ pub fn start(engine: &Arc<Engine>, answerer: &Answerer) -> Result<Sending, Start
             ending: Arc::clone(&sending.ending),
         };
         let name = format!("post-{}", server.carrier.channel().name());
-        let thread = std::thread::Builder::new().name(name);
-        let thread = thread.spawn(move || post.run());
-        let thread = thread.map_err(|source| StartError::System {
-            doing: "starting a thread",
-            source,
-        })?;
-        sending.threads.push(thread);
+        sending.spawn(name, move || post.run())?;
+    }
+    if !sending.threads.is_empty() {
+        let (engine, ending) = (Arc::clone(engine), Arc::clone(&sending.ending));
+        let keep = move || reminders::keep(&engine, &ending);
+        sending.spawn("reminders".to_owned(), keep)?;
     }
     Ok(sending)
 }
@@ -148,6 +148,20 @@ pub struct Sending {
 }
 
 impl Sending {
+    fn spawn(
+        &mut self,
+        name: String,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StartError> {
+        let thread = std::thread::Builder::new().name(name).spawn(work);
+        let thread = thread.map_err(|source| StartError::System {
+            doing: "starting a thread",
+            source,
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
     /// Lets a message that is under way come to its end, for a while, and its outcome be written. A
     /// thread that does not end (the system looks a name up) is left behind: it sends nothing more.
     pub fn end(self, engine: &Engine) {

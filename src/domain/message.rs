@@ -158,8 +158,14 @@ impl MessageId {
             .chain_update(at.0.to_be_bytes())
             .chain_update(to.as_str())
             .finalize();
+        Self::from_digest(&digest)
+    }
+
+    /// The id that a digest of everything that names the message begins with.
+    #[must_use]
+    pub fn from_digest(digest: &[u8]) -> Self {
         let mut id = [0; 16];
-        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        id.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
         Self(id)
     }
 }

@@ -13,6 +13,7 @@
 //! it. It passes a sign-in over by its event's name alone: only what stands in [`Notice::of`] costs
 //! anything.
 
+pub mod reminder;
 mod words;
 
 use super::event::{Actor, Event, EventResult, Origin, Source};
@@ -99,6 +100,7 @@ enum Notice {
     RecoveryUsed,
     PassthroughEnabled,
     PassthroughRenewed,
+    PassthroughEnding,
     PassthroughEnded,
     ContactsChanged,
 }
@@ -136,6 +138,7 @@ impl Notice {
             "recovery.used" => Self::RecoveryUsed,
             "passthrough.enabled" => Self::PassthroughEnabled,
             "passthrough.renewed" => Self::PassthroughRenewed,
+            "passthrough.warned" => Self::PassthroughEnding,
             "passthrough.ended" => Self::PassthroughEnded,
             _ => return None,
         };
@@ -167,6 +170,7 @@ impl Notice {
             Self::RecoveryUsed => "recovery-used",
             Self::PassthroughEnabled => "passthrough-enabled",
             Self::PassthroughRenewed => "passthrough-renewed",
+            Self::PassthroughEnding => "passthrough-ending",
             Self::PassthroughEnded => "passthrough-ended",
             Self::ContactsChanged => "contacts-changed",
         }
@@ -315,7 +319,10 @@ struct Facts {
     user: Line,
     name: Line,
     at: Timestamp,
+    /// When the lock ends.
     ends: Option<Timestamp>,
+    /// When the passthrough ends of which is warned.
+    grant_ends: Option<Timestamp>,
     operator: Option<Line>,
     gateway: Option<Line>,
     station: Option<Line>,
@@ -347,6 +354,12 @@ impl Facts {
                 .lock
                 .as_ref()
                 .and_then(|lock| lock.auto_until),
+            grant_ends: profile
+                .grants
+                .iter()
+                .filter(|grant| grant.warned.is_some() && grant.until > told.at)
+                .map(|grant| grant.until)
+                .min(),
             operator,
             gateway: from(|source| &source.gateway),
             station: from(|source| &source.station),

@@ -36,6 +36,9 @@ pub struct Grant {
     /// Ended by an operator or a state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revoked>,
+    /// When the person was warned that it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warned: Option<Timestamp>,
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -110,6 +113,15 @@ impl Grant {
             && gateway.is_none_or(here)
     }
 
+    /// Whether it ends within `warn_before`, and nobody was warned. Of one that is no longer than that
+    /// people were told just now.
+    fn ends_soon(&self, state: Option<&GrantState>, warn_before: Duration, now: Now) -> bool {
+        self.warned.is_none()
+            && self.valid(state, None, now)
+            && self.until.since(self.from) > warn_before
+            && self.until.since(now.latest()) <= warn_before
+    }
+
     /// Past its end and not yet marked so.
     #[must_use]
     pub fn expired_unmarked(&self, state: Option<&GrantState>, now: Now) -> bool {
@@ -117,6 +129,30 @@ impl Grant {
             && !state.is_some_and(|state| state.ended)
             && now.latest() >= self.until
     }
+}
+
+/// The record with the grants that end soon marked as warned of, and their numbers; none if there are
+/// none.
+#[must_use]
+pub fn warn(
+    record: &UserRecord,
+    policy: &PassthroughPolicy,
+    now: Now,
+) -> Option<(UserRecord, Vec<u32>)> {
+    let grants = record.profile.grants.iter();
+    let soon = grants
+        .filter(|grant| grant.ends_soon(record.auth.grant(grant.id), policy.warn_before, now));
+    let ids: Vec<u32> = soon.map(|grant| grant.id).collect();
+    if ids.is_empty() {
+        return None;
+    }
+    let mut record = record.clone();
+    record.auth.revision += 1;
+    let grants = record.profile_mut().grants.iter_mut();
+    for grant in grants.filter(|grant| ids.contains(&grant.id)) {
+        grant.warned = Some(now.wall);
+    }
+    Some((record, ids))
 }
 
 /// The grant that lets `user` in at `gateway`: of several, the one that ends last.
@@ -127,4 +163,59 @@ pub fn current<'a>(user: &'a UserRecord, gateway: Option<&str>, now: Now) -> Opt
         .iter()
         .filter(|grant| grant.valid(user.auth.grant(grant.id), gateway, now))
         .max_by_key(|grant| grant.until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::explain::tests::alice;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// alice with a grant of three days.
+    fn granted() -> UserRecord {
+        let mut record = alice();
+        record.profile_mut().grants.push(Grant {
+            id: 7,
+            gateways: Vec::new(),
+            from: Timestamp(0),
+            until: Timestamp(0) + 72 * HOUR,
+            by: "bob".to_owned(),
+            reason: String::new(),
+            renewals: 0,
+            first_from: Timestamp(0),
+            revoked: None,
+            warned: None,
+            extra: serde_json::Map::new(),
+        });
+        record
+    }
+
+    fn warned(record: &UserRecord, hours: u32) -> Option<(UserRecord, Vec<u32>)> {
+        let policy = crate::domain::policy::Policy::default().passthrough;
+        warn(record, &policy, Now::at(Timestamp(0) + hours * HOUR))
+    }
+
+    #[test]
+    fn a_warning_comes_once_a_day_before_the_end() {
+        let record = granted();
+        assert!(warned(&record, 47).is_none(), "too early");
+        let (after, ids) = warned(&record, 48).unwrap();
+        assert_eq!(
+            (ids, after.auth.revision),
+            (vec![7], record.auth.revision + 1)
+        );
+        assert!(warned(&after, 49).is_none(), "twice");
+        assert!(warned(&record, 72).is_none(), "it is over");
+    }
+
+    #[test]
+    fn a_grant_of_a_day_or_an_ended_one_has_no_warning() {
+        let mut record = granted();
+        record.profile_mut().grants[0].until = Timestamp(0) + 24 * HOUR;
+        assert!(warned(&record, 1).is_none());
+        let mut record = granted();
+        record.auth.grant_mut(7).ended = true;
+        assert!(warned(&record, 50).is_none());
+    }
 }

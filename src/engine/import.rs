@@ -10,6 +10,7 @@ use super::Engine;
 use super::writer::{Arrival, Job, Note};
 use crate::domain::command::Brought;
 use crate::domain::event::{Event, Origin};
+use crate::domain::message::Message;
 use crate::domain::owned::Has;
 use crate::domain::pool::Known;
 use crate::domain::refusal::Refusal;
@@ -133,14 +134,32 @@ impl Engine {
     /// the store does not write.
     #[must_use]
     pub fn put_people(&self, people: Vec<Arrival>, origin: Origin, event: Event) -> Option<u64> {
-        self.note_of(origin, event, Vec::new(), people)
+        self.note_of(origin, Some(event), Vec::new(), people)
+    }
+
+    /// Writes people whom mfad itself has changed, and mails, with an event or the events of the
+    /// people; all of it or nothing, as [`Engine::put_people`].
+    #[must_use]
+    pub fn remind(
+        &self,
+        people: Vec<Arrival>,
+        mails: Vec<Message>,
+        event: Option<Event>,
+    ) -> Option<u64> {
+        let write = |mail: Message| Write {
+            key: Key::Message(mail.id),
+            expected: None,
+            body: Some(Body::Message(Box::new(mail))),
+        };
+        let writes = mails.into_iter().map(write).collect();
+        self.note_of(Origin::system(), event, writes, people)
     }
 
     /// As [`Engine::note_with`], with people.
     pub(super) fn note_of(
         &self,
         origin: Origin,
-        event: Event,
+        event: Option<Event>,
         writes: Vec<Write>,
         people: Vec<Arrival>,
     ) -> Option<u64> {

@@ -406,7 +406,7 @@ impl Engine {
     /// conflict.
     #[must_use]
     pub fn note_with(&self, origin: Origin, event: Event, writes: Vec<Write>) -> Option<u64> {
-        self.note_of(origin, event, writes, Vec::new())
+        self.note_of(origin, Some(event), writes, Vec::new())
     }
 
     /// As [`Engine::note`], without waiting; dropped if the queue is full.
@@ -416,7 +416,7 @@ impl Engine {
             .queue
             .try_send(Job::Note(Box::new(Note {
                 origin,
-                event,
+                event: Some(event),
                 writes: Vec::new(),
                 people: Vec::new(),
                 reply: None,

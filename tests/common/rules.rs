@@ -141,6 +141,7 @@ pub fn grant(id: u32, from: Timestamp, until: Timestamp) -> Grant {
         renewals: 0,
         first_from: from,
         revoked: None,
+        warned: None,
         extra: serde_json::Map::new(),
     }
 }

@@ -320,6 +320,7 @@ fn grants(record: &mut UserRecord, key: &str, value: &str) -> bool {
             renewals: 0,
             first_from: instant(from),
             revoked: None,
+            warned: None,
             extra: serde_json::Map::new(),
         }
     };

@@ -99,6 +99,7 @@ pub(crate) fn grant(number: u32) -> Grant {
         renewals: 0,
         first_from: Timestamp(T0),
         revoked: None,
+        warned: None,
         extra: serde_json::Map::new(),
     }
 }

@@ -166,6 +166,7 @@ pub(super) const KEYS: &[Key] = &[
         "notify.admins",
         Kind::List,
         Fallback::Value("[]"),
-        "E-mail addresses that are told of every lock.",
+        "E-mail addresses that are told of every lock, of passthroughs that end soon, and once a day \
+         of all that there are.",
     ),
 ];

@@ -225,7 +225,8 @@ pub(super) const KEYS: &[Key] = &[
         "passthrough.warn_before",
         "\"1d\"",
         (0, 30 * DAY),
-        "How long before its end the person and the operators are warned.",
+        "How long before its end the person and the operator who gave it are warned; one that is no \
+         longer than this is not warned of. 0: nobody is warned.",
     ),
     Key::flag(
         "passthrough.end_on_enrol",

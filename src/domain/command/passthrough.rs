@@ -43,6 +43,7 @@ pub(super) fn enable(
         renewals: chain.renewals,
         first_from: chain.first_from,
         revoked: None,
+        warned: None,
         extra: serde_json::Map::new(),
     };
     case.record.profile_mut().grants.push(grant);
@@ -102,6 +103,7 @@ pub(super) fn renew(mut case: Case<'_>) -> Result<Applied, Refusal> {
         by: case.by(),
         reason,
         renewals,
+        warned: None,
         ..old
     };
     if !live {

@@ -167,6 +167,7 @@ fn a_passthrough_needs_no_token() {
         renewals: 0,
         first_from: Timestamp(0),
         revoked: None,
+        warned: None,
         extra: serde_json::Map::new(),
     });
     assert!(!explained(&alice).would_be_refused);

@@ -289,6 +289,7 @@ fn every_notice_has_its_words_in_both_languages() {
         Event::new("recovery.used"),
         Event::new("passthrough.enabled"),
         Event::new("passthrough.renewed"),
+        Event::new("passthrough.warned"),
         Event::new("passthrough.ended"),
     ];
     let (mut english, mut german) = (locked(), locked());
@@ -311,6 +312,52 @@ fn other_ways_to_lose_a_token_are_told_as_such() {
         let made = made(&[Event::new(name)], &reachable(), &policy());
         assert_eq!(made[0].what, "token-deleted", "{name}");
     }
+}
+
+#[test]
+fn a_warning_says_when_the_passthrough_ends() {
+    let mut record = telephoned();
+    let grant = serde_json::json!({
+        "id": 7, "from": 0, "until": AT.0 + 86_400_000, "by": "bob", "reason": "", "first_from": 0,
+        "warned": AT.0,
+    });
+    let grants = &mut record.profile_mut().grants;
+    grants.push(serde_json::from_value(grant).unwrap());
+    let made = made(&[Event::new("passthrough.warned")], &record, &policy());
+    assert_eq!(readers(&made), ["alice@example.org"]);
+    let text = &made[0].text;
+    assert!(
+        text.contains("It ends at 2026-11-23 06:00 UTC.\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_operator_is_reminded_as_a_person_else_the_administrators_are() {
+    use reminder::{Reminder, Standing, operators};
+    let policy = policy();
+    let notices = policy.notices.as_ref().unwrap();
+    assert_eq!(operators(None, notices), notices.admins);
+    let unproven = operators(Some(&alice()), notices);
+    assert_eq!(unproven, notices.admins);
+    let proven = operators(Some(&reachable()), notices);
+    assert_eq!(proven, [address("alice@example.org")]);
+    let standing = |id| Standing {
+        user: Line::new("carol\r\nBcc: eve"),
+        id,
+        until: AT,
+        by: Line::new("bob"),
+    };
+    let all: Vec<Standing> = (1..=120).map(standing).collect();
+    let mail = Reminder::Ending.mail(&address("bob@example.org"), &all, &policy, AT);
+    assert!(
+        mail.text
+            .contains("carol  Bcc: eve: P-1 until 2026-11-22 06:00 UTC by bob\n")
+    );
+    assert_eq!(mail.text.matches("carol").count(), 100);
+    assert!(mail.text.contains("... +20\n"), "{}", mail.text);
+    let other = Reminder::Summary.mail(&address("bob@example.org"), &all, &policy, AT);
+    assert_ne!((mail.id, &mail.subject), (other.id, &other.subject));
 }
 
 #[test]

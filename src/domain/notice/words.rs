@@ -3,6 +3,9 @@
 //! A letter to a person says what happened, when and from where, and what to do if it was not them.
 //! Only [`Facts`] are put into it, each of which is one line.
 
+mod grants;
+
+pub(super) use self::grants::reminder;
 use super::{Facts, Language, Letter, Notice};
 use crate::domain::lockout::LockReason;
 use crate::domain::message::Line;
@@ -29,6 +32,10 @@ pub(super) fn to_user(
             Some(ends) => text.push_str(&format!("{} {}.\n", words.lock_ends, minute(ends))),
             None => text.push_str(&format!("{}\n", words.lock_stays)),
         }
+    }
+    let ending = tidings.contains(&Notice::PassthroughEnding);
+    if let Some(ends) = facts.grant_ends.filter(|_| ending) {
+        text.push_str(&format!("{} {}.\n", words.grant_ends, minute(ends)));
     }
     text.push_str(&format!("{}\n\n{}\n", words.not_you, words.never));
     Letter {
@@ -61,7 +68,10 @@ pub(super) fn to_admin(language: Language, reason: LockReason, facts: &Facts) ->
     if let Some(ends) = facts.ends {
         text.push_str(&format!("\n{} {}.\n", words.lock_ends, minute(ends)));
     }
-    text.push_str(&format!("\n{} mfactl why {}\n", words.look, facts.user));
+    text.push_str(&format!(
+        "\n{} mfactl why {}\n",
+        words.in_the_way, facts.user
+    ));
     Letter {
         subject: subject(&facts.issuer, &what),
         text,
@@ -124,7 +134,14 @@ struct Words {
     not_you: &'static str,
     never: &'static str,
     is_locked: &'static str,
+    in_the_way: &'static str,
     look: &'static str,
+    grant_ends: &'static str,
+    until: &'static str,
+    by: &'static str,
+    /// Subject and sentence of a reminder.
+    grants_end: (&'static str, &'static str),
+    grants: (&'static str, &'static str),
     test: (&'static str, &'static str),
     /// Subject and sentence.
     tell: fn(Notice) -> (&'static str, &'static str),
@@ -150,7 +167,19 @@ const ENGLISH: Words = Words {
     never: "Nobody will ever ask you for your PIN, your password or a code: not in a message, not \
             on the phone.",
     is_locked: "is locked",
-    look: "What stands in the way:",
+    in_the_way: "What stands in the way:",
+    look: "See:",
+    grant_ends: "It ends at",
+    until: "until",
+    by: "by",
+    grants_end: (
+        "Sign-ins without a code end soon",
+        "These people can soon no longer sign in without a code:",
+    ),
+    grants: (
+        "Sign-ins without a code",
+        "These people can sign in without a code:",
+    ),
     test: (
         "Test message",
         "This is a test. Messages to people can be sent.",
@@ -172,7 +201,19 @@ const GERMAN: Words = Words {
     never: "Niemand wird Sie je nach Ihrer PIN, Ihrem Passwort oder einem Code fragen: nicht in \
             einer Nachricht, nicht am Telefon.",
     is_locked: "ist gesperrt",
-    look: "Was im Wege steht:",
+    in_the_way: "Was im Wege steht:",
+    look: "Siehe:",
+    grant_ends: "Sie endet am",
+    until: "bis",
+    by: "durch",
+    grants_end: (
+        "Anmeldungen ohne Code enden bald",
+        "Diese Personen können sich bald nicht mehr ohne Code anmelden:",
+    ),
+    grants: (
+        "Anmeldungen ohne Code",
+        "Diese Personen können sich ohne Code anmelden:",
+    ),
     test: (
         "Testnachricht",
         "Das ist ein Test. Nachrichten an Personen können versendet werden.",
@@ -280,6 +321,11 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
         Notice::PassthroughRenewed => (
             "Sign-in without a code, longer",
             "The time in which your account can be signed in to without a code is longer now.",
+        ),
+        Notice::PassthroughEnding => (
+            "Sign-in without a code ends soon",
+            "The time in which your account can be signed in to without a code ends soon. By then you \
+             need a token.",
         ),
         Notice::PassthroughEnded => (
             "A code is asked for again",
@@ -393,6 +439,11 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
             "Anmeldung ohne Code, länger",
             "Die Zeit, in der die Anmeldung an Ihrem Konto ohne Code möglich ist, wurde \
              verlängert.",
+        ),
+        Notice::PassthroughEnding => (
+            "Anmeldung ohne Code endet bald",
+            "Die Zeit, in der die Anmeldung an Ihrem Konto ohne Code möglich ist, endet bald. Bis \
+             dahin brauchen Sie ein Token.",
         ),
         Notice::PassthroughEnded => (
             "Wieder mit Code",

@@ -213,7 +213,7 @@ impl Writer {
         for one in people {
             writes.extend(self.arrive(one, &origin, &mut events, batch, now));
         }
-        events.push(event);
+        events.extend(event);
         let change = batch.push(Change {
             writes,
             origin,

@@ -129,8 +129,8 @@ pub enum Reply {
 pub struct Note {
     /// Who, from where.
     pub origin: Origin,
-    /// What.
-    pub event: Event,
+    /// What; none: what the people have is all.
+    pub event: Option<Event>,
     /// What the store is to know of it.
     pub writes: Vec<Write>,
     /// People out of a file; without a free seat for every new one nothing is done.
