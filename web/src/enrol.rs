@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use mfad::control::frame::{self, FrameError, FrameReader};
-use mfad::control::message::{CallFrame, Parameters};
-use mfad::secret::Secret;
+use mfad::control::fault::{Fault, FaultParameters};
+use mfad::control::frame;
+use mfad::control::message::{self, CallFrame};
+use mfad::control::reply::{Begun, Confirmed, PageCodes, Proved};
+use mfad::secret::SecretBytes;
 use serde::Serialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
@@ -18,41 +20,25 @@ use tokio::time::timeout;
 const CALLS_MAX: usize = 6;
 /// How long a call may wait for its turn and for its answer.
 const CALL_MAX: Duration = Duration::from_secs(8);
+/// Longest answer, in octets.
+const ANSWER_OCTETS_MAX: usize = 16 * 1024;
+/// What a person has typed or brought along, by the names of the parameters.
+const TYPED: [&str; 5] = ["link", "user", "code", "ticket", "otp"];
 
 /// Why mfad did not do it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Refused {
     /// No such link, used, expired, void; a wrong name or auth code. Nothing tells which.
     Link,
     /// The first code does not fit.
-    Code(WrongCode),
+    Code {
+        /// Tries that are left; none: this was none.
+        tries_left: Option<u32>,
+        /// The code would fit at another time: seconds that the phone is ahead, or behind.
+        device_clock_s: Option<i64>,
+    },
     /// mfad cannot say: it is down, sealed, or makes no sense.
     Unavailable(String),
-}
-
-/// What is said about a wrong first code.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct WrongCode {
-    /// Tries that are left.
-    pub(crate) tries_left: u64,
-    /// The code would fit at another time: seconds that the phone is ahead, or behind.
-    pub(crate) device_clock_s: Option<i64>,
-}
-
-/// A token that waits for its first code.
-pub(crate) struct Begun {
-    pub(crate) uri: Secret<String>,
-    pub(crate) secret: Secret<String>,
-    pub(crate) ticket: Secret<String>,
-}
-
-/// A token that is proven.
-pub(crate) struct Proven {
-    pub(crate) user: String,
-    /// Seconds that the phone's clock is ahead, or behind; 0: in step.
-    pub(crate) device_clock_s: i64,
-    /// Good for recovery codes, if the person may have some.
-    pub(crate) ticket: Option<Secret<String>>,
 }
 
 /// The daemon at the other end of its socket.
@@ -111,15 +97,10 @@ impl Enrol {
             code,
             from,
         };
-        let mut reply = self.call(socket, "Begin", &parameters).await?;
-        let begun = Begun {
-            uri: secret(&mut reply, "uri")?,
-            secret: secret(&mut reply, "secret")?,
-            ticket: secret(&mut reply, "ticket")?,
-        };
+        let begun: Begun = self.call(socket, "Begin", &parameters).await?;
         // It becomes the target of a link: nothing else may be.
         if !begun.uri.expose().starts_with("otpauth://") {
-            return Err(garbled("uri"));
+            return Err(unavailable("no otpauth URI"));
         }
         Ok(begun)
     }
@@ -131,19 +112,9 @@ impl Enrol {
         from: IpAddr,
         ticket: &str,
         otp: &str,
-    ) -> Result<Proven, Refused> {
+    ) -> Result<Proved, Refused> {
         let parameters = Prove { ticket, otp, from };
-        let mut reply = self.call(socket, "Prove", &parameters).await?;
-        let clock = reply.take("device_clock_s").and_then(|s| s.as_i64());
-        let ticket = match reply.take("recovery") {
-            Some(Value::Bool(true)) => Some(secret(&mut reply, "ticket")?),
-            _ => None,
-        };
-        Ok(Proven {
-            user: text(&mut reply, "user")?,
-            device_clock_s: clock.unwrap_or(0),
-            ticket,
-        })
+        self.call(socket, "Prove", &parameters).await
     }
 
     /// Makes recovery codes.
@@ -152,17 +123,9 @@ impl Enrol {
         socket: &Path,
         from: IpAddr,
         ticket: &str,
-    ) -> Result<Vec<Secret<String>>, Refused> {
+    ) -> Result<PageCodes, Refused> {
         let parameters = Recovery { ticket, from };
-        let mut reply = self.call(socket, "Recovery", &parameters).await?;
-        let Some(Value::Array(codes)) = reply.take("codes") else {
-            return Err(garbled("codes"));
-        };
-        let code = |value| match value {
-            Value::String(text) => Ok(Secret::new(text)),
-            _ => Err(garbled("codes")),
-        };
-        codes.into_iter().map(code).collect()
+        self.call(socket, "Recovery", &parameters).await
     }
 
     /// Says that whoever has the link reads the address; the address, masked.
@@ -171,110 +134,81 @@ impl Enrol {
         socket: &Path,
         from: IpAddr,
         link: &str,
-    ) -> Result<String, Refused> {
+    ) -> Result<Confirmed, Refused> {
         let parameters = Confirm { link, from };
-        let mut reply = self.call(socket, "Confirm", &parameters).await?;
-        text(&mut reply, "address_masked")
+        self.call(socket, "Confirm", &parameters).await
     }
 
-    async fn call(
+    async fn call<R: DeserializeOwned>(
         &self,
         socket: &Path,
         method: &str,
         parameters: &impl Serialize,
-    ) -> Result<Parameters, Refused> {
+    ) -> Result<R, Refused> {
         let whole = async {
             let _turn = self.calls.acquire().await;
             exchange(socket, method, parameters).await
         };
-        let late = |_| Refused::Unavailable("no answer in time".to_owned());
+        let late = |_| unavailable("no answer in time");
         timeout(CALL_MAX, whole).await.map_err(late)?
     }
 }
 
-async fn exchange(
+async fn exchange<R: DeserializeOwned>(
     socket: &Path,
     method: &str,
     parameters: &impl Serialize,
-) -> Result<Parameters, Refused> {
-    let method = &*format!("org.mfad.Enrol.{method}");
+) -> Result<R, Refused> {
     let call = CallFrame {
-        method,
+        method: &format!("org.mfad.Enrol.{method}"),
         parameters,
         more: false,
     };
-    let octets = frame::write(&call).map_err(unavailable)?;
+    let call = frame::write(&call).map_err(unavailable)?;
     let mut stream = UnixStream::connect(socket).await.map_err(unavailable)?;
-    // A daemon that refuses the peer says why before it closes, whatever was sent.
-    let sent = stream.write_all(&octets).await;
-    let mut reader = FrameReader::default();
+    // A daemon that refuses a peer says why before it closes, whatever was sent.
+    let sent = stream.write_all(&call).await;
+    // Of its full length from the start: what grows leaves copies behind.
+    let mut held = SecretBytes::new(vec![0; ANSWER_OCTETS_MAX]);
+    let mut length = 0;
     loop {
-        if let Some(members) = reader
-            .take()
-            .map_err(|error: FrameError| unavailable(error))?
-        {
-            return answer(Parameters::new(members));
-        }
-        match stream.read(reader.spare()).await {
-            Ok(0) => {
+        let room = held.expose_mut().get_mut(length..).unwrap_or_default();
+        match stream.read(room).await.map_err(unavailable)? {
+            0 => {
                 sent.map_err(unavailable)?;
-                return Err(garbled("the end"));
+                return Err(unavailable("the answer has no end"));
             }
-            Ok(read) => reader.filled(read),
-            Err(error) => return Err(unavailable(error)),
+            read => length += read,
+        }
+        let arrived = held.expose().get(..length).unwrap_or_default();
+        // One call, one answer: the NUL is the last octet.
+        if let Some((0, answer)) = arrived.split_last() {
+            return match message::answer(answer).map_err(unavailable)? {
+                Ok(answer) => Ok(answer.parameters),
+                Err(fault) => Err(refused(fault)),
+            };
         }
     }
 }
 
-fn answer(mut reply: Parameters) -> Result<Parameters, Refused> {
-    let mut parameters = match reply.take("parameters") {
-        Some(Value::Object(members)) => Parameters::new(members),
-        _ => Parameters::default(),
-    };
-    let Some(error) = reply.take("error") else {
-        return Ok(parameters);
-    };
-    let code = parameters.take("code");
-    match code.as_ref().and_then(Value::as_str) {
-        Some("E_LINK") => Err(Refused::Link),
-        Some("E_OTP") => Err(Refused::Code(WrongCode {
-            tries_left: parameters
-                .take("tries_left")
-                .and_then(|n| n.as_u64())
-                .unwrap_or(0),
-            device_clock_s: parameters.take("device_clock_s").and_then(|s| s.as_i64()),
-        })),
+fn refused(fault: Fault) -> Refused {
+    let FaultParameters {
+        code,
+        parameter,
+        tries_left,
+        device_clock_s,
+        ..
+    } = &*fault.parameters;
+    match (code.as_str(), parameter.as_deref()) {
+        ("E_LINK", _) => Refused::Link,
+        ("E_OTP", _) => Refused::Code {
+            tries_left: *tries_left,
+            device_clock_s: *device_clock_s,
+        },
         // What was typed cannot be: no link fits it.
-        Some("E_ARG") if is_typed(&mut parameters) => Err(Refused::Link),
-        _ => {
-            let what = parameters.take("what");
-            let what = what.as_ref().and_then(Value::as_str).unwrap_or_default();
-            let error = error.as_str().unwrap_or_default();
-            Err(Refused::Unavailable(format!("{error}: {what}")))
-        }
+        (_, Some(parameter)) if TYPED.contains(&parameter) => Refused::Link,
+        _ => unavailable(fault),
     }
-}
-
-/// Whether the parameter that mfad does not like is one that a person has typed.
-fn is_typed(fault: &mut Parameters) -> bool {
-    let parameter = fault.take("parameter");
-    let parameter = parameter.as_ref().and_then(Value::as_str);
-    parameter.is_some_and(|name| ["link", "user", "code", "ticket", "otp"].contains(&name))
-}
-
-fn text(reply: &mut Parameters, name: &str) -> Result<String, Refused> {
-    match reply.take(name) {
-        Some(Value::String(text)) => Ok(text),
-        _ => Err(garbled(name)),
-    }
-}
-
-fn secret(reply: &mut Parameters, name: &str) -> Result<Secret<String>, Refused> {
-    text(reply, name).map(Secret::new)
-}
-
-fn garbled(what: &str) -> Refused {
-    Refused::Unavailable(format!("the answer cannot be read: {what}"))
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Refused {

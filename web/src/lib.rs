@@ -27,3 +27,4 @@ pub mod seats;
 mod server;
 pub mod text;
 mod tls;
+mod views;

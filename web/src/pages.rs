@@ -16,16 +16,20 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router, middleware};
+use mfad::control::reply::RevealText;
 use mfad::secret::Secret;
 use mfad::sys::clock::Clock;
 use serde::{Deserialize, Deserializer};
 
 use crate::config::Site;
-use crate::enrol::{Enrol, Refused, WrongCode};
+use crate::enrol::{Enrol, Refused};
 use crate::guard;
-use crate::qr::{self, Qr};
+use crate::qr;
 use crate::rate::Buckets;
 use crate::text::{Language, Texts};
+use crate::views::{
+    AgainPage, BeginPage, ClockOff, CodesPage, ConfirmPage, DonePage, MessagePage, ScanPage, View,
+};
 
 /// Largest form, in octets.
 const FORM_OCTETS_MAX: usize = 4096;
@@ -77,98 +81,6 @@ pub(crate) fn router(front: Front) -> Router {
         .layer(DefaultBodyLimit::max(FORM_OCTETS_MAX))
         .layer(middleware::from_fn_with_state(front.clone(), guard::guard))
         .with_state(front)
-}
-
-/// What every template shows.
-struct View<'a> {
-    site: &'a Site,
-    language: Language,
-    t: &'static Texts,
-    /// The page can be asked for again in the other language.
-    can_switch: bool,
-}
-
-impl View<'_> {
-    fn help(&self) -> &str {
-        let [english, german] = &self.site.help;
-        match self.language {
-            Language::En => english,
-            Language::De => german,
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "begin.html")]
-struct BeginPage<'a> {
-    v: View<'a>,
-    failed: bool,
-}
-
-#[derive(Template)]
-#[template(path = "scan.html")]
-struct ScanPage<'a> {
-    v: View<'a>,
-    uri: &'a str,
-    qr: Qr,
-    /// The secret in groups that can be read aloud.
-    groups: Vec<&'a str>,
-    ticket: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "again.html")]
-struct AgainPage<'a> {
-    v: View<'a>,
-    clock: Option<ClockOff>,
-    tries_left: u64,
-    ticket: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "done.html")]
-struct DonePage<'a> {
-    v: View<'a>,
-    user: &'a str,
-    clock: Option<ClockOff>,
-    ticket: Option<&'a str>,
-}
-
-#[derive(Template)]
-#[template(path = "codes.html")]
-struct CodesPage<'a> {
-    v: View<'a>,
-    codes: Vec<Secret<String>>,
-}
-
-#[derive(Template)]
-#[template(path = "confirm.html")]
-struct ConfirmPage<'a> {
-    v: View<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "message.html")]
-struct MessagePage<'a> {
-    v: View<'a>,
-    title: &'static str,
-    text: &'static str,
-    detail: &'a str,
-}
-
-/// How far a phone's clock is off.
-struct ClockOff {
-    ahead: bool,
-    by: String,
-}
-
-impl ClockOff {
-    fn of(seconds: i64) -> Option<Self> {
-        (seconds != 0).then(|| Self {
-            ahead: seconds > 0,
-            by: Texts::span(seconds.unsigned_abs()),
-        })
-    }
 }
 
 /// A text of a form that nobody else is to see.
@@ -243,7 +155,7 @@ impl Answering {
                 unavailable(&self.front.site, self.language)
             }
             // A ticket that is void: the whole way must be begun anew.
-            Refused::Link | Refused::Code(_) => {
+            Refused::Link | Refused::Code { .. } => {
                 self.message(StatusCode::FORBIDDEN, |t| (t.failed, t.confirm_failed), "")
             }
         }
@@ -369,7 +281,10 @@ async fn prove(answering: Answering, form: Result<Form<ProveForm>, FormRejection
         Err(Refused::Link)
     } else if !is_code {
         // Not worth a try.
-        Err(Refused::Code(WrongCode::default()))
+        Err(Refused::Code {
+            tries_left: None,
+            device_clock_s: None,
+        })
     } else {
         let Front { shared, site } = &answering.front;
         let (enrol, from) = (&shared.enrol, answering.from);
@@ -382,18 +297,18 @@ async fn prove(answering: Answering, form: Result<Form<ProveForm>, FormRejection
                 v: answering.view(false),
                 user: &proven.user,
                 clock: ClockOff::of(proven.device_clock_s),
-                ticket: proven
-                    .ticket
-                    .as_ref()
-                    .map(|ticket| ticket.expose().as_str()),
+                ticket: proven.ticket.as_ref().map(RevealText::expose),
             },
         ),
-        Err(Refused::Code(wrong)) => page(
+        Err(Refused::Code {
+            tries_left,
+            device_clock_s,
+        }) => page(
             StatusCode::FORBIDDEN,
             &AgainPage {
                 v: answering.view(false),
-                clock: wrong.device_clock_s.and_then(ClockOff::of),
-                tries_left: wrong.tries_left,
+                clock: device_clock_s.and_then(ClockOff::of),
+                tries_left,
                 ticket,
             },
         ),
@@ -421,8 +336,8 @@ async fn recovery(
         Err(Refused::Link)
     };
     match codes {
-        Ok(codes) => {
-            let v = answering.view(false);
+        Ok(made) => {
+            let (v, codes) = (answering.view(false), made.codes);
             page(StatusCode::OK, &CodesPage { v, codes })
         }
         Err(refused) => {
@@ -448,9 +363,9 @@ async fn confirm(answering: Answering, link: Result<Path<String>, PathRejection>
         Err(Refused::Link)
     };
     match confirmed {
-        Ok(address) => {
+        Ok(confirmed) => {
             let texts = |t: &'static Texts| (t.confirmed, t.confirmed_lead);
-            answering.message(StatusCode::OK, texts, &address)
+            answering.message(StatusCode::OK, texts, &confirmed.address_masked)
         }
         Err(refused) => {
             failure_time.await;

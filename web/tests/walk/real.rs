@@ -1,0 +1,174 @@
+//! The same pages before the real mfad.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::browser::{Browser, Scheme};
+use crate::common::daemon::{self, Daemon};
+use crate::common::people::Person;
+use crate::common::reach::give_links;
+use crate::common::tools;
+use crate::site::{HOST, Site};
+use crate::{can_walk, picture, scanned};
+
+/// Who enrols.
+const USER: &str = "alice";
+
+/// mfad, and mfad-web before it.
+struct World {
+    daemon: Daemon,
+    web: Site,
+    links: RefCell<Vec<String>>,
+}
+
+impl World {
+    /// None where a tool is missing.
+    fn start() -> Option<Self> {
+        let people = [Person::new(USER)];
+        let site = daemon::Site::new(&people);
+        let links = give_links(&site, &people, 2).into();
+        let daemon = site.start();
+        let web = Site::start_before(Some(&daemon.site.path("control")), "")?;
+        Some(Self { daemon, web, links })
+    }
+
+    /// A link for the person, who is told an auth code besides.
+    fn invite(&self) -> (String, String) {
+        let operator = self.daemon.operator();
+        let made = operator.change("Tokens.AuthCodeGenerate", USER, &json!({"force": true}));
+        let code = made["done"]["reveal"]["text"].as_str().unwrap().to_owned();
+        let link = self.links.borrow_mut().pop().unwrap();
+        (format!("https://{HOST}/e/{link}"), code)
+    }
+}
+
+/// The path of a link.
+fn path(link: &str) -> &str {
+    link.strip_prefix(&format!("https://{HOST}")).unwrap()
+}
+
+/// What the app shows at a time, by oathtool.
+fn code_of(secret: &str, at: &str) -> String {
+    let arguments = ["--totp", "--base32", "--now", at, secret];
+    let said = tools::run("oathtool", &arguments, Path::new("/"), "");
+    assert!(said.success, "{}", said.text);
+    said.text.trim().to_owned()
+}
+
+/// The secret in an otpauth URI.
+fn secret_of(uri: &str) -> &str {
+    let (_, rest) = uri.split_once("secret=").unwrap();
+    rest.split('&').next().unwrap()
+}
+
+#[test]
+fn from_the_link_to_the_next_login() {
+    if !can_walk() || !tools::have("oathtool") {
+        return;
+    }
+    let Some(world) = World::start() else { return };
+    let browser = Browser::open(HOST, world.web.address, Scheme::Light);
+    let (link, code) = world.invite();
+    browser.go(&link);
+    browser.enter("#user", USER);
+    browser.enter("#code", &code);
+    browser.press("button");
+    let uri = scanned(&picture(&browser, "real-scan"));
+    assert!(uri.starts_with("otpauth://totp/"), "{uri}");
+    let secret = secret_of(&uri).to_owned();
+    browser.enter("#otp", "000000");
+    browser.press("button");
+    assert!(browser.text("[role=alert]").contains("Tries left: 4."));
+    browser.enter("#otp", &code_of(&secret, "now - 10 minutes"));
+    browser.press("button");
+    let told = browser.text("[role=alert]");
+    assert!(told.contains("behind by about 10 min"), "{told}");
+    browser.enter("#otp", &code_of(&secret, "now"));
+    browser.press("button");
+    assert!(browser.text("h1").contains(USER));
+    browser.press("button");
+    let codes = browser.text(".codes");
+    assert!(codes.split_whitespace().count() >= 8, "{codes}");
+    let gateway = world.daemon.gateway("gw-gateway");
+    gateway.lets_in(USER, &code_of(&secret, "now + 30 seconds"));
+    let recovery = codes
+        .split_whitespace()
+        .find(|word| word.contains('-'))
+        .unwrap();
+    gateway.lets_in(USER, recovery);
+    // The link is dead, and no log knows it.
+    browser.go(&link);
+    browser.enter("#user", USER);
+    browser.enter("#code", &code);
+    browser.press("button");
+    assert!(browser.text("[role=alert]").contains("That did not work"));
+    for log in [world.daemon.log(), world.web.log()] {
+        for known in [path(&link), &code, &secret] {
+            assert!(!log.contains(known), "{log}");
+        }
+    }
+    world.daemon.stop();
+}
+
+#[test]
+fn twenty_at_once_have_one_success() {
+    let Some(world) = World::start() else { return };
+    let (link, code) = world.invite();
+    let form = [("user", USER), ("code", &*code)];
+    let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
+        let one = |at: u8| {
+            let mut browser = world.web.browser_at(Ipv4Addr::new(127, 0, 0, 20 + at));
+            let answer = browser.post(path(&link), &form);
+            (answer.status, answer.body)
+        };
+        let threads: Vec<_> = (0..20).map(|at| scope.spawn(move || one(at))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.0 == 200);
+    assert_eq!((good.len(), bad.len()), (1, 19));
+    let pages: BTreeSet<_> = bad.into_iter().collect();
+    assert_eq!(pages.len(), 1, "{pages:#?}");
+    assert!(good[0].1.contains("<svg"));
+    world.daemon.stop();
+}
+
+#[test]
+fn every_failure_is_the_same_page() {
+    let Some(world) = World::start() else { return };
+    let (link, code) = world.invite();
+    let mut browser = world.web.browser();
+    let mut post = |link: &str, user: &str, code: &str| {
+        let answer = browser.post(path(link), &[("user", user), ("code", code)]);
+        (answer.status, answer.body)
+    };
+    let mut altered = link.clone();
+    let last = if altered.pop() == Some('A') { 'B' } else { 'A' };
+    altered.push(last);
+    let mut failures = BTreeSet::new();
+    failures.insert(post(&altered, USER, &code));
+    let unknown = format!("https://{HOST}/e/{}", "A".repeat(64));
+    failures.insert(post(&unknown, USER, &code));
+    failures.insert(post(&link, "nobody", &code));
+    failures.insert(post(&link, USER, "AAAAA-AAAAA"));
+    failures.insert(post(&link, USER, ""));
+    // A wrong name and wrong codes have not used it up.
+    let (status, scan) = post(&link, USER, &code);
+    assert!(status == 200 && scan.contains("<svg"), "{scan}");
+    failures.insert(post(&link, USER, &code));
+    // Five wrong ones do.
+    let (link, code) = world.invite();
+    for _ in 0..5 {
+        failures.insert(post(&link, "bob", &code));
+    }
+    failures.insert(post(&link, USER, &code));
+    assert_eq!(failures.len(), 1, "{failures:#?}");
+    assert_eq!(failures.first().unwrap().0, 403);
+    world.daemon.stop();
+}
