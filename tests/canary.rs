@@ -18,6 +18,8 @@
 mod common;
 
 use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
@@ -160,8 +162,15 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let mut chance = Chance::new("canary");
     let mut planted = Planted::new(&mut chance);
     let sink = Sink::open();
-    let mail = sink.config();
-    let mut site = Site::with(std::slice::from_ref(&planted.person), &mail).at_trace();
+    let mut site = Site::with(std::slice::from_ref(&planted.person), &sink.config()).at_trace();
+    let secret = format!("Sms-{:016x}-gateway", chance.next());
+    planted.watch("secret of the SMS gateway", &secret);
+    let mail = format!(
+        "{}{}",
+        sink.config(),
+        nobody_at_the_sms_gateway(&site, &secret)
+    );
+    site.write_config(&mail);
     prove_addresses(&site, std::slice::from_ref(&planted.person));
     let spare = format!("secret-in-the-wrong-place-{:016x}", chance.next());
     planted.watch("secret in the configuration", &spare);
@@ -212,6 +221,20 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let ledger = Ledger::of(&site);
     assert!(ledger.count("auth.accept", "alice") >= 4);
     planted.search("the audit log", format!("{:?}", ledger.records).as_bytes());
+}
+
+/// An SMS gateway that is not there, so that the log tells why nothing could be sent.
+fn nobody_at_the_sms_gateway(site: &Site, secret: &str) -> String {
+    let path = site.path("sms.secret");
+    fs::write(&path, secret).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    format!(
+        "[sms]\nurl = \"http://127.0.0.1:{port}/?key={{secret}}\"\nsecret_file = \"sms.secret\"\n\
+         headers = {{ Authorization = \"Bearer {{secret}}\" }}\n\
+         body = \"key={{secret}}&to={{to}}&text={{text}}\"\n"
+    )
 }
 
 /// Right and wrong sign-ins, and secrets typed where they do not belong.
@@ -337,6 +360,8 @@ fn tell_by_mail(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>
     }
     operator.change("Users.Lock", "alice", &json!({}));
     operator.change("Users.Unlock", "alice", &json!({}));
+    let phone = json!({"to": "+491701234567"});
+    answers.push(refused(daemon, "Notify.Test", &phone));
     answers.push(operator.call("Notify.List", &json!({"user": "alice"})));
 }
 
