@@ -12,6 +12,8 @@
 mod archive;
 #[path = "answers/attempts.rs"]
 mod attempts;
+#[path = "answers/census.rs"]
+mod census;
 #[path = "answers/daemon.rs"]
 mod daemon;
 #[path = "answers/imports.rs"]

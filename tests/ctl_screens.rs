@@ -48,10 +48,12 @@ const SCREENS: &[(&str, &[&str])] = &[
         "user_set_state",
         &["user", "set-state", "alice", "steady", "-r", "x", "-y"],
     ),
+    ("set_list", &["set"]),
+    ("set_show", &["set", "show", "staff"]),
     ("token_list", &["token", "list", "alice"]),
     (
         "token_authenticators",
-        &["token", "list", "alice", "--authenticators"],
+        &["token", "list", "alice", "--view", "authenticators"],
     ),
     ("token_find", &["token", "find", "--expiring", "30d"]),
     ("token_show", &["token", "show", "alice/totp"]),

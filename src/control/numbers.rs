@@ -217,6 +217,15 @@ pub const ALL: &[Number] = &[
             NUMBER` tries it at once.",
     },
     Number {
+        code: "W045",
+        title: "nine of ten seats are taken",
+        meaning: "Everybody but the deactivated takes one of the seats of `seats.limit`. Sign-ins are \
+            never refused for it; adding, importing and reactivating people is, once all are taken.",
+        cause: "People came, or the limit was lowered.",
+        cure: "`mfactl seats` says who has not signed in for long: deactivating gives their seats \
+            back. Or raise `seats.limit`.",
+    },
+    Number {
         code: "E011",
         title: "the store cannot commit",
         meaning: "Nothing can be made durable, so no login is answered and gateways turn to their \

@@ -265,6 +265,13 @@ pub enum Query {
     },
     /// `seats`: [`super::reply::Seats`].
     Seats,
+    /// `set list`: [`super::reply::SetList`].
+    SetList,
+    /// `set show`: [`super::reply::SetShow`].
+    SetShow {
+        /// Its name.
+        set: String,
+    },
     /// `token list`: [`super::reply::TokenList`].
     TokenList {
         /// Canonical login name.

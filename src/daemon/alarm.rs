@@ -96,6 +96,9 @@ impl Alarms {
                 );
                 self.locked(gateway, now);
             }
+            "seats.warning" => {
+                warn_always!("W045 nine of ten seats are taken audit={seq} do=\"mfactl seats\"");
+            }
             "user.unlocked" => info_always!("unlocked user={user} audit={seq}"),
             "token.locked" => {
                 let token = event.token.map(|id| id.to_string()).unwrap_or_default();

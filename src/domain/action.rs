@@ -157,6 +157,10 @@ actions! {
     UserSetState = "user set-state", Operator, Heavy, reason, weakens;
     /// Brings a deactivated person back.
     UserReactivate = "user reactivate", Admin, Light;
+    /// The authentication sets.
+    SetList = "set list", Viewer, Read;
+    /// One set in full.
+    SetShow = "set show", Viewer, Read;
     /// Counted users against the limit.
     Seats = "seats", Viewer, Read;
 

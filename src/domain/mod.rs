@@ -51,6 +51,7 @@ pub mod recipient;
 pub mod refusal;
 pub mod rekey;
 pub mod sealed;
+pub mod seats;
 pub mod token_record;
 pub mod user;
 pub mod verdict;

@@ -116,6 +116,29 @@ impl Status {
         }
     }
 
+    /// The name in the list of tokens that operators know from elsewhere (S3 of the rules).
+    #[must_use]
+    pub const fn s3(self) -> Option<&'static str> {
+        match self {
+            Self::Active | Self::Registered => Some("ACTIVE"),
+            Self::Disabled => Some("DISABLED"),
+            Self::Obsolete => Some("OBSOLETE"),
+            Self::Deactivated | Self::Locked | Self::Expired | Self::Pending => None,
+        }
+    }
+
+    /// The name in the view of all authenticators (S4 of the rules).
+    #[must_use]
+    pub const fn s4(self) -> Option<&'static str> {
+        match self {
+            Self::Registered => Some("Registered"),
+            Self::Active => Some("Active"),
+            Self::Locked => Some("Locked"),
+            Self::Disabled | Self::Deactivated => Some("Deactivated"),
+            Self::Obsolete | Self::Expired | Self::Pending => None,
+        }
+    }
+
     /// Whether a code of the token can be accepted.
     #[must_use]
     pub const fn usable(self) -> bool {

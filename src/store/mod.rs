@@ -44,6 +44,8 @@ pub enum Key {
     Message(MessageId),
     /// How much of the audit log is archived.
     Archived,
+    /// The most seats that were ever taken.
+    SeatsPeak,
 }
 
 /// The new content of a record.
@@ -65,6 +67,22 @@ pub enum Body {
     /// How much of the audit log is archived: once committed, the store removes these records by
     /// itself, in pieces between batches.
     Archived(Archived),
+    /// The most seats that were ever taken: as it is written, whatever was there before.
+    SeatsPeak(Peak),
+}
+
+/// The most seats that were ever taken at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peak {
+    /// How many; 0: none were counted yet.
+    pub seats: u64,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Peak {
+    /// Under which name it is one of the store's own facts.
+    pub const META: &'static str = "seats_peak";
 }
 
 /// The last record that lies in a segment of the archive and no longer in the store.
@@ -262,6 +280,20 @@ pub trait Read: Send + Sync {
         };
         serde_json::from_slice(&text).map_err(|error| StoreError::Corrupt {
             what: "what is known of the archive".to_owned(),
+            detail: error.to_string(),
+        })
+    }
+
+    /// The most seats that were ever taken.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn seats_peak(&self) -> Result<Peak, StoreError> {
+        let Some(text) = self.meta(Peak::META)? else {
+            return Ok(Peak::default());
+        };
+        serde_json::from_slice(&text).map_err(|error| StoreError::Corrupt {
+            what: "the most seats that were taken".to_owned(),
             detail: error.to_string(),
         })
     }

@@ -18,7 +18,7 @@ use crate::site::{Site, page};
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// People who came so many days ago and have not signed in since.
-fn put(site: &Site, people: &[(&str, i64)]) {
+pub(crate) fn put(site: &Site, people: &[(&str, i64)]) {
     let engine = site.answerer().engine.as_ref().unwrap();
     let now = engine.now().wall;
     let record = |(name, days): &(&str, i64)| {

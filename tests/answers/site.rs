@@ -138,6 +138,14 @@ impl Site {
         }
     }
 
+    /// Ends it and starts it anew on what it has left.
+    pub(crate) fn restart(mut self) -> Self {
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        drop(self);
+        std::fs::remove_file(folder.path().join("control")).unwrap();
+        Self::start_in(folder, Ok(Secret::new([7; 32])), "")
+    }
+
     pub(crate) fn answerer(&self) -> &Answerer {
         self.instance.answerer()
     }

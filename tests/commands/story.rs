@@ -144,6 +144,8 @@ fn arrives(desk: &mut Desk<'_>, user: &str) -> App {
         Form::Json => &[],
     };
     desk.go(A::UserExport, columns);
+    desk.go(A::SetList, &[]);
+    desk.go(A::SetShow, &["default"]);
     desk.go(A::Why, &[user]);
     let added = desk.go(A::TokenAdd, &[user, "--type", "hotp", "--to-stdout"]);
     let app = App::scan(&uri(desk, &added));
@@ -177,7 +179,7 @@ fn proves(desk: &mut Desk<'_>, user: &str, app: &mut App) {
     let (first, second) = (app.code(), app.code());
     desk.go(A::TokenResync, &[&id, &first, &second]);
     desk.go(A::TokenList, &[user]);
-    desk.go(A::TokenList, &[user, "--authenticators"]);
+    desk.go(A::TokenList, &[user, "--view", "authenticators"]);
     desk.go(A::TokenFind, &["--type", "hotp"]);
     desk.go(A::TokenShow, &[&typed]);
     desk.go(A::TokenDisable, &[&id, "--force"]);

@@ -88,6 +88,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("why", _) => json!("lost_phone"),
         ("result", _) => json!("reject"),
         ("can", _) => json!("token delete"),
+        ("view", _) => json!("authenticators"),
         ("to", _) => json!("root@example.org"),
         ("link" | "ticket", _) => {
             json!("AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")
@@ -235,6 +236,8 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
     let read = match method.name.strip_prefix("org.mfad.").unwrap() {
         "Users.Show" => through::<reply::UserShow>,
         "Users.Find" => through::<reply::UserPage>,
+        "Users.SetList" => through::<reply::SetList>,
+        "Users.SetShow" => through::<reply::SetShow>,
         "Users.Export" => through::<reply::ExportPage>,
         "Users.LockShow" => through::<reply::LockShow>,
         "Tokens.List" => through::<reply::TokenList>,

@@ -117,6 +117,8 @@ impl Backend for Fake {
             Query::UserShow { .. } => Reply::UserShow(Box::default()),
             Query::UserFind { .. } => Reply::UserPage(reply::UserPage::default()),
             Query::UserExport { .. } => Reply::ExportPage(reply::ExportPage::default()),
+            Query::SetList => Reply::SetList(reply::SetList::default()),
+            Query::SetShow { .. } => Reply::SetShow(reply::SetShow::default()),
             Query::Seats => Reply::Seats(reply::Seats::default()),
             Query::TokenList { .. } => Reply::TokenList(reply::TokenList::default()),
             Query::TokenFind { .. } => Reply::TokenPage(reply::TokenPage::default()),

@@ -67,13 +67,15 @@ interfaces! {
             user: must Text, state: must Text, force: may Bool, auth_code: may Bool
         ];
         Change Reactivate = UserReactivate, users::reactivate, [user: must Text];
+        Read SetList = SetList, users::set_list, [];
+        Read SetShow = SetShow, users::set_show, [set: must Text];
         Read LockShow = LockShow, users::lock_show, [user: must Text];
         Change ClearCounters = LockClearCounters, users::clear_counters, [user: must Text];
     }
 
     "org.mfad.Tokens" {
         Read List = TokenList, tokens::list, [
-            user: must Text, all: may Bool, authenticators: may Bool
+            user: must Text, all: may Bool, authenticators: may Bool, view: may Text
         ];
         List Find = TokenFind, tokens::find, [
             kind: may Text, status: may Text, serial: may Text, expiring_s: may Int

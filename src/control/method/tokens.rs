@@ -13,10 +13,18 @@ use crate::secret::SecretBytes;
 use crate::token::{Algorithm, Digits, Factor, Otp, Period};
 
 pub(super) fn list(a: &mut Arguments) -> Result<Query, Fault> {
+    let view = match a.maybe("view").as_deref() {
+        None | Some("tokens") => false,
+        Some("authenticators") => true,
+        Some(other) => {
+            return Err(Fault::argument(format!("there is no view `{other}`"))
+                .doing("use tokens or authenticators"));
+        }
+    };
     Ok(Query::TokenList {
         user: a.user()?,
         all: a.flag("all"),
-        authenticators: a.flag("authenticators"),
+        authenticators: a.flag("authenticators") || view,
     })
 }
 

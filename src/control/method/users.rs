@@ -138,6 +138,16 @@ pub(super) fn reactivate(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::UserReactivate { user: a.user()? })
 }
 
+pub(super) fn set_list(_: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::SetList)
+}
+
+pub(super) fn set_show(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::SetShow {
+        set: a.text("set")?,
+    })
+}
+
 pub(super) fn lock_show(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::LockShow { user: a.user()? })
 }

@@ -221,6 +221,26 @@ pub struct Seats {
     pub free: Option<u64>,
     /// People by lifecycle state.
     pub states: Vec<StateCount>,
+    /// People who take a seat, by authentication set.
+    pub sets: Vec<SetCount>,
+    /// The most seats that were ever taken.
+    pub peak: u64,
+    /// When; none: before it was kept.
+    pub peak_at: Option<Instant>,
+    /// People who take a seat and have not signed in for 30 days; who never has, since being added.
+    pub no_login_30d: u64,
+    /// The same for 90 days.
+    pub no_login_90d: u64,
+}
+
+/// People who take a seat in one authentication set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetCount {
+    /// Name of the set.
+    pub set: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// People in one lifecycle state.

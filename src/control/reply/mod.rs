@@ -26,8 +26,8 @@ pub use auth::{
 pub use common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked, Wait};
 pub use daemon::{
     AuditStatus, Candidate, Candidates, ClockStatus, ConfigChange, ConfigCheck, ConfigDiff,
-    ConfigProblem, ConfigStatus, ConfigValue, KeyStatus, QueueStatus, RoleMay, Seats, StateCount,
-    Status, StoreStatus, Uploaded, UserCounts, Warning, Whoami,
+    ConfigProblem, ConfigStatus, ConfigValue, KeyStatus, QueueStatus, RoleMay, Seats, SetCount,
+    StateCount, Status, StoreStatus, Uploaded, UserCounts, Warning, Whoami,
 };
 pub use done::{Done, DoneReply, Note, Reveal, RevealKind, RevealText};
 pub use enrol::{Begun, Confirmed, PageCodes, Proved};
@@ -38,8 +38,8 @@ pub use tokens::{
     Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
 };
 pub use users::{
-    AuthCode, Contact, Counter, ExportPage, LockShow, Password, Pin, Rekey, UserPage, UserRow,
-    UserShow,
+    AuthCode, Contact, Counter, ExportPage, LockShow, Password, Pin, Rekey, SetLack, SetList,
+    SetRow, SetShow, UserPage, UserRow, UserShow,
 };
 
 /// The parameters of one reply.
@@ -70,6 +70,8 @@ pub enum Reply {
     Status(Box<Status>),
     Whoami(Box<Whoami>),
     Seats(Seats),
+    SetList(SetList),
+    SetShow(SetShow),
     ConfigCheck(ConfigCheck),
     ConfigDiff(ConfigDiff),
     ConfigValue(ConfigValue),

@@ -60,6 +60,10 @@ pub struct Token {
     pub label: String,
     /// What it is at this moment: `active`, `registered`, `pending`, `locked`, `disabled`, ..
     pub status: String,
+    /// `ACTIVE`, `DISABLED` or `OBSOLETE`, if it is one of these.
+    pub s3: Option<String>,
+    /// `Registered`, `Active`, `Locked` or `Deactivated`, if it is one of these.
+    pub s4: Option<String>,
     /// The stored status below that.
     pub base: String,
     /// A code of it can be accepted.
@@ -144,6 +148,10 @@ pub struct Authenticator {
     pub id: Option<String>,
     /// What it is at this moment.
     pub status: String,
+    /// `ACTIVE`, `DISABLED` or `OBSOLETE`, if it is one of these.
+    pub s3: Option<String>,
+    /// `Registered`, `Active`, `Locked` or `Deactivated`, if it is one of these.
+    pub s4: Option<String>,
     /// When it was proven.
     pub registered_at: Option<Instant>,
     /// Last sign-in.

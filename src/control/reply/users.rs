@@ -290,3 +290,63 @@ pub struct LockShow {
     /// For `if_revision`.
     pub revision: u64,
 }
+
+/// The authentication sets (`set list`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetList {
+    /// One line each, in the order of the configuration.
+    pub rows: Vec<SetRow>,
+}
+
+/// One authentication set, one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetRow {
+    /// Its name.
+    pub set: String,
+    /// It holds for whoever names none.
+    pub default: bool,
+    /// The configuration has it; else people name it, and no token of theirs counts.
+    pub known: bool,
+    /// Each group is passed by any of its kinds of token; all groups must be.
+    pub groups: Vec<Vec<String>>,
+    /// People of this set who take a seat.
+    pub people: u64,
+    /// Those of them without a usable token for a group.
+    pub lacking: u64,
+}
+
+/// One authentication set (`set show`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetShow {
+    /// Its name.
+    pub set: String,
+    /// It holds for whoever names none.
+    pub default: bool,
+    /// Each group is passed by any of its kinds of token; all groups must be.
+    pub groups: Vec<Vec<String>>,
+    /// A recovery code stands in for any group.
+    pub recovery: bool,
+    /// People of this set who take a seat.
+    pub people: u64,
+    /// Those of them without a usable token for a group.
+    pub lacking: u64,
+    /// The first 500 of these, by login name.
+    pub rows: Vec<SetLack>,
+}
+
+/// A person without a usable token for a group of the set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetLack {
+    /// Canonical login name.
+    pub user: String,
+    /// Name of the person.
+    pub display_name: String,
+    /// The words for the current state.
+    pub state: String,
+    /// The groups that are lacking.
+    pub missing: Vec<Vec<String>>,
+}

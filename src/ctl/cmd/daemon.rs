@@ -368,5 +368,31 @@ fn seats(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> 
     if !rows.is_empty() {
         table(screen, &columns, &rows);
     }
+    let sets = seats.sets.iter();
+    let sets = sets.map(|one| format!("{} {}", one.set, text::number(one.count)));
+    let sets: Vec<String> = sets.collect();
+    if !sets.is_empty() {
+        screen.say_after("by set       ", &sets.join(", "));
+    }
+    let peak = text::number(seats.peak);
+    let peak = match seats.peak_at {
+        Some(at) => format!("{peak} on {}", screen.times.day(at.0)),
+        None => peak,
+    };
+    screen.say_after("most so far  ", &peak);
+    let (month, quarter) = (seats.no_login_30d, seats.no_login_90d);
+    let idle = format!(
+        "{} for 30 days, {} for 90 days",
+        text::number(month),
+        text::number(quarter)
+    );
+    screen.say_after("no sign-in   ", &idle);
+    if quarter > 0 {
+        screen.command(
+            "",
+            "mfactl user find --last-login-before 90d",
+            "who they are",
+        );
+    }
     Ok(0)
 }

@@ -15,6 +15,7 @@ mod lock;
 mod notify;
 mod passthrough;
 mod pin;
+mod set;
 mod token;
 mod token_add;
 mod token_show;
@@ -33,6 +34,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
     lock::VERBS,
     gateway::VERBS,
     user::VERBS,
+    set::VERBS,
     token::VERBS,
     enroll::VERBS,
     auth_code::VERBS,
@@ -52,6 +54,7 @@ pub(super) const BARE: &[(&str, &str)] = &[
     ("gateway", "list"),
     ("hw", "list"),
     ("passthrough", "list"),
+    ("set", "list"),
 ];
 
 /// All commands.

@@ -120,15 +120,17 @@ pub(super) const VERBS: &[Verb] = &[
         takes: &[
             USER,
             switch("all", "all", "obsolete ones as well"),
-            switch(
-                "authenticators",
-                "authenticators",
-                "password first, all statuses (support)",
+            flag(
+                "view",
+                "view",
+                Kind::Words(&["tokens", "authenticators"]),
+                "VIEW",
+                "authenticators: password first, all statuses (support)",
             ),
         ],
         examples: &[
             "mfactl token list alice",
-            "mfactl token list alice --authenticators --json",
+            "mfactl token list alice --view authenticators --json",
         ],
         more: "",
         run: Run::Show(token_show::list),

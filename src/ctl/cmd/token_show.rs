@@ -14,7 +14,7 @@ use crate::ctl::verb::Given;
 pub(super) fn list(screen: &mut Screen, given: &Given, answer: &Value) -> Result<u8, Trouble> {
     let list: TokenList = read(answer)?;
     screen.strong(&format!("{}  {}", list.user, list.state));
-    if given.has("authenticators") {
+    if given.text("view") == Some("authenticators") {
         authenticators(screen, &list.authenticators);
     } else if list.tokens.is_empty() {
         screen.say("No token.");

@@ -16,9 +16,10 @@ use crate::daemon::instance;
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::lapse;
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::seats;
 use crate::log::{info_always, warn_always};
 use crate::server::control::Sink;
-use crate::store::Find;
+use crate::store::{Counts, Find};
 
 use super::Answerer;
 use super::change::request_id;
@@ -181,7 +182,15 @@ impl Answerer {
             .note(origin.clone(), event)
             .ok_or(ReloadError::Store)?;
         self.front.access().replace_gateways(table);
+        let before = engine.rules().policy.seats_limit;
         engine.replace_rules(instance::rules(&config));
+        if let Ok(Counts { seats: taken, .. }) = engine.reader().counts() {
+            let was_scarce = seats::scarce(before, taken);
+            let warning = seats::warning(config.policy.seats_limit, was_scarce, taken);
+            warning
+                .into_iter()
+                .for_each(|event| engine.note_later(origin.clone(), event));
+        }
         self.alarms.replace(Rates::of(&config));
         self.config.store(Arc::new(config));
         self.facts.loaded(self.clock.now().wall, by);

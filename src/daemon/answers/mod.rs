@@ -16,6 +16,7 @@ mod attempts;
 mod audit;
 mod auth;
 mod backup;
+mod census;
 mod change;
 mod complete;
 mod config;
@@ -200,7 +201,9 @@ impl Answerer {
                 stated,
                 page,
             } => desk.user_export(&filter, stated, &page, sink),
-            Query::Seats => desk.seats(),
+            Query::Seats => desk.seats(sink),
+            Query::SetList => desk.set_list(sink),
+            Query::SetShow { set } => desk.set_show(&set, sink),
             Query::TokenList {
                 user,
                 all,

@@ -46,7 +46,9 @@ impl Answerer {
             .as_ref()
             .and_then(|desk| desk.grants(None, &mut Deaf).ok());
         let grants = grants.unwrap_or_default();
-        let warnings = self.warnings(&statistics, &grants, now);
+        let mut warnings = self.warnings(&statistics, &grants, now);
+        let users = users(counts.as_ref(), &grants, desk.as_ref());
+        warnings.extend(warnings::few_seats(users.counted, users.limit));
         let (state, verdict) = self.verdict(now);
         Status {
             now: now.wall.into(),
@@ -59,7 +61,7 @@ impl Answerer {
             window_s: WINDOW_S,
             gateways: self.gateway_rows(&statistics, now),
             strangers: strangers(&statistics, now),
-            users: users(counts.as_ref(), &grants, desk.as_ref()),
+            users,
             queues: self.queues(),
             store: self.store_status(counts.as_ref()),
             audit: self.audit_status(),

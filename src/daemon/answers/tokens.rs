@@ -7,6 +7,7 @@ use crate::control::reply::{
 use crate::domain::command::TokenRef;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::{HardwareToken, Status};
+use crate::domain::user::UserState;
 use crate::server::control::Sink;
 use crate::store::Find;
 
@@ -43,17 +44,31 @@ impl Desk<'_> {
     // domain R45: the local password first, then every token.
     fn authenticators(&self, view: &View<'_>) -> Vec<Authenticator> {
         let (profile, auth) = (&view.record.profile, &view.record.auth);
-        let password = profile.password.as_ref().map(|password| Authenticator {
-            kind: "password".to_owned(),
-            status: if auth.password.activated_at.is_some() {
-                "active"
+        let password = profile.password.as_ref().map(|password| {
+            let status = if profile.state == UserState::Deactivated {
+                Status::Deactivated
+            } else if auth.password.activated_at.is_some() {
+                Status::Active
             } else {
-                "registered"
+                Status::Registered
+            };
+            let used = auth.password.last_used;
+            // Where it was used is known as long as nobody has signed in without it since.
+            let login = auth.last_login.as_ref();
+            let login = login.filter(|login| Some(login.at) == used);
+            Authenticator {
+                kind: "password".to_owned(),
+                status: status.name().to_owned(),
+                s3: status.s3().map(str::to_owned),
+                s4: status.s4().map(str::to_owned),
+                registered_at: Some(password.registered_at.into()),
+                last_success: used.map(Into::into),
+                last_application: login.map(|login| login.gateway.to_string()),
+                last_device: login
+                    .map(|login| login.station.to_string())
+                    .filter(|station| !station.is_empty()),
+                ..Authenticator::default()
             }
-            .to_owned(),
-            registered_at: Some(password.registered_at.into()),
-            last_success: auth.password.last_used.map(Into::into),
-            ..Authenticator::default()
         });
         let tokens = profile.tokens.iter().map(|token| {
             let shown = view.token(token);
@@ -62,6 +77,8 @@ impl Desk<'_> {
                 kind: shown.kind,
                 id: Some(shown.id),
                 status: shown.status,
+                s3: shown.s3,
+                s4: shown.s4,
                 registered_at: shown.registered_at,
                 last_success: used.as_ref().map(|used| used.at),
                 last_failure: shown.last_failed,

@@ -4,15 +4,14 @@ use std::cell::Cell;
 
 use crate::control::query::{Page, UserFilter};
 use crate::control::reply::{
-    AuthCode, Candidate, LockShow, Password, Pin, Rekey, Reply, Seats, StateCount, UserPage,
-    UserRow, UserShow,
+    AuthCode, Candidate, LockShow, Password, Pin, Rekey, Reply, UserPage, UserRow, UserShow,
 };
 use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::Status;
-use crate::domain::user::{UserRecord, UserState};
+use crate::domain::user::UserRecord;
 use crate::domain::wait;
 use crate::server::control::Sink;
 
@@ -256,25 +255,6 @@ impl Desk<'_> {
             protected: profile.protected,
             revision: record.auth.revision,
         }
-    }
-
-    pub(super) fn seats(&self) -> Result<Reply, Refusal> {
-        let counts = self.reader().counts().map_err(|error| store(&error))?;
-        let limit = self.policy().seats_limit;
-        let states = UserState::ALL.into_iter().zip(counts.by_state);
-        Ok(Reply::Seats(Seats {
-            counted: counts.seats,
-            limit,
-            free: (limit > 0).then(|| limit.saturating_sub(counts.seats)),
-            states: states
-                .map(|(state, count)| StateCount {
-                    state: state.name().to_owned(),
-                    title: state.title().to_owned(),
-                    count,
-                    counted: View::counted(state),
-                })
-                .collect(),
-        }))
     }
 }
 

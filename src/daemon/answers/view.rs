@@ -5,7 +5,7 @@ use crate::domain::lockout::{LockReason, LockoutMode};
 use crate::domain::passthrough;
 use crate::domain::policy::Policy;
 use crate::domain::token_record::{Status, Token, TokenKind, TokenState, effective};
-use crate::domain::user::{Contact, UserRecord, UserState};
+use crate::domain::user::{Contact, UserRecord};
 use crate::domain::wait;
 use crate::time::{Now, Timestamp};
 use crate::token::Factor;
@@ -138,6 +138,8 @@ impl<'a> View<'a> {
             kind: token.kind.name().to_owned(),
             label: kind_label(token.kind).to_owned(),
             status: status.name().to_owned(),
+            s3: status.s3().map(str::to_owned),
+            s4: status.s4().map(str::to_owned),
             base: base
                 .ok()
                 .and_then(|base| Some(base.as_str()?.to_owned()))
@@ -272,11 +274,6 @@ impl<'a> View<'a> {
             Some(_) if self.pin_blocked() => "blocked",
             Some(_) => "set",
         }
-    }
-
-    /// The person takes a seat.
-    pub(super) fn counted(state: UserState) -> bool {
-        state != UserState::Deactivated
     }
 }
 

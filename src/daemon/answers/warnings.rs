@@ -7,6 +7,7 @@ use crate::config::{Gateway, SECRET_CHARS_ADVISED};
 use crate::control::reply::Warning;
 use crate::daemon::reserve::OCTETS;
 use crate::domain::recipient::Channel;
+use crate::domain::seats;
 use crate::sys::clock::Jump;
 use crate::time::Timestamp;
 
@@ -222,6 +223,17 @@ pub(super) fn mass_lock(count: usize) -> Warning {
         ],
         ..Warning::default()
     }
+}
+
+pub(super) fn few_seats(taken: u64, limit: u64) -> Option<Warning> {
+    seats::scarce(limit, taken).then(|| Warning {
+        number: "W045".to_owned(),
+        text: format!("{taken} of {limit} seats are taken."),
+        detail: vec!["Who is there signs in; nobody can be added when all are.".to_owned()],
+        tries: vec!["mfactl seats".to_owned()],
+        doing: Some("deactivate who no longer signs in, or raise seats.limit".to_owned()),
+        ..Warning::default()
+    })
 }
 
 pub(super) fn sealed(why: &str) -> Warning {

@@ -13,8 +13,9 @@ use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::lapse;
 use crate::domain::notice::Told;
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::seats;
 use crate::domain::user::UserRecord;
-use crate::store::{Body, Change, Key, Write};
+use crate::store::{Body, Change, Key, Peak, Write};
 use crate::time::Now;
 
 impl Writer {
@@ -41,6 +42,7 @@ impl Writer {
             ..
         } = ordered;
         self.ask_store(&command, &mut prepared, batch, now)?;
+        let seats_used = prepared.seats_used;
         let record = self
             .newest(&target, batch)
             .map_err(|error| Box::new(store_refusal(&error.to_string())))?;
@@ -61,7 +63,7 @@ impl Writer {
         let origin = origin(&command, operator, ordered.request);
         let Applied {
             effects,
-            events,
+            mut events,
             done,
         } = match applied {
             Ok(applied) => applied,
@@ -79,7 +81,10 @@ impl Writer {
                 return Err(Box::new(refusal));
             }
         };
-        let change = self.change(
+        let takes = |record: &UserRecord| seats::takes(record.profile.state);
+        let comes = put(&effects).is_some_and(takes) && !record.as_deref().is_some_and(takes);
+        let peak = self.seats_taken(seats_used, u64::from(comes), &mut events, now);
+        let mut change = self.change(
             effects,
             events,
             origin,
@@ -87,6 +92,7 @@ impl Writer {
             batch,
             now,
         );
+        change.writes.extend(peak);
         let change = batch.push(change);
         let (command, done) = (Box::new(command), Box::new(done));
         batch.waiting.push(Waiting::Command {
@@ -108,10 +114,7 @@ impl Writer {
         batch: &mut Batch,
         now: Now,
     ) -> Change {
-        let after = effects.iter().find_map(|effect| match effect {
-            Effect::Put { user, .. } => Some(user),
-            _ => None,
-        });
+        let after = put(&effects);
         let told = after.map(|after| Told {
             events: &events,
             origin: &origin,
@@ -153,13 +156,36 @@ impl Writer {
         self.engine.look_up(&wants, prepared).map_err(Box::new)
     }
 
-    /// Whether so many people more may come, those of the batch counted.
-    fn seats_free(&mut self, wanted: u64, batch: &mut Batch, now: Now) -> bool {
+    /// How many seats are taken, those of the batch counted, if so many people more may come.
+    fn seats_free(&mut self, wanted: u64, batch: &mut Batch, now: Now) -> Option<u64> {
         self.commit(std::mem::take(batch), now);
         let limit = self.engine.rules().policy.seats_limit;
-        let counts = self.engine.reader().counts();
-        let used = counts.map_or(u64::MAX, |counts| counts.seats);
-        self.broken().is_none() && (limit == 0 || used.saturating_add(wanted) <= limit)
+        let used = self.engine.reader().counts().ok()?.seats;
+        let free = limit == 0 || used.saturating_add(wanted) <= limit;
+        (self.broken().is_none() && free).then_some(used)
+    }
+
+    /// What goes with so many seats more: a warning, and the peak if it is one.
+    fn seats_taken(
+        &self,
+        before: u64,
+        more: u64,
+        events: &mut Vec<Event>,
+        now: Now,
+    ) -> Option<Write> {
+        if more == 0 {
+            return None;
+        }
+        let limit = self.engine.rules().policy.seats_limit;
+        let seats = before.saturating_add(more);
+        events.extend(seats::warning(limit, seats::scarce(limit, before), seats));
+        let known = self.engine.reader().seats_peak().ok()?;
+        let at = now.wall;
+        (seats > known.seats).then_some(Write {
+            key: Key::SeatsPeak,
+            expected: None,
+            body: Some(Body::SeatsPeak(Peak { seats, at })),
+        })
     }
 
     /// Writes down what time alone has brought about for a person, as the next request would.
@@ -201,15 +227,19 @@ impl Writer {
             reply,
         } = note;
         let seats = people.iter().filter(|one| one.before.is_none()).count() as u64;
-        let welcome = (seats == 0 || self.seats_free(seats, batch, now))
-            && people.iter().all(|one| self.is_newest(one, batch));
-        if !welcome {
+        let used = match seats {
+            0 => Some(0),
+            seats => self.seats_free(seats, batch, now),
+        };
+        let unchanged = people.iter().all(|one| self.is_newest(one, batch));
+        let Some(used) = used.filter(|_| unchanged) else {
             if let Some(reply) = reply {
                 let _ = reply.send(None);
             }
             return;
-        }
+        };
         let mut events = Vec::new();
+        writes.extend(self.seats_taken(used, seats, &mut events, now));
         for one in people {
             writes.extend(self.arrive(one, &origin, &mut events, batch, now));
         }
@@ -289,6 +319,14 @@ fn origin(command: &Command, operator: Operator, request: String) -> Origin {
         source: None,
         request: RequestRef::Command(request),
     }
+}
+
+/// The person as the effects leave them, if they are there.
+fn put(effects: &[Effect]) -> Option<&UserRecord> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Put { user, .. } => Some(&**user),
+        _ => None,
+    })
 }
 
 /// The audit record that a refusal leaves: a role that was too low, a code that did not fit.

@@ -21,7 +21,7 @@ use super::{audit_read, meta};
 use crate::audit::chain::Chain;
 use crate::domain::token_record::HardwareToken;
 use crate::domain::user::{AuthState, Profile, UserId};
-use crate::store::{Archived, Body, Change, Key, Outcome, StoreError, Write, auth_row};
+use crate::store::{Archived, Body, Change, Key, Outcome, Peak, StoreError, Write, auth_row};
 
 /// The revision of every hardware token and of every message.
 const ONLY_REVISION: u64 = 1;
@@ -178,6 +178,12 @@ impl<'a> Batch<'a> {
             }
             (Key::Archived, expected, Some(Body::Archived(archived))) => {
                 self.put_archived(expected, archived)
+            }
+            (Key::SeatsPeak, _, Some(Body::SeatsPeak(peak))) => {
+                let text = serde_json::to_vec(peak)
+                    .map_err(|error| super::system("writing a fact of", self.path, error))?;
+                meta::write(self.conn, self.path, Peak::META, &text)?;
+                Ok(Written::Done)
             }
             (Key::Hardware(serial), Some(ONLY_REVISION), None) => {
                 self.rows("DELETE FROM hardware WHERE serial = ?1", params![serial])
