@@ -89,13 +89,23 @@ fn told(row: &Row) -> String {
 
 fn told_owned(row: &owned::Row) -> String {
     match row {
-        Ok(token) => format!(
-            "line {}: of {}: {}, {}",
-            token.line,
-            token.user,
-            codes(token.otp, token.next_factor),
-            hex(&token.seed),
-        ),
+        Ok(token) => {
+            let step = match (token.otp.factor, token.next_factor) {
+                (Factor::Counter, _) | (_, 0) => String::new(),
+                (Factor::Time { .. }, step) => format!(", from step {step}"),
+            };
+            let left = match token.scratch_codes {
+                0 => String::new(),
+                codes => format!(", without {codes} scratch codes"),
+            };
+            format!(
+                "line {}: of {}: {}, {}{step}{left}",
+                token.line,
+                token.user,
+                codes(token.otp, token.next_factor),
+                hex(&token.seed),
+            )
+        }
         Err(bad) => format!("line {}: BAD {}", bad.line, bad.reason),
     }
 }

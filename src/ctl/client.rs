@@ -92,6 +92,11 @@ impl Client {
         })
     }
 
+    /// A second hand on the connection, by which another thread can end it.
+    pub(super) fn stream_handle(&self) -> io::Result<UnixStream> {
+        self.stream.try_clone()
+    }
+
     /// Bounds the wait for an answer; none: for ever, as `--follow` needs.
     pub(super) fn wait_at_most(&self, span: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(span)

@@ -21,6 +21,7 @@ mod complete;
 mod env;
 mod errors;
 mod help;
+mod interrupt;
 mod manual;
 mod output;
 mod qr;

@@ -126,6 +126,7 @@ mod tests {
             otp: Otp::TOTP,
             seed: SecretBytes::new(vec![seed; octets]),
             next_factor: 0,
+            scratch_codes: 0,
         }
     }
 

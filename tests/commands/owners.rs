@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -49,6 +49,34 @@ fn tokens_of(daemon: &Daemon, user: &str) -> Vec<Value> {
     let asked = json!({"user": user});
     let listed = daemon.operator().call("Tokens.List", &asked);
     listed["tokens"].as_array().unwrap().clone()
+}
+
+/// A list of so many tokens, each with a seed and an owner of its own.
+fn many(tokens: usize) -> String {
+    let line = |at: usize| {
+        let mut seed = [9; 20];
+        seed[..8].copy_from_slice(&(at as u64).to_be_bytes());
+        uri(&format!("u{at}"), &seed, 3)
+    };
+    (0..tokens).map(line).collect()
+}
+
+/// `mfactl` on its way with a list.
+fn started(daemon: &Daemon, path: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_mfactl"))
+        .args(["user", "import", path, "--from", "otpauth", "--yes"])
+        .env("MFAD_SOCKET", daemon.site.path("control"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// People besides the one who was there first.
+fn counted(daemon: &Daemon) -> usize {
+    let seats = daemon.operator().call("Daemon.Seats", &json!({}));
+    usize::try_from(seats["counted"].as_u64().unwrap()).unwrap() - 1
 }
 
 #[test]
@@ -185,29 +213,10 @@ fn a_bad_line_keeps_all_of_them_out_unless_it_is_left_out() {
 
 #[test]
 fn owners_that_are_killed_in_the_middle_are_whole_batches_and_go_on() {
-    let tokens = size(2_000, 100_000);
+    let tokens = size(1_000, 100_000);
     let daemon = Site::new(&[Person::new("alice")]).start();
-    let seed = |at: usize| {
-        let mut seed = [9; 20];
-        seed[..8].copy_from_slice(&(at as u64).to_be_bytes());
-        seed
-    };
-    let text: String = (0..tokens)
-        .map(|at| uri(&format!("u{at}"), &seed(at), 3))
-        .collect();
-    let path = file(&daemon, "list.txt", &text);
-    let mut mfactl = Command::new(env!("CARGO_BIN_EXE_mfactl"))
-        .args(["user", "import", &path, "--from", "otpauth", "--yes"])
-        .env("MFAD_SOCKET", daemon.site.path("control"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let counted = |daemon: &Daemon| {
-        let seats = daemon.operator().call("Daemon.Seats", &json!({}));
-        usize::try_from(seats["counted"].as_u64().unwrap()).unwrap() - 1
-    };
+    let path = file(&daemon, "list.txt", &many(tokens));
+    let mut mfactl = started(&daemon, &path);
     let end = Instant::now() + Duration::from_secs(60);
     while counted(&daemon) == 0 {
         assert!(Instant::now() < end, "nothing is imported");
@@ -248,6 +257,103 @@ fn owners_that_are_killed_in_the_middle_are_whole_batches_and_go_on() {
     }
     let verified = daemon.operator().call("Audit.Verify", &json!({}));
     assert_eq!(verified["result"], "whole", "{verified}");
+    daemon.stop();
+}
+
+#[test]
+fn ctrl_c_says_how_far_it_came_and_the_same_command_goes_on() {
+    let tokens = 6_000;
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let path = file(&daemon, "list.txt", &many(tokens));
+    let mfactl = started(&daemon, &path);
+    let end = Instant::now() + Duration::from_secs(60);
+    while counted(&daemon) < 2 * BATCH {
+        assert!(Instant::now() < end, "nothing is imported");
+    }
+    let pid = nix::unistd::Pid::from_raw(mfactl.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let said = mfactl.wait_with_output().unwrap();
+    let told = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(130), "{told}");
+    let reached: usize = told
+        .split_once("stopped after ")
+        .and_then(|(_, rest)| rest.split_once(" of 6,000"))
+        .map(|(count, _)| count.replace(',', "").parse().unwrap())
+        .unwrap_or_else(|| panic!("{told}"));
+    assert!(told.contains("what came in is complete"), "{told}");
+    // The batch that was under way may still come in, and the same command goes on behind it.
+    let desk = Desk::new(&daemon, Form::Json);
+    let said = import(&desk, &path, "otpauth", &["--dry-run", "--json"]);
+    let told = data(&said);
+    let same = usize::try_from(told["same"].as_u64().unwrap()).unwrap();
+    assert!(
+        same.is_multiple_of(BATCH) && (reached..tokens).contains(&same),
+        "{same} were in after {reached}"
+    );
+    assert_eq!(told["new"], json!(tokens - same));
+    daemon.stop();
+}
+
+#[test]
+fn files_of_home_directories_come_in_by_a_list() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let home = |name: &str, text: &str| file(&daemon, name, text);
+    let good = "GEZDGNBVGY3TQOJQGEZDGNBVGY\n\" HOTP_COUNTER 5\n12345678\n23456789\n";
+    let list = format!(
+        "# USER:PATH\nbob:{}\n\ncarol:{}\n",
+        home("bob", good),
+        home("carol", "GEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n")
+    );
+    let path = file(&daemon, "homes.txt", &list);
+    let rejected = daemon.site.path("left.txt");
+    let more = ["--skip-bad", "--rejected", rejected.to_str().unwrap()];
+    let said = import(&desk, &path, "google-authenticator", &more);
+    assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:#?}");
+    assert!(said.out.contains("1 token is registered"), "{said:#?}");
+    assert!(
+        said.out.contains("2 scratch codes are left out"),
+        "{said:#?}"
+    );
+    assert!(said.out.contains("(--weak takes it): line 4"), "{said:#?}");
+    // Bad lines are those of the list: no seed is written anew.
+    let left = fs::read_to_string(&rejected).unwrap();
+    assert!(
+        left.contains(",carol:/") && !left.contains("GEZD"),
+        "{left}"
+    );
+    if have("oathtool") {
+        let gateway = daemon.gateway("gw-none");
+        let seed = "31323334353637383930313233343536";
+        gateway.keeps_out("bob", &oathtool_hotp(seed, 4));
+        gateway.lets_in("bob", &oathtool_hotp(seed, 5));
+    }
+    let nowhere = file(&daemon, "nowhere.txt", "bob:/nowhere/at/all\n");
+    let said = import(&desk, &nowhere, "google-authenticator", &[]);
+    assert_eq!(said.status, 66, "{said:#?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_picture_of_a_code_is_as_good_as_its_text() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::Json);
+    let picture = daemon.site.path("alice.png");
+    let picture = picture.to_str().unwrap();
+    let add = ["token", "add", "alice", "--type", "totp", "--png", picture];
+    assert_eq!(desk.mfactl(&add, "").status, 0);
+    let list = file(&daemon, "list.txt", &format!("png:{picture}\n"));
+    for path in [picture, &list] {
+        let said = import(&desk, path, "otpauth", &["--json"]);
+        assert_eq!(
+            (said.status, &data(&said)["same"]),
+            (0, &json!(1)),
+            "{said:#?}"
+        );
+    }
+    let plain = file(&daemon, "plain.png", "\u{89}PNG");
+    let said = import(&desk, &plain, "otpauth", &["--json"]);
+    assert_eq!(said.status, 65, "{said:#?}");
     daemon.stop();
 }
 

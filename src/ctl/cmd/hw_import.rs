@@ -88,5 +88,5 @@ pub(super) fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
         let key = secret::known_secret(session, given, question)?;
         payload.set("key", key.as_str());
     }
-    import::run(session, given, &file, payload)
+    import::run(session, given, import::Goods::whole(&file), payload)
 }

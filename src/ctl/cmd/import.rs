@@ -16,6 +16,7 @@ use crate::control::reply::{Done, DoneReply, Uploaded};
 use crate::ctl::change;
 use crate::ctl::client::{CallError, Client, Payload, request_id};
 use crate::ctl::errors::{self, Trouble};
+use crate::ctl::interrupt::Watch;
 use crate::ctl::output::{self, Screen, text};
 use crate::ctl::remote::quoted;
 use crate::ctl::secret;
@@ -28,6 +29,16 @@ const LINES_NAMED: usize = 3;
 
 /// What hands a piece of the file over.
 const UPLOAD: &str = "org.mfad.Daemon.Upload";
+
+impl<'a> Goods<'a> {
+    /// A file that is handed over as it is.
+    pub(super) const fn whole(file: &'a str) -> Self {
+        Self {
+            text: file,
+            lines: file,
+        }
+    }
+}
 
 /// Takes what is good.
 pub(super) const SKIP_BAD: Take = switch(
@@ -44,18 +55,27 @@ pub(super) const REJECTED: Take = flag(
     "write bad lines there, the reason in column 1",
 );
 
+/// What is handed over.
+#[derive(Clone, Copy)]
+pub(super) struct Goods<'a> {
+    /// As the daemon reads it.
+    pub(super) text: &'a str,
+    /// As the operator has it, line by line, to tell bad records by.
+    pub(super) lines: &'a str,
+}
+
 /// Shows what would come of the file, asks, and does it.
 pub(super) fn run(
     session: &mut Session,
     given: &Given,
-    file: &str,
+    goods: Goods<'_>,
     mut payload: Payload,
 ) -> Result<u8, Trouble> {
     if !given.common.dry_run && change::asks(session, given)? {
         payload.set("dry_run", true);
-        let trial = import(session, given, file, &mut payload)?;
+        let trial = import(session, given, goods.text, &mut payload)?;
         if trial.unchanged {
-            return finish(session, given, file, trial);
+            return finish(session, given, goods.lines, trial);
         }
         payload.0.remove("dry_run");
         let mut screen = session.screen.clone();
@@ -65,17 +85,17 @@ pub(super) fn run(
         terminal.write(&screen.take());
         change::agreed(&mut terminal)?;
     }
-    let done = import(session, given, file, &mut payload)?;
-    finish(session, given, file, done)
+    let done = import(session, given, goods.text, &mut payload)?;
+    finish(session, given, goods.lines, done)
 }
 
-fn finish(session: &mut Session, given: &Given, file: &str, done: Done) -> Result<u8, Trouble> {
+fn finish(session: &mut Session, given: &Given, lines: &str, done: Done) -> Result<u8, Trouble> {
     let refused = count(&done, "rejected") > 0 && !given.has(SKIP_BAD.name);
     if let Some(path) = given
         .text(REJECTED.name)
         .filter(|_| count(&done, "rejected") > 0)
     {
-        secret::write_new(Path::new(path), rejected(file, &done).as_bytes())?;
+        secret::write_new(Path::new(path), rejected(lines, &done).as_bytes())?;
     }
     if !given.common.json() && !given.common.quiet {
         bad(&mut session.screen, &done);
@@ -85,8 +105,8 @@ fn finish(session: &mut Session, given: &Given, file: &str, done: Done) -> Resul
 }
 
 /// The bad lines as they are in the file, each behind its reason.
-fn rejected(file: &str, done: &Done) -> String {
-    let lines: Vec<&str> = file.lines().collect();
+fn rejected(lines: &str, done: &Done) -> String {
+    let lines: Vec<&str> = lines.lines().collect();
     let mut text = String::new();
     for (line, code, reason) in rows(done) {
         let at = usize::try_from(line)
@@ -99,8 +119,26 @@ fn rejected(file: &str, done: &Done) -> String {
     text
 }
 
-/// Reads the file; `secret`: warns if others can read it.
+/// Reads a file of text; `secret`: warns if others can read it.
 pub(super) fn read(path: &str, secret: bool) -> Result<Zeroizing<String>, Trouble> {
+    text_of(path, octets(path, secret)?)
+}
+
+/// Takes the octets of a file as text.
+pub(super) fn text_of(
+    path: &str,
+    mut held: Zeroizing<Vec<u8>>,
+) -> Result<Zeroizing<String>, Trouble> {
+    let text = String::from_utf8(std::mem::take(&mut *held));
+    Ok(Zeroizing::new(text.map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        let what = format!("{path} is not UTF-8; nothing changed");
+        Trouble::new(errors::BAD_DATA, what).doing("write it anew as UTF-8")
+    })?))
+}
+
+/// Reads a file; `secret`: warns if others can read it.
+pub(super) fn octets(path: &str, secret: bool) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     let unreadable = |error: std::io::Error| {
         let what = format!("{path} cannot be read; nothing changed");
         Trouble::new(errors::NO_INPUT, what).why(error.to_string())
@@ -117,13 +155,7 @@ pub(super) fn read(path: &str, secret: bool) -> Result<Zeroizing<String>, Troubl
     let mut held = Zeroizing::new(Vec::with_capacity(octets + 1));
     let most = u64::try_from(octets).unwrap_or(u64::MAX);
     file.take(most).read_to_end(&mut held).map_err(unreadable)?;
-    let text = String::from_utf8(std::mem::take(&mut *held));
-    let text = Zeroizing::new(text.map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        let what = format!("{path} is not UTF-8; nothing changed");
-        Trouble::new(errors::BAD_DATA, what).doing("write it anew as UTF-8")
-    })?);
-    if text.is_empty() {
+    if held.is_empty() {
         let what = format!("{path} is empty; nothing changed");
         return Err(Trouble::new(errors::BAD_DATA, what));
     }
@@ -134,7 +166,7 @@ pub(super) fn read(path: &str, secret: bool) -> Result<Zeroizing<String>, Troubl
             quoted(path)
         ));
     }
-    Ok(text)
+    Ok(held)
 }
 
 /// Hands the file over and makes the call, both on one new connection: while a person was asked, the
@@ -149,14 +181,23 @@ fn import(
         .map_err(|error| Trouble::new(errors::SOFTWARE, "no request id").why(error.to_string()))?;
     payload.set("request", request.as_str());
     let mut client = reach::connect(&given.common.socket)?;
-    hand_over(&mut client, file).map_err(|error| session.trouble(error, given))?;
+    let trial = payload.0.contains_key("dry_run");
+    let watch = if trial { None } else { watched(&client) };
+    let stopped = || watch.as_ref().is_some_and(Watch::pressed);
+    if let Err(error) = hand_over(&mut client, file) {
+        return Err(match stopped() {
+            true => Trouble::interrupted(),
+            false => session.trouble(error, given),
+        });
+    }
     let shows = std::io::stderr().is_terminal() && !given.common.quiet && !given.common.dry_run;
-    let mut last = None;
+    let (mut last, mut reached) = (None, None);
     let answered = client.stream(given.verb.method, payload, |reply: DoneReply| {
         if reply.done.data.contains_key("of") {
             if shows {
                 output::print_error(&format!("\rimporting {}", text::clean(&reply.done.message)));
             }
+            reached = Some(reply.done.message);
         } else {
             if shows {
                 output::print_error("\r\u{1b}[K");
@@ -165,9 +206,9 @@ fn import(
         }
         true
     });
-    let trial = payload.0.contains_key("dry_run");
     match (answered, last) {
         (Ok(()), Some(done)) => Ok(done),
+        (Err(_), _) if stopped() => Err(given_up(given, reached, request)),
         (Err(CallError::Lost(_)), _) if !trial => {
             let what = "the connection broke: the file is in as a whole, in part or not at all";
             let again = change::typed(given);
@@ -187,6 +228,27 @@ fn import(
         }
         (Ok(()), None) => Err(Trouble::new(errors::PROTOCOL, "mfad gave no answer")),
     }
+}
+
+/// Ctrl-C is to end the call, and not the telling of how far it came.
+fn watched(client: &Client) -> Option<Watch> {
+    let watch = client.stream_handle().and_then(Watch::over);
+    // Without it Ctrl-C just ends mfactl, and the import at the next batch.
+    watch.ok()
+}
+
+/// Somebody pressed Ctrl-C; `reached` is what was told last.
+fn given_up(given: &Given, reached: Option<String>, request: String) -> Trouble {
+    let what = match reached {
+        Some(reached) => format!("stopped after {}", text::clean(&reached)),
+        None => "stopped at the beginning".to_owned(),
+    };
+    let again = change::typed(given);
+    let mut trouble = Trouble::new(errors::INTERRUPTED, what)
+        .why("what came in is complete, batch by batch; one more may be on its way")
+        .try_next(format!("{again}   it goes on"));
+    trouble.request = Some(request);
+    trouble
 }
 
 fn hand_over(client: &mut Client, file: &str) -> Result<(), CallError> {

@@ -1,11 +1,10 @@
 //! `user import`.
 
-use zeroize::Zeroizing;
-
-use super::import;
+use super::{home_files, import, pictures};
 use crate::ctl::Session;
 use crate::ctl::errors::Trouble;
 use crate::ctl::verb::{Given, Kind, Run, Take, Verb, flag, must, switch};
+use crate::token::import::owned::Source;
 
 pub(super) const VERB: Verb = Verb {
     name: "user import",
@@ -15,6 +14,8 @@ pub(super) const VERB: Verb = Verb {
     examples: &[
         "mfactl user import people.csv --header --dry-run",
         "mfactl user import tokens.txt --from otpauth --dry-run",
+        "mfactl user import export.png --from otpauth --dry-run",
+        "mfactl user import homes.txt --from google-authenticator --dry-run",
     ],
     more: "Without --from: CSV with the columns Username, Domain, Email, Language, AuthSet, \
            Role, carrier, phone; what stands at the end may be left out; people arrive in state \
@@ -30,9 +31,9 @@ const TAKES: &[Take] = &[
     flag(
         "from",
         "source",
-        Kind::Words(&["otpauth"]),
+        Kind::Words(&["otpauth", "google-authenticator"]),
         "SOURCE",
-        "tokens: otpauth (list of otpauth URIs)",
+        "tokens: otpauth (URIs, or a PNG of QR codes), google-authenticator (USER:PATH a line)",
     ),
     switch("header", "header", "the first line names the columns"),
     switch(
@@ -62,6 +63,22 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
         return Ok(0);
     }
     let path = given.text("FILE").unwrap_or_default();
-    let file: Zeroizing<String> = import::read(path, tokens && !given.common.quiet)?;
-    import::run(session, given, &file, payload)
+    let warn = tokens && !given.common.quiet;
+    let octets = import::octets(path, warn)?;
+    let source = given.text("from").and_then(Source::by_name);
+    let picture = source == Some(Source::Otpauth) && pictures::is_png(&octets);
+    let file = match picture {
+        true => pictures::codes(path, &octets)?,
+        false => import::text_of(path, octets)?,
+    };
+    let gathered = match source {
+        Some(Source::GoogleAuthenticator) => Some(home_files::gather(&file, warn)?),
+        Some(Source::Otpauth) if !picture => pictures::gather(&file, warn)?,
+        Some(Source::Otpauth) | None => None,
+    };
+    let goods = import::Goods {
+        text: gathered.as_ref().map_or(&**file, |text| text.as_str()),
+        lines: &file,
+    };
+    import::run(session, given, goods, payload)
 }

@@ -164,6 +164,18 @@ pub enum Reason {
     /// A line of URIs.
     #[error("not an otpauth URI")]
     NotOtpauth,
+    /// A payload of Google Authenticator.
+    #[error("a payload that is cut, or not of Google Authenticator")]
+    Protobuf,
+    /// A payload of Google Authenticator.
+    #[error("a part that is there twice, or does not belong to the others")]
+    Part,
+    /// An export of Google Authenticator in several payloads.
+    #[error("the other parts of this export are missing")]
+    MissingPart,
+    /// A home directory's file.
+    #[error("not a file of pam_google_authenticator")]
+    NotPam,
     /// A URI.
     #[error("a percent sign without two hexadecimal digits, or text that is not UTF-8")]
     Percent,

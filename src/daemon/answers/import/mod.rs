@@ -51,8 +51,8 @@ trait Goods {
     fn judge(&self, item: &Self::Item) -> Result<Intake, Refusal>;
 
     /// What there is to say besides, once all are judged.
-    fn remark(&self) -> Option<(&'static str, String)> {
-        None
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
     /// Somebody was faster: what was counted while judging is counted anew.
@@ -204,7 +204,7 @@ impl Run<'_> {
             audit: Some(audit),
             unchanged: true,
             message,
-            notes: self.notes(None, judged),
+            notes: self.notes(Vec::new(), judged),
             data: self.data(judged, 0),
             ..Done::default()
         }
@@ -243,7 +243,7 @@ impl Run<'_> {
         Ok(Done {
             audit,
             message: format!("{} {}.", counted(written, G::NOUN), G::BECOME[0]),
-            notes: self.notes(goods.remark(), &judged),
+            notes: self.notes(goods.remarks(), &judged),
             data: self.data(&judged, written),
             ..Done::default()
         }
@@ -297,6 +297,7 @@ impl Run<'_> {
 
     fn would<G: Goods>(&self, goods: &G, judged: &Judged<'_, G::Item>) -> Done {
         let refused = self.refused(judged);
+        let remarks = if refused { Vec::new() } else { goods.remarks() };
         let message = match (refused, judged.new.is_empty()) {
             (true, _) => format!(
                 "Nothing would be imported: {} bad.",
@@ -313,13 +314,13 @@ impl Run<'_> {
             dry_run: true,
             unchanged: refused || judged.new.is_empty(),
             message,
-            notes: self.notes(goods.remark().filter(|_| !refused), judged),
+            notes: self.notes(remarks, judged),
             data: self.data(judged, 0),
             ..Done::default()
         }
     }
 
-    fn notes<T>(&self, remark: Option<(&str, String)>, judged: &Judged<'_, T>) -> Vec<Note> {
+    fn notes<T>(&self, remarks: Vec<(&str, String)>, judged: &Judged<'_, T>) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut note = |label: &str, text: String| {
             notes.push(Note {
@@ -327,7 +328,7 @@ impl Run<'_> {
                 text,
             });
         };
-        if let Some((label, text)) = remark {
+        for (label, text) in remarks {
             note(label, text);
         }
         if judged.same > 0 {

@@ -45,6 +45,8 @@ pub(super) struct Tokens<'a> {
     judge: Judge<'a>,
     /// Tokens that are to come, of each owner.
     coming: RefCell<HashMap<String, usize>>,
+    /// Of all records together.
+    scratch_codes: usize,
     /// Owners who were not there.
     newcomers: RefCell<HashSet<String>>,
     /// Seats that are taken, those of the owners judged so far among them.
@@ -56,6 +58,7 @@ impl<'a> Tokens<'a> {
         let tokens = Self {
             desk,
             judge: Judge::new(rows.iter().flatten(), weak, desk.policy()),
+            scratch_codes: rows.iter().flatten().map(|token| token.scratch_codes).sum(),
             coming: RefCell::default(),
             newcomers: RefCell::default(),
             seats: Cell::new(0),
@@ -140,10 +143,19 @@ impl Goods for Tokens<'_> {
         Ok(intake)
     }
 
-    fn remark(&self) -> Option<(&'static str, String)> {
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        let mut remarks = Vec::new();
         let newcomers = self.newcomers.borrow().len();
-        let new = counted(newcomers, ["of the owners", "of the owners"]);
-        (newcomers > 0).then(|| ("owners", format!("{new} new.")))
+        if newcomers > 0 {
+            let new = counted(newcomers, ["of the owners", "of the owners"]);
+            remarks.push(("owners", format!("{new} new.")));
+        }
+        if self.scratch_codes > 0 {
+            let left = counted(self.scratch_codes, ["scratch code", "scratch codes"]);
+            let text = format!("{left} left out: `recovery issue` makes better ones.");
+            remarks.push(("codes", text));
+        }
+        remarks
     }
 
     fn anew(&self) -> Result<(), Refusal> {

@@ -1,6 +1,8 @@
 //! Files of tokens that somebody uses already, each with the name of its owner: read as strictly as
 //! those of vendors, one file of code a source.
 
+mod google_authenticator;
+mod migration;
 mod otpauth;
 
 use crate::secret::SecretBytes;
@@ -11,19 +13,23 @@ use super::{Bad, FILE_OCTETS_MAX, RECORDS_MAX, Reason};
 /// Where a file comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A list of `otpauth` URIs.
+    /// A list of `otpauth` URIs, those by which Google Authenticator moves to another phone among
+    /// them.
     Otpauth,
+    /// Files of `pam_google_authenticator`.
+    GoogleAuthenticator,
 }
 
 impl Source {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Otpauth];
+    pub const ALL: [Self; 2] = [Self::Otpauth, Self::GoogleAuthenticator];
 
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Otpauth => "otpauth",
+            Self::GoogleAuthenticator => "google-authenticator",
         }
     }
 
@@ -46,6 +52,8 @@ pub struct Owned {
     pub seed: SecretBytes,
     /// The counter or time step of the first code that was not used there.
     pub next_factor: u64,
+    /// Scratch codes beside it, which do not come along.
+    pub scratch_codes: usize,
 }
 
 /// One record.
@@ -64,25 +72,31 @@ pub fn read(source: Source, text: &str) -> Result<Vec<Row>, Bad> {
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match source {
-        Source::Otpauth => each_line(text, otpauth::token),
+        Source::Otpauth => otpauth::list(text),
+        Source::GoogleAuthenticator => each_line(text, |text, line| {
+            google_authenticator::token(text, line).map(|token| vec![Ok(token)])
+        }),
     }
 }
 
-/// Reads every line of a text that is a record: not those that are empty or begin with `#`.
+/// Reads every line of a text that holds records: not those that are empty or begin with `#`.
 fn each_line(
     text: &str,
-    record: impl Fn(&str, u64) -> Result<Owned, Reason>,
+    mut records: impl FnMut(&str, u64) -> Result<Vec<Row>, Reason>,
 ) -> Result<Vec<Row>, Bad> {
     let mut rows = Vec::new();
     for (text, line) in text.lines().map(str::trim).zip(1..) {
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        if rows.len() == RECORDS_MAX {
+        match records(text, line) {
+            Ok(more) => rows.extend(more),
+            Err(reason) => rows.push(Err(Bad { line, reason })),
+        }
+        if rows.len() > RECORDS_MAX {
             let reason = Reason::ManyRecords;
             return Err(Bad { line, reason });
         }
-        rows.push(record(text, line).map_err(|reason| Bad { line, reason }));
     }
     Ok(rows)
 }

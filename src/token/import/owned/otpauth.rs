@@ -5,17 +5,30 @@
 //! otpauth://hotp/alice?secret=BASE32&counter=42
 //! ```
 //! The account behind the issuer is the owner. Parameters that say nothing of codes (an issuer, a
-//! picture) are passed over.
+//! picture) are passed over. Payloads by which Google Authenticator moves stand in the same list.
 
 use std::mem;
 
 use zeroize::Zeroizing;
 
-use super::super::{Reason, counter, digits, period, sized};
-use super::Owned;
+use super::super::{Bad, Reason, counter, digits, period, sized};
+use super::migration::Parts;
+use super::{Owned, Row, each_line};
 use crate::token::{Algorithm, Factor, Otp, base32};
 
-pub(super) fn token(uri: &str, line: u64) -> Result<Owned, Reason> {
+/// Reads a list of URIs, one a line.
+pub(super) fn list(text: &str) -> Result<Vec<Row>, Bad> {
+    let mut parts = Parts::default();
+    let mut rows = each_line(text, |uri, line| match parts.read(uri, line) {
+        Some(tokens) => tokens,
+        None => token(uri, line).map(|token| vec![Ok(token)]),
+    })?;
+    rows.extend(parts.missing().map(Err));
+    rows.sort_by_key(|row| row.as_ref().map_or_else(|bad| bad.line, |token| token.line));
+    Ok(rows)
+}
+
+fn token(uri: &str, line: u64) -> Result<Owned, Reason> {
     let rest = after(uri, "otpauth://").ok_or(Reason::NotOtpauth)?;
     let (kind, rest) = rest.split_once('/').ok_or(Reason::NotOtpauth)?;
     let (label, query) = rest.split_once('?').ok_or(Reason::NoSeed)?;
@@ -55,6 +68,7 @@ pub(super) fn token(uri: &str, line: u64) -> Result<Owned, Reason> {
         otp,
         seed: sized(seed)?,
         next_factor,
+        scratch_codes: 0,
     })
 }
 
@@ -69,7 +83,7 @@ pub(super) fn account(label: &str) -> Result<&str, Reason> {
 }
 
 /// What stands behind `begin`, in either case.
-fn after<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
+pub(super) fn after<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
     let (first, rest) = text.split_at_checked(begin.len())?;
     first.eq_ignore_ascii_case(begin).then_some(rest)
 }
@@ -106,7 +120,7 @@ impl<'a> Stated<'a> {
 
 /// Takes the percent-encoding of a part away.
 // RFC 3986 s2.1: a percent-encoded octet is "%" and two hexadecimal digits.
-fn decoded(text: &str) -> Result<Zeroizing<String>, Reason> {
+pub(super) fn decoded(text: &str) -> Result<Zeroizing<String>, Reason> {
     let mut octets = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
