@@ -94,12 +94,25 @@ fn told_owned(row: &owned::Row) -> String {
                 (Factor::Counter, _) | (_, 0) => String::new(),
                 (Factor::Time { .. }, step) => format!(", from step {step}"),
             };
+            let until = token.expires.map(|at| format!(", until {at}"));
+            let more = [
+                token
+                    .serial
+                    .as_ref()
+                    .map(|serial| format!(", serial {serial}")),
+                Some(token.description.clone())
+                    .filter(|words| !words.is_empty())
+                    .map(|words| format!(", \"{words}\"")),
+                token.disabled.then(|| ", disabled".to_owned()),
+                until,
+            ];
+            let more: String = more.into_iter().flatten().collect();
             let left = match token.scratch_codes {
                 0 => String::new(),
                 codes => format!(", without {codes} scratch codes"),
             };
             format!(
-                "line {}: of {}: {}, {}{step}{left}",
+                "line {}: of {}: {}, {}{step}{more}{left}",
                 token.line,
                 token.user,
                 codes(token.otp, token.next_factor),
@@ -113,7 +126,10 @@ fn told_owned(row: &owned::Row) -> String {
 /// What is said of every record, and whether one is bad.
 fn lines_of(path: &Path) -> Result<(Vec<String>, bool), Bad> {
     if let Some(source) = source_of(path) {
-        let rows = owned::read(source, &fs::read_to_string(path).unwrap())?;
+        let rows = {
+            let key = key_of(path);
+            owned::read(source, &fs::read_to_string(path).unwrap(), key.as_ref())?
+        };
         let bad = rows.iter().any(Result::is_err);
         return Ok((rows.iter().map(told_owned).collect(), bad));
     }
@@ -238,11 +254,11 @@ fn what_is_too_much_is_refused_before_it_is_read() {
         assert_eq!(refused(format, &long), Some(Reason::FileLong));
     }
     for source in Source::ALL {
-        let bad = owned::read(source, &long).err();
+        let bad = owned::read(source, &long, None).err();
         assert_eq!(bad.map(|bad| bad.reason), Some(Reason::FileLong));
     }
     let many = "a\n".repeat(RECORDS_MAX + 1);
-    let bad = owned::read(Source::Otpauth, &many).err();
+    let bad = owned::read(Source::Otpauth, &many, None).err();
     assert_eq!(bad.map(|bad| bad.reason), Some(Reason::ManyRecords));
     let many = "a,b\n".repeat(RECORDS_MAX + 1);
     assert_eq!(refused(Format::Csv, &many), Some(Reason::ManyRecords));
@@ -268,8 +284,9 @@ fn no_reason_repeats_what_may_be_a_seed() {
         assert!(!bad.to_string().contains(seed), "{bad}");
     }
     for source in Source::ALL {
-        let Err(bad) = &owned::read(source, seed).unwrap()[0] else {
-            panic!("{}", source.name())
+        let bad = match owned::read(source, seed, None) {
+            Ok(rows) => rows.into_iter().find_map(Result::err).unwrap(),
+            Err(bad) => bad,
         };
         assert!(!bad.to_string().contains(seed), "{bad}");
     }

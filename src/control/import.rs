@@ -51,6 +51,8 @@ pub struct Hardware {
 pub struct Owners {
     /// Where the file comes from.
     pub source: Source,
+    /// Opens what is encrypted.
+    pub key: Option<SecretBytes>,
     /// The login name is what stands before the last `@`.
     pub strip_domain: bool,
     /// Take seeds of fewer than 16 octets.

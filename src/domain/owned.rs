@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use super::name;
 use super::policy::Policy;
-use super::pool::Intake;
+use super::pool::{Intake, Known, is_serial};
 use super::refusal::{Code, Refusal};
 use super::token_record::{Base, Token, TokenKind};
 use super::user::UserRecord;
-use crate::token::SEED_STRONG_OCTETS_MIN;
+use crate::time::Now;
 use crate::token::import::owned::Owned;
+use crate::token::{Factor, SEED_STRONG_OCTETS_MIN};
+
+/// How far ahead the first step of a token may be: what phones are off by, and a little more.
+const STEPS_AHEAD_MAX: u64 = 20;
 
 /// The login name of an owner; `strip_domain` leaves out what stands behind the last `@`.
 ///
@@ -38,27 +42,40 @@ pub enum Has {
 /// What all records of a file are judged by.
 pub struct Judge<'a> {
     times: HashMap<&'a [u8], usize>,
+    serials: HashMap<&'a str, usize>,
     weak: bool,
     policy: &'a Policy,
+    now: Now,
 }
 
 impl<'a> Judge<'a> {
     /// Judges the good records of this file; `weak` takes seeds of fewer than 16 octets.
     #[must_use]
-    pub fn new(tokens: impl Iterator<Item = &'a Owned>, weak: bool, policy: &'a Policy) -> Self {
-        let mut times = HashMap::new();
+    pub fn new(
+        tokens: impl Iterator<Item = &'a Owned>,
+        weak: bool,
+        policy: &'a Policy,
+        now: Now,
+    ) -> Self {
+        let (mut times, mut serials) = (HashMap::new(), HashMap::new());
         for token in tokens {
             *times.entry(token.seed.expose().as_slice()).or_default() += 1;
+            if let Some(serial) = &token.serial {
+                *serials.entry(serial.as_str()).or_default() += 1;
+            }
         }
         Self {
             times,
+            serials,
             weak,
             policy,
+            now,
         }
     }
 
     /// Judges one record: `owner` is the person of that name, `has` what is known of the seed there,
-    /// `more` how many tokens the file has given the person before this one.
+    /// `known` what the store knows of the serial, `more` how many tokens the file has given the person
+    /// before this one.
     ///
     /// # Errors
     /// Why it may not come in.
@@ -67,6 +84,7 @@ impl<'a> Judge<'a> {
         token: &Owned,
         owner: Option<&UserRecord>,
         has: Has,
+        known: &Known,
         more: usize,
     ) -> Result<Intake, Refusal> {
         let no = |code, what: String| Err(Refusal::new(code, what));
@@ -85,6 +103,16 @@ impl<'a> Judge<'a> {
                 return no(Code::Exists, what.to_owned());
             }
             Has::No => {}
+        }
+        if let Some(serial) = &token.serial {
+            self.serial(serial, known)?;
+        }
+        if token.expires.is_some_and(|end| self.now.latest() >= end) {
+            return no(Code::State, "it has expired".to_owned());
+        }
+        if self.lies_ahead(token) {
+            let what = "the last code that was used there lies ahead: a clock is wrong";
+            return no(Code::State, what.to_owned());
         }
         let octets = token.seed.expose().len();
         if octets < SEED_STRONG_OCTETS_MIN && !self.weak {
@@ -111,12 +139,52 @@ impl<'a> Judge<'a> {
         }
         Ok(Intake::New)
     }
+
+    fn serial(&self, serial: &str, known: &Known) -> Result<(), Refusal> {
+        let no = |code, what: String| Err(Refusal::new(code, what));
+        if !is_serial(serial) {
+            let what = "a serial has 1 to 64 printable ASCII characters and no blanks";
+            return no(Code::Arg, what.to_owned());
+        }
+        if self.serials.get(serial).is_some_and(|times| *times > 1) {
+            return no(
+                Code::Exists,
+                "the serial stands in the file twice".to_owned(),
+            );
+        }
+        match known {
+            Known::Nothing => Ok(()),
+            Known::Pool { .. } => {
+                let what = "the serial is in the pool: `token add USER --serial` hands it out";
+                no(Code::Exists, what.to_owned())
+            }
+            Known::Compromised => {
+                let what = "the serial is compromised: it is never added again";
+                no(Code::Policy, what.to_owned())
+            }
+            Known::Owned { user, .. } => {
+                let what = format!("the serial is in use: it is a token of {user}");
+                no(Code::Exists, what)
+            }
+        }
+    }
+
+    /// Whether a time-based token would wait for a step that is not near: no code of it would ever fit.
+    fn lies_ahead(&self, token: &Owned) -> bool {
+        let Factor::Time { period_s } = token.otp.factor else {
+            return false;
+        };
+        let wall_s = u64::try_from(self.now.wall.0 / 1000).unwrap_or(0);
+        let step = wall_s / u64::from(period_s.seconds());
+        token.next_factor > step + STEPS_AHEAD_MAX
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::secret::SecretBytes;
+    use crate::time::Timestamp;
     use crate::token::Otp;
 
     fn token(seed: u8, octets: usize) -> Owned {
@@ -126,6 +194,10 @@ mod tests {
             otp: Otp::TOTP,
             seed: SecretBytes::new(vec![seed; octets]),
             next_factor: 0,
+            serial: None,
+            description: String::new(),
+            disabled: false,
+            expires: None,
             scratch_codes: 0,
         }
     }
@@ -136,8 +208,9 @@ mod tests {
             tokens_max_per_user: 2,
             ..Policy::default()
         };
-        let judge = Judge::new(rows.iter(), weak, &policy);
-        let judged = judge.judge(&rows[0], None, has, more);
+        let now = Now::at(Timestamp(1_000_000));
+        let judge = Judge::new(rows.iter(), weak, &policy, now);
+        let judged = judge.judge(&rows[0], None, has, &Known::Nothing, more);
         judged.map_err(|refusal| refusal.code)
     }
 
@@ -168,6 +241,46 @@ mod tests {
         let mut event = token(1, 20);
         event.otp = Otp::HOTP;
         assert_eq!(judged(&[event], true, Has::No, 0), Err(Code::Type));
+    }
+
+    #[test]
+    fn what_has_ended_or_has_not_begun_stays_out() {
+        let mut late = token(1, 20);
+        late.expires = Some(Timestamp(1_000_000));
+        assert_eq!(judged(&[late], true, Has::No, 0), Err(Code::State));
+        let mut ahead = token(1, 20);
+        // 1,000 s are 33 steps.
+        ahead.next_factor = 53;
+        assert_eq!(judged(&[ahead], true, Has::No, 0), Ok(Intake::New));
+        let mut ahead = token(1, 20);
+        ahead.next_factor = 54;
+        assert_eq!(judged(&[ahead], true, Has::No, 0), Err(Code::State));
+    }
+
+    #[test]
+    fn a_device_is_in_one_place() {
+        let policy = Policy::default();
+        let device = |seed, serial: &str| Owned {
+            serial: Some(serial.to_owned()),
+            ..token(seed, 20)
+        };
+        let judged = |rows: &[Owned], known: &Known| {
+            let judge = Judge::new(rows.iter(), true, &policy, Now::at(Timestamp(0)));
+            let judged = judge.judge(&rows[0], None, Has::No, known, 0);
+            judged.map_err(|refusal| refusal.code)
+        };
+        let one = [device(1, "FT-1"), device(2, "FT-2")];
+        let twice = [device(1, "FT-1"), device(2, "FT-1")];
+        let owned = Known::Owned {
+            user: "bob".into(),
+            same: true,
+        };
+        assert_eq!(judged(&one, &Known::Nothing), Ok(Intake::New));
+        assert_eq!(judged(&one, &Known::Pool { same: true }), Err(Code::Exists));
+        assert_eq!(judged(&one, &Known::Compromised), Err(Code::Policy));
+        assert_eq!(judged(&one, &owned), Err(Code::Exists));
+        assert_eq!(judged(&twice, &Known::Nothing), Err(Code::Exists));
+        assert_eq!(judged(&[device(1, "a b")], &Known::Nothing), Err(Code::Arg));
     }
 
     #[test]

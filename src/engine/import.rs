@@ -8,35 +8,38 @@ use std::sync::mpsc::sync_channel;
 
 use super::Engine;
 use super::writer::{Arrival, Job, Note};
-use crate::domain::command::Brought;
-use crate::domain::event::{Event, Origin};
+use crate::domain::command::{
+    self, Applied, Asked, Brought, Command, Effect, NewUser, Prepared, Site,
+};
+use crate::domain::event::{Event, Operator, Origin};
 use crate::domain::message::Message;
 use crate::domain::owned::Has;
 use crate::domain::pool::Known;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::{Field, Unseal};
 use crate::domain::token_record::{HardwareToken, TokenKind};
 use crate::domain::user::{UserId, UserRecord};
+use crate::secret::SecretBytes;
 use crate::store::{Body, Key, StoreError, Write};
+use crate::token::Otp;
 use crate::token::import::Imported;
 use crate::token::import::owned::Owned;
 
 impl Engine {
-    /// What the store knows of the serial of `token`.
+    /// What the store knows of the serial of a token.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn known(&self, token: &Imported) -> Result<Known, StoreError> {
-        let serial = token.serial.as_str();
+    pub fn known(&self, serial: &str, otp: Otp, seed: &SecretBytes) -> Result<Known, StoreError> {
         let same = |field, sealed| {
-            let seed = self.keys().open(field, sealed);
-            seed.is_some_and(|seed| seed.equals(token.seed.expose()))
+            let known = self.keys().open(field, sealed);
+            known.is_some_and(|known| known.equals(seed.expose()))
         };
         if let Some(pool) = self.reader().hardware(serial)? {
             if pool.compromised {
                 return Ok(Known::Compromised);
             }
-            let same = pool.otp == token.otp && same(Field::PoolSeed(serial), &pool.seed);
+            let same = pool.otp == otp && same(Field::PoolSeed(serial), &pool.seed);
             return Ok(Known::Pool { same });
         }
         let Some(owner) = self.reader().user_by_token(serial)? else {
@@ -46,7 +49,7 @@ impl Engine {
         let theirs = tokens.find(|one| one.serial.as_deref() == Some(serial));
         let same = theirs.is_some_and(|one| {
             let seed = one.seed.as_ref();
-            one.otp == Some(token.otp)
+            one.otp == Some(otp)
                 && seed.is_some_and(|seed| same(Field::Seed(owner.id, one.id), seed))
         });
         Ok(Known::Owned {
@@ -92,14 +95,6 @@ impl Engine {
         Ok(self.note_with(origin, event, writes?))
     }
 
-    /// The id of somebody new.
-    ///
-    /// # Errors
-    /// The system gives no random numbers.
-    pub fn new_user_id(&self) -> Result<UserId, Refusal> {
-        self.random().map(UserId)
-    }
-
     /// Whether `owner` has a token of this seed.
     #[must_use]
     pub fn has(&self, owner: &UserRecord, token: &Owned) -> Has {
@@ -119,14 +114,109 @@ impl Engine {
         }
     }
 
-    /// An id and a seal for a token that `owner` is to have.
+    /// What a command of `operator` makes of a record, and its events; nothing is written.
     ///
     /// # Errors
-    /// The system gives no random numbers, or the seed cannot be sealed.
-    pub fn brought<'t>(&self, owner: UserId, token: &'t Owned) -> Result<Brought<'t>, Refusal> {
-        let id = self.new_token_id()?;
-        let seed = self.seal(Field::Seed(owner, id), token.seed.expose())?;
-        Ok(Brought { token, id, seed })
+    /// [`Refusal`].
+    pub fn made(
+        &self,
+        operator: &Operator,
+        command: &Command,
+        record: Option<&UserRecord>,
+        seats_used: u64,
+    ) -> Result<(UserRecord, Vec<Event>), Refusal> {
+        let prepared = Prepared {
+            user_id: Some(UserId(self.random()?)),
+            seats_used,
+            ..Prepared::default()
+        };
+        self.judged(operator, |asked, site| {
+            command::apply(command, record, prepared, asked, site)
+        })
+    }
+
+    /// The record of somebody new, as `user add` would make it.
+    ///
+    /// # Errors
+    /// No seat is free.
+    pub fn newcomer(
+        &self,
+        operator: &Operator,
+        name: &str,
+        seats_used: u64,
+    ) -> Result<(UserRecord, Vec<Event>), Refusal> {
+        let new = NewUser {
+            user: name.to_owned(),
+            ..NewUser::default()
+        };
+        self.made(operator, &Command::UserAdd(new), None, seats_used)
+    }
+
+    /// The person of this name, who is there or comes, with these tokens.
+    ///
+    /// # Errors
+    /// [`Refusal`]: one of them may not come in, or the store cannot be read.
+    pub fn arrival(
+        &self,
+        operator: &Operator,
+        name: &str,
+        tokens: &[&Owned],
+    ) -> Result<Arrival, Refusal> {
+        let before = self.reader().user_by_name(name);
+        let before = before.map_err(|error| super::prepare::store(&error))?;
+        let (owner, mut events) = match &before {
+            Some(owner) => (owner.clone(), Vec::new()),
+            None => self.newcomer(operator, name, 0)?,
+        };
+        let sealed = |token: &&'_ Owned| {
+            let id = self.new_token_id()?;
+            let seed = self.seal(Field::Seed(owner.id, id), token.seed.expose())?;
+            Ok((id, seed))
+        };
+        let sealed: Result<Vec<_>, Refusal> = tokens.iter().map(sealed).collect();
+        let brought = tokens.iter().zip(sealed?);
+        let brought = brought.map(|(token, (id, seed))| Brought { token, id, seed });
+        let (mut after, more) = self.judged(operator, |asked, site| {
+            command::bring(&owner, brought.collect(), asked, site)
+        })?;
+        if before.is_none() {
+            // One record, written once.
+            after.auth.revision = owner.auth.revision;
+        }
+        events.extend(more);
+        Ok(Arrival {
+            before,
+            after: Box::new(after),
+            events,
+        })
+    }
+
+    /// The person that a change writes, and its events.
+    fn judged(
+        &self,
+        operator: &Operator,
+        judge: impl FnOnce(&Asked<'_>, &Site<'_>) -> Result<Applied, Refusal>,
+    ) -> Result<(UserRecord, Vec<Event>), Refusal> {
+        let rules = self.rules();
+        let asked = Asked {
+            operator,
+            reason: None,
+            if_revision: None,
+        };
+        let site = Site {
+            policy: &rules.policy,
+            gateways: &rules.gateways,
+            now: self.now(),
+            unseal: self.keys(),
+            next_seq: 0,
+        };
+        let applied = judge(&asked, &site)?;
+        let put = applied.effects.into_iter().find_map(|effect| match effect {
+            Effect::Put { user, .. } => Some(*user),
+            _ => None,
+        });
+        let put = put.ok_or_else(|| Refusal::new(Code::Conflict, "nobody came of it"))?;
+        Ok((put, applied.events))
     }
 
     /// Writes people, all of them or none; the number of the audit record, or none if one of the

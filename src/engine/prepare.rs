@@ -486,7 +486,7 @@ impl Engine {
     }
 }
 
-fn store(error: &StoreError) -> Refusal {
+pub(super) fn store(error: &StoreError) -> Refusal {
     Refusal::new(Code::Store, "mfad cannot read its store; nothing changed").why(error.to_string())
 }
 

@@ -82,6 +82,7 @@ fn tokens() -> What {
 fn owners() -> What {
     What::Owners(Owners {
         source: Source::Otpauth,
+        key: None,
         strip_domain: true,
         weak: false,
     })

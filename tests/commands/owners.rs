@@ -357,6 +357,61 @@ fn a_picture_of_a_code_is_as_good_as_its_text() {
     daemon.stop();
 }
 
+/// A file of `token_files/owned_good`.
+fn published(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/token_files/owned_good");
+    fs::read_to_string(format!("{folder}/{name}")).unwrap()
+}
+
+#[test]
+fn what_was_used_or_off_elsewhere_is_so_here() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let export = file(&daemon, "tokens.pi", &published("export.privacyidea"));
+    let key = file(&daemon, "pi.key", &published("export.key"));
+    let opened = ["--key", "--file", &key, "--strip-domain"];
+    let said = import(&desk, &export, "privacyidea", &opened);
+    assert_eq!(said.status, 0, "{said:#?}");
+    let carol = &tokens_of(&daemon, "carol")[0];
+    assert_eq!(carol["status"], "disabled", "{carol}");
+    let bob = &tokens_of(&daemon, "bob")[0];
+    assert_eq!(
+        (&bob["serial"], &bob["description"]),
+        (&json!("HOTP00000002"), &json!("Bob's old one"))
+    );
+    // 8 digits and SHA-256, which few tools compute: the counter is looked at.
+    let shown = desk.mfactl(&["token", "show", "HOTP00000002"], "");
+    assert!(shown.out.contains("42"), "{shown:#?}");
+    let wrong = file(&daemon, "wrong.key", &format!("{}=\n", "A".repeat(43)));
+    let said = import(&desk, &export, "privacyidea", &["--key", "--file", &wrong]);
+    assert_eq!(said.status, 65, "{said:#?}");
+    assert!(said.err.contains("the key does not open it"), "{said:#?}");
+    // The files of multiOTP's users by a list, as they lie there.
+    let mut list = String::new();
+    for line in published("users.multiotp").lines().skip(1) {
+        let (user, text) = line.split_once(':').unwrap();
+        let path = file(&daemon, &format!("{user}.db"), &text.replace('\t', "\n"));
+        list += &format!("m-{user}:{path}\n");
+    }
+    let list = file(&daemon, "users.txt", &list);
+    let key = file(&daemon, "multiotp.key", &published("users.key"));
+    let opened = ["--key", "--file", &key, "--json"];
+    let said = import(&Desk::new(&daemon, Form::Json), &list, "multiotp", &opened);
+    // Three of the seeds came with the export already, to other people: nobody looks for that.
+    assert_eq!(
+        (said.status, &data(&said)["written"]),
+        (0, &json!(4)),
+        "{said:#?}"
+    );
+    if have("oathtool") {
+        let gateway = daemon.gateway("gw-none");
+        let seed = "3132333435363738393031323334353637383934";
+        gateway.lets_in("m-dave", &oathtool_hotp(seed, 0));
+        gateway.keeps_out("m-dave", &oathtool_hotp(seed, 0));
+    }
+    daemon.stop();
+}
+
 #[test]
 fn a_seed_with_an_owner_is_found_nowhere_afterwards() {
     let daemon = Site::new(&[Person::new("alice")]).start();

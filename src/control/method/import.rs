@@ -44,6 +44,7 @@ pub(super) fn people(a: &mut Arguments, manner: Manner) -> Result<Import, Fault>
         }),
         Some(name) => What::Owners(Owners {
             source: source(&name)?,
+            key: a.secret("key"),
             strip_domain,
             weak,
         }),

@@ -53,7 +53,7 @@ interfaces! {
         ];
         Import Import = UserImport, import::people, [
             source: may Text, header: may Bool, strip_domain: may Bool, weak: may Bool,
-            skip_bad: may Bool
+            skip_bad: may Bool, key: may Secret
         ];
         Change Edit = UserEdit, users::edit, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,

@@ -3,6 +3,7 @@
 use super::{home_files, import, pictures};
 use crate::ctl::Session;
 use crate::ctl::errors::Trouble;
+use crate::ctl::secret;
 use crate::ctl::verb::{Given, Kind, Run, Take, Verb, flag, must, switch};
 use crate::token::import::owned::Source;
 
@@ -15,6 +16,7 @@ pub(super) const VERB: Verb = Verb {
         "mfactl user import people.csv --header --dry-run",
         "mfactl user import tokens.txt --from otpauth --dry-run",
         "mfactl user import export.png --from otpauth --dry-run",
+        "mfactl user import tokens.pi --from privacyidea --key --dry-run",
         "mfactl user import homes.txt --from google-authenticator --dry-run",
     ],
     more: "Without --from: CSV with the columns Username, Domain, Email, Language, AuthSet, \
@@ -31,9 +33,16 @@ const TAKES: &[Take] = &[
     flag(
         "from",
         "source",
-        Kind::Words(&["otpauth", "google-authenticator"]),
+        Kind::Words(&[
+            "otpauth",
+            "google-authenticator",
+            "privacyidea",
+            "multiotp",
+            "pskc",
+        ]),
         "SOURCE",
-        "tokens: otpauth (URIs, or a PNG of QR codes), google-authenticator (USER:PATH a line)",
+        "tokens: otpauth (URIs, or a PNG of QR codes), google-authenticator or multiotp (USER:PATH a \
+         line), privacyidea, pskc",
     ),
     switch("header", "header", "the first line names the columns"),
     switch(
@@ -42,13 +51,22 @@ const TAKES: &[Take] = &[
         "leave domains (column 2; with --from: what stands behind @) out of the login names",
     ),
     switch("weak", "weak", "take seeds of fewer than 16 octets"),
+    flag(
+        "key",
+        "",
+        Kind::LocalSwitch,
+        "",
+        "ask for the key or passphrase of an encrypted file",
+    ),
+    secret::STDIN,
+    secret::FILE,
     import::SKIP_BAD,
     import::REJECTED,
 ];
 
 fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     let tokens = given.text("from").is_some();
-    for (flag, about_tokens) in [("header", false), ("weak", true)] {
+    for (flag, about_tokens) in [("header", false), ("weak", true), ("key", true)] {
         if given.has(flag) && tokens != about_tokens {
             let of = if about_tokens { "tokens" } else { "people" };
             let what = format!("--{flag} is about files of {of}; nothing changed");
@@ -63,7 +81,8 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
         return Ok(0);
     }
     let path = given.text("FILE").unwrap_or_default();
-    let warn = tokens && !given.common.quiet;
+    let encrypted = given.has("key") || given.has("stdin") || given.text("file").is_some();
+    let warn = tokens && !encrypted && !given.common.quiet;
     let octets = import::octets(path, warn)?;
     let source = given.text("from").and_then(Source::by_name);
     let picture = source == Some(Source::Otpauth) && pictures::is_png(&octets);
@@ -72,13 +91,19 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
         false => import::text_of(path, octets)?,
     };
     let gathered = match source {
-        Some(Source::GoogleAuthenticator) => Some(home_files::gather(&file, warn)?),
+        Some(Source::GoogleAuthenticator | Source::MultiOtp) => {
+            Some(home_files::gather(&file, warn)?)
+        }
         Some(Source::Otpauth) if !picture => pictures::gather(&file, warn)?,
-        Some(Source::Otpauth) | None => None,
+        _ => None,
     };
     let goods = import::Goods {
         text: gathered.as_ref().map_or(&**file, |text| text.as_str()),
         lines: &file,
     };
+    if encrypted {
+        let key = secret::known_secret(session, given, "Key or passphrase: ")?;
+        payload.set("key", key.as_str());
+    }
     import::run(session, given, goods, payload)
 }

@@ -5,6 +5,7 @@ use super::case::Case;
 use super::{Applied, Asked, NewToken, Prepared, Site, enrol};
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::Sealed;
+use crate::domain::token_record::{Base, Status};
 use crate::domain::user::UserRecord;
 use crate::secret::SecretBytes;
 use crate::token::TokenId;
@@ -36,7 +37,10 @@ pub fn bring(
         let Owned { otp, seed, .. } = one.token;
         let new = NewToken {
             weak: true,
+            serial: one.token.serial.clone(),
             counter: one.token.next_factor,
+            expires: one.token.expires,
+            description: one.token.description.clone(),
             ..NewToken::of(owner.name().to_owned(), *otp)
         };
         let prepared = Prepared {
@@ -49,6 +53,20 @@ pub fn bring(
         enrol::allowed(&case, &new)?;
         enrol::enter(&mut case, &new, None, &prepared, "import")?;
         enrol::register(&mut case, one.id);
+        if one.token.disabled {
+            disable(&mut case, one.id);
+        }
     }
     Ok(case.done(String::new()))
+}
+
+/// What was switched off elsewhere stays so.
+fn disable(case: &mut Case<'_>, id: TokenId) {
+    if let Some(token) = case.record.token_mut(id) {
+        token.disabled_from = Some(token.base);
+        token.base = Base::Disabled;
+    }
+    let event = case.event("token.disabled").token(id);
+    let (from, to) = (Status::Registered.name(), Status::Disabled.name());
+    case.push(event.change(from, to).detail("why", "import"));
 }

@@ -173,6 +173,36 @@ pub enum Reason {
     /// An export of Google Authenticator in several payloads.
     #[error("the other parts of this export are missing")]
     MissingPart,
+    /// An export of privacyIDEA.
+    #[error("not an export of privacyIDEA")]
+    NotPrivacyIdea,
+    /// An export of privacyIDEA.
+    #[error("not a list of mappings as privacyIDEA writes it in YAML")]
+    Yaml,
+    /// An export of privacyIDEA.
+    #[error("it is revoked or locked there for good")]
+    Revoked,
+    /// An export of privacyIDEA.
+    #[error("its enrolment was never finished there")]
+    NotEnrolled,
+    /// A line of CSV with a longer seed than SHA-1 is given.
+    #[error("which hash it uses is not said there")]
+    HashUnknown,
+    /// An export of privacyIDEA.
+    #[error("the key is not one of privacyIDEA: 44 signs, as it was printed")]
+    KeyNotFernet,
+    /// A file of multiOTP.
+    #[error("not a user's file of multiOTP, format 3")]
+    NotMultiOtp,
+    /// A file of multiOTP.
+    #[error("the key does not open it")]
+    WrongKey,
+    /// The seed of whoever has none.
+    #[error("it has no seed of its own, but the one that RFC 4226 prints")]
+    PublishedSeed,
+    /// PSKC.
+    #[error("the user id is neither a name nor has a UID in it")]
+    UserId,
     /// A home directory's file.
     #[error("not a file of pam_google_authenticator")]
     NotPam,

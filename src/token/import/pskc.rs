@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::token::{Algorithm, Factor, Otp};
 
 use super::xml::{Document, Element};
-use super::{Bad, Imported, RECORDS_MAX, Reason, Row, Unsaid, base64};
+use super::{Bad, Imported, RECORDS_MAX, Reason, Row, Unsaid, base64, owned};
 use super::{counter, digits, period, sized};
 use cipher::Opener;
 
@@ -22,6 +22,63 @@ pub(super) fn read(
     unsaid: &Unsaid,
     key: Option<&SecretBytes>,
 ) -> Result<Vec<Row>, Bad> {
+    packages(text, key, |package, opener| record(package, unsaid, opener))
+}
+
+/// Reads tokens with their owners.
+pub(super) fn owned(text: &str, key: Option<&SecretBytes>) -> Result<Vec<owned::Row>, Bad> {
+    packages(text, key, |package, opener| {
+        let user = owner(package)?;
+        let token = record(package, &Unsaid::default(), opener)?;
+        let counted = package.at(&["Key", "Data", "Counter"])?.is_some();
+        if token.otp.factor == Factor::Counter && !counted {
+            return Err(Reason::NoCounter);
+        }
+        let device = package.at(&["DeviceInfo", "SerialNo"])?.is_some();
+        let (serial, description) = match device {
+            true => (Some(token.serial), String::new()),
+            false => (None, token.serial),
+        };
+        Ok(owned::Owned {
+            line: token.line,
+            user,
+            otp: token.otp,
+            seed: token.seed,
+            next_factor: token.counter,
+            serial,
+            description: owned::description(&description),
+            disabled: false,
+            expires: token.expires,
+            scratch_codes: 0,
+        })
+    })
+}
+
+/// Whose a key is, or else its device: a name, or the UID of a distinguished name.
+// RFC 6030 s4.3.2: <UserId> SHOULD be a distinguished name, as defined in RFC 4514.
+fn owner(package: &Element) -> Result<String, Reason> {
+    let key = package.at(&["Key", "UserId"])?;
+    let device = package.at(&["DeviceInfo", "UserId"])?;
+    let id = key.or(device).map_or("", Element::text).trim();
+    if id.is_empty() {
+        return Err(Reason::NoOwner);
+    }
+    if !id.contains('=') {
+        return Ok(id.to_owned());
+    }
+    let mut parts = id.split(',').filter_map(|part| part.split_once('='));
+    let uid = parts.find(|(name, _)| name.trim().eq_ignore_ascii_case("UID"));
+    let uid = uid.map(|(_, value)| value.trim());
+    // A comma or a plus within the name would be escaped.
+    let plain = uid.filter(|uid| !uid.is_empty() && !uid.contains(['\\', '+', '"']));
+    plain.map(str::to_owned).ok_or(Reason::UserId)
+}
+
+fn packages<T>(
+    text: &str,
+    key: Option<&SecretBytes>,
+    record: impl Fn(&Element, &Opener) -> Result<T, Reason>,
+) -> Result<Vec<Result<T, Bad>>, Bad> {
     let (mut document, root) = Document::open(text)?;
     if !root.is("KeyContainer") || root.attribute("Version") != Some("1.0") {
         return Err(Bad {
@@ -42,7 +99,7 @@ pub(super) fn read(
             if rows.len() == RECORDS_MAX {
                 return Err(bad(Reason::ManyRecords));
             }
-            rows.push(record(&part, unsaid, &opener).map_err(bad));
+            rows.push(record(&part, &opener).map_err(bad));
         }
     }
     Ok(rows)

@@ -57,7 +57,7 @@ impl Goods for Tokens<'_> {
         let known = self
             .desk
             .engine
-            .known(item)
+            .known(&item.serial, item.otp, &item.seed)
             .map_err(|error| store(&error))?;
         self.judge.judge(item, &known)
     }

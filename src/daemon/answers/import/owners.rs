@@ -4,23 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use crate::control::import::Owners;
-use crate::domain::command::{self, Command, NewUser};
 use crate::domain::event::{Event, Origin};
 use crate::domain::owned::{self, Has, Judge};
-use crate::domain::pool::Intake;
+use crate::domain::pool::{Intake, Known};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
-use crate::engine::writer::Arrival;
 use crate::token::import::owned::{self as file, Owned};
 
 use super::super::desk::{Desk, store};
-use super::people::{asked, made, put_of, site};
 use super::{Goods, Rejected, counted};
 
 type Row = Result<Owned, Rejected>;
 
 pub(super) fn read(how: &Owners, text: &str) -> Result<Vec<Row>, Refusal> {
-    let rows = file::read(how.source, text).map_err(|bad| {
+    let rows = file::read(how.source, text, how.key.as_ref()).map_err(|bad| {
         let source = how.source.name();
         let what = format!("the file is not taken as {source}; nothing changed");
         Refusal::new(Code::Arg, what).why(bad.to_string())
@@ -57,7 +54,7 @@ impl<'a> Tokens<'a> {
     pub(super) fn new(desk: &'a Desk<'a>, rows: &'a [Row], weak: bool) -> Result<Self, Refusal> {
         let tokens = Self {
             desk,
-            judge: Judge::new(rows.iter().flatten(), weak, desk.policy()),
+            judge: Judge::new(rows.iter().flatten(), weak, desk.policy(), desk.now),
             scratch_codes: rows.iter().flatten().map(|token| token.scratch_codes).sum(),
             coming: RefCell::default(),
             newcomers: RefCell::default(),
@@ -70,42 +67,6 @@ impl<'a> Tokens<'a> {
     fn known(&self, name: &str) -> Result<Option<UserRecord>, Refusal> {
         let known = self.desk.reader().user_by_name(name);
         known.map_err(|error| store(&error))
-    }
-
-    /// The record of somebody new, as `user add` would make it.
-    fn added(&self, name: &str, seats_used: u64) -> Result<(UserRecord, Vec<Event>), Refusal> {
-        let new = NewUser {
-            user: name.to_owned(),
-            ..NewUser::default()
-        };
-        made(self.desk, &Command::UserAdd(new), None, seats_used)
-    }
-
-    /// One owner with the tokens of a batch.
-    fn arrival(&self, name: &str, tokens: &[&Owned]) -> Result<Arrival, Refusal> {
-        let before = self.known(name)?;
-        let (owner, mut events) = match &before {
-            Some(owner) => (owner.clone(), Vec::new()),
-            None => self.added(name, 0)?,
-        };
-        let engine = self.desk.engine;
-        let brought: Result<Vec<_>, Refusal> = tokens
-            .iter()
-            .map(|token| engine.brought(owner.id, token))
-            .collect();
-        let (asked, site) = (asked(self.desk), site(self.desk));
-        let applied = command::bring(&owner, brought?, &asked, &site)?;
-        let mut after = put_of(applied.effects)?;
-        if before.is_none() {
-            // One record, written once.
-            after.auth.revision = owner.auth.revision;
-        }
-        events.extend(applied.events);
-        Ok(Arrival {
-            before,
-            after: Box::new(after),
-            events,
-        })
     }
 }
 
@@ -131,10 +92,20 @@ impl Goods for Tokens<'_> {
         };
         let mut coming = self.coming.borrow_mut();
         let more = coming.get(&item.user).copied().unwrap_or(0);
-        let intake = self.judge.judge(item, owner.as_ref(), has, more)?;
+        let known = match &item.serial {
+            Some(serial) => self
+                .desk
+                .engine
+                .known(serial, item.otp, &item.seed)
+                .map_err(|error| store(&error))?,
+            None => Known::Nothing,
+        };
+        let intake = self.judge.judge(item, owner.as_ref(), has, &known, more)?;
         if intake == Intake::New {
             if owner.is_none() && more == 0 {
-                self.added(&item.user, self.seats.get())?;
+                self.desk
+                    .engine
+                    .newcomer(self.desk.operator, &item.user, self.seats.get())?;
                 self.seats.set(self.seats.get() + 1);
                 self.newcomers.borrow_mut().insert(item.user.clone());
             }
@@ -175,7 +146,7 @@ impl Goods for Tokens<'_> {
         }
         let mut people = Vec::new();
         for (name, tokens) in owners {
-            match self.arrival(name, &tokens) {
+            match self.desk.engine.arrival(self.desk.operator, name, &tokens) {
                 Ok(arrival) => people.push(arrival),
                 Err(refusal) if refusal.code == Code::Store => return Err(refusal),
                 // The owner has changed since this was judged: each is judged once more.

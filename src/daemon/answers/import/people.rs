@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use crate::domain::command::{self, Asked, Command, Effect, Prepared, Site};
+use crate::domain::command::Command;
 use crate::domain::event::{Event, Origin};
 use crate::domain::people_file::{self, Layout, Person};
 use crate::domain::pool::Intake;
@@ -42,63 +42,22 @@ impl<'a> People<'a> {
 
     /// The record as `user add` would make it, with the label that `user edit` would give.
     fn record(&self, person: &Person, seats_used: u64) -> Result<UserRecord, Refusal> {
+        let Desk {
+            engine, operator, ..
+        } = self.desk;
         let add = Command::UserAdd(person.new.clone());
-        let (mut record, _) = made(self.desk, &add, None, seats_used)?;
+        let (mut record, _) = engine.made(operator, &add, None, seats_used)?;
         if let Some(edit) = person.label() {
             let revision = record.auth.revision;
             let edit = Command::UserEdit {
                 user: person.new.user.clone(),
                 edit: Box::new(edit),
             };
-            (record, _) = made(self.desk, &edit, Some(&record), seats_used)?;
+            (record, _) = engine.made(operator, &edit, Some(&record), seats_used)?;
             // One record, written once.
             record.auth.revision = revision;
         }
         Ok(record)
-    }
-}
-
-/// What a command makes of a record, and its events.
-pub(super) fn made(
-    desk: &Desk<'_>,
-    command: &Command,
-    record: Option<&UserRecord>,
-    seats_used: u64,
-) -> Result<(UserRecord, Vec<Event>), Refusal> {
-    let prepared = Prepared {
-        user_id: Some(desk.engine.new_user_id()?),
-        seats_used,
-        ..Prepared::default()
-    };
-    let applied = command::apply(command, record, prepared, &asked(desk), &site(desk))?;
-    Ok((put_of(applied.effects)?, applied.events))
-}
-
-/// The person that a change writes.
-pub(super) fn put_of(effects: Vec<Effect>) -> Result<UserRecord, Refusal> {
-    let put = effects.into_iter().find_map(|effect| match effect {
-        Effect::Put { user, .. } => Some(*user),
-        _ => None,
-    });
-    put.ok_or_else(|| Refusal::new(Code::Conflict, "nobody came of it"))
-}
-
-pub(super) const fn asked<'a>(desk: &'a Desk<'_>) -> Asked<'a> {
-    Asked {
-        operator: desk.operator,
-        reason: None,
-        if_revision: None,
-    }
-}
-
-/// The rules and the moment that a file is judged by.
-pub(super) fn site<'a>(desk: &'a Desk<'_>) -> Site<'a> {
-    Site {
-        policy: desk.policy(),
-        gateways: &desk.rules.gateways,
-        now: desk.now,
-        unseal: desk.engine.keys(),
-        next_seq: 0,
     }
 }
 

@@ -39,12 +39,8 @@ pub(super) fn token(text: &str, line: u64) -> Result<Owned, Reason> {
     let (otp, next_factor) = options.codes()?;
     let seed = base32::decode(secret.as_bytes()).ok_or(Reason::SeedNotBase32)?;
     Ok(Owned {
-        line,
-        user: user.to_owned(),
-        otp,
-        seed: sized(seed)?,
-        next_factor,
         scratch_codes,
+        ..Owned::bare(line, user, otp, sized(seed)?, next_factor)
     })
 }
 

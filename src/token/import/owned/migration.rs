@@ -142,14 +142,8 @@ fn token(record: &[u8], line: u64) -> Result<Owned, Reason> {
         _ => 0,
     };
     let name = std::str::from_utf8(name.unwrap_or_default()).map_err(|_| Reason::Protobuf)?;
-    Ok(Owned {
-        line,
-        user: account(name)?.to_owned(),
-        otp,
-        seed: sized(SecretBytes::copy_of(secret.unwrap_or_default()))?,
-        next_factor,
-        scratch_codes: 0,
-    })
+    let seed = sized(SecretBytes::copy_of(secret.unwrap_or_default()))?;
+    Ok(Owned::bare(line, account(name)?, otp, seed, next_factor))
 }
 
 fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Reason> {

@@ -62,14 +62,14 @@ fn token(uri: &str, line: u64) -> Result<Owned, Reason> {
         return Err(Reason::NoSeed);
     }
     let seed = base32::decode(secret.as_bytes()).ok_or(Reason::SeedNotBase32)?;
-    Ok(Owned {
+    let label = decoded(label)?;
+    Ok(Owned::bare(
         line,
-        user: account(&decoded(label)?)?.to_owned(),
+        account(&label)?,
         otp,
-        seed: sized(seed)?,
+        sized(seed)?,
         next_factor,
-        scratch_codes: 0,
-    })
+    ))
 }
 
 /// What the owner is called in a label: all of it, or what stands behind the issuer.
