@@ -5,6 +5,7 @@
 pub mod secret;
 pub mod time;
 
+pub mod qr;
 pub mod radius;
 pub mod token;
 

@@ -20,6 +20,8 @@ mod daemon;
 mod imports;
 #[path = "answers/inactivity.rs"]
 mod inactivity;
+#[path = "answers/links.rs"]
+mod links;
 #[path = "answers/lists.rs"]
 mod lists;
 #[path = "common/past.rs"]

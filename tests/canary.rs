@@ -21,6 +21,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -34,6 +35,9 @@ use common::ledger::Ledger;
 use common::people::Person;
 use common::reach::prove_addresses;
 use common::sink::Sink;
+
+/// Where the links of mails lead.
+const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
 
 /// A secret, and the forms in which it is looked for.
 struct Canary {
@@ -166,7 +170,7 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let secret = format!("Sms-{:016x}-gateway", chance.next());
     planted.watch("secret of the SMS gateway", &secret);
     let mail = format!(
-        "{}{}",
+        "{}{PAGES}{}",
         sink.config(),
         nobody_at_the_sms_gateway(&site, &secret)
     );
@@ -195,6 +199,7 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
         let mut daemon = site.start();
         sign_in(&daemon, &mut planted, &mut chance);
         operate(&daemon, &mut planted, &mut answers, round);
+        enrol_by_link(&daemon, &sink, &mut planted, &mut answers, round);
         reload_with_a_secret_in_the_file(&mut daemon, &spare, &mail);
         sink.wait(6 * (round + 1));
         search_process(&daemon, &planted);
@@ -213,7 +218,9 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
             answer.to_string().as_bytes(),
         );
     }
-    for mail in sink.mails() {
+    // A mail to somebody who enrols by it brings what it is for.
+    let others = |mail: &String| !mail.contains("To: linked");
+    for mail in sink.mails().into_iter().filter(others) {
         planted.search("a mail", mail.as_bytes());
         // As people read it: without soft line ends.
         planted.search("the text of a mail", mail.replace("=\n", "").as_bytes());
@@ -365,6 +372,62 @@ fn tell_by_mail(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>
     answers.push(operator.call("Notify.List", &json!({"user": "alice"})));
 }
 
+/// A link, an auth code, a ticket, a seed and recovery codes, each on its only way.
+fn enrol_by_link(
+    daemon: &Daemon,
+    sink: &Sink,
+    planted: &mut Planted,
+    answers: &mut Vec<Value>,
+    round: usize,
+) {
+    let operator = daemon.operator();
+    let user = format!("linked{round}");
+    let brought = |marks: [&str; 2]| -> String {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            // Long lines are broken softly.
+            let mails = sink.mails().into_iter().map(|mail| mail.replace("=\n", ""));
+            let line = |mail: String| {
+                let (_, rest) = mail.split_once(marks[0])?;
+                Some(rest.split(marks[1]).next()?.trim().to_owned())
+            };
+            let found = mails.filter(|mail| mail.contains(&user)).find_map(line);
+            if let Some(found) = found {
+                return found;
+            }
+            assert!(Instant::now() < end, "no mail with {}", marks[0]);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let address = format!("{user}@example.org");
+    operator.change("Users.Add", &user, &json!({"email": address}));
+    let confirm = brought(["https://mfa.example.org/a/", "\n"]);
+    planted.watch("link that confirms an address", &confirm);
+    let from = "192.0.2.9";
+    answers.push(operator.call("Enrol.Confirm", &json!({"link": confirm, "from": from})));
+    operator.change("Tokens.AuthCodeSend", &user, &json!({"via": "email"}));
+    let sent = brought(["set up your codes:", "This is good"]);
+    planted.watch("auth code in a mail", &sent);
+    let code = operator.change("Tokens.AuthCodeGenerate", &user, &json!({}));
+    let code = code["done"]["reveal"]["text"].as_str().unwrap().to_owned();
+    planted.watch("auth code", &code);
+    answers.push(operator.change("Tokens.EnrollEmail", &user, &json!({})));
+    let link = brought(["https://mfa.example.org/e/", "\n"]);
+    planted.watch("link", &link);
+    answers.push(operator.call("Tokens.EnrollList", &json!({})));
+    let wrong = json!({"link": link, "user": "nobody", "code": code, "from": from});
+    answers.push(refused(daemon, "Enrol.Begin", &wrong));
+    let right = json!({"link": link, "user": user, "code": code, "from": from});
+    let begun = operator.call("Enrol.Begin", &right);
+    for secret in ["ticket", "secret"] {
+        planted.watch(secret, begun[secret].as_str().unwrap());
+    }
+    let ticket = &begun["ticket"];
+    let wrong = json!({"ticket": ticket, "otp": "no code", "from": from});
+    answers.push(refused(daemon, "Enrol.Prove", &wrong));
+    answers.push(operator.call("Notify.List", &json!({"user": user})));
+}
+
 fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {
     daemon
         .operator()
@@ -387,7 +450,7 @@ fn secrets_of(shown: &str) -> Vec<String> {
 
 /// An error message shows the line that is wrong, but not what must not stand there.
 fn reload_with_a_secret_in_the_file(daemon: &mut Daemon, secret: &str, mail: &str) {
-    let within = std::time::Duration::from_secs(5);
+    let within = Duration::from_secs(5);
     let line = format!("\n[gateway.wrong]\naddresses = [\"127.0.0.77\"]\nsecret = \"{secret}\"\n");
     daemon.site.write_config(&format!("{line}{mail}"));
     daemon.signal(Signal::SIGHUP);

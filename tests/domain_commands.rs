@@ -58,6 +58,8 @@ token reset-secret    ok
 token delete          E_LAST_TOKEN ok
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
+enroll email          E_POLICY E_POLICY E_POLICY E_POLICY E_STATE E_POLICY E_POLICY E_POLICY E_STATE
+enroll revoke         same
 enroll page           E_LINK
 auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
 auth-code revoke      same
@@ -115,7 +117,7 @@ fn every_command_in_every_state() {
 // Whom it is about, which token it names, and what has to be made or looked up before it is judged.
 const NEEDS: &str = "
 user add              alice  -        user_id seats
-user edit             alice  -
+user edit             alice  -        link encloses:Confirmation
 user delete           alice  -        seats
 user lock             alice  -
 user unlock           alice  -
@@ -135,6 +137,8 @@ token reset-secret    alice  T-11111
 token delete          -      T-11111
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
+enroll email          alice  -        link clear_seed encloses:Enrolment
+enroll revoke         alice  -
 enroll page           -      -        link seed:Page
 auth-code generate    alice  -        auth_code
 auth-code revoke      alice  -
@@ -181,6 +185,7 @@ fn what_every_command_is_about_and_what_it_needs() {
         if wanted.seed != SeedFor::Nothing {
             told.push(format!("seed:{:?}", wanted.seed));
         }
+        told.extend(wanted.encloses.map(|what| format!("encloses:{what:?}")));
         told.extend(wanted.serial.map(|serial| format!("serial:{serial}")));
         let row = rows.next().unwrap();
         let name = command.action().spec().name;

@@ -14,6 +14,8 @@
 mod common;
 #[path = "mail/hostile.rs"]
 mod hostile;
+#[path = "mail/links.rs"]
+mod links;
 #[path = "mail/real.rs"]
 mod real;
 #[path = "mail/sms.rs"]

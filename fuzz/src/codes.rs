@@ -1,6 +1,7 @@
 //! What people read to each other and type off paper: seeds, codes, ids; and what an app reads.
 
 use mfad::token::auth_code::AuthCode;
+use mfad::token::link::LinkSecret;
 use mfad::token::otpauth::Enrolment;
 use mfad::token::recovery::RecoveryCode;
 use mfad::token::{Algorithm, Digits, Factor, Otp, Period, TokenId, base32, crockford};
@@ -43,6 +44,13 @@ pub fn written(text: &[u8]) {
         assert_eq!(shown.expose().len(), 11);
         let again = AuthCode::parse(shown.expose().as_bytes()).unwrap();
         assert_eq!(again.text().expose(), shown.expose());
+    }
+    if let Some(link) = LinkSecret::parse(text) {
+        assert_eq!(
+            link.text().expose().as_bytes(),
+            text,
+            "two spellings of a link"
+        );
     }
     if let Ok(Ok(id)) = std::str::from_utf8(text).map(str::parse::<TokenId>) {
         assert_eq!(id.to_string().parse(), Ok(id));

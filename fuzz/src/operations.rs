@@ -353,6 +353,7 @@ impl Life {
                     self.world.record = None;
                 }
                 Effect::PoolPut(_) | Effect::PoolTake(_) => panic!("there is no pool here"),
+                Effect::Send(_) => panic!("there is no mail server here"),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
     Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
 };
@@ -66,7 +67,7 @@ impl Life {
                 user: user(),
                 state: UserState::ALL[usize::from(from.octet()) % 9],
                 force,
-                auth_code: flags & 4 == 4,
+                auth_code: (flags & 4 == 4).then_some(Delivery::Shown),
             },
             6 => Command::UserReactivate { user: user() },
             7 => Command::CountersClear { user: user() },
@@ -144,6 +145,7 @@ impl Life {
                 user: user(),
                 ttl: (flags & 2 == 2).then(|| Duration::from_secs(u64::from(from.number()))),
                 force,
+                delivery: Delivery::Shown,
             },
             30 => Command::AuthCodeRevoke { user: user() },
             31 => Command::TokenResetSecret {

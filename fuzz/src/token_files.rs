@@ -97,6 +97,7 @@ fn people(octets: &[u8], header: bool) {
     let layout = Layout {
         header,
         strip_domain: true,
+        trusted: header,
     };
     let lines = text.lines().count() as u64;
     let mut last = 0;

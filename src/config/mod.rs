@@ -41,6 +41,7 @@ mod source;
 pub mod span;
 mod template;
 mod value;
+mod web;
 
 pub use self::checked::{
     Config, FileRead, Gateway, KEY_CREDENTIAL, KeySource, Limits, Members, MetricsListen, Roles,
@@ -106,8 +107,11 @@ fn check(
     let issuer = settings.text("enroll.issuer").unwrap_or(hostname);
     let mail = mail::mail(&settings, folder, secrets, problems);
     let sms = sms::sms(&settings, folder, secrets, problems);
+    let pages = web::pages(&settings, problems);
     let policy = Policy {
         notices: mail::notices(&settings, (mail.is_some(), sms.is_some()), problems),
+        email_content: web::email_content(&settings, pages.as_deref(), problems),
+        pages,
         ..site::policy(&settings, issuer, sets, problems)
     };
     let mut config = Config {

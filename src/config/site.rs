@@ -13,7 +13,7 @@ use crate::domain::auth_code::AuthCodePolicy;
 use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy, TokenRule};
 use crate::domain::passthrough::PassthroughPolicy;
 use crate::domain::pin::{Charset, PinPolicy};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{EmailContent, Policy};
 use crate::domain::token_record::TokenKind;
 use crate::domain::wait;
 
@@ -58,6 +58,8 @@ pub(super) fn policy(
         default_set: settings.text("default_set").unwrap_or_default().to_owned(),
         audit_reads: settings.flag("audit.reads"),
         audit_retain: settings.span("audit.retain"),
+        pages: None,
+        email_content: EmailContent::default(),
         notices: None,
     };
     order(

@@ -314,6 +314,13 @@ pub enum Query {
         /// Which part.
         page: Page,
     },
+    /// `enroll list`: [`super::reply::LinkPage`].
+    EnrollList {
+        /// Whose; none: everybody's.
+        user: Option<String>,
+        /// Which part.
+        page: Page,
+    },
     /// `notify list`: [`super::reply::NotificationPage`].
     NotifyList {
         /// Canonical login name.

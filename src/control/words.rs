@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::domain::auth_code::Delivery;
 use crate::domain::command::TokenRef;
 use crate::domain::name;
 use crate::domain::token_record::{Status, TokenKind};
@@ -71,6 +72,17 @@ pub fn token_status(text: &str) -> Result<Status, Fault> {
             "use obsolete, deactivated, disabled, locked, expired, pending, active or registered",
         )
     })
+}
+
+/// Reads the way in which an auth code is sent.
+pub fn delivery(parameter: &str, text: &str) -> Result<Delivery, Fault> {
+    match text {
+        "email" => Ok(Delivery::Email),
+        _ => {
+            let what = format!("`{parameter}` is to be `email`");
+            Err(Fault::invalid_parameter(parameter, what))
+        }
+    }
 }
 
 /// Reads a seed in base32.

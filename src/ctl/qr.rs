@@ -1,23 +1,16 @@
-//! QR codes: on the terminal, as PNG, as SVG.
+//! QR codes: on the terminal, and as pictures by [`crate::qr`].
 //!
 //! On the terminal two modules stand in one cell as half blocks, in explicit black on white, so
-//! that light and dark terminals scan alike. The level of error correction is the lowest: the code
-//! stays small enough to stand on a screen of 80 by 24.
+//! that light and dark terminals scan alike.
 
-use fast_qr::convert::Builder;
-use fast_qr::convert::svg::SvgBuilder;
-use fast_qr::{ECL, QRBuilder, QRCode};
 use zeroize::Zeroizing;
 
 use super::errors::{self, Trouble};
 use super::output::text;
+use crate::qr::{self, DrawError, Picture};
 
 /// Light modules around a code on the terminal.
 const MARGIN_TERMINAL: usize = 2;
-/// Light modules around a code in a picture.
-const MARGIN_PICTURE: usize = 4;
-/// Pixels of a module.
-const MODULE_PIXELS: usize = 8;
 /// Black on white, whatever the terminal's colours are.
 const BLACK_ON_WHITE: &str = "\u{1b}[38;2;0;0;0;48;2;255;255;255m";
 /// White on black, for readers that want it so.
@@ -25,49 +18,13 @@ const WHITE_ON_BLACK: &str = "\u{1b}[38;2;255;255;255;48;2;0;0;0m";
 /// The terminal's own colours again.
 const RESET: &str = "\u{1b}[0m";
 
-/// Dark and light modules with a margin.
-struct Picture {
-    code: Box<QRCode>,
-    margin: usize,
-}
-
-impl Picture {
-    fn new(clear: &str, margin: usize) -> Result<Self, Trouble> {
-        let code = QRBuilder::new(clear).ecl(ECL::L).build();
-        let code = code.map_err(|_| Trouble::new(errors::SOFTWARE, "this is too long for a QR"))?;
-        Ok(Self {
-            code: Box::new(code),
-            margin,
-        })
-    }
-
-    fn side(&self) -> usize {
-        self.code.size + 2 * self.margin
-    }
-
-    /// Whether the module is dark; outside all is light.
-    fn dark(&self, row: usize, column: usize) -> bool {
-        let (Some(row), Some(column)) = (
-            row.checked_sub(self.margin)
-                .filter(|row| *row < self.code.size),
-            column
-                .checked_sub(self.margin)
-                .filter(|column| *column < self.code.size),
-        ) else {
-            return false;
-        };
-        let module = self.code.data.get(row * self.code.size + column);
-        module.is_some_and(|module| module.value())
-    }
-}
-
 /// Draws for the terminal.
 pub(super) fn terminal(
     clear: &str,
     ascii: bool,
     invert: bool,
 ) -> Result<Zeroizing<String>, Trouble> {
-    let picture = Picture::new(clear, MARGIN_TERMINAL)?;
+    let picture = Picture::new(clear, MARGIN_TERMINAL).map_err(|error| trouble(&error))?;
     let side = picture.side();
     let mut out = Zeroizing::new(String::with_capacity(side * side * 4));
     let step = if ascii { 1 } else { 2 };
@@ -116,36 +73,16 @@ pub(super) fn columns(line: &str) -> usize {
 
 /// Draws a PNG in black and white.
 pub(super) fn png(clear: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let picture = Picture::new(clear, MARGIN_PICTURE)?;
-    let side = picture.side() * MODULE_PIXELS;
-    let mut pixels = Zeroizing::new(Vec::with_capacity(side * side));
-    for row in 0..side {
-        for column in 0..side {
-            let dark = picture.dark(row / MODULE_PIXELS, column / MODULE_PIXELS);
-            pixels.push(if dark { 0 } else { 255 });
-        }
-    }
-    let failed = |error: String| Trouble::new(errors::SOFTWARE, "no PNG was made").why(error);
-    let pixels_side = u32::try_from(side).map_err(|error| failed(error.to_string()))?;
-    let mut out = Zeroizing::new(Vec::new());
-    let mut encoder = png::Encoder::new(&mut *out, pixels_side, pixels_side);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(&pixels)?;
-        writer.finish()
-    });
-    written.map_err(|error| failed(error.to_string()))?;
-    Ok(out)
+    qr::png(clear).map_err(|error| trouble(&error))
 }
 
 /// Draws an SVG.
 pub(super) fn svg(clear: &str) -> Result<Zeroizing<String>, Trouble> {
-    let picture = Picture::new(clear, MARGIN_PICTURE)?;
-    let drawn = SvgBuilder::default()
-        .margin(MARGIN_PICTURE)
-        .to_str(&picture.code);
-    Ok(Zeroizing::new(drawn))
+    qr::svg(clear).map_err(|error| trouble(&error))
+}
+
+fn trouble(error: &DrawError) -> Trouble {
+    Trouble::new(errors::SOFTWARE, error.to_string())
 }
 
 #[cfg(test)]
@@ -173,11 +110,5 @@ mod tests {
         );
         let other = terminal(URI, true, true).unwrap();
         assert_ne!(*drawn, *other);
-    }
-
-    #[test]
-    fn pictures_begin_as_they_should() {
-        assert!(png(URI).unwrap().starts_with(b"\x89PNG\r\n"));
-        assert!(svg(URI).unwrap().starts_with("<svg"));
     }
 }

@@ -21,13 +21,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::answers::Answerer;
 use super::instance::StartError;
 use super::reminders;
 use crate::config::Config;
 use crate::domain::event::{Event, Origin};
-use crate::domain::message::{Message, MessageId};
+use crate::domain::message::{Enclosed, Message, MessageId};
 use crate::domain::recipient::Channel;
+use crate::domain::sealed::{Field, Unseal as _};
 use crate::engine::Engine;
 use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
 use crate::engine::writer::taken_out;
@@ -267,7 +270,11 @@ impl Post {
     fn try_one(&self, message: &Message, tries: Tries, open: &mut Round<'_>, memory: &mut Memory) {
         let timeout = self.server.carrier.timeout();
         let patience = Patience::new(&self.clock, &self.ending, timeout);
-        match open.send(message, patience) {
+        let sent = self.opened(message).and_then(|clear| {
+            let clear = clear.as_deref().map(String::as_str);
+            open.send(message, clear, patience)
+        });
+        match sent {
             Ok(()) => {
                 memory.server = Tries::default();
                 let event = message.sent(tries.failed + 1);
@@ -296,6 +303,23 @@ impl Post {
                 }
             }
         }
+    }
+
+    /// What the message encloses.
+    fn opened(&self, message: &Message) -> Result<Option<Zeroizing<String>>, Fault> {
+        let Some(Enclosed { sealed, .. }) = &message.enclosed else {
+            return Ok(None);
+        };
+        let mut clear = None;
+        let mut see = |octets: &[u8]| {
+            clear = std::str::from_utf8(octets)
+                .ok()
+                .map(|text| Zeroizing::new(text.to_owned()));
+        };
+        let field = Field::Message(message.id);
+        self.engine.keys().show(field, sealed, &mut see);
+        let unreadable = || Fault::Never("what it brings does not open with this key".to_owned());
+        clear.map(Some).ok_or_else(unreadable)
     }
 
     /// Takes a message out, with what became of it; false if the store does not write.

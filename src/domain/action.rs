@@ -194,10 +194,18 @@ actions! {
     TokenDelete = "token delete", Operator, Heavy, reason;
     /// Shows the QR code of a token that is not yet proven.
     EnrollQr = "enroll qr", Support, Light, weakens;
+    /// Sends a person what an enrolment needs.
+    EnrollEmail = "enroll email", Support, Light, weakens;
+    /// One-time links that were sent and are good.
+    EnrollList = "enroll list", Viewer, Read;
+    /// Voids the links of a person.
+    EnrollRevoke = "enroll revoke", Support, Light;
     /// A person's own steps on the pages of a link; no command of `mfactl`.
     EnrollPage = "enroll page", Web, Light;
     /// Makes the code that an enrolment asks for.
     AuthCodeGenerate = "auth-code generate", Support, Light, weakens, not_oneself;
+    /// Makes an auth code and sends it.
+    AuthCodeSend = "auth-code send", Support, Light, weakens, not_oneself;
     /// Voids a person's auth code.
     AuthCodeRevoke = "auth-code revoke", Support, Light;
     /// Makes a set of recovery codes.

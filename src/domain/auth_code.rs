@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::link::Purpose;
 use super::token_record::Base;
 use super::user::{UserRecord, UserState};
 use crate::time::{Now, Timestamp};
@@ -24,13 +25,40 @@ pub struct AuthCodePolicy {
     pub tries: u32,
 }
 
+/// How an auth code goes to the person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// An operator reads it out.
+    #[default]
+    Shown,
+    /// By mail.
+    Email,
+}
+
+impl Delivery {
+    /// The word for it in the audit log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Email => "email",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    const fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown)
+    }
+}
+
 /// An auth code that was handed out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuthCodeRecord {
     /// Keyed hash, [`crate::token::auth_code::fingerprint`].
     #[serde(with = "super::sealed::hex_32")]
     pub hash: [u8; 32],
-    /// The change it was made for: a state, `rekey`, `token` or `forced`.
+    /// The change it was made for: a state, `rekey`, `token`, `link` or `forced`.
     pub purpose: String,
     /// When it was made, and by whom.
     pub created: Timestamp,
@@ -38,6 +66,9 @@ pub struct AuthCodeRecord {
     pub created_by: String,
     /// First instant at which it is no longer good.
     pub expires: Timestamp,
+    /// How it went to the person.
+    #[serde(default, skip_serializing_if = "Delivery::is_shown")]
+    pub delivery: Delivery,
     /// Wrong codes that were given for it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -84,7 +115,21 @@ pub fn wanted_for(record: &UserRecord) -> Option<&'static str> {
         .any(|token| pending(token.base))
     {
         Some("token")
+    } else if record
+        .profile
+        .links
+        .iter()
+        .any(|link| link.purpose == Purpose::Enrol)
+    {
+        Some("link")
     } else {
         None
     }
+}
+
+/// Whether this person is to enrol a token: something waits for one, or the state asks for it (R34).
+#[must_use]
+pub fn enrols(record: &UserRecord) -> bool {
+    let state = record.profile.state;
+    matches!(state, UserState::Update | UserState::Renew) || wanted_for(record).is_some()
 }

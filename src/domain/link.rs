@@ -27,7 +27,7 @@ pub const TRIES: u32 = 5;
 pub const TICKET_TTL: Duration = Duration::from_secs(600);
 
 /// How long a link is good where a token waits for its proof without end.
-const TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const TTL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What a link is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

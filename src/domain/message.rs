@@ -1,10 +1,10 @@
 //! A message to a person, and what its parts can hold.
 //!
 //! A [`Message`] is a record of the store from the change that causes it until a mail server or an SMS
-//! gateway has taken it. It is words only: no code, PIN, password or seed is ever put into one. Its
-//! parts make a bad one impossible: an [`Address`] is one mailbox that can stand in a command of SMTP,
-//! a [`Recipient`] is one or a telephone number, a [`Line`] has no line end, so nothing that somebody
-//! has typed becomes a header.
+//! gateway has taken it. It is words only: a link, seed or code that it brings is sealed beside them
+//! ([`Enclosed`]) and opened by the sender alone. Its parts make a bad one impossible: an [`Address`]
+//! is one mailbox that can stand in a command of SMTP, a [`Recipient`] is one or a telephone number, a
+//! [`Line`] has no line end, so nothing that somebody has typed becomes a header.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::event::Event;
 use super::recipient::Recipient;
-use super::sealed::{hex, unhex};
+use super::sealed::{Sealed, hex, unhex};
 use super::user::{UserId, UserRecord};
 use crate::time::Timestamp;
 
@@ -29,6 +29,10 @@ const LINE_CHARS_MAX: usize = 160;
 
 /// Signs that mean something in a header or command and may not stand in an address.
 const STRANGE: &[char] = &['<', '>', '(', ')', '[', ']', ',', ';', ':', '\\', '"', '@'];
+
+/// Stands in a text where what is enclosed is put in when it is sent: the sign that Unicode has for a
+/// thing that is no text.
+pub const ENCLOSED: char = '\u{fffc}';
 
 /// One mailbox, `local@domain` in ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,9 +122,11 @@ impl Line {
     }
 }
 
-/// Whether some reader takes `c` for the end of a line, or hides what follows.
+/// Whether some reader takes `c` for the end of a line, or hides what follows, or the sender for the
+/// place of what is enclosed.
 fn breaks(c: char) -> bool {
     c.is_control()
+        || c == ENCLOSED
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -191,6 +197,48 @@ impl From<MessageId> for String {
     }
 }
 
+/// A secret that a message brings: sealed for [`super::sealed::Field::Message`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enclosed {
+    /// What it is.
+    pub kind: EnclosedKind,
+    /// The secret.
+    pub sealed: Sealed,
+}
+
+/// What is enclosed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnclosedKind {
+    /// Address of the enrolment page, with its one-time secret.
+    EnrolLink,
+    /// Address of the page that confirms an address, with its one-time secret.
+    ConfirmLink,
+    /// The otpauth URI of a token.
+    Seed,
+    /// An auth code.
+    AuthCode,
+}
+
+impl EnclosedKind {
+    /// The word for it in lists and in the audit log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EnrolLink => "enrolment-link",
+            Self::ConfirmLink => "confirmation-link",
+            Self::Seed => "enrolment-seed",
+            Self::AuthCode => "auth-code",
+        }
+    }
+
+    /// Whether a picture of it is sent along: a QR code for the phone.
+    #[must_use]
+    pub const fn drawn(self) -> bool {
+        matches!(self, Self::EnrolLink | Self::Seed)
+    }
+}
+
 /// A message that waits to be sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -207,6 +255,9 @@ pub struct Message {
     pub subject: Line,
     /// The text, in lines that end with `\n`.
     pub text: String,
+    /// What nobody but the person may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enclosed: Option<Enclosed>,
     /// When its change was made.
     pub at: Timestamp,
     /// What a newer daemon wrote here.
@@ -297,6 +348,11 @@ mod tests {
     fn a_line_cannot_become_two() {
         let line = Line::new("locked\r\nBcc: eve@example.org\u{2028}\u{202e}x");
         assert_eq!(line.as_str(), "locked  Bcc: eve@example.org  x");
+        assert_eq!(
+            Line::new("a\u{fffc}b").as_str(),
+            "a b",
+            "nobody names the place"
+        );
         assert_eq!(Line::new(&"x".repeat(500)).as_str().len(), LINE_CHARS_MAX);
         let read: Line = serde_json::from_str("\"a\\nb\"").unwrap();
         assert_eq!(

@@ -13,6 +13,7 @@
 //! it. It passes a sign-in over by its event's name alone: only what stands in [`Notice::of`] costs
 //! anything.
 
+mod letters;
 pub mod reminder;
 mod words;
 
@@ -23,6 +24,8 @@ use super::policy::Policy;
 use super::recipient::{Channel, Phone, Recipient};
 use super::user::{Contact, Profile, UserRecord};
 use crate::time::Timestamp;
+
+pub use letters::{Enclosure, enclosing};
 
 /// Addresses of one person that are told, at most, and telephones.
 const ADDRESSES_MAX: usize = 4;
@@ -301,6 +304,7 @@ fn message(told: Told<'_>, tidings: &[Notice], to: Recipient, letter: Letter) ->
         }),
         subject: letter.subject,
         text: letter.text,
+        enclosed: None,
         at: told.at,
         extra: serde_json::Map::new(),
     }
@@ -380,6 +384,7 @@ pub fn test(id: MessageId, to: Recipient, policy: &Policy, at: Timestamp) -> Mes
         about: None,
         subject: letter.subject,
         text: letter.text,
+        enclosed: None,
         at,
         extra: serde_json::Map::new(),
     }

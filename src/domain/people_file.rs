@@ -25,6 +25,8 @@ pub struct Layout {
     pub header: bool,
     /// The login name stands without the domain that a line names.
     pub strip_domain: bool,
+    /// The operator has seen that the addresses are these people's.
+    pub trusted: bool,
 }
 
 /// One line.
@@ -87,6 +89,7 @@ fn person(line: &Line<'_>, layout: Layout) -> Result<Person, Refusal> {
             language: stated(3),
             set: stated(4),
             phone: stated(7),
+            trusted: layout.trusted,
             ..NewUser::default()
         },
         role_label: line.column(5).to_owned(),

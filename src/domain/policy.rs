@@ -56,8 +56,22 @@ pub struct Policy {
     pub audit_reads: bool,
     /// How long audit records stay in the store before they are archived unasked; zero: for ever.
     pub audit_retain: Duration,
+    /// Where the pages of mfad-web are, without a slash at the end; none: there are none.
+    pub pages: Option<String>,
+    /// What a mail for an enrolment brings.
+    pub email_content: EmailContent,
     /// Who is told of changes besides the person; none: there is no mail server, nobody is told.
     pub notices: Option<Notices>,
+}
+
+/// What a mail for an enrolment brings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EmailContent {
+    /// A one-time link to the enrolment page.
+    Link,
+    /// The seed itself.
+    #[default]
+    Seed,
 }
 
 impl Policy {
@@ -226,6 +240,8 @@ impl Default for Policy {
             default_set: "default".to_owned(),
             audit_reads: false,
             audit_retain: Duration::ZERO,
+            pages: None,
+            email_content: EmailContent::default(),
             notices: None,
         }
     }

@@ -51,11 +51,13 @@ pub enum Code {
     Sealed,
     /// This one-time link is not good, whatever the reason.
     Link,
+    /// No address to send to.
+    NoAddr,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Arg,
         Self::Perm,
         Self::NoUser,
@@ -77,6 +79,7 @@ impl Code {
         Self::Delivery,
         Self::Sealed,
         Self::Link,
+        Self::NoAddr,
     ];
 
     /// `E_NOTLOCKED`.
@@ -104,6 +107,7 @@ impl Code {
             Self::Delivery => "E_DELIVERY",
             Self::Sealed => "E_SEALED",
             Self::Link => "E_LINK",
+            Self::NoAddr => "E_NOADDR",
         }
     }
 
@@ -132,6 +136,7 @@ impl Code {
             Self::Delivery => "Delivery",
             Self::Sealed => "Sealed",
             Self::Link => "Link",
+            Self::NoAddr => "NoAddress",
         }
     }
 
@@ -155,7 +160,8 @@ impl Code {
             | Self::NotNeeded
             | Self::Conflict
             | Self::Delivery
-            | Self::Link => 1,
+            | Self::Link
+            | Self::NoAddr => 1,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::message::MessageId;
 use super::user::UserId;
 use crate::secret::SecretBytes;
 use crate::token::TokenId;
@@ -32,6 +33,8 @@ pub enum Field<'a> {
     Pin(UserId),
     /// The hash of a user's local password.
     Password(UserId),
+    /// What a message brings.
+    Message(MessageId),
 }
 
 /// Opens seals; the rules get one handed in.

@@ -1,9 +1,12 @@
-//! Codes that are written down or read out: made, hashed, and shown once.
+//! Codes that are written down, read out or sent: made, hashed, and shown or sealed once.
 
 use zeroize::Zeroizing;
 
 use super::Engine;
-use crate::domain::command::{self, Prepared, Reveal};
+use crate::domain::command::{self, Encloses, Needs, Prepared, Reveal};
+use crate::domain::message::{Enclosed, EnclosedKind, MessageId};
+use crate::domain::notice::Enclosure;
+use crate::domain::policy::{EmailContent, Policy};
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::{Field, Unseal as _};
 use crate::domain::token_record::RecoveryHash;
@@ -11,6 +14,8 @@ use crate::domain::user::{UserId, UserRecord};
 use crate::secret::SecretBytes;
 use crate::token::SEED_MADE_OCTETS;
 use crate::token::auth_code::{AUTH_CODE_SIGNS, AuthCode};
+use crate::token::link::LinkSecret;
+use crate::token::otpauth::Enrolment;
 use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
 
 impl Engine {
@@ -59,4 +64,60 @@ impl Engine {
         prepared.reveal = Some(Reveal::RecoveryCodes(SecretBytes::new(shown)));
         Ok(())
     }
+
+    /// Seals what a message is to bring; nothing where no message can be sent.
+    pub(super) fn enclose(
+        &self,
+        wants: &Needs<'_>,
+        record: Option<&UserRecord>,
+        prepared: &mut Prepared,
+    ) -> Result<(), Refusal> {
+        let Some(wanted) = wants.encloses else {
+            return Ok(());
+        };
+        let rules = self.rules();
+        let policy = &rules.policy;
+        let link = |path: &str| {
+            let user = prepared.user_id.or(prepared.for_user)?;
+            let secret = LinkSecret::new(user.0, prepared.link.as_ref()?.expose());
+            let pages = policy.pages.as_ref()?;
+            let url = [pages.as_str(), path, secret.text().expose()].concat();
+            Some(SecretBytes::new(url.into_bytes()))
+        };
+        let (kind, clear) = match (wanted, policy.email_content) {
+            (_, _) if !policy.notices.as_ref().is_some_and(|it| it.mail) => return Ok(()),
+            (Encloses::Confirmation, _) => (EnclosedKind::ConfirmLink, link("/a/")),
+            (Encloses::Enrolment, EmailContent::Link) => (EnclosedKind::EnrolLink, link("/e/")),
+            (Encloses::Enrolment, EmailContent::Seed) => {
+                let uri = record.and_then(|record| uri(policy, record, prepared));
+                (EnclosedKind::Seed, uri)
+            }
+            (Encloses::AuthCode, _) => match prepared.reveal.take() {
+                Some(Reveal::AuthCode(code)) => (EnclosedKind::AuthCode, Some(code)),
+                _ => return Ok(()),
+            },
+        };
+        let Some(clear) = clear else {
+            return Ok(());
+        };
+        let id = MessageId(self.random()?);
+        let sealed = self.seal(Field::Message(id), clear.expose())?;
+        let enclosed = Enclosed { kind, sealed };
+        prepared.enclosure = Some(Enclosure { id, enclosed });
+        Ok(())
+    }
+}
+
+/// The otpauth URI of the token that waits for its proof.
+fn uri(policy: &Policy, record: &UserRecord, prepared: &Prepared) -> Option<SecretBytes> {
+    let id = prepared.token_id?;
+    let state = record.auth.token(id);
+    let enrolment = Enrolment {
+        issuer: &policy.issuer,
+        account: record.name(),
+        otp: record.token(id)?.otp?,
+        seed: prepared.clear_seed.as_ref()?.expose(),
+        next_counter: state.map_or(0, |state| state.next_factor),
+    };
+    Some(SecretBytes::copy_of(enrolment.uri().expose().as_bytes()))
 }

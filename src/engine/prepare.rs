@@ -275,6 +275,7 @@ impl Engine {
             self.auth_code(user, &mut prepared)?;
         }
         let Some(record) = record else {
+            self.enclose(&wants, None, &mut prepared)?;
             return Ok(prepared);
         };
         match wants.seed {
@@ -297,6 +298,7 @@ impl Engine {
         if wants.recovery_codes {
             self.recovery_codes(record, &mut prepared)?;
         }
+        self.enclose(&wants, Some(record), &mut prepared)?;
         Ok(prepared)
     }
 

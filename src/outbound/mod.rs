@@ -101,18 +101,24 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Sends a message; `Ok` only when the server has said that it has it.
+    /// Sends a message, with what it encloses in clear; `Ok` only when the server has said that it has
+    /// it.
     ///
     /// # Errors
     /// [`Fault`].
-    pub fn send(&mut self, message: &Message, patience: Patience) -> Result<(), Fault> {
+    pub fn send(
+        &mut self,
+        message: &Message,
+        clear: Option<&str>,
+        patience: Patience,
+    ) -> Result<(), Fault> {
         match (self.carrier, &message.to) {
             (Carrier::Mail(config), Recipient::Mail(to)) => {
                 let mut session = match self.session.take() {
                     Some(session) => session,
                     None => Session::open(config, patience.clone())?,
                 };
-                let sent = session.send(config, to, message, patience);
+                let sent = session.send(config, to, message, clear, patience);
                 if matches!(sent, Ok(()) | Err(Fault::Never(_))) {
                     self.session = Some(session);
                 }

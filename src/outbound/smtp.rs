@@ -165,7 +165,8 @@ impl Session {
         }
     }
 
-    /// Sends one message; `Ok` only when the server has said that it has it.
+    /// Sends one message, with what it encloses in clear; `Ok` only when the server has said that it
+    /// has it.
     ///
     /// # Errors
     /// [`Fault`]. After a [`Fault::Never`] the session goes on with the next message.
@@ -174,9 +175,12 @@ impl Session {
         config: &Mail,
         to: &Address,
         message: &Message,
+        clear: Option<&str>,
         patience: Patience,
     ) -> Result<(), Fault> {
         self.stream.wire().renew(patience);
+        let mail = mail::mail(message, clear, to, &config.from);
+        let mail = mail.map_err(|error| Fault::Never(error.to_string()))?;
         let from = format!("MAIL FROM:<{}>", config.from);
         self.step(&from, 250, Step::From, to)?;
         if let Err(fault) = self.step(&format!("RCPT TO:<{to}>"), 250, Step::To, to) {
@@ -186,7 +190,7 @@ impl Session {
             return Err(fault);
         }
         self.step("DATA", 354, Step::Data, to)?;
-        let mut data = stuffed(&mail::mail(message, to, &config.from));
+        let mut data = stuffed(&mail);
         data.push('.');
         self.step(&data, 250, Step::End, to)
     }
@@ -289,8 +293,10 @@ impl Offers {
 }
 
 // RFC 5321 s4.5.2: a line that begins with a period gets one more.
-fn stuffed(mail: &str) -> String {
-    let mut data = String::with_capacity(mail.len() + 8);
+fn stuffed(mail: &str) -> Zeroizing<String> {
+    // A dot more for each line, and one at the end: it does not move while it grows.
+    let lines = mail.matches("\r\n").count();
+    let mut data = Zeroizing::new(String::with_capacity(mail.len() + lines + 2));
     for line in mail.split_inclusive("\r\n") {
         if line.starts_with('.') {
             data.push('.');
@@ -312,7 +318,7 @@ mod tests {
     #[test]
     fn periods_are_doubled() {
         // test of RFC 5321 s4.5.2
-        assert_eq!(stuffed(".\r\na.\r\n..b\r\n"), "..\r\na.\r\n...b\r\n");
+        assert_eq!(*stuffed(".\r\na.\r\n..b\r\n"), "..\r\na.\r\n...b\r\n");
     }
 
     #[test]

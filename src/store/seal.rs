@@ -208,6 +208,7 @@ fn place(field: Field<'_>, version: u16) -> Place {
         Field::PoolSeed(serial) => place_of("pool-seed", &[serial.as_bytes()], version),
         Field::Pin(user) => place_of("pin", &[&user.0], version),
         Field::Password(user) => place_of("password", &[&user.0], version),
+        Field::Message(id) => place_of("message", &[&id.0], version),
     }
 }
 
@@ -235,6 +236,7 @@ fn array(tag: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::message::MessageId;
     use crate::domain::sealed::hex;
     use crate::store::auth_row::id_of;
     use crate::token::TokenId;
@@ -263,6 +265,7 @@ mod tests {
             Field::Pin(ADA),
             Field::Password(ADA),
             Field::PoolSeed("11111"),
+            Field::Message(MessageId(ADA.0)),
         ] {
             assert!(keys.open(elsewhere, &sealed).is_none());
         }

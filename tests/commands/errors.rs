@@ -19,8 +19,8 @@ use crate::roles::{somebody, with_roles};
 const RULES: &str = "\n[seats]\nlimit = 3\n";
 const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n";
 /// Words in a suggestion that a person has to replace.
-const PLACEHOLDERS: [&str; 10] = [
-    "TEXT", "NAME", "CODE", "OTP", "OTP1", "STATE", "FILE", "TOKEN", "..", "USER",
+const PLACEHOLDERS: [&str; 11] = [
+    "ADDRESS", "TEXT", "NAME", "CODE", "OTP", "OTP1", "STATE", "FILE", "TOKEN", "..", "USER",
 ];
 
 /// Which names were provoked, and what was suggested.
@@ -123,6 +123,8 @@ fn each_named_error_is_given_and_what_it_suggests_works() {
     } else {
         codes.insert(Code::Perm.name(), Vec::new());
     }
+    // The pages have it; no command does.
+    codes.insert(Code::Link.name(), Vec::new());
     for code in Code::ALL {
         assert!(
             codes.contains_key(code.name()),
@@ -191,6 +193,7 @@ fn of_tokens(all: &mut Provoked<'_>) {
     all.refused(Code::NotLocked, &["token", "unlock", "alice/hotp"], "");
     let generate = ["auth-code", "generate", "alice", "--to-stdout"];
     all.refused(Code::NotNeeded, &generate, "");
+    all.refused(Code::NoAddr, &["enroll", "email", "alice"], "");
     let disable = ["token", "disable", "o'neil/hotp", "-r", "x", "--yes"];
     all.refused(Code::LastToken, &disable, "");
     let add = [
@@ -247,7 +250,7 @@ fn sealed() -> Vec<String> {
 /// The same command by somebody whose role is too low.
 fn denied() -> Vec<String> {
     let daemon = with_roles(&[Person::new("alice")]);
-    let viewer = 70_001;
+    let viewer = 70_002;
     let run = |words: &[&str]| {
         let output = somebody(&daemon, env!("CARGO_BIN_EXE_mfactl").into(), viewer)
             .env_clear()

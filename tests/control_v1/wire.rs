@@ -93,6 +93,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("link" | "ticket", _) => {
             json!("AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")
         }
+        ("via" | "send_code", _) => json!("email"),
         ("notes", _) => json!("first line\nsecond line"),
         (_, Type::Text | Type::Prose | Type::Secret | Type::Piece) => json!(format!("some-{name}")),
         (_, Type::Texts) => json!(["vpn1", "ocserv"]),
@@ -243,6 +244,7 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
         "Tokens.List" => through::<reply::TokenList>,
         "Tokens.Find" => through::<reply::TokenPage>,
         "Tokens.Show" => through::<reply::TokenShow>,
+        "Tokens.EnrollList" => through::<reply::LinkPage>,
         "Tokens.HwList" => through::<reply::HardwarePage>,
         "Passthrough.List" => through::<reply::GrantPage>,
         "Passthrough.Uses" => through::<reply::GrantUses>,

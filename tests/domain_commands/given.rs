@@ -11,10 +11,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mfad::domain::auth_code::AuthCodeRecord;
+use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
 use mfad::domain::command::Prepared;
 use mfad::domain::link::{Link, Purpose};
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
+use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
+use mfad::domain::notice::{Enclosure, Language, Notices};
 use mfad::domain::passthrough::{Grant, Revoked};
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, Otherwise};
@@ -84,6 +86,19 @@ fn prepared(run: &mut Run, key: &str, value: &str) -> bool {
                 ..Default::default()
             };
         }
+        "encloses" => {
+            let kind = match value {
+                "link" => EnclosedKind::EnrolLink,
+                "seed" => EnclosedKind::Seed,
+                "code" => EnclosedKind::AuthCode,
+                _ => EnclosedKind::ConfirmLink,
+            };
+            let sealed = sealed(b"secret");
+            prepared.enclosure = Some(Enclosure {
+                id: MessageId([5; 16]),
+                enclosed: Enclosed { kind, sealed },
+            });
+        }
         "for-token" => prepared.token_id = Some(id(number(value))),
         "seed" => prepared.clear_seed = Some(SecretBytes::new(vec![7; number(value)])),
         "seats-used" => prepared.seats_used = number(value),
@@ -112,6 +127,15 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
     let policy = &mut run.policy;
     let first = Arc::make_mut(&mut run.gateways[0]);
     match key {
+        "mail" => {
+            policy.notices = Some(Notices {
+                mail: true,
+                sms: false,
+                admins: Vec::new(),
+                language: Language::English,
+            });
+        }
+        "pages" => policy.pages = Some("https://mfa.example.org".to_owned()),
         "seats-limit" => policy.seats_limit = number(value),
         "tokens-max" => policy.tokens_max_per_user = number(value),
         "enabled" => policy.enabled_kinds = kinds(value),
@@ -177,6 +201,7 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 created: WALL - DAY,
                 created_by: "bob".to_owned(),
                 expires: instant(value),
+                delivery: Delivery::Shown,
                 failures: 0,
                 extra: serde_json::Map::new(),
             });
@@ -215,6 +240,10 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
         }
         "link-over" => record.profile_mut().links[0].expires = WALL,
         "link-tries" => record.profile_mut().links[0].tries = number(value),
+        "code-mailed" => {
+            let code = record.profile_mut().auth_code.as_mut();
+            code.unwrap().delivery = Delivery::Email;
+        }
         "code-failures" => {
             let code = record.profile_mut().auth_code.as_mut();
             code.unwrap().failures = number(value);

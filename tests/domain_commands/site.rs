@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::action::Role;
+use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
     Applied, Asked, Command, Effect, NewToken, NewUser, PageStep, PassthroughEnd, Prepared, Reveal,
     Site, Step, TokenEdit, TokenRef, UserEdit, apply,
@@ -178,6 +179,7 @@ pub(crate) fn prepared() -> Prepared {
         for_user: Some(ID),
         auth_code: Some([3; 32]),
         link: Some(SecretKey::new([4; 32])),
+        enclosure: None,
         recovery: vec![RecoveryHash([2; 32]); 10],
         pool: None,
         serial_owner: None,
@@ -294,7 +296,7 @@ pub(crate) fn set_state(state: UserState) -> Command {
         user: user(),
         state,
         force: false,
-        auth_code: false,
+        auth_code: None,
     }
 }
 
@@ -399,6 +401,11 @@ pub(crate) fn commands() -> Vec<Command> {
             token: None,
             channel: "terminal".to_owned(),
         },
+        Command::EnrollEmail {
+            user: user(),
+            token: None,
+        },
+        Command::EnrollRevoke { user: user() },
         page(Step::Begin {
             user: user(),
             code: None,
@@ -407,6 +414,7 @@ pub(crate) fn commands() -> Vec<Command> {
             user: user(),
             ttl: None,
             force: false,
+            delivery: Delivery::Shown,
         },
         Command::AuthCodeRevoke { user: user() },
         Command::RecoveryIssue { user: user() },

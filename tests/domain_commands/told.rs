@@ -64,6 +64,12 @@ fn answer(given: &str, typed: &str) -> String {
                         told += &changed(&before.unwrap_or_default(), &facts(user, cap, now));
                     }
                     Effect::Remove { .. } => told += "now: gone\n",
+                    Effect::Send(message) => {
+                        writeln!(told, "mail to {}: {}", message.to, message.subject).unwrap();
+                        for line in message.text.lines() {
+                            writeln!(told, "| {line}").unwrap();
+                        }
+                    }
                     Effect::PoolTake(serial) => writeln!(told, "pool: gives {serial}").unwrap(),
                     Effect::PoolPut(token) => {
                         let (serial, kind) = (&token.serial, token.kind.name());

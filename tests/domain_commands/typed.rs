@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use mfad::domain::action::Role;
+use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
     Command, NewToken, NewUser, PassthroughEnd, Step, TokenEdit, TokenRef, UserEdit,
 };
@@ -48,6 +49,7 @@ pub(crate) fn command(line: &str) -> Command {
             language: text("language"),
             protected: flag("protected"),
             auth_code: flag("show-code"),
+            trusted: flag("trusted"),
         }),
         ("user", "edit") => Command::UserEdit {
             user: user(),
@@ -60,6 +62,7 @@ pub(crate) fn command(line: &str) -> Command {
                 role_label: text("role-label"),
                 notes: text("notes"),
                 protected: value("protected").map(|value| value == "on"),
+                trusted: flag("trusted"),
             }),
         },
         ("user", "delete") => Command::UserDelete { user: user() },
@@ -72,7 +75,10 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             state: state(words[2]),
             force,
-            auth_code: flag("show-code"),
+            auth_code: match (flag("send-code"), flag("show-code")) {
+                (true, _) => Some(Delivery::Email),
+                (_, shown) => shown.then_some(Delivery::Shown),
+            },
         },
         ("user", "reactivate") => Command::UserReactivate { user: user() },
         ("lock", "clear-counters") => Command::CountersClear { user: user() },
@@ -142,6 +148,11 @@ pub(crate) fn command(line: &str) -> Command {
             token: value("token").map(token_named),
             channel: value("to").unwrap_or("terminal").to_owned(),
         },
+        ("enroll", "email") => Command::EnrollEmail {
+            user: user(),
+            token: value("token").map(token_named),
+        },
+        ("enroll", "revoke") => Command::EnrollRevoke { user: user() },
         ("page", "begin") => page(Step::Begin {
             user: spaced(words[2]),
             code: words
@@ -157,6 +168,13 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             ttl: value("ttl").map(span),
             force,
+            delivery: Delivery::Shown,
+        },
+        ("auth-code", "send") => Command::AuthCodeGenerate {
+            user: user(),
+            ttl: value("ttl").map(span),
+            force,
+            delivery: Delivery::Email,
         },
         ("auth-code", "revoke") => Command::AuthCodeRevoke { user: user() },
         ("recovery", "issue") => Command::RecoveryIssue { user: user() },

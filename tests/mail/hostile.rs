@@ -164,6 +164,7 @@ fn message(number: u8) -> Message {
         about: None,
         subject: Line::new("Your sign-in is locked"),
         text: ".\n.. \nlocked\n".to_owned(),
+        enclosed: None,
         at: Timestamp(1_795_327_200_000),
         extra: serde_json::Map::new(),
     }
@@ -184,7 +185,7 @@ fn outcome(server: &Server, security: Security) -> (Result<(), Fault>, Duration)
     let patience = || Patience::new(&clock, &ending, mail.timeout);
     let began = Instant::now();
     let done = Session::open(&mail, patience())
-        .and_then(|mut session| session.send(&mail, &alice(), &message(1), patience()));
+        .and_then(|mut session| session.send(&mail, &alice(), &message(1), None, patience()));
     (done, began.elapsed())
 }
 

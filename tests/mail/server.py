@@ -6,6 +6,7 @@ With a user it takes nothing from whoever has not logged in. Says its port when 
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import itertools
@@ -32,7 +33,11 @@ class Keeper:
             "id": str(mail["message-id"]),
             "headers": mail.keys(),
             "defects": [str(defect) for defect in mail.defects],
-            "text": mail.get_content(),
+            "text": mail.get_body(("plain",)).get_content(),
+            "pictures": [
+                base64.b64encode(part.get_content()).decode()
+                for part in mail.iter_attachments()
+            ],
         }
         name = os.path.join(folder, f"{next(numbers):04}.json")
         with open(name + ".new", "w") as file:

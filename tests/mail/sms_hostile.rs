@@ -194,6 +194,7 @@ fn message() -> Message {
         about: None,
         subject: Line::new("Your sign-in is locked"),
         text: "example.org: code 4711 & more\n".to_owned(),
+        enclosed: None,
         at: Timestamp(1_795_327_200_000),
         extra: serde_json::Map::new(),
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{Command, Done, NewToken, NewUser, PassthroughEnd, Reveal, TokenRef};
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
@@ -161,7 +162,7 @@ impl Order {
                 user: user(),
                 state: *state,
                 force: true,
-                auth_code: wants_code(state.name()),
+                auth_code: wants_code(state.name()).then_some(Delivery::Shown),
             },
             Self::Reactivate => Command::UserReactivate { user: user() },
             Self::Disable { token: id, until } => Command::TokenDisable {
@@ -194,6 +195,7 @@ impl Order {
                 user: user(),
                 ttl: Some(Duration::from_millis(u64::try_from(*ms).ok()?)),
                 force: *force,
+                delivery: Delivery::Shown,
             },
             Self::RevokeAuthCode => Command::AuthCodeRevoke { user: user() },
         })

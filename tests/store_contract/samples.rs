@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mfad::domain::auth_code::AuthCodeRecord;
+use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
 use mfad::domain::event::{Event, Origin};
 use mfad::domain::message::{Address, Line, Message, MessageId};
 use mfad::domain::passthrough::Grant;
@@ -111,6 +111,7 @@ pub(crate) fn auth_code() -> AuthCodeRecord {
         created: Timestamp(T0),
         created_by: "root".to_owned(),
         expires: Timestamp::NEVER,
+        delivery: Delivery::Shown,
         failures: 0,
         extra: serde_json::Map::new(),
     }
@@ -221,6 +222,7 @@ pub(crate) fn letter(number: u8) -> Message {
         about: None,
         subject: Line::new("Your sign-in is locked"),
         text: "Ärger\n".to_owned(),
+        enclosed: None,
         at: Timestamp(T0),
         extra: serde_json::Map::new(),
     }

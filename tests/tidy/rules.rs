@@ -19,6 +19,7 @@ const LONG_FILES: &[(&str, &str)] = &[];
 pub(crate) const LAYERS: &[(&str, &str)] = &[
     ("secret", ""),
     ("time", ""),
+    ("qr", ""),
     ("radius", "secret time"),
     ("token", "secret time"),
     ("sys", "secret time"),
@@ -33,12 +34,12 @@ pub(crate) const LAYERS: &[(&str, &str)] = &[
         "engine",
         "secret time token domain config audit store sys log",
     ),
-    ("outbound", "secret time domain config sys"),
+    ("outbound", "secret time qr domain config sys"),
     (
         "server",
         "secret time radius domain access control config audit engine sys log",
     ),
-    ("ctl", "secret time token domain control config sys"),
+    ("ctl", "secret time qr token domain control config sys"),
     (
         "daemon",
         "secret time radius token domain access control config audit store engine server outbound sys \

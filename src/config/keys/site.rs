@@ -270,6 +270,21 @@ pub(super) const KEYS: &[Key] = &[
         Fallback::Computed("the host name"),
         "Name that authenticator apps show above the code, without a colon.",
     ),
+    Key::new(
+        "enroll.email_content",
+        Kind::Word(&["link", "seed"]),
+        Fallback::Computed("`link` if `web.base_url` is stated, else `seed`"),
+        "What the mail of `mfactl enroll email` brings. `link`: a one-time link to the enrolment page, \
+         which asks for the auth code as well. `seed`: the QR code of the token itself; whoever reads \
+         the mail can make the codes.",
+    ),
+    Key::new(
+        "web.base_url",
+        Kind::Text,
+        Fallback::Unset,
+        "Where the pages of mfad-web are, as people's browsers reach them: an address that begins with \
+         `https://`. Links in mails lead there.",
+    ),
     Key::flag(
         "token_types.totp.enabled",
         "true",

@@ -37,10 +37,12 @@ pub(super) fn hardware(a: &mut Arguments, manner: Manner) -> Result<Import, Faul
 
 pub(super) fn people(a: &mut Arguments, manner: Manner) -> Result<Import, Fault> {
     let (header, strip_domain, weak) = (a.flag("header"), a.flag("strip_domain"), a.flag("weak"));
+    let trusted = a.flag("trusted");
     let what = match a.maybe("source") {
         None => What::People(Layout {
             header,
             strip_domain,
+            trusted,
         }),
         Some(name) => What::Owners(Owners {
             source: source(&name)?,

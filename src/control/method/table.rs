@@ -49,22 +49,24 @@ interfaces! {
         ];
         Change Add = UserAdd, users::add, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
-            set: may Text, language: may Text, protected: may Bool, auth_code: may Bool
+            set: may Text, language: may Text, protected: may Bool, auth_code: may Bool,
+            trusted: may Bool
         ];
         Import Import = UserImport, import::people, [
-            source: may Text, header: may Bool, strip_domain: may Bool, weak: may Bool,
-            skip_bad: may Bool, key: may Secret
+             source: may Text, header: may Bool, strip_domain: may Bool, trusted: may Bool,
+             weak: may Bool, skip_bad: may Bool, key: may Secret
         ];
         Change Edit = UserEdit, users::edit, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
             set: may Text, language: may Text, role_label: may Text, notes: may Prose,
-            protected: may Bool
+            protected: may Bool, trusted: may Bool
         ];
         Change Delete = UserDelete, users::delete, [user: must Text];
         Change Lock = UserLock, users::lock, [user: must Text, until: may Text];
         Change Unlock = UserUnlock, users::unlock, [user: must Text, with_pin: may Bool];
         Change SetState = UserSetState, users::set_state, [
-            user: must Text, state: must Text, force: may Bool, auth_code: may Bool
+            user: must Text, state: must Text, force: may Bool, auth_code: may Bool,
+            send_code: may Text
         ];
         Change Reactivate = UserReactivate, users::reactivate, [user: must Text];
         Read SetList = SetList, users::set_list, [];
@@ -110,8 +112,16 @@ interfaces! {
         Change EnrollQr = EnrollQr, tokens::enroll_qr, [
             user: must Text, token: may Text, channel: may Text
         ];
+        Change EnrollEmail = EnrollEmail, tokens::enroll_email, [
+            user: must Text, token: may Text
+        ];
+        List EnrollList = EnrollList, tokens::enroll_list, [user: may Text];
+        Change EnrollRevoke = EnrollRevoke, tokens::enroll_revoke, [user: must Text];
         Change AuthCodeGenerate = AuthCodeGenerate, tokens::auth_code_generate, [
             user: must Text, ttl_s: may Int, force: may Bool
+        ];
+        Change AuthCodeSend = AuthCodeSend, tokens::auth_code_send, [
+            user: must Text, via: must Text, ttl_s: may Int, force: may Bool
         ];
         Change AuthCodeRevoke = AuthCodeRevoke, tokens::auth_code_revoke, [user: must Text];
         Change RecoveryIssue = RecoveryIssue, tokens::recovery_issue, [user: must Text];

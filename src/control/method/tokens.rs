@@ -6,6 +6,7 @@ use super::Arguments;
 use crate::control::fault::Fault;
 use crate::control::query::{Query, TokenFilter};
 use crate::control::words;
+use crate::domain::auth_code::Delivery;
 use crate::domain::command::{Command, NewToken, TokenEdit};
 use crate::domain::rekey::ResetWhy;
 use crate::domain::token_record::TokenKind;
@@ -156,11 +157,40 @@ pub(super) fn enroll_qr(a: &mut Arguments) -> Result<Command, Fault> {
     })
 }
 
+pub(super) fn enroll_email(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::EnrollEmail {
+        user: a.user()?,
+        token: a.maybe_token()?,
+    })
+}
+
+pub(super) fn enroll_list(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::EnrollList {
+        user: a.maybe_user()?,
+        page: a.page()?,
+    })
+}
+
+pub(super) fn enroll_revoke(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::EnrollRevoke { user: a.user()? })
+}
+
 pub(super) fn auth_code_generate(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::AuthCodeGenerate {
         user: a.user()?,
         ttl: a.int("ttl_s").map(Duration::from_secs),
         force: a.flag("force"),
+        delivery: Delivery::Shown,
+    })
+}
+
+pub(super) fn auth_code_send(a: &mut Arguments) -> Result<Command, Fault> {
+    let via = a.text("via")?;
+    Ok(Command::AuthCodeGenerate {
+        user: a.user()?,
+        ttl: a.int("ttl_s").map(Duration::from_secs),
+        force: a.flag("force"),
+        delivery: words::delivery("via", &via)?,
     })
 }
 

@@ -4,6 +4,7 @@ use super::Arguments;
 use crate::control::fault::Fault;
 use crate::control::query::{Matching, Query, UserFilter};
 use crate::control::words;
+use crate::domain::auth_code::Delivery;
 use crate::domain::command::{Command, NewUser, UserEdit};
 use crate::domain::lockout::LockReason;
 use crate::domain::user::UserState;
@@ -83,6 +84,7 @@ pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
         language: a.maybe("language"),
         protected: a.flag("protected"),
         auth_code: a.flag("auth_code"),
+        trusted: a.flag("trusted"),
     }))
 }
 
@@ -97,6 +99,7 @@ pub(super) fn edit(a: &mut Arguments) -> Result<Command, Fault> {
         role_label: a.maybe("role_label"),
         notes: a.maybe("notes"),
         protected: a.maybe_flag("protected"),
+        trusted: a.flag("trusted"),
     };
     if edit == UserEdit::default() {
         return Err(Fault::argument("nothing was named to change"));
@@ -130,7 +133,10 @@ pub(super) fn set_state(a: &mut Arguments) -> Result<Command, Fault> {
         user: a.user()?,
         state: state(&a.text("state")?)?,
         force: a.flag("force"),
-        auth_code: a.flag("auth_code"),
+        auth_code: match (a.maybe("send_code"), a.flag("auth_code")) {
+            (Some(via), _) => Some(words::delivery("send_code", &via)?),
+            (None, shown) => shown.then_some(Delivery::Shown),
+        },
     })
 }
 

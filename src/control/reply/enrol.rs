@@ -1,8 +1,38 @@
-//! `org.mfad.Enrol`: what the pages of a link show, once.
+//! Links: those that were sent (`enroll list`), and what their pages show, once (`org.mfad.Enrol`).
 
 use serde::{Deserialize, Serialize};
 
 use super::{Instant, RevealText};
+
+/// A one-time link without its secret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Link {
+    /// Login name.
+    pub user: String,
+    /// `enrolment` or `confirmation`.
+    pub what: String,
+    /// Address it was sent to, masked as the role asks.
+    pub sent_to: String,
+    /// When it was made.
+    pub created: Instant,
+    /// Who made it.
+    pub by: String,
+    /// First instant at which it is no longer good.
+    pub until: Instant,
+    /// Wrong uses that are left.
+    pub tries: u32,
+}
+
+/// Links that were sent (`enroll list`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkPage {
+    /// One line each.
+    pub rows: Vec<Link>,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+}
 
 /// An enrolment that was opened.
 #[derive(Default, Serialize, Deserialize)]

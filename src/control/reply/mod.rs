@@ -30,7 +30,7 @@ pub use daemon::{
     StateCount, Status, StoreStatus, Uploaded, UserCounts, Warning, Whoami,
 };
 pub use done::{Done, DoneReply, Note, Reveal, RevealKind, RevealText};
-pub use enrol::{Begun, Confirmed, PageCodes, Proved};
+pub use enrol::{Begun, Confirmed, Link, LinkPage, PageCodes, Proved};
 pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
 pub use notify::{Notification, NotificationPage};
 pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
@@ -65,6 +65,7 @@ pub enum Reply {
     GrantPage(GrantPage),
     GrantUses(GrantUses),
     NotificationPage(NotificationPage),
+    LinkPage(LinkPage),
     AuditPage(AuditPage),
     AuditVerify(Box<AuditVerify>),
     Status(Box<Status>),

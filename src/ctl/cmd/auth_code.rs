@@ -5,6 +5,18 @@ use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Given, Kind, Run, Take, USER, Verb, flag, switch};
 use crate::ctl::{Session, change, secret};
 
+/// The ways in which an auth code is sent.
+const VIA: &[&str] = &["email"];
+
+/// Makes an auth code and sends it.
+pub(super) const SEND_CODE: Take = flag(
+    "send-code",
+    "send_code",
+    Kind::Words(VIA),
+    "WAY",
+    "make an auth code and send it: email",
+);
+
 /// Makes an auth code and shows it.
 pub(super) const SHOW_CODE: Take = flag(
     "show-code",
@@ -36,9 +48,29 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl auth-code generate alice --show",
             "mfactl auth-code generate alice --ttl 2h",
         ],
-        more: "It is shown once, and good once; nothing asks for one in this version. The person's \
-               state stays as it is.",
+        more: "It is shown once, and good once. The enrolment page of a one-time link asks for it. The \
+               person's state stays as it is.",
         run: Run::Special(generate),
+    },
+    Verb {
+        name: "auth-code send",
+        method: "org.mfad.Tokens.AuthCodeSend",
+        about: "Make an auth code and send it to a proven address",
+        takes: &[
+            USER,
+            flag("via", "via", Kind::Words(VIA), "WAY", "email").needed(),
+            flag(
+                "ttl",
+                "ttl_s",
+                Kind::Span,
+                "SPAN",
+                "good for so long (1m to 7d)",
+            ),
+            switch("force", "force", "even if nothing waits for one"),
+        ],
+        examples: &["mfactl auth-code send alice --via email"],
+        more: "The one before is void. A code never goes the way that a link went.",
+        run: Run::Change,
     },
     Verb {
         name: "auth-code revoke",

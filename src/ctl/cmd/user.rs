@@ -1,6 +1,6 @@
 //! `user ..`.
 
-use super::auth_code::{self, SHOW_CODE};
+use super::auth_code::{self, SEND_CODE, SHOW_CODE};
 use super::{user_find, user_import, user_show};
 use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Kind, Run, Take, USER, Verb, flag, must, switch};
@@ -50,6 +50,12 @@ const PROTECTED: Take = flag(
     "only an admin may weaken the sign-in",
 );
 
+pub(super) const TRUSTED: Take = switch(
+    "trusted",
+    "trusted",
+    "you have seen that the address is the person's",
+);
+
 pub(super) const VERBS: &[Verb] = &[
     Verb {
         name: "user show",
@@ -93,7 +99,7 @@ pub(super) const VERBS: &[Verb] = &[
         method: "org.mfad.Users.Add",
         about: "Add a person in state New Credential",
         takes: &[
-            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, SHOW_CODE, TO_STDOUT,
+            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, TRUSTED, SHOW_CODE, TO_STDOUT,
         ],
         examples: &["mfactl user add alice --email alice@example.org"],
         more: "Takes one seat.",
@@ -120,6 +126,7 @@ pub(super) const VERBS: &[Verb] = &[
             ),
             flag("notes", "notes", Kind::Text, "TEXT", "free text"),
             PROTECTED,
+            TRUSTED,
         ],
         examples: &["mfactl user edit alice --phone +491701234567"],
         more: "--protected is an admin's.",
@@ -191,6 +198,7 @@ pub(super) const VERBS: &[Verb] = &[
             .read_as(Kind::Words(STATES)),
             switch("force", "force", "steady even without a usable token"),
             SHOW_CODE,
+            SEND_CODE,
             TO_STDOUT,
         ],
         examples: &["mfactl user set-state alice replace -r \"phone stolen\""],

@@ -50,6 +50,11 @@ const TAKES: &[Take] = &[
         "strip_domain",
         "leave domains (column 2; with --from: what stands behind @) out of the login names",
     ),
+    switch(
+        "trusted",
+        "trusted",
+        "you have seen that the addresses are these people's",
+    ),
     switch("weak", "weak", "take seeds of fewer than 16 octets"),
     flag(
         "key",

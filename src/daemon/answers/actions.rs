@@ -5,9 +5,11 @@
 
 use crate::control::reply::ActionState;
 use crate::domain::action::Action;
-use crate::domain::auth_code::wanted_for;
-use crate::domain::command::{permit, words};
+use crate::domain::auth_code::{Delivery, enrols, wanted_for};
+use crate::domain::command::{self, permit, words};
+use crate::domain::link::{Link, Purpose};
 use crate::domain::lockout::LockReason;
+use crate::domain::policy::EmailContent;
 use crate::domain::refusal::Code;
 use crate::domain::token_record::{Base, Status, Token, TokenKind};
 use crate::domain::user::{AuthState, UserState};
@@ -20,7 +22,7 @@ use super::view::View;
 const REASON: &str = "-r TEXT";
 
 /// What can be done with a person.
-const OF_USER: [Action; 24] = [
+const OF_USER: [Action; 26] = [
     Action::Why,
     Action::UserUnlock,
     Action::PinUnblock,
@@ -30,6 +32,8 @@ const OF_USER: [Action; 24] = [
     Action::PassthroughRenew,
     Action::PassthroughDisable,
     Action::EnrollQr,
+    Action::EnrollEmail,
+    Action::EnrollRevoke,
     Action::AuthCodeGenerate,
     Action::AuthCodeRevoke,
     Action::PinReset,
@@ -205,6 +209,12 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
             let pending = |token: &Token| token.base_at(view.now) == Base::Pending;
             unless(tokens().any(pending), "no token waits to be proven")
         }
+        Action::EnrollEmail if closed => Some("not possible in this state"),
+        Action::EnrollEmail => mail_obstacle(view),
+        Action::EnrollRevoke => {
+            let sent = |link: &Link| link.purpose == Purpose::Enrol && !link.over(view.now);
+            unless(profile.links.iter().any(sent), "no link")
+        }
         Action::AuthCodeGenerate if view.policy.auth_code.always_suppress => {
             Some("auth_code.always_suppress = true")
         }
@@ -228,6 +238,37 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
             "as many tokens as the site allows",
         ),
         _ => None,
+    }
+}
+
+/// What is against a mail to enrol with.
+fn mail_obstacle(view: &View<'_>) -> Option<&'static str> {
+    let mail = view.policy.notices.as_ref().is_some_and(|it| it.mail);
+    if !mail {
+        Some("no mail server")
+    } else if view.record.profile.emails.is_empty() {
+        Some("no e-mail address")
+    } else if code_was_mailed(view) {
+        Some("the auth code went by mail")
+    } else {
+        (!may_be_sent(view)).then_some("not needed")
+    }
+}
+
+/// Link and auth code do not go the same way.
+fn code_was_mailed(view: &View<'_>) -> bool {
+    let code = view.record.profile.auth_code.as_ref();
+    code.is_some_and(|code| code.delivery == Delivery::Email && !code.over(view.now))
+}
+
+/// Whether a mail has something to bring, and somebody who may have it.
+fn may_be_sent(view: &View<'_>) -> bool {
+    match view.policy.email_content {
+        EmailContent::Link => enrols(view.record),
+        EmailContent::Seed => {
+            let main = view.record.profile.emails.first();
+            main.is_some_and(|main| main.verified) && command::pending(view.record, None).is_ok()
+        }
     }
 }
 
@@ -304,6 +345,8 @@ const fn words(action: Action) -> &'static str {
         Action::TokenResetSecret => "its secret is void, a new token is awaited",
         Action::TokenAdd => "a new token",
         Action::EnrollQr => "the QR code once more",
+        Action::EnrollEmail => "a mail to enrol with",
+        Action::EnrollRevoke => "the link in the mail is void",
         Action::AuthCodeGenerate => "a code that lets an enrolment go on",
         Action::AuthCodeRevoke => "the auth code is void",
         Action::RecoveryIssue => "new codes on paper, old ones void",

@@ -1,16 +1,77 @@
-//! The steps of a person on the pages of a link: `org.mfad.Enrol`.
+//! Links: `enroll list`, and the steps of a person on their pages (`org.mfad.Enrol`).
 
 use serde_json::Value;
 
-use crate::control::reply::{Begun, Confirmed, PageCodes, Proved, Reply, RevealText};
+use crate::control::query::Page;
+use crate::control::reply::{
+    Begun, Confirmed, Link, LinkPage, PageCodes, Proved, Reply, RevealText,
+};
 use crate::domain::command::{Command, Done, PageStep, Reveal, Step};
 use crate::domain::event::Operator;
+use crate::domain::link::{self as record, Purpose};
 use crate::domain::refusal::Refusal;
+use crate::domain::user::UserRecord;
 use crate::engine::prepare::Manner;
 use crate::secret::SecretBytes;
+use crate::server::control::Sink;
+use crate::store::Find;
 
-use super::Answerer;
 use super::change::request_id;
+use super::desk::Desk;
+use super::{Answerer, mask, pages};
+
+impl Desk<'_> {
+    pub(super) fn enroll_list(
+        &self,
+        user: Option<&str>,
+        page: &Page,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        if let Some(user) = user {
+            let record = self.person(user, "mfactl enroll list")?;
+            let rows = self.links(&record);
+            return Ok(Reply::LinkPage(LinkPage { rows, cursor: None }));
+        }
+        pages::answer(
+            page,
+            sink,
+            |cursor, sink| {
+                let everybody = Find::default();
+                pages::people(self, &everybody, cursor, page.limit, sink, |record| {
+                    self.links(record)
+                })
+            },
+            |rows, cursor| Reply::LinkPage(LinkPage { rows, cursor }),
+        )
+    }
+
+    /// The links that a person was sent; tickets of the pages are nobody's business.
+    fn links(&self, record: &UserRecord) -> Vec<Link> {
+        let live = |link: &&record::Link| !link.over(self.now);
+        let links = record.profile.links.iter().filter(live);
+        let row = |link: &record::Link| {
+            let address = link.sent_to.as_ref()?;
+            let what = match link.purpose {
+                Purpose::Confirm { .. } => "confirmation",
+                _ => "enrolment",
+            };
+            Some(Link {
+                user: record.name().to_owned(),
+                what: what.to_owned(),
+                sent_to: if self.sees_contacts() {
+                    address.clone()
+                } else {
+                    mask::email(address)
+                },
+                created: link.created.into(),
+                by: link.created_by.clone(),
+                until: link.expires.into(),
+                tries: link.tries,
+            })
+        };
+        links.filter_map(row).collect()
+    }
+}
 
 impl Answerer {
     pub(super) fn page(

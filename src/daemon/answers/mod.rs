@@ -216,6 +216,7 @@ impl Answerer {
                 desk.passthrough_list(expiring_s, &page, sink)
             }
             Query::PassthroughUses { user, page } => desk.passthrough_uses(&user, &page, sink),
+            Query::EnrollList { user, page } => desk.enroll_list(user.as_deref(), &page, sink),
             Query::NotifyList { user, page } => desk.notify_list(&user, &page, sink),
             Query::NotifyTest { to, manner } => self.notify_test(desk, to, &manner),
             Query::AuditLog { filter, page } => desk.audit_log(&filter, &page, sink),

@@ -201,7 +201,7 @@ impl Answerer {
         let timeout = carrier.timeout().min(TEST_MAX);
         let patience = Patience::new(&self.clock, &Arc::default(), timeout);
         let mut open = Round::new(carrier);
-        open.send(message, patience)?;
+        open.send(message, None, patience)?;
         open.quit();
         Ok(())
     }

@@ -3,8 +3,8 @@
 use super::case::Case;
 use super::{
     Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
-    page, passthrough, permit, pin, recovery, reset_secret, resolve, state, token, token_edit,
-    user, words,
+    mail, page, passthrough, permit, pin, recovery, reset_secret, resolve, state, token,
+    token_edit, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -36,7 +36,7 @@ pub fn apply(
 fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<Applied, Refusal> {
     match command {
         Command::UserAdd(_) => Err(already(&case.user)),
-        Command::UserEdit { edit, .. } => user::edit(case, edit),
+        Command::UserEdit { edit, .. } => user::edit(case, edit, prepared),
         Command::UserDelete { .. } => Ok(user::delete(case, &prepared)),
         Command::UserLock { until, .. } => lock::lock(case, *until),
         Command::UserUnlock { with_pin, .. } => lock::unlock(case, *with_pin),
@@ -69,10 +69,15 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::EnrollQr { token, channel, .. } => {
             enrol::show(case, token.as_ref(), channel, &prepared)
         }
+        Command::EnrollEmail { token, .. } => mail::enrol(case, token.as_ref(), prepared),
+        Command::EnrollRevoke { .. } => Ok(mail::revoke(case)),
         Command::Page(step) => page::step(case, step, prepared),
-        Command::AuthCodeGenerate { ttl, force, .. } => {
-            auth_code::generate(case, *ttl, *force, prepared)
-        }
+        Command::AuthCodeGenerate {
+            ttl,
+            force,
+            delivery,
+            ..
+        } => auth_code::generate(case, *ttl, *force, *delivery, prepared),
         Command::AuthCodeRevoke { .. } => Ok(auth_code::revoke(case)),
         Command::RecoveryIssue { .. } => recovery::issue(case, prepared),
         Command::RecoveryRevoke { .. } => recovery::revoke(case),

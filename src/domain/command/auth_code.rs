@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::case::Case;
-use super::{Applied, Prepared, words};
+use super::{Applied, Prepared, mail, words};
 use crate::domain::action::Action;
-use crate::domain::auth_code::{AuthCodeRecord, wanted_for};
+use crate::domain::auth_code::{AuthCodeRecord, Delivery, wanted_for};
+use crate::domain::link::Purpose;
+use crate::domain::message::Address;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserState;
 
@@ -17,6 +19,7 @@ pub(super) fn generate(
     mut case: Case<'_>,
     ttl: Option<Duration>,
     force: bool,
+    delivery: Delivery,
     prepared: Prepared,
 ) -> Result<Applied, Refusal> {
     if case.site.policy.auth_code.always_suppress {
@@ -51,7 +54,7 @@ pub(super) fn generate(
     if case.record.profile.auth_code.is_some() {
         case.note("old code", "the code before this one is void");
     }
-    make(&mut case, purpose, ttl, prepared)?;
+    make(&mut case, purpose, ttl, delivery, prepared)?;
     let typed = case.typed.clone();
     case.undo(Action::AuthCodeRevoke, &typed);
     let message = format!("{}: auth code made. {}", case.user, case.current());
@@ -59,13 +62,17 @@ pub(super) fn generate(
 }
 
 /// The code that a command hands out beside what it does, for a change that needs one (R26).
-pub(super) fn hand_out(case: &mut Case<'_>, prepared: Prepared) -> Result<(), Refusal> {
+pub(super) fn hand_out(
+    case: &mut Case<'_>,
+    delivery: Delivery,
+    prepared: Prepared,
+) -> Result<(), Refusal> {
     if case.site.policy.auth_code.always_suppress {
         case.note("auth code", "none: auth_code.always_suppress = true");
         return Ok(());
     }
     let purpose = case.state().name();
-    make(case, purpose, None, prepared)
+    make(case, purpose, None, delivery, prepared)
 }
 
 /// `auth-code revoke`: the code is void.
@@ -84,8 +91,13 @@ fn make(
     case: &mut Case<'_>,
     purpose: &'static str,
     ttl: Option<Duration>,
-    prepared: Prepared,
+    delivery: Delivery,
+    mut prepared: Prepared,
 ) -> Result<(), Refusal> {
+    let to = match delivery {
+        Delivery::Shown => None,
+        Delivery::Email => Some(mail_address(case)?),
+    };
     let Some(hash) = prepared.auth_code else {
         return Err(case.stale());
     };
@@ -97,19 +109,45 @@ fn make(
         created,
         created_by,
         expires,
+        delivery,
         failures: 0,
         extra: serde_json::Map::new(),
     });
     let event = case.event("authcode.created").detail("purpose", purpose);
     let event = event.detail("expires", expires.to_string());
-    case.push(event.detail("delivery", "shown"));
-    case.reveal(prepared.reveal);
+    case.push(event.detail("delivery", delivery.name()));
+    match (to, prepared.enclosure.take()) {
+        (None, _) => case.reveal(prepared.reveal),
+        (Some(to), Some(enclosure)) => {
+            mail::post(case, enclosure, &to, expires);
+            let line = format!("mfactl notify list {}", case.typed);
+            case.note("sent to", format!("{}: {line}", to.masked()));
+        }
+        (Some(_), None) => return Err(case.stale()),
+    }
     let until = words::instant(expires);
     case.note("auth code", format!("good once, until {until}"));
-    case.note(
-        "asked for",
-        "by nothing yet: no gateway leads a dialogue in this version",
-    );
+    if case.site.policy.pages.is_none() {
+        case.note(
+            "asked for",
+            "by nothing: there are no pages (web.base_url), and no gateway leads a dialogue",
+        );
+    }
     case.fact("auth_code_expires", expires.to_string());
     Ok(())
+}
+
+/// Where a code goes by mail: to nobody but the person, and not where the link went (E3).
+fn mail_address(case: &Case<'_>) -> Result<Address, Refusal> {
+    let to = mail::proven_address(case, "an auth code")?;
+    let mut links = case.record.profile.links.iter();
+    let mailed = links.any(|link| link.purpose == Purpose::Enrol && !link.over(case.now()));
+    if !mailed {
+        return Ok(to);
+    }
+    let what = format!("{} got the link by mail; nothing was sent", case.user);
+    let refusal =
+        Refusal::new(Code::Policy, what).why("link and auth code do not go the same way (E3)");
+    let arguments = format!("{} --show", case.typed);
+    Err(case.suggest(refusal, Action::AuthCodeGenerate, &arguments))
 }

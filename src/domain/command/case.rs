@@ -182,6 +182,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Sends a message with the change.
+    pub(super) fn send(&mut self, effect: Effect) {
+        self.pool.push(effect);
+    }
+
     /// Changes the pool of hardware tokens in the same transaction.
     pub(super) fn pool(&mut self, effect: Effect) {
         self.pool.push(effect);

@@ -20,6 +20,7 @@ mod code;
 mod enrol;
 mod hardware;
 mod lock;
+mod mail;
 mod needs;
 mod page;
 mod passthrough;
@@ -41,7 +42,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::auth_code::Delivery;
 use super::event::{Event, Operator};
+use super::message::Message;
+use super::notice::Enclosure;
 use super::policy::{GatewayPolicy, Policy};
 use super::refusal::Refusal;
 use super::rekey::ResetWhy;
@@ -54,7 +58,7 @@ use crate::token::{Otp, OtpCode, TokenId};
 
 pub use apply::apply;
 pub use bring::{Brought, bring};
-pub use needs::{Needs, SeedFor, needs};
+pub use needs::{Encloses, Needs, SeedFor, needs};
 pub use page::{PageStep, Step, pending_totp, refused as refused_link};
 pub use permit::permit;
 pub use resolve::{pending, resolve};
@@ -108,8 +112,8 @@ pub enum Command {
         state: UserState,
         /// Steady even without a usable token.
         force: bool,
-        /// Hands out an auth code with it.
-        auth_code: bool,
+        /// Hands out an auth code with it, in this way.
+        auth_code: Option<Delivery>,
     },
     /// Out of Deactivated.
     UserReactivate {
@@ -212,6 +216,18 @@ pub enum Command {
         /// Where it goes: `terminal`, `png`, `svg` or `uri`.
         channel: String,
     },
+    /// A mail that lets the person enrol; a link before it is void.
+    EnrollEmail {
+        /// Canonical login name.
+        user: String,
+        /// Which pending token, if its seed is sent and there are several.
+        token: Option<TokenRef>,
+    },
+    /// The links that were sent are void.
+    EnrollRevoke {
+        /// Canonical login name.
+        user: String,
+    },
     /// What a person does on the pages of a link.
     Page(Box<PageStep>),
     /// A new auth code; the one before is void.
@@ -222,6 +238,8 @@ pub enum Command {
         ttl: Option<Duration>,
         /// Even if nothing waits for one.
         force: bool,
+        /// How it goes to the person.
+        delivery: Delivery,
     },
     /// The auth code is void.
     AuthCodeRevoke {
@@ -324,6 +342,8 @@ pub struct NewUser {
     pub protected: bool,
     /// Hands out an auth code with it.
     pub auth_code: bool,
+    /// The operator has seen that the addresses are the person's.
+    pub trusted: bool,
 }
 
 /// What `user edit` changes; none leaves a field as it is.
@@ -345,6 +365,8 @@ pub struct UserEdit {
     pub notes: Option<String>,
     /// Only an admin may weaken the sign-in; changing it is an admin's.
     pub protected: Option<bool>,
+    /// The operator has seen that the main addresses are the person's.
+    pub trusted: bool,
 }
 
 /// What `token add` states.
@@ -409,6 +431,8 @@ pub struct Prepared {
     pub auth_code: Option<[u8; 32]>,
     /// The random part of a new link or ticket.
     pub link: Option<SecretKey>,
+    /// What a message is to bring, sealed for it.
+    pub enclosure: Option<Enclosure>,
     /// The hardware token of that serial in the pool.
     pub pool: Option<HardwareToken>,
     /// Login name of who has a token of that serial.
@@ -518,4 +542,6 @@ pub enum Effect {
     PoolPut(HardwareToken),
     /// A hardware token leaves the pool.
     PoolTake(String),
+    /// A message waits to be sent.
+    Send(Box<Message>),
 }

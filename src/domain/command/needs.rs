@@ -5,6 +5,7 @@
 //! judges.
 
 use super::{Command, Step};
+use crate::domain::auth_code::Delivery;
 
 /// Where a seed is to be sealed for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,17 @@ pub enum SeedFor {
     Page,
     /// `Field::PoolSeed(serial)`, from the owner's token of that serial.
     Pool,
+}
+
+/// What a message is to bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encloses {
+    /// The link or the seed of an enrolment, as the site says.
+    Enrolment,
+    /// The auth code that is made.
+    AuthCode,
+    /// A link that confirms an address; nothing where there are no pages.
+    Confirmation,
 }
 
 /// Which fields of [`Prepared`](super::Prepared) a command wants filled.
@@ -38,6 +50,8 @@ pub struct Needs<'a> {
     pub auth_code: bool,
     /// `link`: the random part of a new one.
     pub link: bool,
+    /// `enclosure`, from what the other fields hold.
+    pub encloses: Option<Encloses>,
     /// `recovery`, as many as the policy says, with their `reveal`; `for_user`.
     pub recovery_codes: bool,
     /// `pool` and `serial_owner` of this serial; the latter as seen by the writer.
@@ -58,11 +72,14 @@ pub fn needs(command: &Command) -> Needs<'_> {
             user_id: true,
             seats: true,
             auth_code: new.auth_code,
+            link: new.email.is_some(),
+            encloses: confirms(new.email.as_ref(), new.trusted),
             ..nothing
         },
         Command::UserSetState { auth_code, .. } => Needs {
             seats: true,
-            auth_code: *auth_code,
+            auth_code: auth_code.is_some(),
+            encloses: auth_code.and_then(sends),
             ..nothing
         },
         Command::UserDelete { .. } | Command::UserReactivate { .. } => Needs {
@@ -80,29 +97,25 @@ pub fn needs(command: &Command) -> Needs<'_> {
             serial: Some(serial),
             ..nothing
         },
+        Command::UserEdit { edit, .. } => Needs {
+            link: edit.email.is_some(),
+            encloses: confirms(edit.email.as_ref(), edit.trusted),
+            ..nothing
+        },
+        Command::EnrollEmail { .. } => Needs {
+            clear_seed: true,
+            link: true,
+            encloses: Some(Encloses::Enrolment),
+            ..nothing
+        },
         Command::EnrollQr { .. } => Needs {
             clear_seed: true,
             ..nothing
         },
-        Command::Page(step) => match step.what {
-            Step::Begin { .. } => Needs {
-                seed: SeedFor::Page,
-                link: true,
-                ..nothing
-            },
-            Step::Prove { .. } => Needs {
-                link: true,
-                ..nothing
-            },
-            Step::Recovery => Needs {
-                token_id: true,
-                recovery_codes: true,
-                ..nothing
-            },
-            Step::Confirm => nothing,
-        },
-        Command::AuthCodeGenerate { .. } => Needs {
+        Command::Page(step) => of_step(&step.what),
+        Command::AuthCodeGenerate { delivery, .. } => Needs {
             auth_code: true,
+            encloses: sends(*delivery),
             ..nothing
         },
         Command::RecoveryIssue { .. } => Needs {
@@ -119,5 +132,38 @@ pub fn needs(command: &Command) -> Needs<'_> {
             ..nothing
         },
         _ => nothing,
+    }
+}
+
+/// An auth code that is not shown is enclosed.
+fn sends(delivery: Delivery) -> Option<Encloses> {
+    (delivery != Delivery::Shown).then_some(Encloses::AuthCode)
+}
+
+/// A new address that nobody has vouched for is asked.
+fn confirms(email: Option<&String>, trusted: bool) -> Option<Encloses> {
+    let new = email.is_some_and(|email| !email.is_empty());
+    (new && !trusted).then_some(Encloses::Confirmation)
+}
+
+/// What a step on a page wants.
+fn of_step(step: &Step) -> Needs<'_> {
+    let nothing = Needs::default();
+    match step {
+        Step::Begin { .. } => Needs {
+            seed: SeedFor::Page,
+            link: true,
+            ..nothing
+        },
+        Step::Prove { .. } => Needs {
+            link: true,
+            ..nothing
+        },
+        Step::Recovery => Needs {
+            token_id: true,
+            recovery_codes: true,
+            ..nothing
+        },
+        Step::Confirm => nothing,
     }
 }

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
-use crate::domain::auth_code::asked_for_in;
+use crate::domain::auth_code::{Delivery, asked_for_in};
 use crate::domain::passthrough::current;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
@@ -16,15 +16,15 @@ pub(super) fn set(
     mut case: Case<'_>,
     to: UserState,
     force: bool,
-    with_code: bool,
+    with_code: Option<Delivery>,
     prepared: Prepared,
 ) -> Result<Applied, Refusal> {
     let from = case.state();
-    if with_code && !asked_for_in(to) {
+    if with_code.is_some() && !asked_for_in(to) {
         let what = format!("no auth code is handed out for {}", to.title());
         return Err(Refusal::new(Code::Arg, what));
     }
-    if with_code {
+    if with_code.is_some() {
         case.fresh(&prepared)?;
     }
     if matches!(to, UserState::Revoke | UserState::Deactivated) && case.role() < Role::Admin {
@@ -73,8 +73,8 @@ pub(super) fn set(
     } else {
         format!("{} set to {}. {}", case.user, to.title(), case.current())
     };
-    if with_code {
-        auth_code::hand_out(&mut case, prepared)?;
+    if let Some(delivery) = with_code {
+        auth_code::hand_out(&mut case, delivery, prepared)?;
     }
     let outlook = outlook(&case);
     case.note("next", outlook);

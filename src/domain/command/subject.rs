@@ -29,6 +29,8 @@ impl Command {
             Self::TokenDelete { .. } => Action::TokenDelete,
             Self::HwUnassign { .. } => Action::HwUnassign,
             Self::EnrollQr { .. } => Action::EnrollQr,
+            Self::EnrollEmail { .. } => Action::EnrollEmail,
+            Self::EnrollRevoke { .. } => Action::EnrollRevoke,
             Self::Page(_) => Action::EnrollPage,
             Self::AuthCodeGenerate { .. } => Action::AuthCodeGenerate,
             Self::AuthCodeRevoke { .. } => Action::AuthCodeRevoke,
@@ -60,6 +62,8 @@ impl Command {
             | Self::CountersClear { user }
             | Self::TokenResetSecret { user, .. }
             | Self::EnrollQr { user, .. }
+            | Self::EnrollEmail { user, .. }
+            | Self::EnrollRevoke { user }
             | Self::AuthCodeGenerate { user, .. }
             | Self::AuthCodeRevoke { user }
             | Self::RecoveryIssue { user }
@@ -98,7 +102,9 @@ impl Command {
             | Self::TokenEnable { token }
             | Self::TokenObsolete { token }
             | Self::TokenDelete { token, .. } => Some(token),
-            Self::EnrollQr { token, .. } | Self::TokenResetSecret { token, .. } => token.as_ref(),
+            Self::EnrollQr { token, .. }
+            | Self::EnrollEmail { token, .. }
+            | Self::TokenResetSecret { token, .. } => token.as_ref(),
             _ => None,
         }
     }

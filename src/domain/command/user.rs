@@ -6,8 +6,14 @@ use serde_json::{Map, Value, json};
 
 use super::apply::already;
 use super::case::{Case, stale};
-use super::{Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, auth_code, state, words};
+use super::{
+    Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, auth_code, mail, state, words,
+};
 use crate::domain::action::{Action, Role};
+use crate::domain::auth_code::Delivery;
+use crate::domain::link::Purpose;
+use crate::domain::message::{Address, EnclosedKind};
+use crate::domain::notice::Enclosure;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{HardwareToken, tombstone};
 use crate::domain::user::{AuthState, Contact, Profile, UserRecord, UserState};
@@ -27,7 +33,7 @@ const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
 pub(super) fn add(
     new: &NewUser,
     record: Option<&UserRecord>,
-    prepared: Prepared,
+    mut prepared: Prepared,
     asked: &Asked<'_>,
     site: &Site<'_>,
 ) -> Result<Applied, Refusal> {
@@ -49,7 +55,9 @@ pub(super) fn add(
     state::seat_free(site.policy.seats_limit, prepared.seats_used)?;
     let contact = |address: &Option<String>| {
         let given = address.iter().filter(|address| !address.is_empty());
-        given.map(|address| unproven(address)).collect()
+        given
+            .map(|address| contact_at(address, new.trusted))
+            .collect()
     };
     let profile = Profile {
         name: new.user.clone(),
@@ -72,8 +80,9 @@ pub(super) fn add(
     let mut case = Case::new(fresh, asked, site);
     let event = case.event("user.added").detail("protected", new.protected);
     case.push(event);
+    confirmation(&mut case, new.trusted, &mut prepared)?;
     if new.auth_code {
-        auth_code::hand_out(&mut case, prepared)?;
+        auth_code::hand_out(&mut case, Delivery::Shown, prepared)?;
     }
     let outlook = state::outlook(&case);
     case.note("next", outlook);
@@ -88,7 +97,11 @@ pub(super) fn add(
 }
 
 /// `user edit`: every field that is stated.
-pub(super) fn edit(mut case: Case<'_>, edit: &UserEdit) -> Result<Applied, Refusal> {
+pub(super) fn edit(
+    mut case: Case<'_>,
+    edit: &UserEdit,
+    mut prepared: Prepared,
+) -> Result<Applied, Refusal> {
     let profile = &case.record.profile;
     let reprotected = edit
         .protected
@@ -123,6 +136,9 @@ pub(super) fn edit(mut case: Case<'_>, edit: &UserEdit) -> Result<Applied, Refus
         return Ok(case.unchanged(event, message));
     }
     case.push(event);
+    if changed.contains(&"email") {
+        confirmation(&mut case, edit.trusted, &mut prepared)?;
+    }
     for (old, new) in before.iter().zip(&after) {
         if changed.contains(&old.name) {
             case.note(
@@ -199,11 +215,41 @@ pub(super) fn delete(mut case: Case<'_>, prepared: &Prepared) -> Applied {
     case.removed(message)
 }
 
-fn unproven(address: &str) -> Contact {
+fn contact_at(address: &str, verified: bool) -> Contact {
     Contact {
         address: address.to_owned(),
-        verified: false,
+        verified,
     }
+}
+
+/// Asks a new address whether it is the person's, where there is a page to answer on.
+fn confirmation(
+    case: &mut Case<'_>,
+    trusted: bool,
+    prepared: &mut Prepared,
+) -> Result<(), Refusal> {
+    let Some(to) = case.record.profile.emails.first() else {
+        return Ok(());
+    };
+    let address = to.address.clone();
+    if trusted {
+        return Ok(());
+    }
+    let is = |enclosure: &Enclosure| enclosure.enclosed.kind == EnclosedKind::ConfirmLink;
+    let (Some(to), Some(enclosure)) = (
+        Address::parse(&address),
+        prepared.enclosure.take_if(|enclosure| is(enclosure)),
+    ) else {
+        case.note("proof", "the address is not proven: nothing is sent to it");
+        return Ok(());
+    };
+    let profile = case.record.profile_mut();
+    profile.void_links(|link| matches!(link.purpose, Purpose::Confirm { .. }));
+    let until = mail::add(case, Purpose::Confirm { address }, &to, prepared)?;
+    mail::post(case, enclosure, &to, until);
+    let text = format!("a link to confirm it went to {}", to.masked());
+    case.note("proof", text);
+    Ok(())
 }
 
 fn change(profile: &mut Profile, edit: &UserEdit) {
@@ -216,8 +262,8 @@ fn change(profile: &mut Profile, edit: &UserEdit) {
     set(&mut profile.language, &edit.language);
     set(&mut profile.role_label, &edit.role_label);
     set(&mut profile.notes, &edit.notes);
-    contact(&mut profile.emails, edit.email.as_deref());
-    contact(&mut profile.phones, edit.phone.as_deref());
+    contact(&mut profile.emails, edit.email.as_deref(), edit.trusted);
+    contact(&mut profile.phones, edit.phone.as_deref(), edit.trusted);
     if let Some(set) = &edit.set {
         profile.set = Some(set.clone()).filter(|set| !set.is_empty());
     }
@@ -226,17 +272,24 @@ fn change(profile: &mut Profile, edit: &UserEdit) {
     }
 }
 
-/// The main address is replaced, and is not proven until the person has shown to get what is sent.
-fn contact(contacts: &mut Vec<Contact>, address: Option<&str>) {
-    let Some(address) = address else { return };
-    if contacts.first().is_some_and(|main| main.address == address) {
+/// The main address is replaced, and is not proven until the person has shown to get what is sent, or
+/// an operator has seen it.
+fn contact(contacts: &mut Vec<Contact>, address: Option<&str>, trusted: bool) {
+    let Some(address) = address else {
+        if let Some(main) = contacts.first_mut() {
+            main.verified |= trusted;
+        }
+        return;
+    };
+    if let Some(main) = contacts.first_mut().filter(|main| main.address == address) {
+        main.verified |= trusted;
         return;
     }
     if !contacts.is_empty() {
         contacts.remove(0);
     }
     if !address.is_empty() {
-        contacts.insert(0, unproven(address));
+        contacts.insert(0, contact_at(address, trusted));
     }
 }
 
@@ -271,7 +324,17 @@ fn fields(profile: &Profile) -> Vec<Field> {
         field("role_label", profile.role_label.clone(), clear),
         field("notes", profile.notes.clone(), |_| "(text)".to_owned()),
         field("protected", on_off.to_owned(), clear),
+        field("proven", proven(profile), clear),
     ]
+}
+
+/// Which main addresses the person has proven.
+fn proven(profile: &Profile) -> String {
+    let main = [("email", &profile.emails), ("phone", &profile.phones)];
+    let proven = main
+        .iter()
+        .filter(|(_, all)| all.first().is_some_and(|main| main.verified));
+    proven.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 fn or_dash(text: &str) -> &str {

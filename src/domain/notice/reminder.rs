@@ -80,6 +80,7 @@ impl Reminder {
             about: None,
             subject,
             text,
+            enclosed: None,
             at,
             extra: serde_json::Map::new(),
         }

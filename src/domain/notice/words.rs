@@ -10,6 +10,7 @@ use super::{Facts, Language, Letter, Notice};
 use crate::domain::lockout::LockReason;
 use crate::domain::message::Line;
 use crate::domain::recipient::Channel;
+use crate::domain::user::Profile;
 use crate::time::Timestamp;
 
 /// The letter to the person; `first` gives the subject.
@@ -91,6 +92,27 @@ pub(super) fn test(language: Language, channel: Channel, issuer: &Line, at: Time
     }
 }
 
+/// The letter that brings something enclosed; `body` gets the words in front of its end.
+pub(super) fn enclosing(
+    language: Language,
+    issuer: &Line,
+    profile: &Profile,
+    about: &str,
+    body: impl FnOnce(&str) -> String,
+) -> Letter {
+    let words = words(language);
+    let name = match profile.display_name.as_str() {
+        "" => Line::new(&profile.name),
+        name => Line::new(name),
+    };
+    let (hello, body) = (words.hello, body(words.good_until));
+    let text = format!("{hello} {name},\n\n{body}\n{}\n", words.not_you);
+    Letter {
+        subject: subject(issuer, about),
+        text,
+    }
+}
+
 fn subject(issuer: &Line, text: &str) -> Line {
     Line::new(&format!("[{issuer}] {text}"))
 }
@@ -113,7 +135,7 @@ fn told(words: &Words, facts: &Facts) -> String {
 }
 
 /// `2026-11-23 13:09 UTC`.
-fn minute(at: Timestamp) -> String {
+pub(super) fn minute(at: Timestamp) -> String {
     let text = at.to_string();
     match text.get(..16) {
         Some(minute) => format!("{} UTC", minute.replace('T', " ")),
@@ -142,6 +164,7 @@ struct Words {
     /// Subject and sentence of a reminder.
     grants_end: (&'static str, &'static str),
     grants: (&'static str, &'static str),
+    good_until: &'static str,
     test: (&'static str, &'static str),
     /// Subject and sentence.
     tell: fn(Notice) -> (&'static str, &'static str),
@@ -180,6 +203,7 @@ const ENGLISH: Words = Words {
         "Sign-ins without a code",
         "These people can sign in without a code:",
     ),
+    good_until: "This is good once, until",
     test: (
         "Test message",
         "This is a test. Messages to people can be sent.",
@@ -214,6 +238,7 @@ const GERMAN: Words = Words {
         "Anmeldungen ohne Code",
         "Diese Personen können sich ohne Code anmelden:",
     ),
+    good_until: "Das gilt einmal, bis",
     test: (
         "Testnachricht",
         "Das ist ein Test. Nachrichten an Personen können versendet werden.",

@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use smol_str::SmolStr;
 
 use super::commit::store_refusal;
+use super::outgoing::posted;
 use super::{Arrival, Batch, Note, Ordered, Reply, Waiting, Writer};
 use crate::domain::command::{self, Applied, Asked, Command, Effect, Prepared, Site};
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
@@ -123,6 +124,8 @@ impl Writer {
             at: now.wall,
         });
         let messages = told.map_or_else(Vec::new, |told| self.messages(told, batch, now));
+        let sent = |effect: &&Effect| matches!(effect, Effect::Send(_));
+        self.room_for(effects.iter().filter(sent).count(), batch, now);
         let effects = effects.into_iter();
         let mut writes: Vec<Write> = effects
             .map(|effect| batch.take_effect(target, effect))
@@ -380,6 +383,7 @@ impl Batch {
                     body: None,
                 }
             }
+            Effect::Send(message) => posted(*message),
             Effect::PoolPut(token) => Write {
                 key: Key::Hardware(token.serial.clone()),
                 expected: None,

@@ -28,14 +28,16 @@ impl Writer {
         if messages.is_empty() {
             return Vec::new();
         }
-        self.make_room(messages.len(), batch, now);
-        batch.outgoing.made += messages.len();
-        let write = |message: Message| Write {
-            key: Key::Message(message.id),
-            expected: None,
-            body: Some(Body::Message(Box::new(message))),
-        };
-        messages.into_iter().map(write).collect()
+        self.room_for(messages.len(), batch, now);
+        messages.into_iter().map(posted).collect()
+    }
+
+    /// Makes room for messages that the batch is about to hold.
+    pub(super) fn room_for(&self, messages: usize, batch: &mut Batch, now: Now) {
+        if messages > 0 {
+            self.make_room(messages, batch, now);
+            batch.outgoing.made += messages;
+        }
     }
 
     /// Drops the oldest messages for `wanted` new ones, each with its audit record.
@@ -103,6 +105,15 @@ impl Engine {
         self.counters().messages_waiting.set(waiting);
         self.bell().ring();
         Ok(())
+    }
+}
+
+/// Puts a message into the store.
+pub(super) fn posted(message: Message) -> Write {
+    Write {
+        key: Key::Message(message.id),
+        expected: None,
+        body: Some(Body::Message(Box::new(message))),
     }
 }
 

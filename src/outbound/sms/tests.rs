@@ -35,6 +35,7 @@ fn written(config: &Sms, text: &str) -> String {
         about: None,
         subject: Line::new("x"),
         text: text.to_owned(),
+        enclosed: None,
         at: Timestamp(0),
         extra: serde_json::Map::new(),
     };

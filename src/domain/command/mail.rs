@@ -1,0 +1,254 @@
+//! What goes to a person by mail: the link or seed of an enrolment, its revocation (R34, E3).
+
+use serde_json::Map;
+
+use super::case::Case;
+use super::resolve::pending;
+use super::{Applied, Effect, Prepared, TokenRef, words};
+use crate::domain::action::Action;
+use crate::domain::auth_code::{Delivery, enrols};
+use crate::domain::link::{self, Link, Purpose};
+use crate::domain::message::{Address, EnclosedKind};
+use crate::domain::notice::{Enclosure, enclosing};
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::user::UserState;
+use crate::time::Timestamp;
+use crate::token::link::LinkSecret;
+
+/// `enroll email`: a link to the enrolment page, or where the site says so the seed itself.
+pub(super) fn enrol(
+    case: Case<'_>,
+    named: Option<&TokenRef>,
+    mut prepared: Prepared,
+) -> Result<Applied, Refusal> {
+    if matches!(case.state(), UserState::Deactivated | UserState::Revoke) {
+        let what = format!("{} is not to enrol; nothing was sent", case.user);
+        let why = format!("the state is {}", case.state().title());
+        return Err(Refusal::new(Code::State, what).why(why));
+    }
+    let to = address(&case)?;
+    case.fresh(&prepared)?;
+    let Some(enclosure) = prepared.enclosure.take() else {
+        return Err(match pending(&case.record, named) {
+            Err(refusal) => none_pending(&case, refusal),
+            Ok(_) => case.stale(),
+        });
+    };
+    match enclosure.enclosed.kind {
+        EnclosedKind::EnrolLink => send_link(case, &to, enclosure, &prepared),
+        EnclosedKind::Seed => send_seed(case, &to, named, enclosure, &prepared),
+        _ => Err(case.stale()),
+    }
+}
+
+fn send_link(
+    mut case: Case<'_>,
+    to: &Address,
+    enclosure: Enclosure,
+    prepared: &Prepared,
+) -> Result<Applied, Refusal> {
+    if !enrols(&case.record) {
+        let what = format!("{} needs no enrolment; nothing was sent", case.user);
+        let why = format!(
+            "the state is {}, and no token waits for its proof",
+            case.state().title()
+        );
+        let refusal = Refusal::new(Code::NotNeeded, what).why(why);
+        let arguments = format!("{} --type totp", case.typed);
+        return Err(case.suggest(refusal, Action::TokenAdd, &arguments));
+    }
+    let code = case.record.profile.auth_code.as_ref();
+    let code = code.filter(|code| !code.over(case.now()));
+    if code.is_some_and(|code| code.delivery == Delivery::Email) {
+        let what = format!("{} got the auth code by mail; nothing was sent", case.user);
+        let refusal =
+            Refusal::new(Code::Policy, what).why("link and auth code do not go the same way (E3)");
+        let arguments = format!("{} --show", case.typed);
+        return Err(case.suggest(refusal, Action::AuthCodeGenerate, &arguments));
+    }
+    let coded = code.is_some();
+    let profile = case.record.profile_mut();
+    let voided = profile.void_links(|link| link.purpose == Purpose::Enrol);
+    let until = add(&mut case, Purpose::Enrol, to, prepared)?;
+    post(&mut case, enclosure, to, until);
+    if voided > 0 {
+        case.note("old link", "the link before this one is void");
+    }
+    case.note(
+        "link",
+        format!("good once, until {}", words::instant(until)),
+    );
+    if !coded && !case.site.policy.auth_code.always_suppress {
+        let line = case.line(Action::AuthCodeGenerate, &format!("{} --show", case.typed));
+        case.note("then", format!("{line}    and read the code out"));
+    }
+    if case.record.auth.lock.is_some() {
+        let line = format!("the link waits for: mfactl user unlock {}", case.typed);
+        case.note("lock", line);
+    }
+    let typed = case.typed.clone();
+    case.undo(Action::EnrollRevoke, &typed);
+    Ok(queued(case, "link to the enrolment page", to))
+}
+
+fn send_seed(
+    mut case: Case<'_>,
+    to: &Address,
+    named: Option<&TokenRef>,
+    enclosure: Enclosure,
+    prepared: &Prepared,
+) -> Result<Applied, Refusal> {
+    let id = pending(&case.record, named).map_err(|refusal| none_pending(&case, refusal))?;
+    let token = case.record.token(id);
+    if token.is_some_and(|token| token.serial.is_some()) {
+        let what = format!("{id} is a hardware token: its secret is in the device already");
+        return Err(Refusal::new(Code::Type, what));
+    }
+    if prepared.token_id != Some(id) {
+        return Err(case.stale());
+    }
+    let proven = |address: &str| address == to.as_str();
+    let mut emails = case.record.profile.emails.iter();
+    if !emails.any(|contact| contact.verified && proven(&contact.address)) {
+        return Err(unproven(&case, to, "the seed"));
+    }
+    let at = case.wall();
+    let until = token.and_then(|token| token.unproven_until(case.site.policy));
+    post(
+        &mut case,
+        enclosure,
+        to,
+        until.unwrap_or(at + link::TTL_MAX),
+    );
+    case.about(id);
+    if case.may(Action::TokenConfirm) {
+        let line = case.line(Action::TokenConfirm, &id.to_string());
+        case.note("then", line);
+    }
+    Ok(queued(case, "QR code", to))
+}
+
+/// `enroll revoke`: the links that were sent are void.
+pub(super) fn revoke(mut case: Case<'_>) -> Applied {
+    let event = case.event("enroll.revoked");
+    let profile = case.record.profile_mut();
+    let voided = profile.void_links(|link| link.purpose == Purpose::Enrol);
+    if voided == 0 {
+        let message = format!("{} has no link; nothing changed.", case.user);
+        return case.unchanged(event, message);
+    }
+    case.push(event);
+    let message = format!("link of {} void. {}", case.user, case.current());
+    case.done(message)
+}
+
+/// The main address, if mail can be sent to it at all.
+pub(super) fn address(case: &Case<'_>) -> Result<Address, Refusal> {
+    let notices = case.site.policy.notices.as_ref();
+    if notices.is_none_or(|it| !it.mail) {
+        let what = "there is no mail server; nothing was sent";
+        return Err(Refusal::new(Code::Policy, what)
+            .doing("state smtp.server and smtp.from in mfad.toml and restart mfad"));
+    }
+    let main = case.record.profile.emails.first();
+    let to = main.and_then(|contact| Address::parse(&contact.address));
+    to.ok_or_else(|| {
+        let what = match main {
+            None => format!("{} has no e-mail address; nothing was sent", case.user),
+            Some(_) => format!(
+                "no mail reaches the address of {}; nothing was sent",
+                case.user
+            ),
+        };
+        let arguments = format!("{} --email ADDRESS", case.typed);
+        case.suggest(
+            Refusal::new(Code::NoAddr, what),
+            Action::UserEdit,
+            &arguments,
+        )
+    })
+}
+
+/// The main address, if the person has proven to read it.
+pub(super) fn proven_address(case: &Case<'_>, what: &str) -> Result<Address, Refusal> {
+    let to = address(case)?;
+    let main = case.record.profile.emails.first();
+    if main.is_some_and(|contact| contact.verified) {
+        return Ok(to);
+    }
+    Err(unproven(case, &to, what))
+}
+
+fn unproven(case: &Case<'_>, to: &Address, what: &str) -> Refusal {
+    let refusal = Refusal::new(
+        Code::NoAddr,
+        format!("{} has no proven address; nothing was sent", case.user),
+    )
+    .why(format!(
+        "{what} goes to nobody but its owner, and {} is not proven",
+        to.masked()
+    ));
+    let arguments = format!("{} --trusted", case.typed);
+    case.suggest(refusal, Action::UserEdit, &arguments)
+}
+
+fn none_pending(case: &Case<'_>, refusal: Refusal) -> Refusal {
+    let arguments = format!("{} --type totp", case.typed);
+    match refusal.code {
+        Code::NoToken => case.suggest(refusal, Action::TokenAdd, &arguments),
+        _ => refusal,
+    }
+}
+
+/// Keeps a link that is sent to `to`; until when it is good.
+pub(super) fn add(
+    case: &mut Case<'_>,
+    purpose: Purpose,
+    to: &Address,
+    prepared: &Prepared,
+) -> Result<Timestamp, Refusal> {
+    let random = prepared.link.as_ref().ok_or_else(|| case.stale())?;
+    let now = case.now();
+    let expires = now.latest() + link::ttl(case.site.policy);
+    let link = Link {
+        id: 0,
+        purpose,
+        hash: LinkSecret::new(case.record.id.0, random.expose()).fingerprint(),
+        created: now.wall,
+        created_by: case.by(),
+        expires,
+        sent_to: Some(to.to_string()),
+        tries: link::TRIES,
+        extra: Map::new(),
+    };
+    case.record.profile_mut().add_link(link, now);
+    Ok(expires)
+}
+
+/// Sends it with the change, and says so in the log.
+pub(super) fn post(case: &mut Case<'_>, enclosure: Enclosure, to: &Address, until: Timestamp) {
+    let kind = enclosure.enclosed.kind;
+    let name = match kind {
+        EnclosedKind::AuthCode => "authcode.sent",
+        _ => "enroll.sent",
+    };
+    let event = case.event(name).detail("channel", "mail");
+    let event = event.detail("what", kind.name());
+    case.push(event.detail("to", to.masked()));
+    let (at, policy) = (case.wall(), case.site.policy);
+    let message = enclosing(enclosure, to.clone(), &case.record, policy, (at, until));
+    case.send(Effect::Send(Box::new(message)));
+}
+
+/// The answer to what waits in the outbox now.
+fn queued(mut case: Case<'_>, what: &str, to: &Address) -> Applied {
+    let line = format!("mfactl notify list {}", case.typed);
+    case.note("delivery", line);
+    let message = format!(
+        "{what} for {} goes to {}. {}",
+        case.user,
+        to.masked(),
+        case.current()
+    );
+    case.done(message)
+}

@@ -1,0 +1,158 @@
+//! Messages that bring a person something secret: a link, a seed, an auth code.
+//!
+//! The secret itself is not in the text. It is sealed beside it, and the sign [`ENCLOSED`] stands where
+//! it is put in when the message is sent.
+
+use super::words::{self, minute};
+use super::{Language, Letter, Notices};
+use crate::domain::message::{
+    About, Address, ENCLOSED, Enclosed, EnclosedKind, Line, Message, MessageId,
+};
+use crate::domain::policy::Policy;
+use crate::domain::recipient::Recipient;
+use crate::domain::user::{Profile, UserRecord};
+use crate::time::Timestamp;
+
+/// What is enclosed in a message, sealed before the message is written.
+pub struct Enclosure {
+    /// The id of the message that it is sealed for.
+    pub id: MessageId,
+    /// What it is.
+    pub enclosed: Enclosed,
+}
+
+/// The message that brings `enclosure` to `to`; it is good until `until`.
+#[must_use]
+pub fn enclosing(
+    enclosure: Enclosure,
+    to: Address,
+    record: &UserRecord,
+    policy: &Policy,
+    (at, until): (Timestamp, Timestamp),
+) -> Message {
+    let profile = &record.profile;
+    let default = policy.notices.as_ref().map(|it: &Notices| it.language);
+    let language = Language::of(&profile.language)
+        .or(default)
+        .unwrap_or_default();
+    let coded = !policy.auth_code.always_suppress;
+    let kind = enclosure.enclosed.kind;
+    let (subject, body) = match language {
+        Language::English => english(kind, profile, coded),
+        Language::German => german(kind, profile, coded),
+    };
+    let letter = words::enclosing(
+        language,
+        &Line::new(&policy.issuer),
+        profile,
+        subject,
+        |good_until| match kind {
+            EnclosedKind::Seed => body,
+            _ => format!("{body}\n{good_until} {}.\n", minute(until)),
+        },
+    );
+    let Letter { subject, text } = letter;
+    Message {
+        id: enclosure.id,
+        to: Recipient::Mail(to),
+        what: kind.name().to_owned(),
+        about: Some(About {
+            id: record.id,
+            user: record.name().to_owned(),
+        }),
+        subject,
+        text,
+        enclosed: Some(enclosure.enclosed),
+        at,
+        extra: serde_json::Map::new(),
+    }
+}
+
+fn english(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, String) {
+    let user = Line::new(&profile.name);
+    match kind {
+        EnclosedKind::EnrolLink => {
+            let code = if coded {
+                ", and the auth code that your help desk gives you in another way"
+            } else {
+                ""
+            };
+            let text = format!(
+                "The codes for your sign-in can be set up now.\n\n\
+                 1. Open this link, or scan the attached picture with your phone:\n\n\
+                 {ENCLOSED}\n\n\
+                 2. Enter your login name, {user}{code}.\n\
+                 3. Scan the QR code of that page with your authenticator app, and enter the first \
+                 code that it shows.\n"
+            );
+            ("Set up your codes", text)
+        }
+        EnclosedKind::Seed => {
+            let text = format!(
+                "The codes for your sign-in, login name {user}, can be set up now. Scan the attached \
+                 picture with your authenticator app, and tell your help desk the first code that it \
+                 shows.\n\nWhoever has the picture can make your codes: delete this message \
+                 afterwards.\n"
+            );
+            ("Set up your codes", text)
+        }
+        EnclosedKind::ConfirmLink => {
+            let text = format!(
+                "This address was entered for the account {user}. Open this link to confirm that it \
+                 is yours:\n\n{ENCLOSED}\n"
+            );
+            ("Confirm your address", text)
+        }
+        EnclosedKind::AuthCode => {
+            let text = format!(
+                "Your auth code, which is asked for when you set up your codes:\n\n{ENCLOSED}\n"
+            );
+            ("Your auth code", text)
+        }
+    }
+}
+
+fn german(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, String) {
+    let user = Line::new(&profile.name);
+    match kind {
+        EnclosedKind::EnrolLink => {
+            let code = if coded {
+                " und den Auth-Code ein, den Ihnen Ihr Helpdesk auf anderem Wege gibt"
+            } else {
+                " ein"
+            };
+            let text = format!(
+                "Die Codes für Ihre Anmeldung können jetzt eingerichtet werden.\n\n\
+                 1. Öffnen Sie diesen Link, oder scannen Sie das Bild im Anhang mit Ihrem \
+                 Telefon:\n\n\
+                 {ENCLOSED}\n\n\
+                 2. Geben Sie Ihren Anmeldenamen {user}{code}.\n\
+                 3. Scannen Sie den QR-Code dieser Seite mit Ihrer Authenticator-App, und geben Sie \
+                 den ersten Code ein, den sie zeigt.\n"
+            );
+            ("Richten Sie Ihre Codes ein", text)
+        }
+        EnclosedKind::Seed => {
+            let text = format!(
+                "Die Codes für Ihre Anmeldung, Anmeldename {user}, können jetzt eingerichtet werden. \
+                 Scannen Sie das Bild im Anhang mit Ihrer Authenticator-App, und sagen Sie Ihrem \
+                 Helpdesk den ersten Code, den sie zeigt.\n\nWer das Bild hat, kann Ihre Codes \
+                 machen: Löschen Sie diese Nachricht danach.\n"
+            );
+            ("Richten Sie Ihre Codes ein", text)
+        }
+        EnclosedKind::ConfirmLink => {
+            let text = format!(
+                "Diese Adresse wurde für das Konto {user} eingetragen. Öffnen Sie diesen Link, um zu \
+                 bestätigen, dass sie Ihnen gehört:\n\n{ENCLOSED}\n"
+            );
+            ("Bestätigen Sie Ihre Adresse", text)
+        }
+        EnclosedKind::AuthCode => {
+            let text = format!(
+                "Ihr Auth-Code, nach dem beim Einrichten Ihrer Codes gefragt wird:\n\n{ENCLOSED}\n"
+            );
+            ("Ihr Auth-Code", text)
+        }
+    }
+}
