@@ -8,8 +8,9 @@ use mfad::domain::action::Role;
 use mfad::domain::command::Command;
 use mfad::domain::event::{Event, Origin};
 use mfad::domain::lockout::LockReason;
-use mfad::domain::user::{AuthState, Profile, UserRecord, UserState};
+use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
 use mfad::engine::writer::Arrival;
+use mfad::sys::random;
 use mfad::time::Timestamp;
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ pub(crate) fn put(site: &Site, people: &[(&str, i64)]) {
             ..Profile::default()
         };
         let record = UserRecord {
-            id: engine.new_user_id().unwrap(),
+            id: UserId(random::array().unwrap()),
             profile: Arc::new(profile),
             auth: AuthState {
                 revision: 1,

@@ -53,8 +53,8 @@ interfaces! {
             trusted: may Bool
         ];
         Import Import = UserImport, import::people, [
-             source: may Text, header: may Bool, strip_domain: may Bool, trusted: may Bool,
-             weak: may Bool, skip_bad: may Bool, key: may Secret
+            source: may Text, header: may Bool, strip_domain: may Bool, trusted: may Bool,
+            weak: may Bool, skip_bad: may Bool, key: may Secret
         ];
         Change Edit = UserEdit, users::edit, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
