@@ -128,7 +128,7 @@ fn parameters(method: &Method) -> Value {
             "state" => "update",
             "format" => "csv",
             "text" => "FT-1",
-            "name" => "default",
+            "set" => "default",
             "via" => "email",
             "why" => "other",
             "link" | "ticket" | "otp" => "not one",
