@@ -1,25 +1,20 @@
-//! What people have proven to read, and one-time links, put into a store before its daemon starts.
+//! What people have proven to read, put into a store before its daemon starts.
 
 use std::sync::Arc;
 
 use mfad::config::KeySource;
 use mfad::domain::event::{Event, Origin};
-use mfad::domain::link::{Link, Purpose, TRIES};
-use mfad::domain::user::{Contact, UserRecord};
+use mfad::domain::user::{Contact, Profile};
 use mfad::store::sqlite::{self, Fence, Mode, Sizes};
 use mfad::store::{Body, Change, Commit as _, Key, Read as _, Write};
 use mfad::sys::clock::Clock;
-use mfad::sys::random;
-use mfad::time::{Now, Timestamp};
-use mfad::token::link::LinkSecret;
 
 use super::daemon::Site;
 use super::people::Person;
 
 /// Gives each of them `NAME@example.org`, proven, and German as the language.
 pub(crate) fn prove_addresses(site: &Site, people: &[Person]) {
-    edit(site, people, |record, _| {
-        let profile = record.profile_mut();
+    edit(site, people, |profile| {
         profile.language = "de".to_owned();
         profile.emails = proven(format!("{}@example.org", profile.name));
     });
@@ -27,33 +22,9 @@ pub(crate) fn prove_addresses(site: &Site, people: &[Person]) {
 
 /// Gives each of them a telephone of this number, proven.
 pub(crate) fn prove_phones(site: &Site, people: &[Person], number: &str) {
-    edit(site, people, |record, _| {
-        record.profile_mut().phones = proven(number.to_owned());
+    edit(site, people, |profile| {
+        profile.phones = proven(number.to_owned());
     });
-}
-
-/// Gives each of them so many links to the enrolment page; what stands behind `/e/` in them.
-pub(crate) fn give_links(site: &Site, people: &[Person], count: usize) -> Vec<String> {
-    let mut links = Vec::new();
-    edit(site, people, |record, now| {
-        for _ in 0..count {
-            let secret = LinkSecret::new(record.id.0, &random::array().unwrap());
-            let link = Link {
-                id: 0,
-                purpose: Purpose::Enrol,
-                hash: secret.fingerprint(),
-                created: now.wall,
-                created_by: "bob".to_owned(),
-                expires: Timestamp(now.wall.0 + 3_600_000),
-                sent_to: None,
-                tries: TRIES,
-                extra: serde_json::Map::new(),
-            };
-            record.profile_mut().add_link(link, now);
-            links.push(secret.text().expose().clone());
-        }
-    });
-    links
 }
 
 fn proven(address: String) -> Vec<Contact> {
@@ -63,7 +34,7 @@ fn proven(address: String) -> Vec<Contact> {
     }]
 }
 
-fn edit(site: &Site, people: &[Person], mut change: impl FnMut(&mut UserRecord, Now)) {
+fn edit(site: &Site, people: &[Person], change: impl Fn(&mut Profile)) {
     let key = mfad::daemon::key::load(&KeySource::File(site.path("key")), None);
     let keys = mfad::store::seal::Keys::derive(&key.unwrap()).unwrap();
     let path = site.path("state/mfad.db");
@@ -82,7 +53,7 @@ fn edit(site: &Site, people: &[Person], mut change: impl FnMut(&mut UserRecord, 
         let mut record = opened.reader.user_by_name(&person.name).unwrap().unwrap();
         let expected = Some(record.auth.revision);
         record.auth.revision += 1;
-        change(&mut record, now);
+        change(record.profile_mut());
         let change = Change {
             writes: vec![Write {
                 key: Key::User(record.id),

@@ -22,6 +22,8 @@ mod common;
 mod fake;
 #[path = "walk/looks.rs"]
 mod looks;
+#[path = "../../tests/mail/world.rs"]
+mod mailbox;
 #[path = "walk/real.rs"]
 mod real;
 #[path = "pages/site.rs"]

@@ -1,48 +1,68 @@
-//! The same pages before the real mfad.
+//! The same pages before the real mfad: links out of mails that a real server has received.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::browser::{Browser, Scheme};
-use crate::common::daemon::{self, Daemon};
+use crate::common::daemon::Daemon;
 use crate::common::people::Person;
-use crate::common::reach::give_links;
 use crate::common::tools;
+use crate::mailbox::{self, Mailbox, Security};
 use crate::site::{HOST, Site};
 use crate::{can_walk, picture, scanned};
 
 /// Who enrols.
-const USER: &str = "alice";
+const USER: &str = "dora";
 
-/// mfad, and mfad-web before it.
+/// mfad with its mail server, and mfad-web before it.
 struct World {
+    mailbox: Mailbox,
     daemon: Daemon,
     web: Site,
-    links: RefCell<Vec<String>>,
 }
 
 impl World {
-    /// None where a tool is missing.
+    /// With somebody new; none where a tool is missing.
     fn start() -> Option<Self> {
-        let people = [Person::new(USER)];
-        let site = daemon::Site::new(&people);
-        let links = give_links(&site, &people, 2).into();
-        let daemon = site.start();
+        let mailbox = Mailbox::open(Security::StartTls)?;
+        let pages = format!("\n[web]\nbase_url = \"https://{HOST}\"\n");
+        let config = mailbox.config() + &pages;
+        let daemon = mailbox::site(&[&Person::new("alice")], &config).start();
         let web = Site::start_before(Some(&daemon.site.path("control")), "")?;
-        Some(Self { daemon, web, links })
+        let email = json!({"email": "dora@example.org"});
+        daemon.operator().change("Users.Add", USER, &email);
+        Some(Self {
+            mailbox,
+            daemon,
+            web,
+        })
     }
 
-    /// A link for the person, who is told an auth code besides.
+    /// The newest link that was mailed to such a page.
+    fn link(&self, page: &str) -> String {
+        let begin = format!("https://{HOST}/{page}/");
+        let link = |mail: &Value| {
+            let mut lines = mail["text"].as_str()?.lines();
+            let line = lines.find(|line| line.starts_with(&begin))?;
+            Some(line.to_owned())
+        };
+        let newest = || self.mailbox.mails().iter().rev().find_map(link);
+        mailbox::until("a mail with a link", || newest().is_some());
+        newest().unwrap()
+    }
+
+    /// Has a link mailed to the person, who is told an auth code besides.
     fn invite(&self) -> (String, String) {
         let operator = self.daemon.operator();
+        let mails = self.mailbox.mails().len();
+        operator.change("Tokens.EnrollEmail", USER, &json!({}));
+        self.mailbox.wait(mails + 1);
         let made = operator.change("Tokens.AuthCodeGenerate", USER, &json!({"force": true}));
         let code = made["done"]["reveal"]["text"].as_str().unwrap().to_owned();
-        let link = self.links.borrow_mut().pop().unwrap();
-        (format!("https://{HOST}/e/{link}"), code)
+        (self.link("e"), code)
     }
 }
 
@@ -66,12 +86,16 @@ fn secret_of(uri: &str) -> &str {
 }
 
 #[test]
-fn from_the_link_to_the_next_login() {
+fn from_the_mail_to_the_next_login() {
     if !can_walk() || !tools::have("oathtool") {
         return;
     }
     let Some(world) = World::start() else { return };
     let browser = Browser::open(HOST, world.web.address, Scheme::Light);
+    browser.go(&world.link("a"));
+    browser.press("button");
+    let told = browser.text("main");
+    assert!(told.contains("d***a@example.org"), "{told}");
     let (link, code) = world.invite();
     browser.go(&link);
     browser.enter("#user", USER);
@@ -168,6 +192,13 @@ fn every_failure_is_the_same_page() {
         failures.insert(post(&link, "bob", &code));
     }
     failures.insert(post(&link, USER, &code));
+    // A newer link voids the one before it, and an operator all of them.
+    let (older, _) = world.invite();
+    let (newer, code) = world.invite();
+    failures.insert(post(&older, USER, &code));
+    let operator = world.daemon.operator();
+    operator.change("Tokens.EnrollRevoke", USER, &json!({}));
+    failures.insert(post(&newer, USER, &code));
     assert_eq!(failures.len(), 1, "{failures:#?}");
     assert_eq!(failures.first().unwrap().0, 403);
     world.daemon.stop();
