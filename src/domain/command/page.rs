@@ -86,6 +86,9 @@ pub(super) fn step(
             prove(case, &link, *token, code.as_ref(), &prepared)
         }
         (Step::Recovery, Purpose::Recovery) => {
+            if closed(&case).is_some() {
+                return Err(refused());
+            }
             case.void_link(link.id);
             recovery::issue(case, prepared).map_err(|_| refused())
         }
