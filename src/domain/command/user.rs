@@ -80,7 +80,7 @@ pub(super) fn add(
     let mut case = Case::new(fresh, asked, site);
     let event = case.event("user.added").detail("protected", new.protected);
     case.push(event);
-    confirmation(&mut case, new.trusted, &mut prepared)?;
+    confirmation(&mut case, &mut prepared)?;
     if new.auth_code {
         auth_code::hand_out(&mut case, Delivery::Shown, prepared)?;
     }
@@ -137,7 +137,7 @@ pub(super) fn edit(
     }
     case.push(event);
     if changed.contains(&"email") {
-        confirmation(&mut case, edit.trusted, &mut prepared)?;
+        confirmation(&mut case, &mut prepared)?;
     }
     for (old, new) in before.iter().zip(&after) {
         if changed.contains(&old.name) {
@@ -223,18 +223,12 @@ fn contact_at(address: &str, verified: bool) -> Contact {
 }
 
 /// Asks a new address whether it is the person's, where there is a page to answer on.
-fn confirmation(
-    case: &mut Case<'_>,
-    trusted: bool,
-    prepared: &mut Prepared,
-) -> Result<(), Refusal> {
-    let Some(to) = case.record.profile.emails.first() else {
+fn confirmation(case: &mut Case<'_>, prepared: &mut Prepared) -> Result<(), Refusal> {
+    let main = case.record.profile.emails.first();
+    let Some(to) = main.filter(|main| !main.verified) else {
         return Ok(());
     };
     let address = to.address.clone();
-    if trusted {
-        return Ok(());
-    }
     let is = |enclosure: &Enclosure| enclosure.enclosed.kind == EnclosedKind::ConfirmLink;
     let (Some(to), Some(enclosure)) = (
         Address::parse(&address),
@@ -262,8 +256,11 @@ fn change(profile: &mut Profile, edit: &UserEdit) {
     set(&mut profile.language, &edit.language);
     set(&mut profile.role_label, &edit.role_label);
     set(&mut profile.notes, &edit.notes);
-    contact(&mut profile.emails, edit.email.as_deref(), edit.trusted);
-    contact(&mut profile.phones, edit.phone.as_deref(), edit.trusted);
+    // What was seen is what is stated; where no address is, those that are there.
+    let (email, phone) = (edit.email.as_deref(), edit.phone.as_deref());
+    let seen = |stated: bool| edit.trusted && (stated || (email.is_none() && phone.is_none()));
+    contact(&mut profile.emails, email, seen(email.is_some()));
+    contact(&mut profile.phones, phone, seen(phone.is_some()));
     if let Some(set) = &edit.set {
         profile.set = Some(set.clone()).filter(|set| !set.is_empty());
     }
