@@ -275,6 +275,7 @@ fn person(number: u32) -> UserRecord {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: at(0).wall,
         extra: serde_json::Map::new(),
     };

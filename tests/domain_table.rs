@@ -158,11 +158,10 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
     if after.profile.state != before.profile.state {
         facts.push(format!("state={}", after.profile.state.name()));
     }
-    let cap = world.policy.lockout.hard_cap;
     for (name, which) in [("A", A), ("B", B), ("R", R)] {
         let status = |user: &UserRecord, now| {
             let token = user.token(id(which))?;
-            Some(effective(user, token, cap, now).name())
+            Some(effective(user, token, &world.policy, now).name())
         };
         let now = status(after, world.now);
         if now != status(before, world.now) {

@@ -24,6 +24,8 @@ mod operators;
 mod protocol;
 #[path = "end_to_end/restart.rs"]
 mod restart;
+#[path = "end_to_end/sent_codes.rs"]
+mod sent_codes;
 #[path = "end_to_end/token_page.rs"]
 mod token_page;
 

@@ -231,6 +231,7 @@ pub(crate) fn person(keys: &Keys, id: UserId, now: Now) -> UserRecord {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: now.wall,
         extra: serde_json::Map::new(),
     };

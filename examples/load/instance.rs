@@ -205,6 +205,7 @@ fn arrival(
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: now.wall,
         extra: serde_json::Map::new(),
     };

@@ -138,6 +138,7 @@ impl Life {
                 edit: TokenEdit {
                     description: force.then(|| "iPhone 17".to_owned()),
                     expires: ahead(from.number()),
+                    ..TokenEdit::default()
                 },
             },
             28 => Command::TokenObsolete { token: token(from) },

@@ -40,6 +40,7 @@ mod sms;
 mod source;
 pub mod span;
 mod template;
+mod token_types;
 mod value;
 mod web;
 

@@ -3,6 +3,7 @@
 use super::problems::{Collector, Found};
 use super::raw::{Item, Raw, Value};
 use super::settings::Settings;
+use super::token_types;
 use super::value;
 use crate::domain::token_record::TokenKind;
 
@@ -10,7 +11,10 @@ use crate::domain::token_record::TokenKind;
 const SETS_MAX: usize = 64;
 
 /// Types that the domain names and this version does not build.
-const LATER: [&str; 6] = ["virtual", "sms", "email", "password", "qa", "push"];
+const LATER: [&str; 3] = ["password", "qa", "push"];
+
+/// Types that may stand in a set or at a gateway.
+const KNOWN: &str = "totp, hotp, recovery, virtual, email, sms";
 
 /// The sets by name; a single one named `default` if none is stated.
 pub(super) fn sets(
@@ -74,7 +78,7 @@ fn group(name: &Item, settings: &Settings<'_>, problems: &mut Collector<'_>) -> 
             if kind == TokenKind::Recovery {
                 let found = Found::error(item.place, "a recovery code stands in for any token");
                 problems.add(found.label("leave it out: `recovery.allow_login` decides"));
-            } else if !settings.flag(&format!("token_types.{}.enabled", kind.name())) {
+            } else if !token_types::is_enabled(settings, kind) {
                 let text = format!("set {} asks for {}, which is off", name.text, kind.name());
                 let label = format!("`token_types.{}.enabled` is false", kind.name());
                 problems.add(Found::error(item.place, text).label(label));
@@ -82,12 +86,19 @@ fn group(name: &Item, settings: &Settings<'_>, problems: &mut Collector<'_>) -> 
             kinds.push(kind);
         }
     }
+    if !kinds.is_empty() && kinds.iter().all(|kind| kind.is_sent()) {
+        let text = format!("set {} has only types whose codes are sent", name.text);
+        let found = Found::error(settings.place(&[&path]), text).number("E103");
+        problems.add(
+            found.label("no gateway asks for such a code in this version: nobody could sign in"),
+        );
+    }
     kinds
 }
 
 /// The set that there is without any: its types as far as they are not switched off.
 fn default_group(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<TokenKind> {
-    let enabled = |kind: &TokenKind| settings.flag(&format!("token_types.{}.enabled", kind.name()));
+    let enabled = |kind: &TokenKind| token_types::is_enabled(settings, *kind);
     let kinds: Vec<TokenKind> = match value::fallback("sets.NAME") {
         Some(Value::Groups(groups)) => groups
             .iter()
@@ -97,7 +108,7 @@ fn default_group(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<T
             .collect(),
         _ => Vec::new(),
     };
-    if kinds.is_empty() {
+    if !kinds.iter().any(|kind| kind.computes()) {
         let place = settings.line(&["token_types.totp.enabled", "token_types.hotp.enabled"]);
         let found = Found::error(place, "every type of token is switched off");
         problems.add(found.label("nobody could sign in"));
@@ -111,10 +122,10 @@ pub(super) fn kind(item: &Item, problems: &mut Collector<'_>) -> Option<TokenKin
     if kind.is_none() && LATER.contains(&item.text.as_str()) {
         let text = format!("type \"{}\" is not in this version", item.text);
         let found = Found::error(item.place, text).number("E103");
-        problems.add(found.label("one of totp, hotp, recovery"));
+        problems.add(found.label(format!("one of {KNOWN}")));
     } else if kind.is_none() {
         let text = format!("\"{}\" is no type of token", item.text);
-        problems.add(Found::error(item.place, text).label("one of totp, hotp, recovery"));
+        problems.add(Found::error(item.place, text).label(format!("one of {KNOWN}")));
     }
     kind
 }

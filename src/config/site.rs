@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::checked::{KEY_CREDENTIAL, KeySource, Limits, Members, MetricsListen, Roles};
 use super::problems::{Collector, Found};
 use super::settings::Settings;
+use super::token_types;
 use super::value;
 use crate::domain::auth_code::AuthCodePolicy;
 use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy, TokenRule};
@@ -50,10 +51,10 @@ pub(super) fn policy(
         pending_ttl: settings.span("enroll.pending_ttl"),
         seats_limit: settings.count("seats.limit"),
         issuer: issuer.to_owned(),
-        enabled_kinds: TokenKind::ALL
-            .into_iter()
-            .filter(|kind| settings.flag(&format!("token_types.{}.enabled", kind.name())))
-            .collect(),
+        enabled_kinds: token_types::enabled(settings),
+        types: token_types::rules(settings, problems),
+        sent_code: token_types::sent_code(settings),
+        implicit_registration: settings.flag("implicit_registration"),
         sets,
         default_set: settings.text("default_set").unwrap_or_default().to_owned(),
         audit_reads: settings.flag("audit.reads"),

@@ -122,6 +122,15 @@ impl Reader<'_> {
             (Kind::List, DeValue::Array(list)) => self.items(list.iter()).map(Value::List),
             (Kind::Groups, DeValue::Array(list)) => self.groups(list.iter()).map(Value::Groups),
             (Kind::Pairs, DeValue::Table(table)) => self.pairs(table).map(Value::Pairs),
+            (Kind::Label, DeValue::Table(table)) => self.pairs(table).map(Value::Pairs),
+            (Kind::Label, DeValue::String(text)) => {
+                let (place, tag) = (self.place, String::new());
+                let text = self.text(text, place)?;
+                Ok(Value::Pairs(vec![(
+                    Item { text: tag, place },
+                    Item { text, place },
+                )]))
+            }
             (Kind::Elsewhere, _) => Err(self.elsewhere()),
             (_, other) => Err(self.wrong_type(other.type_str())),
         }
@@ -276,7 +285,10 @@ pub(super) fn show(value: &Value) -> String {
         Value::Pairs(pairs) => {
             let pairs: Vec<String> = pairs
                 .iter()
-                .map(|(name, value)| format!("{}={}", name.text, value.text))
+                .map(|(name, value)| match name.text.as_str() {
+                    "" => value.text.clone(),
+                    name => format!("{name}={}", value.text),
+                })
                 .collect();
             pairs.join(",")
         }

@@ -288,6 +288,8 @@ pub enum Query {
         /// Which part.
         page: Page,
     },
+    /// `token types`: [`super::reply::TokenTypes`].
+    TokenTypes,
     /// `token show`: [`super::reply::TokenShow`].
     TokenShow {
         /// Which.

@@ -176,7 +176,17 @@ impl Session {
         given: &Given,
         payload: &Payload,
     ) -> Result<P, Trouble> {
-        let answer = self.client(&given.common)?.call(given.verb.method, payload);
+        self.call_of(given.verb.method, given, payload)
+    }
+
+    /// The same with another method than that of the command.
+    fn call_of<P: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        given: &Given,
+        payload: &Payload,
+    ) -> Result<P, Trouble> {
+        let answer = self.client(&given.common)?.call(method, payload);
         answer.map_err(|error| self.trouble(error, given))
     }
 

@@ -245,6 +245,8 @@ impl Post {
             let now = self.now();
             if let Some(event) = memory.taken.get(&message.id) {
                 self.record(message, event.clone());
+            } else if message.stale(now) {
+                self.give_up(message, "what it brings is no longer good");
             } else if schedule::too_old(message.at, now.wall) {
                 let trouble = self.server.trouble().unwrap_or_default();
                 self.give_up(message, &format!("not taken within a day: {trouble}"));
@@ -272,7 +274,11 @@ impl Post {
         let patience = Patience::new(&self.clock, &self.ending, timeout);
         let sent = self.opened(message).and_then(|clear| {
             let clear = clear.as_deref().map(String::as_str);
-            open.send(message, clear, patience)
+            let sent = open.send(message, clear, patience);
+            sent.map_err(|fault| match clear {
+                Some(clear) => fault.covering(clear),
+                None => fault,
+            })
         });
         match sent {
             Ok(()) => {

@@ -170,6 +170,8 @@ actions! {
     TokenFind = "token find", Viewer, Read;
     /// One token in full.
     TokenShow = "token show", Viewer, Read;
+    /// The types of token: what they are called, and which are on.
+    TokenTypes = "token types", Viewer, Read;
     /// Makes a token for a person.
     TokenAdd = "token add", Operator, Light, weakens;
     /// Proves a pending token with its first code.

@@ -146,6 +146,10 @@ mod tests {
             [0; 32]
         }
 
+        fn sent_code_hash(&self, _: UserId, _: TokenId, _: &crate::token::OtpCode) -> [u8; 32] {
+            [0; 32]
+        }
+
         fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
             [0; 32]
         }

@@ -371,8 +371,10 @@ fn d10(
     }
     let mut text = "no token counts here".to_owned();
     for token in &record.profile.tokens {
-        let status = effective(record, token, policy.lockout.hard_cap, now);
-        let why = if status.usable() {
+        let status = effective(record, token, policy, now);
+        let why = if status.usable() && token.kind.is_sent() {
+            "no gateway asks for its codes yet"
+        } else if status.usable() {
             "not accepted here"
         } else {
             status.name()

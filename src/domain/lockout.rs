@@ -153,7 +153,7 @@ impl LockoutPolicy {
         match kind {
             TokenKind::Totp => self.totp,
             TokenKind::Hotp => self.hotp,
-            TokenKind::Recovery => TokenRule::default(),
+            _ => TokenRule::default(),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::event::Event;
 use super::recipient::Recipient;
 use super::sealed::{Sealed, hex, unhex};
 use super::user::{UserId, UserRecord};
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 
 /// Longest address, in octets (RFC 5321 s4.5.3.1.3, without the angle brackets).
 pub const ADDRESS_OCTETS_MAX: usize = 254;
@@ -218,6 +218,8 @@ pub enum EnclosedKind {
     Seed,
     /// An auth code.
     AuthCode,
+    /// A code of a token whose codes are sent.
+    Code,
 }
 
 impl EnclosedKind {
@@ -229,6 +231,7 @@ impl EnclosedKind {
             Self::ConfirmLink => "confirmation-link",
             Self::Seed => "enrolment-seed",
             Self::AuthCode => "auth-code",
+            Self::Code => "code",
         }
     }
 
@@ -260,12 +263,21 @@ pub struct Message {
     pub enclosed: Option<Enclosed>,
     /// When its change was made.
     pub at: Timestamp,
+    /// First instant at which it is of no use, so that it is not sent any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 impl Message {
+    /// Whether it is of no use any more.
+    #[must_use]
+    pub fn stale(&self, now: Now) -> bool {
+        self.until.is_some_and(|until| now.latest() >= until)
+    }
+
     /// A server has taken it, at the try of this number.
     #[must_use]
     pub fn sent(&self, tries: u32) -> Event {

@@ -30,6 +30,7 @@ pub mod attempt;
 pub mod auth_code;
 pub mod command;
 mod confirm;
+pub mod delivery;
 pub mod distance;
 pub mod event;
 pub mod explain;

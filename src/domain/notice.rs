@@ -306,6 +306,7 @@ fn message(told: Told<'_>, tidings: &[Notice], to: Recipient, letter: Letter) ->
         text: letter.text,
         enclosed: None,
         at: told.at,
+        until: None,
         extra: serde_json::Map::new(),
     }
 }
@@ -386,6 +387,7 @@ pub fn test(id: MessageId, to: Recipient, policy: &Policy, at: Timestamp) -> Mes
         text: letter.text,
         enclosed: None,
         at,
+        until: None,
         extra: serde_json::Map::new(),
     }
 }

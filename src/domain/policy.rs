@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::auth_code::AuthCodePolicy;
+use super::delivery::{SentCodePolicy, TypeRule};
 use super::lockout::{LockoutPolicy, TokenRule};
-use super::notice::Notices;
+use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
 use super::token_record::TokenKind;
@@ -48,6 +49,12 @@ pub struct Policy {
     pub issuer: String,
     /// Kinds of token that may be added and used.
     pub enabled_kinds: Vec<TokenKind>,
+    /// What else is said of types of token; of those not listed, nothing.
+    pub types: Vec<TypeRule>,
+    /// Codes that are sent.
+    pub sent_code: SentCodePolicy,
+    /// A token of type sms or email is proven once its owner has proven its address.
+    pub implicit_registration: bool,
     /// Authentication sets by name: one group of kinds each in this version.
     pub sets: Vec<(String, Vec<TokenKind>)>,
     /// The set of a user who names none.
@@ -75,6 +82,27 @@ pub enum EmailContent {
 }
 
 impl Policy {
+    /// What is said of a type of token, if anything is.
+    #[must_use]
+    pub fn rule(&self, kind: TokenKind) -> Option<&TypeRule> {
+        self.types.iter().find(|rule| rule.kind == kind)
+    }
+
+    /// Whether a type is out of date here: its tokens are obsolete (5.2).
+    #[must_use]
+    pub fn withdrawn(&self, kind: TokenKind) -> bool {
+        self.rule(kind).is_some_and(|rule| rule.withdrawn)
+    }
+
+    /// What a type is called in this language.
+    #[must_use]
+    pub fn label(&self, kind: TokenKind, language: Language) -> &str {
+        let labels = self.rule(kind).map_or(&[][..], |rule| &rule.labels);
+        let of = |wanted| labels.iter().find(|(stated, _)| *stated == wanted);
+        let stated = of(Some(language)).or_else(|| of(None));
+        stated.map_or_else(|| kind.words(language), |(_, text)| text)
+    }
+
     /// The kinds of the group that `set` (none: the default one) asks for.
     #[must_use]
     pub fn set(&self, set: Option<&str>) -> &[TokenKind] {
@@ -235,7 +263,14 @@ impl Default for Policy {
             pending_ttl: Duration::from_secs(7 * day),
             seats_limit: 0,
             issuer: "mfad".to_owned(),
-            enabled_kinds: TokenKind::ALL.to_vec(),
+            enabled_kinds: vec![TokenKind::Hotp, TokenKind::Totp, TokenKind::Recovery],
+            types: Vec::new(),
+            sent_code: SentCodePolicy {
+                digits: crate::token::Digits::SIX,
+                ttl: Duration::from_secs(300),
+                max_per_hour: 5,
+            },
+            implicit_registration: false,
             sets: vec![("default".to_owned(), vec![TokenKind::Totp, TokenKind::Hotp])],
             default_set: "default".to_owned(),
             audit_reads: false,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::message::MessageId;
 use super::user::UserId;
 use crate::secret::SecretBytes;
-use crate::token::TokenId;
+use crate::token::{OtpCode, TokenId};
 
 /// Encrypted octets with the version of the key that made them; the default one holds nothing and
 /// never opens.
@@ -54,6 +54,9 @@ pub trait Unseal {
 
     /// The keyed hash of an auth code of `user`, to compare with the stored one.
     fn auth_code_hash(&self, user: UserId, code: &crate::token::auth_code::AuthCode) -> [u8; 32];
+
+    /// The keyed hash of a code that is sent for a token of `user`, to compare with the stored one.
+    fn sent_code_hash(&self, user: UserId, token: TokenId, code: &OtpCode) -> [u8; 32];
 
     /// The keyed hash of a recovery code of `user`, to compare with the stored ones.
     fn recovery_hash(&self, user: UserId, code: &crate::token::recovery::RecoveryCode) -> [u8; 32];

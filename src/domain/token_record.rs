@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 
+use super::delivery::Delivery;
+use super::notice::Language;
 use super::policy::Policy;
 use super::sealed::Sealed;
 use super::user::{UserRecord, UserState};
@@ -30,11 +32,24 @@ pub enum TokenKind {
     Totp,
     /// A set of single-use codes on paper.
     Recovery,
+    /// Codes sent by text message to a number of the token's own.
+    Sms,
+    /// Codes sent by e-mail to an address of the token's own.
+    Email,
+    /// Codes sent to the main address of its owner (G7).
+    Virtual,
 }
 
 impl TokenKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Hotp, Self::Totp, Self::Recovery];
+    pub const ALL: [Self; 6] = [
+        Self::Hotp,
+        Self::Totp,
+        Self::Recovery,
+        Self::Sms,
+        Self::Email,
+        Self::Virtual,
+    ];
 
     /// The word for it.
     #[must_use]
@@ -43,6 +58,38 @@ impl TokenKind {
             Self::Hotp => "hotp",
             Self::Totp => "totp",
             Self::Recovery => "recovery",
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::Virtual => "virtual",
+        }
+    }
+
+    /// Whether the owner's device computes the codes.
+    #[must_use]
+    pub const fn computes(self) -> bool {
+        matches!(self, Self::Hotp | Self::Totp)
+    }
+
+    /// Whether each code is sent to the owner.
+    #[must_use]
+    pub const fn is_sent(self) -> bool {
+        matches!(self, Self::Sms | Self::Email | Self::Virtual)
+    }
+
+    /// What it is called where the site says nothing else.
+    #[must_use]
+    pub const fn words(self, language: Language) -> &'static str {
+        let (english, german) = match self {
+            Self::Hotp => ("event-based codes", "ereignisbasierte Codes"),
+            Self::Totp => ("time-based codes", "zeitbasierte Codes"),
+            Self::Recovery => ("recovery codes", "Wiederherstellungscodes"),
+            Self::Sms => ("codes by SMS", "Codes per SMS"),
+            Self::Email => ("codes by e-mail", "Codes per E-Mail"),
+            Self::Virtual => ("virtual token", "virtuelles Token"),
+        };
+        match language {
+            Language::English => english,
+            Language::German => german,
         }
     }
 
@@ -165,6 +212,9 @@ pub struct Token {
     /// Seed under seal; erased when obsolete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<Sealed>,
+    /// Where the codes go, of a token whose codes are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// Keyed hashes of recovery codes; the used ones are marked in the state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery: Vec<RecoveryHash>,
@@ -293,7 +343,9 @@ impl Token {
     /// First instant at which it no longer waits for its proof; none: it does not, or for ever.
     #[must_use]
     pub fn unproven_until(&self, policy: &Policy) -> Option<Timestamp> {
-        let waits = self.base == Base::Pending && self.serial.is_none();
+        // One that was proven once and waits for a new address has shown no secret to anybody.
+        let again = self.delivery.is_some() && self.registered_at.is_some();
+        let waits = self.base == Base::Pending && self.serial.is_none() && !again;
         (waits && !policy.pending_ttl.is_zero()).then(|| self.created + policy.pending_ttl)
     }
 
@@ -332,10 +384,10 @@ impl Token {
 
 /// What `token` of `user` is at this moment.
 #[must_use]
-pub fn effective(user: &UserRecord, token: &Token, hard_cap: u32, now: Now) -> Status {
+pub fn effective(user: &UserRecord, token: &Token, policy: &Policy, now: Now) -> Status {
     let state = user.auth.token(token.id);
     let base = token.base_at(now);
-    if base == Base::Obsolete {
+    if base == Base::Obsolete || policy.withdrawn(token.kind) {
         return Status::Obsolete;
     }
     if user.profile.state == UserState::Deactivated {
@@ -345,7 +397,7 @@ pub fn effective(user: &UserRecord, token: &Token, hard_cap: u32, now: Now) -> S
         return Status::Disabled;
     }
     let locked = state.is_some_and(|state| {
-        state.hard_locked(hard_cap)
+        state.hard_locked(policy.lockout.hard_cap)
             || state
                 .locked_until
                 .is_some_and(|until| now.earliest() < until)

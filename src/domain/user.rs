@@ -201,6 +201,9 @@ pub struct Profile {
     /// Tokens, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<Token>,
+    /// When codes were sent to this person, of the last hour; oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code_sends: Vec<Timestamp>,
     /// Temporary passthrough grants, oldest first; ended ones are kept for the renewal chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,

@@ -218,9 +218,10 @@ pub fn candidates<'a>(
         .profile
         .tokens
         .iter()
-        .filter(move |token| token.primary() && group.contains(&token.kind) && here(token.kind))
+        .filter(move |token| token.kind.computes() && group.contains(&token.kind))
+        .filter(move |token| here(token.kind))
         .filter(|token| policy.enabled_kinds.contains(&token.kind))
-        .filter(move |token| effective(record, token, policy.lockout.hard_cap, now).usable())
+        .filter(move |token| effective(record, token, policy, now).usable())
         .filter(|token| {
             !record
                 .auth
@@ -243,13 +244,12 @@ pub(super) fn recovery_sets<'a>(
             .allowed_kinds
             .as_ref()
             .is_none_or(|kinds| kinds.contains(&kind));
-    let hard_cap = policy.lockout.hard_cap;
     record
         .profile
         .tokens
         .iter()
         .filter(move |token| allowed && token.kind == kind)
-        .filter(move |token| effective(record, token, hard_cap, now).usable())
+        .filter(move |token| effective(record, token, policy, now).usable())
 }
 
 /// How far codes may lie around the expected factor.
@@ -421,7 +421,7 @@ fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: N
         let ask = ask(record, attempt, policy, whole, now);
         return Finding::of(record, CodeMatch::Unenrolled, ask);
     }
-    let status = |token| effective(record, token, policy.lockout.hard_cap, now);
+    let status = |token| effective(record, token, policy, now);
     let mut statuses = record
         .profile
         .tokens

@@ -21,7 +21,7 @@ use super::lockout::{Lock, LockReason};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::rekey::Rekey;
-use super::token_record::{Status, Token, effective};
+use super::token_record::{Base, Status, Token, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
 use super::verify;
@@ -202,10 +202,9 @@ fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
 
 /// The token whose code can be tried on the phone.
 fn tested(record: &UserRecord, policy: &Policy, now: Now) -> Option<String> {
-    let hard_cap = policy.lockout.hard_cap;
     let mut tokens = record.profile.tokens.iter();
-    let token =
-        tokens.find(|token| token.primary() && effective(record, token, hard_cap, now).usable())?;
+    let token = tokens
+        .find(|token| token.kind.computes() && effective(record, token, policy, now).usable())?;
     Some(token.id.to_string())
 }
 
@@ -304,7 +303,7 @@ fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
         let state = record.auth.token(id);
         let hard = state.is_some_and(|state| state.hard_locked(policy.lockout.hard_cap));
         let resync = state.is_some_and(|state| state.resync_required);
-        let status = effective(record, token, policy.lockout.hard_cap, now);
+        let status = effective(record, token, policy, now);
         let (fact, way) = match status {
             Status::Locked if hard => ("locked for good", add.clone()),
             Status::Locked => ("locked", format!("mfactl token unlock {id}")),
@@ -319,7 +318,13 @@ fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
             Status::Active | Status::Registered if resync => {
                 ("to be resynced", format!("mfactl token resync {id}"))
             }
+            Status::Active | Status::Registered if token.kind.is_sent() => {
+                ("not asked for: no gateway sends codes yet", add.clone())
+            }
             Status::Active | Status::Registered => ("not accepted at any gateway", add.clone()),
+            Status::Obsolete if token.base != Base::Obsolete => {
+                ("OBSOLETE, its type is out of date here", add.clone())
+            }
             other => (other.name(), add.clone()),
         };
         let reset = rekey_of(record, token).map(|rekey| format!(": {rekey}"));
@@ -445,13 +450,12 @@ fn closing(
             words::shell(record.name())
         ));
     }
-    let hard_cap = policy.lockout.hard_cap;
     let left: u32 = record
         .profile
         .tokens
         .iter()
         .filter(|token| !token.primary() && policy.recovery_allow_login)
-        .filter(|token| effective(record, token, hard_cap, now).usable())
+        .filter(|token| effective(record, token, policy, now).usable())
         .map(|token| token.codes_left(record.auth.token(token.id)))
         .sum();
     if left > 0 {

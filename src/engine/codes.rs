@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::Engine;
-use crate::domain::command::{self, Encloses, Needs, Prepared, Reveal};
+use crate::domain::command::{self, Command, Encloses, MadeCode, Needs, Prepared, Reveal};
 use crate::domain::message::{Enclosed, EnclosedKind, MessageId};
 use crate::domain::notice::Enclosure;
 use crate::domain::policy::{EmailContent, Policy};
@@ -17,6 +17,7 @@ use crate::token::auth_code::{AUTH_CODE_SIGNS, AuthCode};
 use crate::token::link::LinkSecret;
 use crate::token::otpauth::Enrolment;
 use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
+use crate::token::sent_code::{self, SENT_CODE_RANDOM_OCTETS};
 
 impl Engine {
     pub(super) fn auth_code(&self, user: UserId, prepared: &mut Prepared) -> Result<(), Refusal> {
@@ -43,6 +44,31 @@ impl Engine {
         prepared.token_id = Some(id);
         prepared.seed = Some(self.seal(Field::Seed(record.id, id), seed.expose())?);
         prepared.clear_seed = Some(seed);
+        Ok(())
+    }
+
+    /// A code for the token that is named, sealed for the message that brings it.
+    pub(super) fn sent_code(
+        &self,
+        command: &Command,
+        record: &UserRecord,
+        prepared: &mut Prepared,
+    ) -> Result<(), Refusal> {
+        let named = command.token();
+        let Some(token) = named.and_then(|named| command::resolve(record, named).ok()) else {
+            return Ok(());
+        };
+        let random = Zeroizing::new(self.random::<SENT_CODE_RANDOM_OCTETS>()?);
+        let digits = self.rules().policy.sent_code.digits;
+        let Some(code) = sent_code::generate(&random, digits) else {
+            return Ok(());
+        };
+        prepared.sent_code = Some(MadeCode {
+            token,
+            hash: self.keys().sent_code_hash(record.id, token, &code),
+        });
+        let clear = code.text();
+        prepared.enclosure = Some(self.enclosure(EnclosedKind::Code, clear.expose().as_bytes())?);
         Ok(())
     }
 
@@ -100,11 +126,16 @@ impl Engine {
         let Some(clear) = clear else {
             return Ok(());
         };
-        let id = MessageId(self.random()?);
-        let sealed = self.seal(Field::Message(id), clear.expose())?;
-        let enclosed = Enclosed { kind, sealed };
-        prepared.enclosure = Some(Enclosure { id, enclosed });
+        prepared.enclosure = Some(self.enclosure(kind, clear.expose())?);
         Ok(())
+    }
+
+    /// Seals it for a message of its own.
+    fn enclosure(&self, kind: EnclosedKind, clear: &[u8]) -> Result<Enclosure, Refusal> {
+        let id = MessageId(self.random()?);
+        let sealed = self.seal(Field::Message(id), clear)?;
+        let enclosed = Enclosed { kind, sealed };
+        Ok(Enclosure { id, enclosed })
     }
 }
 

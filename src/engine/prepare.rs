@@ -295,6 +295,9 @@ impl Engine {
         if wants.pin_hash || wants.password_hash {
             self.new_hash(command, record, &mut prepared)?;
         }
+        if wants.sent_code {
+            self.sent_code(command, record, &mut prepared)?;
+        }
         if wants.recovery_codes {
             self.recovery_codes(record, &mut prepared)?;
         }

@@ -148,6 +148,7 @@ mod tests {
             text: text.to_owned(),
             enclosed: None,
             at: Timestamp(1_795_327_200_000),
+            until: None,
             extra: serde_json::Map::new(),
         }
     }

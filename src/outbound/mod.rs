@@ -46,6 +46,23 @@ pub enum Fault {
     Never(String),
 }
 
+impl Fault {
+    /// The same without the words of a server that says again what was to be read by one person only.
+    #[must_use]
+    pub fn covering(self, clear: &str) -> Self {
+        let cover = |why: String| match why.contains(clear) {
+            true => "what the server says holds what is secret".to_owned(),
+            false => why,
+        };
+        match self {
+            Self::Server(why) => Self::Server(cover(why)),
+            Self::Later(why) => Self::Later(cover(why)),
+            Self::Broken(why) => Self::Broken(cover(why)),
+            Self::Never(why) => Self::Never(cover(why)),
+        }
+    }
+}
+
 /// A server that takes messages of one channel.
 #[derive(Clone)]
 pub enum Carrier {
@@ -125,7 +142,7 @@ impl<'a> Round<'a> {
                 sent
             }
             (Carrier::Sms(config), Recipient::Phone(to)) => {
-                sms::send(config, to, message, patience)
+                sms::send(config, to, message, clear, patience)
             }
             _ => Err(Fault::Never("this server does not carry it".to_owned())),
         }
@@ -147,5 +164,18 @@ fn told(error: &io::Error) -> String {
             format!("{error}; is the network profile of the unit in force?")
         }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_again_is_covered() {
+        let said = Fault::Later("mx:25: 451 rejected: `Your code: 012345`".to_owned());
+        let told = said.clone().covering("012345").to_string();
+        assert_eq!(told, "what the server says holds what is secret");
+        assert_eq!(said.clone().covering("543210"), said);
     }
 }

@@ -13,17 +13,24 @@ use super::tls::{self, Stream};
 use super::wire::{Patience, Wire};
 use super::{Fault, told};
 use crate::config::{Body, Piece, Slot, Sms, Template};
-use crate::domain::message::Message;
+use crate::domain::message::{ENCLOSED, Message, MessageId};
 use crate::domain::recipient::Phone;
 
 /// Room for a whole request, so that no copy of the secret is left behind when it grows.
 const REQUEST_OCTETS: usize = 32 << 10;
 
-/// Sends one message; `Ok` only when the gateway has said that it has it.
+/// Sends one message, with what it encloses in clear; `Ok` only when the gateway has said that it has
+/// it.
 ///
 /// # Errors
 /// [`Fault`].
-pub fn send(config: &Sms, to: &Phone, message: &Message, patience: Patience) -> Result<(), Fault> {
+pub fn send(
+    config: &Sms,
+    to: &Phone,
+    message: &Message,
+    clear: Option<&str>,
+    patience: Patience,
+) -> Result<(), Fault> {
     let place = format!("{}:{}", config.url.host, config.url.port);
     let connect = || -> io::Result<Stream> {
         let wire = Wire::connect(&config.url.host, config.url.port, patience)?;
@@ -35,7 +42,7 @@ pub fn send(config: &Sms, to: &Phone, message: &Message, patience: Patience) -> 
     };
     let unreachable = |error| Fault::Server(format!("{place}: {}", told(&error)));
     let mut stream = connect().map_err(unreachable)?;
-    let request = request(config, to, message);
+    let request = request(config, to, message, clear);
     match http::exchange(&mut stream, &request, config.success.as_deref()) {
         Ok(answer) => judged(answer, &place),
         Err(error) => Err(Fault::Broken(format!("{place}: {}", told(&error)))),
@@ -68,10 +75,11 @@ enum Place {
     Header,
 }
 
-fn request(config: &Sms, to: &Phone, message: &Message) -> Zeroizing<Vec<u8>> {
+fn request(config: &Sms, to: &Phone, message: &Message, clear: Option<&str>) -> Zeroizing<Vec<u8>> {
     let values = Values {
         to,
-        message,
+        id: message.id,
+        text: Zeroizing::new(message.text.replace(ENCLOSED, clear.unwrap_or_default())),
         secret: config
             .secret
             .as_ref()
@@ -113,7 +121,8 @@ fn request(config: &Sms, to: &Phone, message: &Message) -> Zeroizing<Vec<u8>> {
 /// What is filled in.
 struct Values<'a> {
     to: &'a Phone,
-    message: &'a Message,
+    id: MessageId,
+    text: Zeroizing<String>,
     secret: &'a [u8],
 }
 
@@ -125,10 +134,10 @@ impl Values<'_> {
                 Piece::Slot(Slot::To) => escape(self.to.as_str().as_bytes(), place, into),
                 Piece::Slot(Slot::Digits) => escape(self.to.digits().as_bytes(), place, into),
                 Piece::Slot(Slot::Text) => {
-                    escape(self.message.text.trim_end().as_bytes(), place, into);
+                    escape(self.text.trim_end().as_bytes(), place, into);
                 }
                 Piece::Slot(Slot::Id) => {
-                    escape(self.message.id.to_string().as_bytes(), place, into);
+                    escape(self.id.to_string().as_bytes(), place, into);
                 }
                 Piece::Slot(Slot::Secret) => escape(self.secret, place, into),
             }

@@ -23,6 +23,7 @@ use crate::domain::user::UserId;
 use crate::secret::{SecretKey, equal};
 use crate::token::auth_code::{self, AuthCode};
 use crate::token::recovery::{self, RecoveryCode};
+use crate::token::{OtpCode, TokenId, sent_code};
 
 /// Version of the seal and pepper keys in use.
 pub const KEY_VERSION: u16 = 1;
@@ -191,6 +192,10 @@ impl Unseal for Keys {
 
     fn auth_code_hash(&self, user: UserId, code: &AuthCode) -> [u8; 32] {
         auth_code::fingerprint(self.pepper.expose(), &user.0, code)
+    }
+
+    fn sent_code_hash(&self, user: UserId, token: TokenId, code: &OtpCode) -> [u8; 32] {
+        sent_code::fingerprint(self.pepper.expose(), &user.0, token, code)
     }
 
     fn recovery_hash(&self, user: UserId, code: &RecoveryCode) -> [u8; 32] {

@@ -27,6 +27,7 @@ mod mac;
 pub mod otpauth;
 mod progress;
 pub mod recovery;
+pub mod sent_code;
 pub mod totp;
 pub mod truncation;
 

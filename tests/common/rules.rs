@@ -26,7 +26,7 @@ use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
 use mfad::token::auth_code::AuthCode;
 use mfad::token::recovery::RecoveryCode;
-use mfad::token::{Otp, TokenId};
+use mfad::token::{Otp, OtpCode, TokenId};
 use smol_str::SmolStr;
 
 /// In the middle of a step of 30 s.
@@ -77,6 +77,10 @@ impl Unseal for Clear {
         hash
     }
 
+    fn sent_code_hash(&self, _: UserId, _: TokenId, _: &OtpCode) -> [u8; 32] {
+        [0; 32]
+    }
+
     fn recovery_hash(&self, _: UserId, code: &RecoveryCode) -> [u8; 32] {
         hash(code)
     }
@@ -99,7 +103,7 @@ pub fn token(which: u8, kind: TokenKind) -> Token {
     let otp = match kind {
         TokenKind::Hotp => Some(Otp::HOTP),
         TokenKind::Totp => Some(Otp::TOTP),
-        TokenKind::Recovery => None,
+        _ => None,
     };
     let recovery = match kind {
         TokenKind::Recovery => (0..3)
@@ -125,6 +129,7 @@ pub fn token(which: u8, kind: TokenKind) -> Token {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: Timestamp(0),
         extra: serde_json::Map::new(),
     }

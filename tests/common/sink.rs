@@ -13,7 +13,11 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(crate) fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    /// The same where somebody has listened so far without a word.
+    pub(crate) fn at(listener: TcpListener) -> Self {
         let port = listener.local_addr().unwrap().port();
         let had = Arc::<Mutex<Vec<String>>>::default();
         let all = Arc::clone(&had);
@@ -28,10 +32,14 @@ impl Sink {
 
     /// What stands in the configuration of a site that sends here.
     pub(crate) fn config(&self) -> String {
+        Self::config_at(self.port)
+    }
+
+    /// The same for a port.
+    pub(crate) fn config_at(port: u16) -> String {
         format!(
-            "\n[smtp]\nserver = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\n\
-             from = \"mfad@example.org\"\n[notify]\nadmins = [\"root@example.org\"]\n",
-            self.port
+            "\n[smtp]\nserver = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\
+             from = \"mfad@example.org\"\n[notify]\nadmins = [\"root@example.org\"]\n"
         )
     }
 

@@ -109,8 +109,9 @@ fn every_method_reads_its_frozen_request() {
     for method in Method::all() {
         let mut parameters = Map::new();
         for parameter in method.all_parameters() {
-            // The one pair that excludes each other.
-            if parameter.name == "for_s" {
+            // What excludes another.
+            let sent = ["phone", "email", "via"].contains(&parameter.name);
+            if parameter.name == "for_s" || (sent && method.name == "org.mfad.Tokens.Add") {
                 continue;
             }
             let value = example(method, parameter.name, parameter.kind);
@@ -245,6 +246,7 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
         "Tokens.Find" => through::<reply::TokenPage>,
         "Tokens.Show" => through::<reply::TokenShow>,
         "Tokens.EnrollList" => through::<reply::LinkPage>,
+        "Tokens.Types" => through::<reply::TokenTypes>,
         "Tokens.HwList" => through::<reply::HardwarePage>,
         "Passthrough.List" => through::<reply::GrantPage>,
         "Passthrough.Uses" => through::<reply::GrantUses>,

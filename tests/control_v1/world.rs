@@ -123,6 +123,7 @@ impl Backend for Fake {
             Query::TokenList { .. } => Reply::TokenList(reply::TokenList::default()),
             Query::TokenFind { .. } => Reply::TokenPage(reply::TokenPage::default()),
             Query::TokenShow { .. } => Reply::TokenShow(Box::default()),
+            Query::TokenTypes => Reply::TokenTypes(reply::TokenTypes::default()),
             Query::HwList { .. } => Reply::HardwarePage(reply::HardwarePage::default()),
             Query::PassthroughList { .. } => Reply::GrantPage(reply::GrantPage::default()),
             Query::PassthroughUses { .. } => Reply::GrantUses(reply::GrantUses::default()),

@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use mfad::domain::delivery::destination;
+use mfad::domain::policy::Policy;
 use mfad::domain::token_record::effective;
 use mfad::domain::user::UserRecord;
 use mfad::time::Now;
@@ -19,7 +21,7 @@ use super::typed::now_step;
 pub(crate) type Facts = BTreeMap<String, String>;
 
 /// All that a command can change; what is not so, or zero, is left out.
-pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
+pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
     let (profile, auth) = (&record.profile, &record.auth);
     let mut facts = Facts::new();
     let mut so = |key: &str, value: String| {
@@ -94,11 +96,12 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
         let (token, at, by, why) = (rekey.token, rekey.at, &rekey.by, &rekey.why);
         so("rekey", format!("of {token} {at} by {by}, {why}"));
     }
+    so("codes sent", profile.code_sends.len().to_string());
     for token in &profile.tokens {
         let mut of = |key: &str, value: String| so(&format!("{} {key}", token.id), value);
         of(
             "is",
-            effective(record, token, hard_cap, now).name().to_owned(),
+            effective(record, token, policy, now).name().to_owned(),
         );
         of("expires", or_dash(token.expires));
         of(
@@ -110,6 +113,18 @@ pub(crate) fn facts(record: &UserRecord, hard_cap: u32, now: Now) -> Facts {
         of(
             "seed",
             if token.seed.is_some() { "sealed" } else { "" }.to_owned(),
+        );
+        if let Some(to) = destination(token, profile) {
+            let proven = if to.verified { "" } else { " (unproven)" };
+            of(
+                "goes",
+                format!("by {} to {}{proven}", to.via.name(), to.address),
+            );
+        }
+        let out = token.delivery.as_ref().and_then(|it| it.code.as_ref());
+        of(
+            "code out",
+            or_dash(out.map(|code| format!("to {} until {}", code.to, code.expires))),
         );
         of("codes", token.recovery.len().to_string());
         of("weak", token.weak.to_string());

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
 use mfad::domain::command::Prepared;
+use mfad::domain::delivery::{self, SentCode, TypeRule, Via};
 use mfad::domain::link::{Link, Purpose};
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
@@ -26,6 +27,7 @@ use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
 use mfad::domain::wait;
 use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
+use mfad::token::OtpCode;
 use smol_str::SmolStr;
 
 use super::site::*;
@@ -139,6 +141,15 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         "seats-limit" => policy.seats_limit = number(value),
         "tokens-max" => policy.tokens_max_per_user = number(value),
         "enabled" => policy.enabled_kinds = kinds(value),
+        "types-on" => policy.enabled_kinds = TokenKind::ALL.to_vec(),
+        "withdrawn" | "not-by-operators" => policy.types.push(TypeRule {
+            kind: kind(value),
+            withdrawn: key == "withdrawn",
+            operator_enrol: key == "withdrawn",
+            labels: Vec::new(),
+        }),
+        "implicit" => policy.implicit_registration = true,
+        "virtual-in-set" => policy.sets[0].1.push(TokenKind::Virtual),
         "no-recovery-login" => policy.recovery_allow_login = false,
         "sets" => {
             let names = value.split(',').map(|name| (name.to_owned(), Vec::new()));
@@ -321,6 +332,7 @@ fn contacts(record: &mut UserRecord, key: &str, value: &str) -> bool {
     };
     let profile = record.profile_mut();
     match key {
+        "codes-sent" => profile.code_sends = vec![WALL - Duration::from_secs(60); number(value)],
         "email" => profile.emails.extend(addresses()),
         "email-unproven" => profile.emails.push(Contact {
             address: value.to_owned(),
@@ -393,6 +405,23 @@ fn token_of(record: &mut UserRecord, key: &str, value: &str) {
         "hotp" => return record.profile_mut().tokens = vec![token(1, TokenKind::Hotp)],
         "second" => return record.profile_mut().tokens.push(token(2, kind(value))),
         "third" => return record.profile_mut().tokens.push(token(4, kind(value))),
+        "virtual" | "by-mail" | "by-sms" => {
+            let (kind, via, address) = match key {
+                "virtual" => (TokenKind::Virtual, Via::by_name(value).unwrap(), None),
+                "by-mail" => (TokenKind::Email, Via::Email, Some(value.to_owned())),
+                _ => (TokenKind::Sms, Via::Sms, Some(value.to_owned())),
+            };
+            let mut sent = token(2, kind);
+            sent.seed = None;
+            sent.registered_at = Some(WALL - DAY);
+            sent.delivery = Some(delivery::Delivery {
+                via,
+                address,
+                code: None,
+                extra: serde_json::Map::new(),
+            });
+            return record.profile_mut().tokens.push(sent);
+        }
         "recovery" => {
             let mut codes = token(3, TokenKind::Recovery);
             codes.recovery.truncate(value.parse().unwrap_or(10));
@@ -404,6 +433,15 @@ fn token_of(record: &mut UserRecord, key: &str, value: &str) {
     let id = token.id;
     match key {
         "pending" => token.base = Base::Pending,
+        "unproven" => (token.base, token.registered_at) = (Base::Pending, None),
+        "out" => {
+            let code = OtpCode::parse(b"012345").unwrap();
+            token.delivery.as_mut().unwrap().code = Some(SentCode {
+                hash: hash_of(id, &code),
+                to: "alice@example.org".to_owned(),
+                expires: instant(value),
+            });
+        }
         "disabled" => {
             token.disabled_from = Some(token.base);
             token.base = Base::Disabled;

@@ -13,11 +13,13 @@ use std::time::Duration;
 use mfad::domain::action::Role;
 use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
-    Applied, Asked, Command, Effect, NewToken, NewUser, PageStep, PassthroughEnd, Prepared, Reveal,
-    Site, Step, TokenEdit, TokenRef, UserEdit, apply,
+    Applied, Asked, Command, Effect, MadeCode, NewToken, NewUser, PageStep, PassthroughEnd,
+    Prepared, Reveal, Site, Step, TokenEdit, TokenRef, UserEdit, apply, resolve,
 };
 use mfad::domain::event::{Operator, Source};
 use mfad::domain::lockout::{Lock, LockReason};
+use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
+use mfad::domain::notice::Enclosure;
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::domain::refusal::Refusal;
 use mfad::domain::rekey::ResetWhy;
@@ -53,9 +55,23 @@ impl Unseal for Clear {
         [u8::from(code.text().expose() == AUTH_CODE); 32]
     }
 
+    fn sent_code_hash(&self, _: UserId, token: TokenId, code: &OtpCode) -> [u8; 32] {
+        hash_of(token, code)
+    }
+
     fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
         [0; 32]
     }
+}
+
+/// What stands for the keyed hash of a code that is sent: the token and the code themselves.
+pub(crate) fn hash_of(token: TokenId, code: &OtpCode) -> [u8; 32] {
+    let clear = format!("{token} {}", code.text().expose());
+    let mut hash = [0; 32];
+    hash.iter_mut()
+        .zip(clear.bytes())
+        .for_each(|(to, from)| *to = from);
+    hash
 }
 
 pub(crate) fn sealed(octets: &[u8]) -> Sealed {
@@ -73,7 +89,7 @@ pub(crate) fn token(n: u8, kind: TokenKind) -> Token {
     let otp = match kind {
         TokenKind::Hotp => Some(Otp::HOTP),
         TokenKind::Totp => Some(Otp::TOTP),
-        TokenKind::Recovery => None,
+        _ => None,
     };
     Token {
         id: id(n),
@@ -93,6 +109,7 @@ pub(crate) fn token(n: u8, kind: TokenKind) -> Token {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: WALL - DAY,
         extra: serde_json::Map::new(),
     }
@@ -181,6 +198,7 @@ pub(crate) fn prepared() -> Prepared {
         link: Some(SecretKey::new([4; 32])),
         enclosure: None,
         recovery: vec![RecoveryHash([2; 32]); 10],
+        sent_code: None,
         pool: None,
         serial_owner: None,
         seats_used: 4_981,
@@ -222,7 +240,7 @@ pub(crate) fn run() -> Run {
 
 impl Run {
     pub(crate) fn of(
-        self,
+        mut self,
         record: Option<&UserRecord>,
         command: &Command,
     ) -> Result<Applied, Refusal> {
@@ -243,6 +261,23 @@ impl Run {
             unseal: &Clear,
             next_seq: self.next_seq,
         };
+        let sends = matches!(command, Command::TokenSend { .. });
+        if let (Some(record), Some(named), true) = (record, command.token(), sends)
+            && let Ok(token) = resolve(record, named)
+        {
+            let code = OtpCode::parse(b"012345").unwrap();
+            self.prepared.sent_code = Some(MadeCode {
+                token,
+                hash: hash_of(token, &code),
+            });
+            self.prepared.enclosure = Some(Enclosure {
+                id: MessageId([5; 16]),
+                enclosed: Enclosed {
+                    kind: EnclosedKind::Code,
+                    sealed: sealed(b"012345"),
+                },
+            });
+        }
         apply(command, record, self.prepared, &asked, &site)
     }
 }
@@ -373,7 +408,7 @@ pub(crate) fn commands() -> Vec<Command> {
             token: token(),
             edit: TokenEdit {
                 description: Some("iPhone 17".to_owned()),
-                expires: None,
+                ..TokenEdit::default()
             },
         },
         Command::TokenDisable {

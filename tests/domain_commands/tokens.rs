@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mfad::domain::command::{Applied, Command, Effect, NewToken, Reveal, SeedFor, TokenRef, needs};
+use mfad::domain::policy::Policy;
 use mfad::domain::refusal::Code;
 use mfad::domain::token_record::{Base, HardwareToken, Status, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
@@ -57,8 +58,14 @@ fn a_disabled_token_comes_back_as_it_was() {
     assert_eq!(refusal.tries.len(), 2);
     assert!(refusal.tries[1].contains("--force -r 'ticket 4711'"));
     let (record, _) = done(&active, &off(true));
-    let status =
-        |record: &UserRecord| effective(record, &record.profile.tokens[0], 100, Now::at(WALL));
+    let status = |record: &UserRecord| {
+        effective(
+            record,
+            &record.profile.tokens[0],
+            &Policy::default(),
+            Now::at(WALL),
+        )
+    };
     assert_eq!(status(&record), Status::Disabled);
     let (record, _) = done(&record, &Command::TokenEnable { token: t(1) });
     assert_eq!(status(&record), Status::Active);

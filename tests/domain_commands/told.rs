@@ -59,9 +59,9 @@ fn answer(given: &str, typed: &str) -> String {
             for effect in &applied.effects {
                 match effect {
                     Effect::Put { user, .. } => {
-                        let cap = policy.lockout.hard_cap;
-                        let before = record.as_ref().map(|record| facts(record, cap, now));
-                        told += &changed(&before.unwrap_or_default(), &facts(user, cap, now));
+                        let before = record.as_ref().map(|record| facts(record, &policy, now));
+                        let after = facts(user, &policy, now);
+                        told += &changed(&before.unwrap_or_default(), &after);
                     }
                     Effect::Remove { .. } => told += "now: gone\n",
                     Effect::Send(message) => {

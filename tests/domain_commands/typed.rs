@@ -13,8 +13,10 @@ use std::time::Duration;
 use mfad::domain::action::Role;
 use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
-    Command, NewToken, NewUser, PassthroughEnd, Step, TokenEdit, TokenRef, UserEdit,
+    Command, NewSent, NewToken, NewUser, PassthroughEnd, Proof, SendTo, Step, TokenEdit, TokenRef,
+    UserEdit,
 };
+use mfad::domain::delivery::Via;
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
@@ -82,6 +84,29 @@ pub(crate) fn command(line: &str) -> Command {
         },
         ("user", "reactivate") => Command::UserReactivate { user: user() },
         ("lock", "clear-counters") => Command::CountersClear { user: user() },
+        ("token", "add") if kind(words[2]).is_sent() => {
+            let to = || text("to").unwrap();
+            Command::TokenAddSent(Box::new(NewSent {
+                user: user(),
+                to: match words[2] {
+                    "sms" => SendTo::Sms(to()),
+                    "email" => SendTo::Email(to()),
+                    _ => SendTo::Virtual(Via::by_name(value("via").unwrap()).unwrap()),
+                },
+                description: text("description").unwrap_or_default(),
+                trusted: flag("trusted"),
+            }))
+        }
+        ("token", "confirm") if words.len() == 3 => Command::TokenSend {
+            token: token(),
+            proof: Proof::Confirm,
+        },
+        ("token", "test") if words.len() == 3 || words[3] == "anyway" => Command::TokenSend {
+            token: token(),
+            proof: Proof::Test {
+                anyway: flag("anyway"),
+            },
+        },
         ("token", "add") => Command::TokenAdd(Box::new(NewToken {
             kind: kind(words[2]),
             otp: match (words[2], flag("odd")) {
@@ -121,6 +146,9 @@ pub(crate) fn command(line: &str) -> Command {
                     "" => Timestamp::NEVER,
                     at => instant(at),
                 }),
+                phone: text("phone"),
+                email: text("email"),
+                trusted: flag("trusted"),
             },
         },
         ("token", "disable") => Command::TokenDisable {

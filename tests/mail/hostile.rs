@@ -166,6 +166,7 @@ fn message(number: u8) -> Message {
         text: ".\n.. \nlocked\n".to_owned(),
         enclosed: None,
         at: Timestamp(1_795_327_200_000),
+        until: None,
         extra: serde_json::Map::new(),
     }
 }

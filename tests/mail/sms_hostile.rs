@@ -196,6 +196,7 @@ fn message() -> Message {
         text: "example.org: code 4711 & more\n".to_owned(),
         enclosed: None,
         at: Timestamp(1_795_327_200_000),
+        until: None,
         extra: serde_json::Map::new(),
     }
 }
@@ -206,7 +207,7 @@ fn outcome(gateway: &Gateway) -> (Result<(), Fault>, Duration) {
     let (clock, ending) = (Arc::new(Clock::start()), Arc::<Ending>::default());
     let patience = Patience::new(&clock, &ending, config.timeout);
     let began = Instant::now();
-    let done = sms::send(&config, &phone(), &message(), patience);
+    let done = sms::send(&config, &phone(), &message(), None, patience);
     (done, began.elapsed())
 }
 

@@ -254,6 +254,7 @@ fn add(opened: &mut Opened, number: u8, name: &str) {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: Timestamp(T0),
         extra: serde_json::Map::new(),
     };

@@ -50,7 +50,7 @@ pub(crate) fn token(number: u32, kind: TokenKind, serial: Option<&str>) -> Token
         otp: match kind {
             TokenKind::Totp => Some(Otp::TOTP),
             TokenKind::Hotp => Some(Otp::HOTP),
-            TokenKind::Recovery => None,
+            _ => None,
         },
         seed: Some(sealed()),
         recovery: match kind {
@@ -68,6 +68,7 @@ pub(crate) fn token(number: u32, kind: TokenKind, serial: Option<&str>) -> Token
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: Timestamp(T0),
         extra: serde_json::Map::new(),
     }
@@ -224,6 +225,7 @@ pub(crate) fn letter(number: u8) -> Message {
         text: "Ärger\n".to_owned(),
         enclosed: None,
         at: Timestamp(T0),
+        until: None,
         extra: serde_json::Map::new(),
     }
 }

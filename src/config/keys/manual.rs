@@ -40,6 +40,7 @@ pub fn type_text(key: &Key) -> String {
         Kind::List => "a list of texts".to_owned(),
         Kind::Groups => "a list of lists of types".to_owned(),
         Kind::Pairs => "a table of names with a text or a list of texts".to_owned(),
+        Kind::Label => "a text, or a table of languages with a text".to_owned(),
         Kind::Elsewhere => "not in this file".to_owned(),
     }
 }

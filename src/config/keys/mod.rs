@@ -16,6 +16,7 @@ mod later;
 mod mail;
 mod manual;
 mod site;
+mod token_types;
 
 pub use self::later::later;
 pub use self::manual::{sample_file, type_text};
@@ -52,6 +53,8 @@ pub enum Kind {
     Groups,
     /// A table of names, each with a text or a list of texts.
     Pairs,
+    /// A text, or a table with one for each language.
+    Label,
     /// Never in this file; the paragraph says where instead.
     Elsewhere,
 }
@@ -183,8 +186,8 @@ fn fits(pattern: &str, segment: &str) -> bool {
 
 /// All keys, in the order of the manual.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    let of_site = site::KEYS.iter().chain(mail::KEYS);
-    of_site.chain(gateway::KEYS)
+    let of_site = site::KEYS.iter().chain(token_types::KEYS);
+    of_site.chain(mail::KEYS).chain(gateway::KEYS)
 }
 
 /// The keys of a gateway, in the order of the manual.

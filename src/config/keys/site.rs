@@ -1,7 +1,5 @@
 //! Rows for the whole site. Top-level keys come first: in TOML they must stand before any table.
 
-use std::time::Duration;
-
 use super::{Fallback, Key, Kind};
 
 const SECOND: u64 = 1000;
@@ -32,6 +30,12 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Text,
         Fallback::Value("\"default\""),
         "Name of the authentication set of a user who names none.",
+    ),
+    Key::flag(
+        "implicit_registration",
+        "false",
+        "A token of type sms or email is proven once its address is a proven one of its owner. A \
+         virtual one always is.",
     ),
     Key::new(
         "sets.NAME",
@@ -285,25 +289,6 @@ pub(super) const KEYS: &[Key] = &[
         "Where the pages of mfad-web are, as people's browsers reach them: an address that begins with \
          `https://`. Links in mails lead there.",
     ),
-    Key::flag(
-        "token_types.totp.enabled",
-        "true",
-        "Time based codes (RFC 6238) may be added and used.",
-    ),
-    own_failures("token_types.totp.max_failures"),
-    own_duration("token_types.totp.duration"),
-    Key::flag(
-        "token_types.hotp.enabled",
-        "true",
-        "Counter based codes (RFC 4226) may be added and used.",
-    ),
-    own_failures("token_types.hotp.max_failures"),
-    own_duration("token_types.hotp.duration"),
-    Key::flag(
-        "token_types.recovery.enabled",
-        "true",
-        "Recovery codes may be issued and used.",
-    ),
     Key::count(
         "tokens.max_per_user",
         "10",
@@ -456,31 +441,6 @@ const ROLE_VIEWER: &str = "Users who may list, find, show, export and read the a
 const ROLE_WEB: &str =
     "The user of mfad-web: may take the steps of people who have a link, and nothing else.";
 const ROLE_GROUPS: &str = "Groups of this host, by name or gid, with the same right.";
-
-const fn own_failures(path: &'static str) -> Key {
-    let kind = Kind::Count { min: 1, max: 100 };
-    let doc = "In place of `lockout.token.max_failures` for tokens of this type.";
-    Key::new(
-        path,
-        kind,
-        Fallback::Computed("`lockout.token.max_failures`"),
-        doc,
-    )
-}
-
-const fn own_duration(path: &'static str) -> Key {
-    let kind = Kind::Span {
-        min: Duration::ZERO,
-        max: Duration::from_millis(YEAR),
-    };
-    let doc = "In place of `lockout.token.duration` for tokens of this type.";
-    Key::new(
-        path,
-        kind,
-        Fallback::Computed("`lockout.token.duration`"),
-        doc,
-    )
-}
 
 const fn role(path: &'static str, doc: &'static str) -> Key {
     Key::new(path, Kind::List, Fallback::Value("[]"), doc)

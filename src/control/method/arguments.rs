@@ -69,6 +69,11 @@ impl Arguments {
         }
     }
 
+    /// Whether something is stated that was not taken yet.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.values.look(name).is_some()
+    }
+
     /// Takes a text that must be there.
     pub(super) fn text(&mut self, name: &str) -> Result<String, Fault> {
         self.maybe(name)

@@ -88,8 +88,9 @@ fn unsaid(a: &mut Arguments) -> Result<Unsaid, Fault> {
         (Some(TokenKind::Hotp), Some(_)) => {
             return Err(Fault::argument("an event based token has no `period_s`"));
         }
-        (Some(TokenKind::Recovery), _) => {
-            return Err(Fault::argument("recovery codes are no hardware token"));
+        (Some(kind), _) => {
+            let what = format!("a token of type {} is no hardware token", kind.name());
+            return Err(Fault::argument(what));
         }
     };
     Ok(Unsaid {

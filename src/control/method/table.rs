@@ -83,22 +83,25 @@ interfaces! {
             kind: may Text, status: may Text, serial: may Text, expiring_s: may Int
         ];
         Read Show = TokenShow, tokens::show, [token: must Text];
+        Read Types = TokenTypes, tokens::types, [];
         Change Add = TokenAdd, tokens::add, [
             user: must Text, kind: must Text, algorithm: may Text, digits: may Int,
             period_s: may Int, serial: may Text, seed: may Secret, weak: may Bool,
             counter: may Int, expires: may Text, description: may Text,
-            trusted: may Bool, confirm: may Text
+            trusted: may Bool, confirm: may Text, phone: may Text, email: may Text,
+            via: may Text
         ];
-        Change Confirm = TokenConfirm, tokens::confirm, [token: must Text, code: must Text];
+        Change Confirm = TokenConfirm, tokens::confirm, [token: must Text, code: may Text];
         Change Test = TokenTest, tokens::test, [
-            token: must Text, code: must Text, anyway: may Bool
+            token: must Text, code: may Text, anyway: may Bool
         ];
         Change Resync = TokenResync, tokens::resync, [
             token: must Text, first: must Text, second: must Text
         ];
         Change Unlock = TokenUnlock, tokens::unlock, [token: must Text];
         Change Edit = TokenEdit, tokens::edit, [
-            token: must Text, description: may Text, expires: may Text
+            token: must Text, description: may Text, expires: may Text, phone: may Text,
+            email: may Text, trusted: may Bool
         ];
         Change Disable = TokenDisable, tokens::disable, [
             token: must Text, until: may Text, force: may Bool

@@ -7,7 +7,8 @@ use crate::control::fault::Fault;
 use crate::control::query::{Query, TokenFilter};
 use crate::control::words;
 use crate::domain::auth_code::Delivery;
-use crate::domain::command::{Command, NewToken, TokenEdit};
+use crate::domain::command::{Command, NewSent, NewToken, Proof, SendTo, TokenEdit};
+use crate::domain::delivery::Via;
 use crate::domain::rekey::ResetWhy;
 use crate::domain::token_record::TokenKind;
 use crate::secret::SecretBytes;
@@ -52,8 +53,22 @@ pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::TokenShow { token: a.token()? })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form of a row")]
+pub(super) fn types(_: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::TokenTypes)
+}
+
 pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
     let kind = words::token_kind(&a.text("kind")?)?;
+    if kind.is_sent() {
+        return add_sent(kind, a);
+    }
+    for parameter in ["phone", "email", "via"] {
+        if a.maybe(parameter).is_some() {
+            let what = format!("a token of type {} has no `{parameter}`", kind.name());
+            return Err(Fault::invalid_parameter(parameter, what));
+        }
+    }
     Ok(Command::TokenAdd(Box::new(NewToken {
         user: a.user()?,
         kind,
@@ -69,18 +84,73 @@ pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
     })))
 }
 
+/// A token whose codes are sent: it has an address, and nothing that a device computes with.
+fn add_sent(kind: TokenKind, a: &mut Arguments) -> Result<Command, Fault> {
+    let wanted = match kind {
+        TokenKind::Sms => "phone",
+        TokenKind::Email => "email",
+        _ => "via",
+    };
+    let stated = a.text(wanted)?;
+    for parameter in [
+        "algorithm",
+        "digits",
+        "period_s",
+        "serial",
+        "seed",
+        "counter",
+        "expires",
+        "confirm",
+        "phone",
+        "email",
+        "via",
+    ] {
+        if a.holds(parameter) {
+            let what = format!("a token of type {} has no `{parameter}`", kind.name());
+            return Err(Fault::invalid_parameter(parameter, what));
+        }
+    }
+    let to =
+        match kind {
+            TokenKind::Sms => SendTo::Sms(stated),
+            TokenKind::Email => SendTo::Email(stated),
+            _ => SendTo::Virtual(Via::by_name(&stated).ok_or_else(|| {
+                Fault::invalid_parameter("via", "`via` is email or sms".to_owned())
+            })?),
+        };
+    Ok(Command::TokenAddSent(Box::new(NewSent {
+        user: a.user()?,
+        to,
+        description: a.maybe("description").unwrap_or_default(),
+        trusted: a.flag("trusted"),
+    })))
+}
+
+/// Without a code one is sent, to a token whose codes are sent.
 pub(super) fn confirm(a: &mut Arguments) -> Result<Command, Fault> {
-    Ok(Command::TokenConfirm {
-        token: a.token()?,
-        code: a.code("code")?,
+    let token = a.token()?;
+    Ok(match a.maybe_code("code")? {
+        Some(code) => Command::TokenConfirm { token, code },
+        None => Command::TokenSend {
+            token,
+            proof: Proof::Confirm,
+        },
     })
 }
 
+/// As [`confirm`].
 pub(super) fn test(a: &mut Arguments) -> Result<Command, Fault> {
-    Ok(Command::TokenTest {
-        token: a.token()?,
-        code: a.code("code")?,
-        anyway: a.flag("anyway"),
+    let (token, anyway) = (a.token()?, a.flag("anyway"));
+    Ok(match a.maybe_code("code")? {
+        Some(code) => Command::TokenTest {
+            token,
+            code,
+            anyway,
+        },
+        None => Command::TokenSend {
+            token,
+            proof: Proof::Test { anyway },
+        },
     })
 }
 
@@ -101,6 +171,9 @@ pub(super) fn edit(a: &mut Arguments) -> Result<Command, Fault> {
     let edit = TokenEdit {
         description: a.maybe("description"),
         expires: a.end("expires")?,
+        phone: a.maybe("phone"),
+        email: a.maybe("email"),
+        trusted: a.flag("trusted"),
     };
     if edit == TokenEdit::default() {
         return Err(Fault::argument("nothing was named to change"));
@@ -236,6 +309,9 @@ fn otp(kind: TokenKind, a: &mut Arguments) -> Result<Otp, Fault> {
         (TokenKind::Recovery, _) => {
             return Err(Fault::argument("recovery codes are no token to add")
                 .try_next("mfactl recovery issue USER"));
+        }
+        (TokenKind::Sms | TokenKind::Email | TokenKind::Virtual, _) => {
+            return Err(Fault::argument("its codes are sent and not computed"));
         }
     };
     Ok(Otp {

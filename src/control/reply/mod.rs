@@ -35,7 +35,8 @@ pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
 pub use notify::{Notification, NotificationPage};
 pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
 pub use tokens::{
-    Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenUse,
+    Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenType,
+    TokenTypes, TokenUse,
 };
 pub use users::{
     AuthCode, Contact, Counter, ExportPage, LockShow, Password, Pin, Rekey, SetLack, SetList,
@@ -61,6 +62,7 @@ pub enum Reply {
     TokenList(TokenList),
     TokenPage(TokenPage),
     TokenShow(Box<TokenShow>),
+    TokenTypes(TokenTypes),
     HardwarePage(HardwarePage),
     GrantPage(GrantPage),
     GrantUses(GrantUses),

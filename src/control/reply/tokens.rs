@@ -46,6 +46,34 @@ pub struct TokenShow {
     pub revision: u64,
 }
 
+/// The types of token (`token types`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenTypes {
+    /// One line each.
+    pub types: Vec<TokenType>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenType {
+    /// `totp`, `hotp`, `recovery`, `virtual`, `email` or `sms`.
+    pub kind: String,
+    /// What it is called in English.
+    pub label_en: String,
+    /// What it is called in German.
+    pub label_de: String,
+    /// It may be added and used.
+    pub enabled: bool,
+    /// `active`, or `obsolete`: tokens of it are OBSOLETE.
+    pub status: String,
+    /// An operator may add one for somebody.
+    pub operator_enrol: bool,
+    /// A gateway takes its codes.
+    pub asked_for: bool,
+}
+
 /// A token without its secret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -54,9 +82,9 @@ pub struct Token {
     pub id: String,
     /// Login name of its owner.
     pub user: String,
-    /// `totp`, `hotp` or `recovery`.
+    /// `totp`, `hotp`, `recovery`, `sms`, `email` or `virtual`.
     pub kind: String,
-    /// The words for the kind.
+    /// What the kind is called.
     pub label: String,
     /// What it is at this moment: `active`, `registered`, `pending`, `locked`, `disabled`, ..
     pub status: String,
@@ -74,6 +102,10 @@ pub struct Token {
     pub description: String,
     /// Serial of a hardware token.
     pub serial: Option<String>,
+    /// `email` or `sms`: by what its codes are sent.
+    pub via: Option<String>,
+    /// Where they go, masked as the role asks.
+    pub to: Option<String>,
     /// `SHA1`, `SHA256` or `SHA512`.
     pub algorithm: Option<String>,
     /// Length of a code.

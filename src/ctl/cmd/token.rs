@@ -17,7 +17,21 @@ pub(super) const STATUSES: &[&str] = &[
     "registered",
 ];
 
-const TYPES: &[&str] = &["totp", "hotp", "recovery"];
+const TYPES: &[&str] = &["totp", "hotp", "recovery", "virtual", "email", "sms"];
+const PHONE: Take = flag(
+    "phone",
+    "phone",
+    Kind::Text,
+    "NUMBER",
+    "where codes go, of type sms",
+);
+const EMAIL: Take = flag(
+    "email",
+    "email",
+    Kind::Text,
+    "ADDRESS",
+    "where codes go, of type email",
+);
 /// Overrides the rule about the last token.
 pub(super) const FORCE: Take = switch(
     "force",
@@ -51,9 +65,9 @@ const ADD: &[Take] = &[
     flag(
         "type",
         "kind",
-        Kind::Words(&["totp", "hotp"]),
+        Kind::Words(&["totp", "hotp", "virtual", "email", "sms"]),
         "TYPE",
-        "totp or hotp",
+        "totp, hotp, virtual, email or sms",
     )
     .needed(),
     DESCRIPTION,
@@ -105,6 +119,15 @@ const ADD: &[Take] = &[
         "the code it shows, as proof",
     ),
     switch("trusted", "trusted", "you have seen the proof"),
+    flag(
+        "via",
+        "via",
+        Kind::Words(&["email", "sms"]),
+        "VIA",
+        "email or sms: by what a virtual token sends",
+    ),
+    EMAIL,
+    PHONE,
     PNG,
     SVG,
     TO_STDOUT,
@@ -145,7 +168,7 @@ pub(super) const VERBS: &[Verb] = &[
                 "kind",
                 Kind::Words(TYPES),
                 "TYPE",
-                "totp, hotp or recovery",
+                "totp, hotp, virtual, ..",
             ),
             flag(
                 "status",
@@ -204,6 +227,15 @@ pub(super) const VERBS: &[Verb] = &[
         run: Run::Show(token_show::show),
     },
     Verb {
+        name: "token types",
+        method: "org.mfad.Tokens.Types",
+        about: "Show the types of token: names, which are on, who may add one",
+        takes: &[],
+        examples: &["mfactl token types"],
+        more: "",
+        run: Run::Show(token_show::types),
+    },
+    Verb {
         name: "token add",
         method: "org.mfad.Tokens.Add",
         about: "Make a token for a person, show its QR code and prove it",
@@ -212,8 +244,11 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl token add alice --type totp --description \"iPhone 15\"",
             "mfactl token add alice --type totp --png alice.png",
             "mfactl token add alice --type hotp --serial FT-2204417",
+            "mfactl token add alice --type virtual --via email",
         ],
-        more: "The QR code is shown once, on the terminal, then wiped.",
+        more: "The QR code is shown once, on the terminal, then wiped. A token whose codes are sent \
+               (virtual, email, sms) waits for its proof: token confirm sends one. No gateway asks \
+               for such codes yet.",
         run: Run::Special(token_add::add),
     },
     Verb {
@@ -225,7 +260,7 @@ pub(super) const VERBS: &[Verb] = &[
             may("OTP", "code", "the code it shows; asked for", "").read_as(Kind::Code),
         ],
         examples: &["mfactl token confirm T-9C2VR"],
-        more: "",
+        more: "To a token whose codes are sent, one is sent first.",
         run: Run::Special(token_add::one_code),
     },
     Verb {
@@ -238,7 +273,7 @@ pub(super) const VERBS: &[Verb] = &[
             switch("anyway", "anyway", "disabled and locked tokens as well"),
         ],
         examples: &["mfactl token test alice/totp"],
-        more: "A wrong code raises no counter.",
+        more: "A wrong code raises no counter. To a token whose codes are sent, one is sent first.",
         run: Run::Special(token_add::one_code),
     },
     Verb {
@@ -277,12 +312,19 @@ pub(super) const VERBS: &[Verb] = &[
                 "T",
                 "no longer counts from then on",
             ),
+            EMAIL,
+            PHONE,
+            switch(
+                "trusted",
+                "trusted",
+                "you have seen that what is sent there arrives",
+            ),
         ],
         examples: &[
             "mfactl token edit alice/totp --description \"iPhone 17\"",
             "mfactl token edit FT-2204417 --expires 2029-12-31",
         ],
-        more: "--expires is an admin's.",
+        more: "--expires is an admin's. With another address the token waits for its proof again.",
         run: Run::Change,
     },
     Verb {

@@ -1,6 +1,6 @@
 //! Commands that ask for codes: `token add`, `token confirm`, `token test`, `token resync`.
 
-use crate::control::reply::{Done, RevealKind};
+use crate::control::reply::{Done, RevealKind, TokenShow};
 use crate::ctl::change;
 use crate::ctl::client::Payload;
 use crate::ctl::errors::{INTERRUPTED, Trouble};
@@ -145,9 +145,30 @@ fn delete(
     change::send(session, given, "org.mfad.Tokens.Delete", &mut payload)
 }
 
-/// `token test`, `token confirm`: a code that is asked for if it was not typed.
+/// `token test`, `token confirm`: a code that is sent if the token is one whose codes are sent, and
+/// asked for if it was not typed.
 pub(super) fn one_code(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     let mut payload = given.payload(&session.screen.times)?;
+    if !payload.0.contains_key("code") && !given.common.show_call && is_sent(session, given) {
+        let sent = given.payload(&session.screen.times)?;
+        if given.common.no_input || given.common.dry_run || !session.env.askable {
+            return change::run_with(session, given, sent, None);
+        }
+        let Some(done) = change::make(session, given, sent)? else {
+            return Ok(0);
+        };
+        output::done(&mut session.screen, &done);
+        output::print(&session.screen.take(), &session.env, false);
+        ask(
+            session,
+            given,
+            &mut payload,
+            "OTP",
+            "code",
+            "Code that was sent: ",
+        )?;
+        return change::run_with(session, given, payload, None);
+    }
     ask(
         session,
         given,
@@ -157,6 +178,15 @@ pub(super) fn one_code(session: &mut Session, given: &Given) -> Result<u8, Troub
         "Code it shows now: ",
     )?;
     change::run_with(session, given, payload, None)
+}
+
+/// Whether the codes of the token that was named are sent. What is wrong with the name, the command
+/// itself will tell.
+fn is_sent(session: &mut Session, given: &Given) -> bool {
+    let mut payload = Payload::default();
+    payload.set("token", given.text("TOKEN").unwrap_or_default());
+    let show = session.call_of::<TokenShow>("org.mfad.Tokens.Show", given, &payload);
+    show.is_ok_and(|show| show.token.via.is_some())
 }
 
 /// `token resync`: the same with two.

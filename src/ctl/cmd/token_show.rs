@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::user_show;
-use crate::control::reply::{Authenticator, Instant, Token, TokenList, TokenShow};
+use crate::control::reply::{Authenticator, Instant, Token, TokenList, TokenShow, TokenTypes};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::list::List;
 use crate::ctl::output::table::{free, table, words};
@@ -132,6 +132,36 @@ pub(super) fn show(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8,
     Ok(0)
 }
 
+pub(super) fn types(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8, Trouble> {
+    let all: TokenTypes = read(answer)?;
+    let columns = [
+        words("TYPE"),
+        words("STATUS"),
+        words("ADDED BY"),
+        words("AT GATEWAYS"),
+        words("ENGLISH"),
+        free("GERMAN"),
+    ];
+    let rows = all.types.iter().map(|one| {
+        let status = match (one.status.as_str(), one.enabled) {
+            ("obsolete", _) => "OBSOLETE",
+            (_, true) => "on",
+            (_, false) => "off",
+        };
+        let by = match (status, one.operator_enrol) {
+            ("on", true) => "operators",
+            _ => "nobody",
+        };
+        let asked = if one.asked_for { "yes" } else { "not yet" };
+        let cells = [status, by, asked, &one.label_en, &one.label_de];
+        let cells = cells.into_iter().map(str::to_owned);
+        [one.kind.clone()].into_iter().chain(cells).collect()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    table(screen, &columns, &rows);
+    Ok(0)
+}
+
 fn facts(screen: &Screen, token: &Token) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut fact = |label, words: Option<String>| {
@@ -142,6 +172,12 @@ fn facts(screen: &Screen, token: &Token) -> Vec<(&'static str, String)> {
     let at = |at: Instant| screen.times.moment(at.0);
     fact("Description", Some(token.description.clone()));
     fact("Serial", token.serial.clone());
+    let via = token.via.as_deref().unwrap_or_default();
+    let to = token.to.as_deref().unwrap_or("no address");
+    fact(
+        "Codes go",
+        (!via.is_empty()).then(|| format!("by {via} to {to}")),
+    );
     let form = token.algorithm.as_ref().map(|algorithm| {
         let digits = token.digits.unwrap_or_default();
         let period = token

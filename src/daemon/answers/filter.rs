@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::control::query::{Matching, TokenFilter, UserFilter};
 use crate::domain::passthrough;
-use crate::domain::token_record::{Status, Token};
+use crate::domain::token_record::{Base, Token};
 use crate::store::Find;
 use crate::time::Timestamp;
 
@@ -99,7 +99,7 @@ pub(super) fn fits_token(filter: &TokenFilter, view: &View<'_>, token: &Token) -
     filter.kind.is_none_or(|kind| token.kind == kind)
         && filter
             .status
-            .map_or(status != Status::Obsolete, |wanted| status == wanted)
+            .map_or(token.base != Base::Obsolete, |wanted| status == wanted)
         && filter.expiring_s.is_none_or(soon)
         && filter.serial.as_ref().is_none_or(|wanted| {
             token
@@ -212,6 +212,7 @@ mod tests {
                 record,
                 policy: &policy,
                 now: Now::at(Timestamp(1_000)),
+                clear: true,
             },
         )
     }

@@ -211,6 +211,7 @@ impl Answerer {
             } => desk.token_list(&user, all, authenticators),
             Query::TokenFind { filter, page } => desk.token_find(&filter, &page, sink),
             Query::TokenShow { token } => desk.token_show(&token),
+            Query::TokenTypes => Ok(desk.token_types()),
             Query::HwList { serial, page } => desk.hw_list(serial.as_deref(), &page, sink),
             Query::PassthroughList { expiring_s, page } => {
                 desk.passthrough_list(expiring_s, &page, sink)

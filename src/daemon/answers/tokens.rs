@@ -2,11 +2,13 @@
 
 use crate::control::query::{Page, TokenFilter};
 use crate::control::reply::{
-    Authenticator, Hardware, HardwarePage, Reply, TokenList, TokenPage, TokenShow,
+    Authenticator, Hardware, HardwarePage, Reply, TokenList, TokenPage, TokenShow, TokenType,
+    TokenTypes,
 };
 use crate::domain::command::TokenRef;
+use crate::domain::notice::Language;
 use crate::domain::refusal::Refusal;
-use crate::domain::token_record::{HardwareToken, Status};
+use crate::domain::token_record::{Base, HardwareToken, Status, TokenKind};
 use crate::domain::user::UserState;
 use crate::server::control::Sink;
 use crate::store::Find;
@@ -28,7 +30,7 @@ impl Desk<'_> {
         let record = self.person(user, "mfactl token list")?;
         let view = View::of(self, &record);
         let tokens = record.profile.tokens.iter();
-        let shown = tokens.filter(|token| all || view.status(token) != Status::Obsolete);
+        let shown = tokens.filter(|token| all || token.base != Base::Obsolete);
         Ok(Reply::TokenList(TokenList {
             user: record.name().to_owned(),
             state: record.current_state().to_owned(),
@@ -129,6 +131,27 @@ impl Desk<'_> {
             actions: actions::of_token(self, &view, token),
             revision: record.auth.revision,
         })))
+    }
+
+    pub(super) fn token_types(&self) -> Reply {
+        let policy = self.policy();
+        let row = |kind: TokenKind| {
+            let rule = policy.rule(kind);
+            TokenType {
+                kind: kind.name().to_owned(),
+                label_en: policy.label(kind, Language::English).to_owned(),
+                label_de: policy.label(kind, Language::German).to_owned(),
+                enabled: policy.enabled_kinds.contains(&kind),
+                status: match policy.withdrawn(kind) {
+                    true => "obsolete".to_owned(),
+                    false => "active".to_owned(),
+                },
+                operator_enrol: rule.is_none_or(|rule| rule.operator_enrol),
+                asked_for: !kind.is_sent(),
+            }
+        };
+        let types = TokenKind::ALL.into_iter().map(row).collect();
+        Reply::TokenTypes(TokenTypes { types })
     }
 
     pub(super) fn hw_list(

@@ -10,7 +10,7 @@ use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::refusal::Refusal;
-use crate::domain::token_record::Status;
+use crate::domain::token_record::Base;
 use crate::domain::user::UserRecord;
 use crate::domain::wait;
 use crate::server::control::Sink;
@@ -36,7 +36,7 @@ impl Desk<'_> {
         let shown = profile
             .tokens
             .iter()
-            .filter(|token| view.status(token) != Status::Obsolete);
+            .filter(|token| token.base != Base::Obsolete);
         let clear = self.sees_contacts();
         UserShow {
             now: self.now.wall.into(),

@@ -1,7 +1,9 @@
 //! Parts of a record as screens show them.
 
 use crate::control::reply::{self, Counter, FailedLogin, Login, Unlocked};
+use crate::domain::delivery::destination;
 use crate::domain::lockout::{LockReason, LockoutMode};
+use crate::domain::notice::Language;
 use crate::domain::passthrough;
 use crate::domain::policy::Policy;
 use crate::domain::token_record::{Status, Token, TokenKind, TokenState, effective};
@@ -18,6 +20,8 @@ pub(super) struct View<'a> {
     pub(super) record: &'a UserRecord,
     pub(super) policy: &'a Policy,
     pub(super) now: Now,
+    /// Addresses are shown in clear.
+    pub(super) clear: bool,
 }
 
 impl<'a> View<'a> {
@@ -26,17 +30,28 @@ impl<'a> View<'a> {
             record,
             policy: desk.policy(),
             now: desk.now,
+            clear: desk.sees_contacts(),
         }
     }
 
     pub(super) fn status(&self, token: &Token) -> Status {
-        effective(self.record, token, self.policy.lockout.hard_cap, self.now)
+        effective(self.record, token, self.policy, self.now)
     }
 
-    /// A code of the token can be accepted.
+    /// What this site calls a type of token.
+    pub(super) fn label(&self, kind: TokenKind) -> &'a str {
+        let notices = self.policy.notices.as_ref();
+        let language = notices.map_or_else(Language::default, |notices| notices.language);
+        self.policy.label(kind, language)
+    }
+
+    /// A code of the token can be accepted. None that is sent can: no gateway asks for one.
     pub(super) fn usable(&self, token: &Token) -> bool {
         let state = self.record.auth.token(token.id);
-        self.status(token).usable() && !state.is_some_and(|state| state.resync_required)
+        let asked_for = !token.kind.is_sent();
+        asked_for
+            && self.status(token).usable()
+            && !state.is_some_and(|state| state.resync_required)
     }
 
     /// Tokens that a person can sign in with.
@@ -136,7 +151,7 @@ impl<'a> View<'a> {
             id: token.id.to_string(),
             user: self.record.name().to_owned(),
             kind: token.kind.name().to_owned(),
-            label: kind_label(token.kind).to_owned(),
+            label: self.label(token.kind).to_owned(),
             status: status.name().to_owned(),
             s3: status.s3().map(str::to_owned),
             s4: status.s4().map(str::to_owned),
@@ -148,6 +163,11 @@ impl<'a> View<'a> {
             primary: token.primary(),
             description: token.description.clone(),
             serial: token.serial.clone(),
+            via: token.delivery.as_ref().map(|it| it.via.name().to_owned()),
+            to: destination(token, &self.record.profile).map(|to| match self.clear {
+                true => to.address.to_owned(),
+                false => to.masked(),
+            }),
             algorithm: token.otp.map(|otp| otp.algorithm.to_string()),
             digits: token
                 .otp
@@ -340,15 +360,6 @@ impl Counted {
             cleared_by: self.cleared_by.to_owned(),
             since: failed.filter(|_| count > 0).map(Into::into),
         }
-    }
-}
-
-/// The words for a kind of token.
-pub(super) const fn kind_label(kind: TokenKind) -> &'static str {
-    match kind {
-        TokenKind::Totp => "time-based codes",
-        TokenKind::Hotp => "event-based codes",
-        TokenKind::Recovery => "recovery codes",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::{
     Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
-    mail, page, passthrough, permit, pin, recovery, reset_secret, resolve, state, token,
+    mail, page, passthrough, permit, pin, recovery, reset_secret, resolve, sent, state, token,
     token_edit, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
@@ -50,7 +50,9 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::CountersClear { .. } => Ok(lock::clear_counters(case)),
 
         Command::TokenAdd(new) => enrol::add(case, new, prepared),
+        Command::TokenAddSent(new) => sent::add(case, new, &prepared),
         Command::TokenConfirm { token, .. }
+        | Command::TokenSend { token, .. }
         | Command::TokenTest { token, .. }
         | Command::TokenResync { token, .. }
         | Command::TokenUnlock { token }
@@ -60,7 +62,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         | Command::TokenObsolete { token }
         | Command::TokenDelete { token, .. } => {
             let id = resolve(&case.record, token).map_err(|refusal| case.late(refusal, token))?;
-            on_token(command, case, id)
+            on_token(command, case, id, prepared)
         }
         Command::TokenResetSecret { token, why, .. } => {
             reset_secret::reset(case, token.as_ref(), *why)
@@ -102,8 +104,20 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
 }
 
 /// The commands about one token that exists.
-fn on_token(command: &Command, case: Case<'_>, id: TokenId) -> Result<Applied, Refusal> {
+fn on_token(
+    command: &Command,
+    case: Case<'_>,
+    id: TokenId,
+    prepared: Prepared,
+) -> Result<Applied, Refusal> {
+    let sent = case
+        .record
+        .token(id)
+        .is_some_and(|token| token.kind.is_sent());
     match command {
+        Command::TokenSend { proof, .. } => sent::send(case, id, *proof, prepared),
+        Command::TokenConfirm { code, .. } if sent => sent::confirm(case, id, code),
+        Command::TokenTest { code, anyway, .. } if sent => sent::test(case, id, code, *anyway),
         Command::TokenConfirm { code, .. } => enrol::confirm(case, id, code),
         Command::TokenTest { code, anyway, .. } => code::test(case, id, code, *anyway),
         Command::TokenResync { first, second, .. } => code::resync(case, id, [first, second]),

@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use super::permit::denied;
 use super::{Applied, Asked, Done, Effect, Prepared, Reveal, Site, TokenRef, words};
 use crate::domain::action::{Action, Role};
+use crate::domain::delivery::Via;
 use crate::domain::event::Event;
 use crate::domain::lapse;
 use crate::domain::link::Purpose;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::token_record::{Base, Token, effective};
+use crate::domain::token_record::{Base, Token, TokenKind, effective};
 use crate::domain::user::{UserRecord, UserState};
 use crate::secret::SecretBytes;
 use crate::time::{Now, Timestamp};
@@ -167,18 +168,19 @@ impl<'a> Case<'a> {
         profile.links.retain(|link| link.id != id);
     }
 
-    /// The person reads what is sent to this address.
-    pub(super) fn proven(&mut self, address: &str) {
-        let emails = self.record.profile_mut().emails.iter_mut();
+    /// The person reads what is sent to this address, and tokens that it proves are proven.
+    pub(super) fn proven(&mut self, via: Via, address: &str) {
+        let contacts = via.contacts_mut(self.record.profile_mut()).iter_mut();
         let mut new = false;
-        for contact in emails.filter(|contact| contact.address == address) {
+        for contact in contacts.filter(|contact| contact.address == address) {
             new |= !std::mem::replace(&mut contact.verified, true);
         }
         if new {
             let event = self
                 .event("user.edited")
                 .detail("fields", json!(["proven"]));
-            self.push(event.change("", words::mask_email(address)));
+            self.push(event.change("", via.masked(address)));
+            super::sent::implied(self);
         }
     }
 
@@ -283,10 +285,10 @@ impl<'a> Case<'a> {
     pub(super) fn usable(&self, token: &Token) -> bool {
         let policy = self.site.policy;
         let group = policy.set(self.record.profile.set.as_deref());
-        token.primary()
+        token.kind.computes()
             && group.contains(&token.kind)
             && policy.enabled_kinds.contains(&token.kind)
-            && effective(&self.record, token, policy.lockout.hard_cap, self.now()).usable()
+            && effective(&self.record, token, policy, self.now()).usable()
     }
 
     /// Whether there is a token to sign in with, `but` not counted.
@@ -312,18 +314,23 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// T2, T5: a proven token ends the wait for one.
-    pub(super) fn enrolled(&mut self) {
+    /// T2, T5: a proven token ends the wait for one. One whose codes are sent replaces no secret, and
+    /// counts only where the person's set names it.
+    pub(super) fn enrolled(&mut self, kind: TokenKind) {
         let at = self.wall();
+        let group = self.site.policy.set(self.record.profile.set.as_deref());
+        let awaited = kind.computes() || group.contains(&kind);
         let profile = self.record.profile_mut();
         profile.last_access = Some(at);
-        profile.rekey = None;
+        if kind.computes() {
+            profile.rekey = None;
+        }
         profile.void_links(|link| link.purpose == Purpose::Enrol);
         if self.record.profile_mut().auth_code.take().is_some() {
             let event = self.event("authcode.revoked");
             self.push(event.detail("why", "enrolled"));
         }
-        if matches!(self.state(), UserState::New | UserState::Replace) {
+        if awaited && matches!(self.state(), UserState::New | UserState::Replace) {
             let event = Event::new("user.state").user(self.record.id, self.record.name());
             self.enter(UserState::Steady, Some("auto"), event);
         }

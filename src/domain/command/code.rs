@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::case::Case;
-use super::token::{hard_cap, lift, obsolete, status};
+use super::token::{hard_cap, lift, obsolete, out_of_date, status};
 use super::{Applied, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
@@ -34,34 +34,15 @@ pub(super) fn test(
     code: &OtpCode,
     anyway: bool,
 ) -> Result<Applied, Refusal> {
-    let status = status(&case, id);
     let opened = open(&case, id)?;
-    let sleeping = matches!(
-        status,
-        Status::Disabled | Status::Locked | Status::Expired | Status::Deactivated
-    );
-    if status == Status::Pending {
-        let what = format!("{id} is not tested: it is not proven yet");
-        let refusal = Refusal::new(Code::State, what).why("its first code proves it");
-        return Err(case.suggest(refusal, Action::TokenConfirm, &id.to_string()));
-    }
-    if sleeping && !anyway {
-        let what = format!("{id} is not tested: it is {}", status.name());
-        let refusal = Refusal::new(Code::State, what);
-        return Err(case.suggest(refusal, Action::TokenTest, &format!("{id} --anyway")));
-    }
+    let sleeping = awake(&case, id, anyway)?;
     let windows = windows(case.site.policy);
     let (otp, seed) = (opened.otp, opened.seed.expose());
     let Some(factor) = otp.search(seed, code, opened.progress, windows, case.wall()) else {
         return Err(wrong_code(&case, &opened, code, "nothing changed"));
     };
     use_up(&mut case, &opened, factor);
-    let at = case.wall();
-    if let Some(token) = case.record.token_mut(id) {
-        token.last_tested = Some(at);
-    }
-    let event = case.event("token.tested").token(id).detail("ok", true);
-    case.push(event);
+    tested(&mut case, id, sleeping);
     if case
         .record
         .auth
@@ -71,19 +52,50 @@ pub(super) fn test(
         let line = format!("sign-ins wait for it: mfactl token resync {id}");
         case.note("resync", line);
     }
-    if sleeping {
-        case.note(
-            "status",
-            format!("{id} stays {}: sign-ins with it are refused", status.name()),
-        );
-    }
-    case.about(id);
     let message = format!(
         "{id} of {}: the code is right, and used up by this test. {}",
         case.user,
         case.current()
     );
     Ok(case.done(message))
+}
+
+/// Whether a token may be tested; gives what it is if no sign-in with it would be accepted.
+pub(super) fn awake(case: &Case<'_>, id: TokenId, anyway: bool) -> Result<Option<Status>, Refusal> {
+    let status = status(case, id);
+    let sleeping = match status {
+        Status::Disabled | Status::Locked | Status::Expired | Status::Deactivated => Some(status),
+        Status::Pending => {
+            let what = format!("{id} is not tested: it is not proven yet");
+            let refusal = Refusal::new(Code::State, what).why("its first code proves it");
+            return Err(case.suggest(refusal, Action::TokenConfirm, &id.to_string()));
+        }
+        Status::Obsolete => return Err(out_of_date(case, id, "is not tested")),
+        Status::Active | Status::Registered => None,
+    };
+    match sleeping.filter(|_| !anyway) {
+        Some(status) => {
+            let what = format!("{id} is not tested: it is {}", status.name());
+            let refusal = Refusal::new(Code::State, what);
+            Err(case.suggest(refusal, Action::TokenTest, &format!("{id} --anyway")))
+        }
+        None => Ok(sleeping),
+    }
+}
+
+/// What a test that went well leaves.
+pub(super) fn tested(case: &mut Case<'_>, id: TokenId, sleeping: Option<Status>) {
+    let at = case.wall();
+    if let Some(token) = case.record.token_mut(id) {
+        token.last_tested = Some(at);
+    }
+    let event = case.event("token.tested").token(id).detail("ok", true);
+    case.push(event);
+    if let Some(status) = sleeping {
+        let text = format!("{id} stays {}: sign-ins with it are refused", status.name());
+        case.note("status", text);
+    }
+    case.about(id);
 }
 
 /// `token resync`: two codes in a row, in the order shown (I13).
@@ -156,7 +168,10 @@ pub(super) fn open(case: &Case<'_>, id: TokenId) -> Result<Opened, Refusal> {
         return Err(obsolete(id, "has no secret any more"));
     }
     let (Some(otp), Some(sealed)) = (token.otp, token.seed.as_ref()) else {
-        let what = format!("{id} is a set of recovery codes: it has no codes to compute");
+        let what = match token.kind {
+            kind if kind.is_sent() => format!("{id} is sent its codes: it has none to compute"),
+            _ => format!("{id} is a set of recovery codes: it has no codes to compute"),
+        };
         return Err(Refusal::new(Code::Type, what));
     };
     let field = Field::Seed(case.record.id, id);

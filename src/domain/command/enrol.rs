@@ -1,9 +1,10 @@
 //! New tokens and their proof (R33, R34, domain rules 10 E1).
 
+use super::admitted::admitted;
 use super::case::Case;
 use super::code::{open, use_up, wrong_code};
 use super::resolve::not_pending;
-use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, user, words};
+use super::{Applied, Effect, NewToken, Prepared, Reveal, TokenRef, pending, words};
 use crate::domain::action::Action;
 use crate::domain::pool::is_serial;
 use crate::domain::refusal::{Code, Refusal};
@@ -182,42 +183,15 @@ pub(super) fn show(
 
 /// Whether the person may have a token more, and one of this kind.
 pub(super) fn allowed(case: &Case<'_>, new: &NewToken) -> Result<(), Refusal> {
-    let policy = case.site.policy;
     let kind = new.kind.name();
-    if new.kind == TokenKind::Recovery {
-        let refusal = Refusal::new(Code::Type, "recovery codes are issued, not added");
-        return Err(case.suggest(refusal, Action::RecoveryIssue, &case.typed));
-    }
-    if !policy.enabled_kinds.contains(&new.kind) {
-        let what = format!("tokens of type {kind} are switched off here");
-        return Err(
-            Refusal::new(Code::Type, what).why(format!("token_types.{kind}.enabled = false"))
-        );
-    }
+    admitted(case, new.kind, &new.description)?;
     if (new.kind == TokenKind::Hotp) != (new.otp.factor == Factor::Counter) {
         return Err(Refusal::new(
             Code::Arg,
             format!("these parameters are not those of {kind}"),
         ));
     }
-    case.ahead(new.expires)?;
-    user::written("--description", &new.description, user::LABEL_CHARS_MAX)?;
-    let counted = |token: &&Token| token.base != Base::Obsolete;
-    let have = case.record.profile.tokens.iter().filter(counted).count();
-    if have >= policy.tokens_max_per_user {
-        let what = format!(
-            "{} has {}; nothing changed",
-            case.user,
-            words::count(have, "token")
-        );
-        return Err(Refusal::new(Code::Policy, what)
-            .why(format!(
-                "tokens.max_per_user = {}",
-                policy.tokens_max_per_user
-            ))
-            .try_next(format!("mfactl token list {}", case.typed)));
-    }
-    Ok(())
+    case.ahead(new.expires)
 }
 
 /// Judges the serial; gives the token of the pool it is to be taken from.
@@ -337,6 +311,7 @@ fn build(
         base: Base::Pending,
         otp: Some(pool.map_or(new.otp, |pool| pool.otp)),
         seed: Some(sealed.clone()),
+        delivery: None,
         recovery: Vec::new(),
         description: new.description.clone(),
         serial: new.serial.clone(),
@@ -362,6 +337,7 @@ pub(super) fn new_totp(case: &Case<'_>, id: TokenId, sealed: Sealed) -> Token {
         kind: TokenKind::Totp,
         base: Base::Pending,
         otp: Some(Otp::TOTP),
+        delivery: None,
         seed: Some(sealed),
         recovery: Vec::new(),
         description: String::new(),
@@ -394,14 +370,16 @@ fn prove(case: &mut Case<'_>, id: TokenId, code: &OtpCode, stays: &str) -> Resul
 /// Takes a token as proven.
 pub(super) fn register(case: &mut Case<'_>, id: TokenId) {
     let at = case.wall();
-    if let Some(token) = case.record.token_mut(id) {
-        token.base = Base::Registered;
-        token.registered_at = Some(at);
-        token.updated = at;
-    }
+    let Some(token) = case.record.token_mut(id) else {
+        return;
+    };
+    let kind = token.kind;
+    token.base = Base::Registered;
+    token.registered_at = Some(at);
+    token.updated = at;
     let event = case.event("token.registered").token(id);
     case.push(event.detail("by", case.by()));
-    case.enrolled();
+    case.enrolled(kind);
     let state = case.state();
     if matches!(
         state,

@@ -236,7 +236,13 @@ pub(super) fn post(case: &mut Case<'_>, enclosure: Enclosure, to: &Address, unti
     let event = event.detail("what", kind.name());
     case.push(event.detail("to", to.masked()));
     let (at, policy) = (case.wall(), case.site.policy);
-    let message = enclosing(enclosure, to.clone(), &case.record, policy, (at, until));
+    let message = enclosing(
+        enclosure,
+        to.clone().into(),
+        &case.record,
+        policy,
+        (at, until),
+    );
     case.send(Effect::Send(Box::new(message)));
 }
 

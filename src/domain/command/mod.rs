@@ -12,6 +12,8 @@
 //! the revision, the events, the answer. A [`Refusal`] changes nothing, unless it comes as
 //! [`Done::refused`]: then it is counted.
 
+mod address;
+mod admitted;
 mod apply;
 mod auth_code;
 mod bring;
@@ -30,6 +32,7 @@ mod recovery;
 mod reset_secret;
 mod resolve;
 mod scope;
+mod sent;
 mod state;
 mod subject;
 mod token;
@@ -43,6 +46,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::auth_code::Delivery;
+use super::delivery::Via;
 use super::event::{Event, Operator};
 use super::message::Message;
 use super::notice::Enclosure;
@@ -128,6 +132,15 @@ pub enum Command {
 
     /// A new token, or one from the hardware pool.
     TokenAdd(Box<NewToken>),
+    /// A new token whose codes are sent.
+    TokenAddSent(Box<NewSent>),
+    /// A code is sent, for a proof or a test.
+    TokenSend {
+        /// Which.
+        token: TokenRef,
+        /// For what.
+        proof: Proof,
+    },
     /// The first code of a pending token.
     TokenConfirm {
         /// Which.
@@ -395,9 +408,51 @@ pub struct NewToken {
     pub confirm: Option<OtpCode>,
 }
 
+/// What `token add` states of a token whose codes are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSent {
+    /// Canonical login name of the owner.
+    pub user: String,
+    /// Where its codes go.
+    pub to: SendTo,
+    /// Free text.
+    pub description: String,
+    /// The operator has seen that the owner gets what is sent there.
+    pub trusted: bool,
+}
+
+/// Where the codes of a token go, and with that its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendTo {
+    /// To this number.
+    Sms(String),
+    /// To this address.
+    Email(String),
+    /// To the main address of its owner.
+    Virtual(Via),
+}
+
+/// What a code is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// To prove a pending token.
+    Confirm,
+    /// As a test.
+    Test {
+        /// Disabled and locked tokens as well.
+        anyway: bool,
+    },
+}
+
 /// What `token edit` changes; none leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenEdit {
+    /// Number of a token of type sms.
+    pub phone: Option<String>,
+    /// Address of a token of type email.
+    pub email: Option<String>,
+    /// The operator has seen that the owner gets what is sent there.
+    pub trusted: bool,
     /// Free text.
     pub description: Option<String>,
     /// First instant at which it no longer counts; [`Timestamp::NEVER`]: it does not expire.
@@ -433,6 +488,8 @@ pub struct Prepared {
     pub link: Option<SecretKey>,
     /// What a message is to bring, sealed for it.
     pub enclosure: Option<Enclosure>,
+    /// A new code that [`Self::enclosure`] brings.
+    pub sent_code: Option<MadeCode>,
     /// The hardware token of that serial in the pool.
     pub pool: Option<HardwareToken>,
     /// Login name of who has a token of that serial.
@@ -441,6 +498,14 @@ pub struct Prepared {
     pub seats_used: u64,
     /// What is shown once: a PIN, password or codes that mfad made.
     pub reveal: Option<Reveal>,
+}
+
+/// A code that is to be sent.
+pub struct MadeCode {
+    /// The token it is for.
+    pub token: TokenId,
+    /// Its keyed hash.
+    pub hash: [u8; 32],
 }
 
 /// A secret that the answer to a command shows once.

@@ -52,6 +52,8 @@ pub struct Needs<'a> {
     pub link: bool,
     /// `enclosure`, from what the other fields hold.
     pub encloses: Option<Encloses>,
+    /// `sent_code` for the token that is named, and its `enclosure`; `for_user`.
+    pub sent_code: bool,
     /// `recovery`, as many as the policy says, with their `reveal`; `for_user`.
     pub recovery_codes: bool,
     /// `pool` and `serial_owner` of this serial; the latter as seen by the writer.
@@ -65,6 +67,7 @@ pub struct Needs<'a> {
 
 /// Says what to prepare for `command`.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one row for each command")]
 pub fn needs(command: &Command) -> Needs<'_> {
     let nothing = Needs::default();
     match command {
@@ -90,6 +93,14 @@ pub fn needs(command: &Command) -> Needs<'_> {
             token_id: true,
             seed: SeedFor::NewToken,
             serial: new.serial.as_deref(),
+            ..nothing
+        },
+        Command::TokenAddSent(_) => Needs {
+            token_id: true,
+            ..nothing
+        },
+        Command::TokenSend { .. } => Needs {
+            sent_code: true,
             ..nothing
         },
         Command::HwUnassign { serial, .. } => Needs {

@@ -10,6 +10,7 @@ use super::case::Case;
 use super::code::{device_ahead_s, open, use_up};
 use super::enrol::{new_totp, register, uri};
 use super::{Applied, Prepared, recovery, words};
+use crate::domain::delivery::Via;
 use crate::domain::link::{self, Link, Purpose, TICKET_TTL};
 use crate::domain::name;
 use crate::domain::refusal::{Code, Refusal, WrongCode};
@@ -218,7 +219,7 @@ fn opened(mut case: Case<'_>, link: &Link, prepared: Prepared) -> Result<Applied
         case.push(event);
     }
     if let Some(address) = &link.sent_to {
-        case.proven(address);
+        case.proven(Via::Email, address);
     }
     let at = case.wall();
     match case.record.token_mut(id) {
@@ -333,7 +334,7 @@ fn confirm(mut case: Case<'_>, link: &Link, address: &str) -> Result<Applied, Re
         return Err(refused());
     }
     case.void_link(link.id);
-    case.proven(address);
+    case.proven(Via::Email, address);
     let masked = words::mask_email(address);
     case.fact("address", masked.clone());
     let message = format!("{masked} of {} is proven. {}", case.user, case.current());

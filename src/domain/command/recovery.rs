@@ -106,6 +106,7 @@ fn set(case: &Case<'_>, id: TokenId, codes: Vec<RecoveryHash>) -> Token {
         base: Base::Registered,
         otp: None,
         seed: None,
+        delivery: None,
         recovery: codes,
         description: String::new(),
         serial: None,

@@ -1,6 +1,6 @@
 //! What a command is about: its row of the role table, its user, its token.
 
-use super::{Command, TokenRef};
+use super::{Command, Proof, TokenRef};
 use crate::domain::action::Action;
 
 impl Command {
@@ -17,8 +17,13 @@ impl Command {
             Self::UserReactivate { .. } => Action::UserReactivate,
             Self::CountersClear { .. } => Action::LockClearCounters,
             Self::TokenAdd(_) => Action::TokenAdd,
+            Self::TokenAddSent(_) => Action::TokenAdd,
             Self::TokenConfirm { .. } => Action::TokenConfirm,
             Self::TokenTest { .. } => Action::TokenTest,
+            Self::TokenSend { proof, .. } => match proof {
+                Proof::Confirm => Action::TokenConfirm,
+                Proof::Test { .. } => Action::TokenTest,
+            },
             Self::TokenResync { .. } => Action::TokenResync,
             Self::TokenUnlock { .. } => Action::TokenUnlock,
             Self::TokenEdit { .. } => Action::TokenEdit,
@@ -53,6 +58,7 @@ impl Command {
         match self {
             Self::UserAdd(new) => Some(&new.user),
             Self::TokenAdd(new) => Some(&new.user),
+            Self::TokenAddSent(new) => Some(&new.user),
             Self::UserEdit { user, .. }
             | Self::UserDelete { user }
             | Self::UserLock { user, .. }
@@ -77,6 +83,7 @@ impl Command {
             | Self::PassthroughRenew { user }
             | Self::PassthroughDisable { user } => Some(user),
             Self::TokenConfirm { token, .. }
+            | Self::TokenSend { token, .. }
             | Self::TokenTest { token, .. }
             | Self::TokenResync { token, .. }
             | Self::TokenUnlock { token }
@@ -94,6 +101,7 @@ impl Command {
     pub const fn token(&self) -> Option<&TokenRef> {
         match self {
             Self::TokenConfirm { token, .. }
+            | Self::TokenSend { token, .. }
             | Self::TokenTest { token, .. }
             | Self::TokenResync { token, .. }
             | Self::TokenUnlock { token }

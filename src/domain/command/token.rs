@@ -246,10 +246,9 @@ pub(super) fn last_token(
 
 /// What the token is now.
 pub(super) fn status(case: &Case<'_>, id: TokenId) -> Status {
-    let hard_cap = case.site.policy.lockout.hard_cap;
     let token = case.record.token(id);
     token.map_or(Status::Obsolete, |token| {
-        effective(&case.record, token, hard_cap, case.now())
+        effective(&case.record, token, case.site.policy, case.now())
     })
 }
 
@@ -275,6 +274,21 @@ pub(super) fn obsolete(id: TokenId, stays: &str) -> Refusal {
     Refusal::new(Code::State, what)
         .why("there is no way back from obsolete (5.2); its secret is erased")
         .doing("delete it and enrol another one")
+}
+
+/// The refusal of a token that shows OBSOLETE: for itself, or for its type.
+pub(super) fn out_of_date(case: &Case<'_>, id: TokenId, stays: &str) -> Refusal {
+    match case.record.token(id) {
+        Some(token) if token.base != Base::Obsolete => {
+            let kind = token.kind.name();
+            let what = format!("{id} {stays}: tokens of type {kind} are OBSOLETE here");
+            let why = format!("token_types.{kind}.status = \"obsolete\"");
+            Refusal::new(Code::State, what)
+                .why(why)
+                .try_next("mfactl token types")
+        }
+        _ => obsolete(id, stays),
+    }
 }
 
 pub(super) fn lift(state: &mut TokenState) {

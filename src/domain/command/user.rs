@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 use super::apply::already;
 use super::case::{Case, stale};
 use super::{
-    Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, auth_code, mail, state, words,
+    Applied, Asked, Effect, NewUser, Prepared, Site, UserEdit, address, auth_code, mail, state,
+    words,
 };
 use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::Delivery;
+use crate::domain::delivery::Via;
 use crate::domain::link::Purpose;
 use crate::domain::message::{Address, EnclosedKind};
 use crate::domain::notice::Enclosure;
@@ -112,6 +114,7 @@ pub(super) fn edit(
     }
     plausible(edit, case.site)?;
     let before = fields(profile);
+    let went = address::went(&case);
     change(case.record.profile_mut(), edit);
     let after = fields(&case.record.profile);
     // Free text is not repeated in the log; contacts only masked, so compared in the clear.
@@ -147,6 +150,7 @@ pub(super) fn edit(
             );
         }
     }
+    address::rebind(&mut case, &went);
     let message = format!(
         "{}: {} changed. {}",
         case.user,
@@ -339,7 +343,6 @@ fn or_dash(text: &str) -> &str {
 }
 
 fn plausible(edit: &UserEdit, site: &Site<'_>) -> Result<(), Refusal> {
-    let bad = |what: String| Err(Refusal::new(Code::Arg, what));
     for (flag, text, limit) in [
         ("--name", &edit.display_name, LABEL_CHARS_MAX),
         ("--language", &edit.language, LABEL_CHARS_MAX),
@@ -351,22 +354,32 @@ fn plausible(edit: &UserEdit, site: &Site<'_>) -> Result<(), Refusal> {
         }
     }
     let given = |field: &'_ Option<String>| field.clone().filter(|text| !text.is_empty());
-    if let Some(email) = given(&edit.email).filter(|email| !plausible_email(email)) {
-        return bad(format!(
-            "`{}` is not an e-mail address",
-            email.escape_default()
-        ));
+    if let Some(email) = given(&edit.email) {
+        plausible_address(Via::Email, &email)?;
     }
-    if let Some(phone) = given(&edit.phone).filter(|phone| !plausible_phone(phone)) {
-        return Err(Refusal::new(
-            Code::Arg,
-            format!("`{}` is not a phone number", phone.escape_default()),
-        )
-        .doing("write it with its country code, such as +491701234567"));
+    if let Some(phone) = given(&edit.phone) {
+        plausible_address(Via::Sms, &phone)?;
     }
     match given(&edit.set) {
         Some(set) => known_set(&set, site),
         None => Ok(()),
+    }
+}
+
+/// Whether codes and messages could go there.
+pub(super) fn plausible_address(via: Via, address: &str) -> Result<(), Refusal> {
+    let shown = address.escape_default();
+    match via {
+        Via::Email if !plausible_email(address) => Err(Refusal::new(
+            Code::Arg,
+            format!("`{shown}` is not an e-mail address"),
+        )),
+        Via::Sms if !plausible_phone(address) => Err(Refusal::new(
+            Code::Arg,
+            format!("`{shown}` is not a phone number"),
+        )
+        .doing("write it with its country code, such as +491701234567")),
+        _ => Ok(()),
     }
 }
 

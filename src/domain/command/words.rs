@@ -88,7 +88,7 @@ pub(crate) fn shell(word: &str) -> String {
 }
 
 /// `a***e@example.org`.
-pub(super) fn mask_email(address: &str) -> String {
+pub(crate) fn mask_email(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return "***".to_owned();
     };
@@ -102,7 +102,7 @@ pub(super) fn mask_email(address: &str) -> String {
 }
 
 /// `+49 *** **67`.
-pub(super) fn mask_phone(number: &str) -> String {
+pub(crate) fn mask_phone(number: &str) -> String {
     let signs: Vec<char> = number.chars().collect();
     let head: String = signs.iter().take(3).collect();
     let tail: String = signs

@@ -30,6 +30,7 @@ pub(crate) fn alice() -> UserRecord {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
+        delivery: None,
         updated: Timestamp(0),
         extra: serde_json::Map::new(),
     };

@@ -1,13 +1,11 @@
-//! Messages that bring a person something secret: a link, a seed, an auth code.
+//! Messages that bring a person something secret: a link, a seed, an auth code, a code.
 //!
 //! The secret itself is not in the text. It is sealed beside it, and the sign [`ENCLOSED`] stands where
 //! it is put in when the message is sent.
 
-use super::words::{self, minute};
+use super::words;
 use super::{Language, Letter, Notices};
-use crate::domain::message::{
-    About, Address, ENCLOSED, Enclosed, EnclosedKind, Line, Message, MessageId,
-};
+use crate::domain::message::{About, ENCLOSED, Enclosed, EnclosedKind, Line, Message, MessageId};
 use crate::domain::policy::Policy;
 use crate::domain::recipient::Recipient;
 use crate::domain::user::{Profile, UserRecord};
@@ -25,7 +23,7 @@ pub struct Enclosure {
 #[must_use]
 pub fn enclosing(
     enclosure: Enclosure,
-    to: Address,
+    to: Recipient,
     record: &UserRecord,
     policy: &Policy,
     (at, until): (Timestamp, Timestamp),
@@ -41,20 +39,17 @@ pub fn enclosing(
         Language::English => english(kind, profile, coded),
         Language::German => german(kind, profile, coded),
     };
-    let letter = words::enclosing(
+    let Letter { subject, text } = words::enclosing(
         language,
+        to.channel(),
         &Line::new(&policy.issuer),
         profile,
-        subject,
-        |good_until| match kind {
-            EnclosedKind::Seed => body,
-            _ => format!("{body}\n{good_until} {}.\n", minute(until)),
-        },
+        (subject, &body),
+        (kind != EnclosedKind::Seed).then_some(until),
     );
-    let Letter { subject, text } = letter;
     Message {
         id: enclosure.id,
-        to: Recipient::Mail(to),
+        to,
         what: kind.name().to_owned(),
         about: Some(About {
             id: record.id,
@@ -64,6 +59,7 @@ pub fn enclosing(
         text,
         enclosed: Some(enclosure.enclosed),
         at,
+        until: Some(until),
         extra: serde_json::Map::new(),
     }
 }
@@ -109,6 +105,13 @@ fn english(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str,
             );
             ("Your auth code", text)
         }
+        EnclosedKind::Code => {
+            let text = format!(
+                "Your code: {ENCLOSED}\n\nRead it out to your help desk if you are speaking with it \
+                 now, and to nobody else.\n"
+            );
+            ("Your code", text)
+        }
     }
 }
 
@@ -153,6 +156,13 @@ fn german(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, 
                 "Ihr Auth-Code, nach dem beim Einrichten Ihrer Codes gefragt wird:\n\n{ENCLOSED}\n"
             );
             ("Ihr Auth-Code", text)
+        }
+        EnclosedKind::Code => {
+            let text = format!(
+                "Ihr Code: {ENCLOSED}\n\nWenn Sie gerade mit Ihrem Helpdesk sprechen, lesen Sie ihn \
+                 vor. Sagen Sie ihn sonst niemandem, und niemandem, der Sie deshalb anruft.\n"
+            );
+            ("Ihr Code", text)
         }
     }
 }

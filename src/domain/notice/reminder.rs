@@ -82,6 +82,7 @@ impl Reminder {
             text,
             enclosed: None,
             at,
+            until: None,
             extra: serde_json::Map::new(),
         }
     }

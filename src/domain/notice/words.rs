@@ -3,14 +3,15 @@
 //! A letter to a person says what happened, when and from where, and what to do if it was not them.
 //! Only [`Facts`] are put into it, each of which is one line.
 
+mod enclosing;
 mod grants;
 
+pub(super) use self::enclosing::enclosing;
 pub(super) use self::grants::reminder;
 use super::{Facts, Language, Letter, Notice};
 use crate::domain::lockout::LockReason;
 use crate::domain::message::Line;
 use crate::domain::recipient::Channel;
-use crate::domain::user::Profile;
 use crate::time::Timestamp;
 
 /// The letter to the person; `first` gives the subject.
@@ -89,27 +90,6 @@ pub(super) fn test(language: Language, channel: Channel, issuer: &Line, at: Time
             Channel::Mail => format!("{sentence}\n\n{} {}\n", words.time, minute(at)),
             Channel::Sms => format!("{issuer}: {sentence}\n"),
         },
-    }
-}
-
-/// The letter that brings something enclosed; `body` gets the words in front of its end.
-pub(super) fn enclosing(
-    language: Language,
-    issuer: &Line,
-    profile: &Profile,
-    about: &str,
-    body: impl FnOnce(&str) -> String,
-) -> Letter {
-    let words = words(language);
-    let name = match profile.display_name.as_str() {
-        "" => Line::new(&profile.name),
-        name => Line::new(name),
-    };
-    let (hello, body) = (words.hello, body(words.good_until));
-    let text = format!("{hello} {name},\n\n{body}\n{}\n", words.not_you);
-    Letter {
-        subject: subject(issuer, about),
-        text,
     }
 }
 

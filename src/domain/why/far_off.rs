@@ -34,7 +34,7 @@ pub(super) fn far_off(
         .filter(|distance| distance.token == last.token)
         .map(|distance| distance.off)
         .collect();
-    let usable = effective(record, token, policy.lockout.hard_cap, now).usable();
+    let usable = effective(record, token, policy, now).usable();
     let window = match last.period {
         Some(_) => policy.totp_window_steps,
         None => policy.hotp_look_ahead,

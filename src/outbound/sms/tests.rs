@@ -27,6 +27,10 @@ fn configured(lines: &str) -> Sms {
 }
 
 fn written(config: &Sms, text: &str) -> String {
+    enclosing(config, text, None)
+}
+
+fn enclosing(config: &Sms, text: &str, clear: Option<&str>) -> String {
     let to = Phone::parse("+491701234567").unwrap();
     let message = Message {
         id: MessageId([0xab; 16]),
@@ -37,9 +41,10 @@ fn written(config: &Sms, text: &str) -> String {
         text: text.to_owned(),
         enclosed: None,
         at: Timestamp(0),
+        until: None,
         extra: serde_json::Map::new(),
     };
-    String::from_utf8(request(config, &to, &message).to_vec()).unwrap()
+    String::from_utf8(request(config, &to, &message, clear).to_vec()).unwrap()
 }
 
 /// Whatever means something in some place.
@@ -65,6 +70,18 @@ fn a_request_in_full() {
          Content-Length: 65\r\n\
          \r\n\
          To=%2B491701234567&From=%2B4930&Body=Gr%C3%BC%C3%9Fe%20%26%20mehr"
+    );
+}
+
+#[test]
+fn what_is_enclosed_comes_to_its_place() {
+    let config = configured(
+        "url = \"https://sms.example.net/?key={secret}\"\nbody = \"to={digits}&t={text}\"\n",
+    );
+    let request = enclosing(&config, "Your code: \u{fffc}.\n", Some("012345"));
+    assert!(
+        request.ends_with("&t=Your%20code%3A%20012345."),
+        "{request}"
     );
 }
 

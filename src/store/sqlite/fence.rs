@@ -96,6 +96,8 @@ impl Fence {
                 state.recovery_used = u64::MAX;
                 fenced.recovery += 1;
             }
+            // A code that is out is in the profile.
+            TokenKind::Sms | TokenKind::Email | TokenKind::Virtual => {}
         }
     }
 
@@ -110,6 +112,16 @@ impl Fence {
                 fenced.grants += 1;
             }
             state.ended = true;
+        }
+        for token in &profile.tokens {
+            let out = token.delivery.as_ref().is_some_and(|it| it.code.is_some());
+            if out
+                && let Some(delivery) = user
+                    .token_mut(token.id)
+                    .and_then(|token| token.delivery.as_mut())
+            {
+                delivery.code = None;
+            }
         }
         let coded = profile.auth_code.is_some();
         if coded {

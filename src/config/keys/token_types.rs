@@ -1,0 +1,131 @@
+//! Rows for the types of tokens, and for codes that are sent.
+
+use std::time::Duration;
+
+use super::{Fallback, Key, Kind};
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const YEAR: u64 = 365 * 24 * 60 * MINUTE;
+
+/// Rows in the order of the manual.
+pub(super) const KEYS: &[Key] = &[
+    Key::flag(
+        "token_types.totp.enabled",
+        "true",
+        "Time based codes (RFC 6238) may be added and used.",
+    ),
+    label("token_types.totp.label"),
+    status("token_types.totp.status"),
+    operator_enrol("token_types.totp.operator_enrol"),
+    own_failures("token_types.totp.max_failures"),
+    own_duration("token_types.totp.duration"),
+    Key::flag(
+        "token_types.hotp.enabled",
+        "true",
+        "Counter based codes (RFC 4226) may be added and used.",
+    ),
+    label("token_types.hotp.label"),
+    status("token_types.hotp.status"),
+    operator_enrol("token_types.hotp.operator_enrol"),
+    own_failures("token_types.hotp.max_failures"),
+    own_duration("token_types.hotp.duration"),
+    Key::flag(
+        "token_types.recovery.enabled",
+        "true",
+        "Recovery codes may be issued and used.",
+    ),
+    label("token_types.recovery.label"),
+    Key::new(
+        "token_types.virtual.enabled",
+        Kind::Flag,
+        Fallback::Computed("true where `smtp.server` or `sms.url` is stated"),
+        "Tokens whose codes are sent to the main address of their owner may be added. No gateway asks \
+         for such a code in this version.",
+    ),
+    label("token_types.virtual.label"),
+    status("token_types.virtual.status"),
+    operator_enrol("token_types.virtual.operator_enrol"),
+    Key::flag(
+        "token_types.email.enabled",
+        "false",
+        "Tokens with an e-mail address of their own may be added. Who reads the mail has the codes: \
+         off unless that is wanted.",
+    ),
+    label("token_types.email.label"),
+    status("token_types.email.status"),
+    operator_enrol("token_types.email.operator_enrol"),
+    Key::flag(
+        "token_types.sms.enabled",
+        "false",
+        "Tokens with a phone number of their own may be added. Each code costs, and a number can be \
+         taken over: off unless that is wanted.",
+    ),
+    label("token_types.sms.label"),
+    status("token_types.sms.status"),
+    operator_enrol("token_types.sms.operator_enrol"),
+    Key::count(
+        "sent_code.digits",
+        "6",
+        (6, 8),
+        "Length of a code that is sent.",
+    ),
+    Key::span(
+        "sent_code.ttl",
+        "\"5m\"",
+        (MINUTE, 10 * MINUTE),
+        "How long a code that was sent is good.",
+    ),
+    Key::count(
+        "sent_code.max_per_hour",
+        "5",
+        (1, 60),
+        "Codes that one person may be sent in an hour.",
+    ),
+];
+
+const fn label(path: &'static str) -> Key {
+    let doc = "What this type is called on screens: one text, or one for each language as in \
+               { en = \"..\", de = \"..\" }.";
+    Key::new(
+        path,
+        Kind::Label,
+        Fallback::Computed("`mfactl token types` shows it"),
+        doc,
+    )
+}
+
+const fn status(path: &'static str) -> Key {
+    let doc = "`obsolete`: none of this type is added any more, those that are there are OBSOLETE and \
+               let nobody in.";
+    Key::word(path, "\"active\"", &["active", "obsolete"], doc)
+}
+
+const fn operator_enrol(path: &'static str) -> Key {
+    Key::flag(path, "true", "Operators may add one for somebody.")
+}
+
+const fn own_failures(path: &'static str) -> Key {
+    let kind = Kind::Count { min: 1, max: 100 };
+    let doc = "In place of `lockout.token.max_failures` for tokens of this type.";
+    Key::new(
+        path,
+        kind,
+        Fallback::Computed("`lockout.token.max_failures`"),
+        doc,
+    )
+}
+
+const fn own_duration(path: &'static str) -> Key {
+    let kind = Kind::Span {
+        min: Duration::ZERO,
+        max: Duration::from_millis(YEAR),
+    };
+    let doc = "In place of `lockout.token.duration` for tokens of this type.";
+    Key::new(
+        path,
+        kind,
+        Fallback::Computed("`lockout.token.duration`"),
+        doc,
+    )
+}

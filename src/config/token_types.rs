@@ -1,0 +1,77 @@
+//! Checks of `token_types.*` and `sent_code.*`.
+
+use super::problems::{Collector, Found};
+use super::raw::Value;
+use super::settings::Settings;
+use crate::domain::delivery::{SentCodePolicy, TypeRule};
+use crate::domain::notice::Language;
+use crate::domain::token_record::TokenKind;
+use crate::token::Digits;
+
+/// Longest name of a type, in characters.
+const LABEL_CHARS_MAX: usize = 40;
+
+/// The types that may be added and used.
+pub(super) fn enabled(settings: &Settings<'_>) -> Vec<TokenKind> {
+    let kinds = TokenKind::ALL.into_iter();
+    kinds.filter(|kind| is_enabled(settings, *kind)).collect()
+}
+
+/// Whether a type is on: as stated, or as its row says.
+pub(super) fn is_enabled(settings: &Settings<'_>, kind: TokenKind) -> bool {
+    let key = format!("token_types.{}.enabled", kind.name());
+    if kind == TokenKind::Virtual && !settings.stated(&key) {
+        return settings.stated("smtp.server") || settings.stated("sms.url");
+    }
+    settings.flag(&key)
+}
+
+/// What else is said of each type.
+pub(super) fn rules(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<TypeRule> {
+    let rule = |kind: TokenKind| {
+        let key = |name: &str| format!("token_types.{}.{name}", kind.name());
+        TypeRule {
+            kind,
+            withdrawn: settings.text(&key("status")) == Some("obsolete"),
+            operator_enrol: kind == TokenKind::Recovery || settings.flag(&key("operator_enrol")),
+            labels: labels(settings, &key("label"), problems),
+        }
+    };
+    let says = |rule: &TypeRule| rule.withdrawn || !rule.operator_enrol || !rule.labels.is_empty();
+    let rules = TokenKind::ALL.into_iter().map(rule);
+    rules.filter(says).collect()
+}
+
+fn labels(
+    settings: &Settings<'_>,
+    key: &str,
+    problems: &mut Collector<'_>,
+) -> Vec<(Option<Language>, String)> {
+    let Some(Value::Pairs(pairs)) = settings.value(key) else {
+        return Vec::new();
+    };
+    let mut labels = Vec::new();
+    for (tag, text) in pairs {
+        let language = Language::of(&tag.text).filter(|_| tag.text.len() == 2);
+        if !tag.text.is_empty() && language.is_none() {
+            let what = format!("`{key}`: there are no texts in \"{}\"", tag.text);
+            problems.add(Found::error(tag.place, what).label("one of en, de"));
+        } else if text.text.chars().count() > LABEL_CHARS_MAX {
+            let what = format!("`{key}` has more than {LABEL_CHARS_MAX} characters");
+            problems.add(Found::error(text.place, what));
+        } else {
+            labels.push((language, text.text.clone()));
+        }
+    }
+    labels
+}
+
+pub(super) fn sent_code(settings: &Settings<'_>) -> SentCodePolicy {
+    let digits = u8::try_from(settings.count("sent_code.digits"));
+    let digits = digits.ok().and_then(|digits| Digits::new(digits).ok());
+    SentCodePolicy {
+        digits: digits.unwrap_or(Digits::SIX),
+        ttl: settings.span("sent_code.ttl"),
+        max_per_hour: settings.size("sent_code.max_per_hour"),
+    }
+}
