@@ -104,6 +104,7 @@ fn rules(criterion: &mut Criterion, keys: &Keys, record: &UserRecord, attempt: &
         finding: verify(record, attempt, &policy, keys, now),
         first: FirstFactor::NotAsked,
         repeated: false,
+        fresh: None,
     };
     criterion.bench_function("judge", |bench| {
         bench.iter(|| judge(black_box(record), attempt, &evidence, &policy, now));

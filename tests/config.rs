@@ -277,9 +277,19 @@ fn each_first_factor_has_its_passcodes() {
         ("pin", "pin+otp"),
         ("local", "password+otp"),
         ("local", "password,otp"),
+        ("gateway", "challenge"),
+        ("none", "challenge"),
+        ("pin", "challenge"),
+        ("local", "challenge"),
     ];
     for by in ["gateway", "none", "pin", "local"] {
-        for form in ["otp", "pin+otp", "password+otp", "password,otp"] {
+        for form in [
+            "otp",
+            "pin+otp",
+            "password+otp",
+            "password,otp",
+            "challenge",
+        ] {
             let text = gateway("vpn1", "192.0.2.10", "")
                 .replace("\"pin\"", &format!("\"{by}\""))
                 .replace("\"pin+otp\"", &format!("\"{form}\""));
@@ -287,6 +297,9 @@ fn each_first_factor_has_its_passcodes() {
             assert_eq!(taken, fitting.contains(&(by, form)), "{by} {form}");
         }
     }
+    let mute = gateway("vpn1", "192.0.2.10", "challenge = false\n")
+        .replace("\"pin+otp\"", "\"challenge\"");
+    assert!(bad(&mute).contains("without challenges"));
 }
 
 #[test]

@@ -139,6 +139,7 @@ impl Model {
         match verdict {
             Verdict::Accept { how, .. } => self.accepted(before, world, code, *how),
             Verdict::Reject { .. } => self.rejected(before, after),
+            Verdict::Challenge { .. } => panic!("asked at a gateway without challenges"),
         }
     }
 
@@ -413,7 +414,7 @@ proptest! {
             let before = world.record.clone().unwrap();
             stale = world.look(&attempt).map(|finding| {
                 let first = world.first_factor(&finding, &typed);
-                let evidence = Evidence { finding, first, repeated: false };
+                let evidence = Evidence { finding, first, repeated: false, fresh: None };
                 (typed.clone(), evidence, Arc::clone(&world.gateway.name))
             });
             let outcome = world.judge(&attempt);
@@ -445,7 +446,7 @@ proptest! {
         let attempt = world.attempt(Proof::Passcode(SecretBytes::copy_of(&typed)));
         let record = world.record.as_ref().unwrap();
         let finding = mfad::domain::verify::Finding::of(record, code, ask.clone());
-        let evidence = Evidence { finding, first, repeated: false };
+        let evidence = Evidence { finding, first, repeated: false, fresh: None };
         let judgement = judge(record, &attempt, &evidence, &world.policy, world.now);
         let proven = match world.gateway.first_factor {
             FirstFactorBy::Gateway | FirstFactorBy::None => ask == Ask::Nothing,

@@ -20,6 +20,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use mfad::domain::attempt::Proof;
+use mfad::domain::dialogue::Handle;
 use mfad::domain::lapse;
 use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::Revoked;
@@ -89,6 +90,10 @@ fn repeated(text: &str) -> Vec<String> {
 fn run(line: &str) -> [String; 3] {
     let [_, given, at, typed, _, _, events] = columns(line);
     let (first_factor, form) = match at {
+        "gateway?" => (FirstFactorBy::Gateway, PasscodeForm::Challenge),
+        "none?" => (FirstFactorBy::None, PasscodeForm::Challenge),
+        "pin?" => (FirstFactorBy::Pin, PasscodeForm::Challenge),
+        "local?" => (FirstFactorBy::Local, PasscodeForm::Challenge),
         "gateway" => (FirstFactorBy::Gateway, PasscodeForm::Otp),
         "none" => (FirstFactorBy::None, PasscodeForm::Otp),
         "pin" => (FirstFactorBy::Pin, PasscodeForm::PinOtp),
@@ -97,6 +102,7 @@ fn run(line: &str) -> [String; 3] {
         other => panic!("gateway {other}"),
     };
     let mut world = World::new(rules::gateway("vpn1", first_factor, form));
+    world.gateway.challenge = form == PasscodeForm::Challenge;
     for word in given.split_whitespace().filter(|word| *word != "-") {
         prepare(&mut world, word);
     }
@@ -132,6 +138,8 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
     count("C1", auth.pin.failures);
     count("C3", auth.soft);
     count("U4", auth.total);
+    let open = auth.dialogues.iter().filter(|one| one.open(world.now));
+    count("open", u32::try_from(open.count()).unwrap());
     for (name, which) in [("", A), ("B", B), ("R", R)] {
         let state = auth.token(id(which));
         count(&format!("C2{name}"), state.map_or(0, |state| state.soft));
@@ -249,6 +257,7 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "look-ahead" => policy.hotp_look_ahead = number(value).into(),
         "grace" => gateway.same_code_grace = span(value),
         "allowed" => gateway.allowed_kinds = Some(vec![TokenKind::by_name(value).unwrap()]),
+        "challenge" => gateway.challenge = true,
         "no-passthrough" => gateway.allow_passthrough = false,
         "force-passthrough" => gateway.allow_passthrough = true,
         "unknown" => gateway.unknown_user = Otherwise::Passthrough,
@@ -396,7 +405,17 @@ impl Script {
                 lapse::clear_soft(world.alice(), &policy);
             }
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
-            "unknown-state" => self.judge(world, Proof::UnknownState),
+            "unknown-state" => self.answer(world, None, "code"),
+            "lock" => prepare_person(world.alice(), "lock", "Operator"),
+            "deactivate" => prepare_person(world.alice(), "state", "deactivated"),
+            answer if answer.starts_with("answer:") => {
+                let last = self.outcomes.iter().rev().find_map(Outcome::handle);
+                self.answer(world, last, &answer["answer:".len()..]);
+            }
+            answer if answer.starts_with("old:") => {
+                let first = self.outcomes.iter().find_map(Outcome::handle);
+                self.answer(world, first, &answer["old:".len()..]);
+            }
             typed => {
                 let (typed, times) = typed.split_once('*').unwrap_or((typed, "1"));
                 for _ in 0..number(times) {
@@ -411,6 +430,12 @@ impl Script {
     fn judge(&mut self, world: &mut World, proof: Proof) {
         let attempt = world.attempt(proof);
         self.outcomes.push(world.judge(&attempt));
+    }
+
+    /// Answers the question with this handle.
+    fn answer(&mut self, world: &mut World, handle: Option<Handle>, typed: &str) {
+        let passcode = SecretBytes::new(self.passcode(world, typed));
+        self.judge(world, Proof::Answer { handle, passcode });
     }
 
     fn passcode(&mut self, world: &World, typed: &str) -> Vec<u8> {

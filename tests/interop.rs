@@ -102,13 +102,14 @@ impl Service {
 
     /// Whether somebody who types this is let in.
     fn login(&self, user: &str, passcode: &str) -> bool {
+        self.walk(user, &[passcode]).0
+    }
+
+    /// Whether somebody who types these lines, one at each prompt, is let in; and what is shown.
+    fn walk(&self, user: &str, typed: &[&str]) -> (bool, String) {
         let arguments = [self.name.as_str(), user, "authenticate"];
-        let said = run(
-            "pamtester",
-            &arguments,
-            "/".as_ref(),
-            &format!("{passcode}\n"),
-        );
+        let lines: String = typed.iter().map(|line| format!("{line}\n")).collect();
+        let said = run("pamtester", &arguments, "/".as_ref(), &lines);
         let accepted = said.text.contains("successfully authenticated");
         assert_eq!(accepted, said.success, "{}", said.text);
         assert!(
@@ -116,7 +117,7 @@ impl Service {
             "{}",
             said.text
         );
-        accepted
+        (accepted, said.text)
     }
 }
 
@@ -232,6 +233,82 @@ fn pam_radius_logs_in_with_codes_of_oathtool() {
         !local.login("alice", &format!("{PASSWORD}{}", phone.code())),
         "locked"
     );
+}
+
+/// What `radclient` shows of the State it was given.
+fn state_of(said: &Said) -> String {
+    let line = said.text.lines().find(|line| line.contains("State = 0x"));
+    let state = line.and_then(|line| line.split("0x").nth(1));
+    state
+        .unwrap_or_else(|| panic!("{}", said.text))
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn radclient_signs_in_by_two_packets() {
+    if !have("radclient") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let mut phone = Phone::of(&alice);
+    let ask = |attributes: &str| radclient(&daemon, "gw-two", attributes, "auth");
+    let first = ask(&format!("User-Name=alice,User-Password={PIN},"));
+    for shown in [
+        "Received Access-Challenge",
+        "Reply-Message = \"Enter your one-time code:\"",
+        "Prompt = Echo",
+        "Session-Timeout = 300",
+    ] {
+        assert!(first.text.contains(shown), "{shown}: {}", first.text);
+    }
+    let (state, code) = (state_of(&first), phone.code());
+    let second = format!("User-Name=alice,User-Password={code},State=0x{state},");
+    let accepted = ask(&second);
+    assert!(
+        accepted.text.contains("Received Access-Accept"),
+        "{}",
+        accepted.text
+    );
+    let again = ask(&second);
+    assert!(
+        again.text.contains("Received Access-Reject"),
+        "{}",
+        again.text
+    );
+}
+
+#[test]
+fn pam_radius_walks_through_a_sign_in_in_two_steps() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+        return;
+    };
+    let Some(one) = Service::new(&daemon, "gw-pam") else {
+        return;
+    };
+    let mut phone = Phone::of(&alice);
+    let question = "Enter your one-time code:";
+
+    let (let_in, shown) = two.walk("alice", &[PIN, &phone.code()]);
+    assert!(let_in && shown.contains(question), "{shown}");
+    let (let_in, shown) = two.walk("alice", &["733190", &phone.code()]);
+    assert!(!let_in && !shown.contains(question), "a wrong PIN: {shown}");
+    let (let_in, shown) = two.walk("alice", &[PIN, &alice.wrong_code()]);
+    assert!(!let_in && shown.contains(question), "a wrong code: {shown}");
+    let (let_in, _) = two.walk("nobody", &[PIN, &phone.code()]);
+    assert!(!let_in, "nobody");
+    // Whoever types nothing is asked for all of it.
+    let passcode = format!("{PIN}{}", phone.code());
+    let (let_in, shown) = one.walk("alice", &["", &passcode]);
+    assert!(let_in && shown.contains("Enter your passcode:"), "{shown}");
+    let (let_in, shown) = two.walk("alice", &["", PIN, &phone.code()]);
+    assert!(let_in && shown.contains(question), "three lines: {shown}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl Door {
             name: Arc::from("vpn1"),
             first_factor: FirstFactorBy::Gateway,
             passcode: PasscodeForm::Otp,
+            challenge: false,
             unknown_user: Otherwise::Reject,
             unenrolled: Otherwise::Reject,
             allow_passthrough: false,

@@ -14,6 +14,7 @@ pub(super) fn gateway(name: &str) -> Gateway {
             name: Arc::from(name),
             first_factor: FirstFactorBy::Gateway,
             passcode: PasscodeForm::Otp,
+            challenge: false,
             unknown_user: Otherwise::Reject,
             unenrolled: Otherwise::Reject,
             allow_passthrough: false,

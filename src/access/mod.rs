@@ -36,6 +36,7 @@ pub use duplicates::{ANSWER_KEPT, CacheUse, Limits, Ticket};
 pub use gateway::{Gateway, GatewayTable, GatewayTableError};
 pub use primed::{PRIMED_MAX, PrimedVerdict};
 pub use read::TEXT_CHARS_MAX;
+pub use reply::ReplyKind;
 pub use stats::{
     ADDRESSES_MAX, Addresses, Counts, Drops, GatewayStatistics, Run, Signing, Statistics, Stranger,
     WINDOW_MINUTES, Window,
@@ -172,8 +173,7 @@ impl Access {
     pub fn answer(&mut self, ticket: Ticket, verdict: &Verdict, now: Now) -> Option<Answer> {
         let (socket, index) = self.duplicates.origin(ticket)?;
         let pending = self.duplicates.pending(ticket)?;
-        let accepted = verdict.accepted();
-        let leave_us = if accepted {
+        let leave_us = if !verdict.held() {
             now.mono_us
         } else {
             let delay = pending.gateway.policy.reject_delay.as_micros();
@@ -184,7 +184,7 @@ impl Access {
         let peer = pending.peer;
         let message = reply::message(verdict);
         let saying = Saying {
-            accepted,
+            kind: ReplyKind::of(verdict),
             message: message.as_deref(),
         };
         let octets =
@@ -198,7 +198,7 @@ impl Access {
         };
         self.duplicates
             .close(ticket, &octets, leave_us, now.mono_us);
-        self.count(index, |counts| counts.answered(accepted, now));
+        self.count(index, |counts| counts.answered(verdict, now));
         Some(Answer {
             octets,
             peer,

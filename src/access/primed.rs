@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::duplicates::ANSWER_KEPT;
 use super::gateway::Gateway;
 use super::key::HashKeys;
-use super::reply::Saying;
+use super::reply::{ReplyKind, Saying};
 use crate::time::{Now, Timestamp};
 
 /// Verdicts that can be primed; there are at most 30 seconds of them.
@@ -24,8 +24,8 @@ pub struct PrimedVerdict {
     pub digest: [u8; 32],
     /// Name of the gateway it came through.
     pub gateway: Arc<str>,
-    /// Access-Accept or Access-Reject.
-    pub accepted: bool,
+    /// Which reply it was given.
+    pub reply: ReplyKind,
     /// Reply-Message.
     pub message: Option<Box<str>>,
     /// When it was decided.
@@ -37,7 +37,7 @@ pub struct PrimedVerdict {
 pub(super) enum Known<'a> {
     /// Nothing.
     Nothing,
-    /// It was refused, and the Reject may not have left yet.
+    /// Its answer is held back, and may not have left yet.
     NotYet,
     /// It was answered so.
     Said(Saying<'a>),
@@ -85,7 +85,7 @@ impl Primed {
                     return Known::NotYet;
                 }
                 Known::Said(Saying {
-                    accepted: verdict.accepted,
+                    kind: verdict.reply,
                     message: verdict.message.as_deref(),
                 })
             }
@@ -99,8 +99,13 @@ impl Primed {
 }
 
 impl PrimedVerdict {
-    /// A Reject is not repeated earlier than it would have left for the first time.
+    /// What is held back is not repeated earlier than it would have left for the first time.
     fn waits(&self, reject_delay: Duration, now: Now) -> bool {
-        !self.accepted && now.wall < self.decided + reject_delay
+        let held = match self.reply {
+            ReplyKind::Accept => false,
+            ReplyKind::Reject => true,
+            ReplyKind::Challenge(question) => question.held,
+        };
+        held && now.wall < self.decided + reject_delay
     }
 }

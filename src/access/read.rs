@@ -1,8 +1,9 @@
 //! From a checked packet to an [`Attempt`]: D3 and D4.
 //!
-//! Nothing here decides: what cannot be judged (another method than PAP, a State, a name that is
-//! none) is put into the attempt as what it is, and the rules refuse it. Texts that end up in log and
-//! audit are cut and made printable, because whoever types at a gateway may choose them.
+//! Nothing here decides: what cannot be judged (another method than PAP, a State that is none of
+//! ours, a name that is none) is put into the attempt as what it is, and the rules refuse it. Texts
+//! that end up in log and audit are cut and made printable, because whoever types at a gateway may
+//! choose them.
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,6 +15,7 @@ use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::gateway::Gateway;
 use crate::domain::attempt::{Attempt, Proof, Pseudonym};
+use crate::domain::dialogue::Handle;
 use crate::domain::event::Source;
 use crate::domain::name::login;
 use crate::radius::{
@@ -108,9 +110,6 @@ impl Reader {
         named: bool,
         gateway: &Gateway,
     ) -> (Proof, Option<bool>) {
-        if packet.first(AttributeType::STATE).is_some() {
-            return (Proof::UnknownState, None);
-        }
         let Credentials::Pap(hidden) = credentials else {
             return (Proof::Unsupported(credentials.name()), None);
         };
@@ -124,7 +123,14 @@ impl Reader {
         let readable = reveal_into(hidden, secret, packet.authenticator(), &mut passcode)
             .ok()
             .map(|()| std::str::from_utf8(passcode.expose()).is_ok());
-        (Proof::Passcode(passcode), readable)
+        let proof = match packet.first(AttributeType::STATE) {
+            None => Proof::Passcode(passcode),
+            Some(state) => Proof::Answer {
+                handle: Handle::parse(state),
+                passcode,
+            },
+        };
+        (proof, readable)
     }
 
     /// What log and audit call a name that may be no name: people type passwords there.

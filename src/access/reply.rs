@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::gateway::Gateway;
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{Question, Verdict};
 use crate::radius::{AttributeType, BuildError, HEADER_OCTETS, Packet, ReplyBuilder};
 
 /// What is kept of a request until it is answered.
@@ -51,15 +51,39 @@ impl Asked {
 /// What a reply says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Saying<'a> {
-    pub(super) accepted: bool,
+    pub(super) kind: ReplyKind,
     pub(super) message: Option<&'a str>,
+}
+
+/// Which reply it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyKind {
+    /// Access-Accept.
+    Accept,
+    /// Access-Reject.
+    Reject,
+    /// Access-Challenge, with this question.
+    Challenge(Question),
+}
+
+impl ReplyKind {
+    /// The reply that tells of `verdict`.
+    pub(super) const fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Accept { .. } => Self::Accept,
+            Verdict::Reject { .. } => Self::Reject,
+            Verdict::Challenge { question, .. } => Self::Challenge(*question),
+        }
+    }
 }
 
 /// The text of a verdict's message.
 pub(super) fn message(verdict: &Verdict) -> Option<String> {
     match verdict {
         Verdict::Accept { message, .. } => message.map(|message| message.to_string()),
-        Verdict::Reject { message, .. } => Some(message.to_string()),
+        Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => {
+            Some(message.to_string())
+        }
     }
 }
 
@@ -70,21 +94,27 @@ pub(super) fn write<'b>(
     saying: Saying<'_>,
     buffer: &'b mut Vec<u8>,
 ) -> Result<&'b [u8], BuildError> {
-    let begin = if saying.accepted {
-        ReplyBuilder::accept
-    } else {
-        ReplyBuilder::reject
+    let begin = match saying.kind {
+        ReplyKind::Accept => ReplyBuilder::accept,
+        ReplyKind::Reject => ReplyBuilder::reject,
+        ReplyKind::Challenge(_) => ReplyBuilder::challenge,
     };
     let mut reply = begin(asked.identifier, &asked.authenticator, buffer);
     reply.proxy_states(asked.proxy_states.iter().map(|value| &**value))?;
     // RFC 5080 s2.6.1: an Access-Reject carries no attributes of a service.
-    if saying.accepted {
+    if saying.kind == ReplyKind::Accept {
         for attribute in &gateway.attributes {
             reply.encoded(attribute)?;
         }
     }
     if let Some(message) = saying.message {
         reply.attribute(AttributeType::REPLY_MESSAGE, message.as_bytes())?;
+    }
+    if let ReplyKind::Challenge(question) = saying.kind {
+        reply.attribute(AttributeType::STATE, question.handle.state().as_bytes())?;
+        // RFC 2869 s5.10: 0 No Echo, 1 Echo.
+        reply.integer(AttributeType::PROMPT, u32::from(question.echo))?;
+        reply.integer(AttributeType::SESSION_TIMEOUT, question.seconds)?;
     }
     Ok(reply.finish(&gateway.secret))
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::drop_reason::DropReason;
 use super::duplicates::CacheUse;
+use crate::domain::verdict::Verdict;
 use crate::time::{Now, Timestamp};
 
 /// Addresses with a row of their own, for each gateway and for strangers.
@@ -45,6 +46,8 @@ pub struct GatewayStatistics {
     pub accepts: u64,
     /// Access-Rejects.
     pub rejects: u64,
+    /// Access-Challenges.
+    pub challenges: u64,
     /// Requests that were given up without an answer.
     pub abandoned: u64,
     /// Answers sent again, to retransmitted requests.
@@ -136,6 +139,8 @@ pub struct Counts {
     pub accepts: u64,
     /// Access-Rejects.
     pub rejects: u64,
+    /// Access-Challenges.
+    pub challenges: u64,
     /// Datagrams dropped.
     pub drops: u64,
     /// Those dropped for a wrong Message-Authenticator.
@@ -180,12 +185,19 @@ impl GatewayStatistics {
         }
     }
 
-    pub(super) fn answered(&mut self, accepted: bool, now: Now) {
-        self.accepts += u64::from(accepted);
-        self.rejects += u64::from(!accepted);
+    pub(super) fn answered(&mut self, verdict: &Verdict, now: Now) {
+        let (accepts, rejects, challenges) = match verdict {
+            Verdict::Accept { .. } => (1, 0, 0),
+            Verdict::Reject { .. } => (0, 1, 0),
+            Verdict::Challenge { .. } => (0, 0, 1),
+        };
+        self.accepts += accepts;
+        self.rejects += rejects;
+        self.challenges += challenges;
         self.window.count(now, |counts| {
-            counts.accepts += u64::from(accepted);
-            counts.rejects += u64::from(!accepted);
+            counts.accepts += accepts;
+            counts.rejects += rejects;
+            counts.challenges += challenges;
         });
     }
 
@@ -287,6 +299,7 @@ impl Window {
                 sum.packets += bucket.counts.packets;
                 sum.accepts += bucket.counts.accepts;
                 sum.rejects += bucket.counts.rejects;
+                sum.challenges += bucket.counts.challenges;
                 sum.drops += bucket.counts.drops;
                 sum.wrong_signatures += bucket.counts.wrong_signatures;
             }

@@ -118,6 +118,7 @@ impl One<'_> {
             name: self.name.into(),
             first_factor: first_factor?,
             passcode: passcode?,
+            challenge: settings.flag("challenge"),
             unknown_user: self.otherwise("unknown_user"),
             unenrolled: self.otherwise("unenrolled"),
             allow_passthrough: match settings.value("allow_passthrough") {
@@ -159,14 +160,15 @@ impl One<'_> {
             PasscodeForm::PinOtp,
             PasscodeForm::PasswordOtp,
             PasscodeForm::PasswordCommaOtp,
+            PasscodeForm::Challenge,
         ]
         .into_iter()
         .find(|known| known.name() == word)?;
         let first_factor = first_factor?;
         let fitting = match first_factor {
-            FirstFactorBy::Gateway | FirstFactorBy::None => "\"otp\"",
-            FirstFactorBy::Pin => "\"pin+otp\"",
-            FirstFactorBy::Local => "\"password+otp\" or \"password,otp\"",
+            FirstFactorBy::Gateway | FirstFactorBy::None => "\"otp\" or \"challenge\"",
+            FirstFactorBy::Pin => "\"pin+otp\" or \"challenge\"",
+            FirstFactorBy::Local => "\"password+otp\", \"password,otp\" or \"challenge\"",
         };
         if !fitting.contains(&format!("\"{word}\"")) {
             let text = format!("gateway {}: `passcode` does not fit", self.name);
@@ -225,6 +227,12 @@ impl One<'_> {
 
     /// Values that each are right and together are not.
     fn fits(&self, policy: &GatewayPolicy, problems: &mut Collector<'_>) {
+        if policy.passcode == PasscodeForm::Challenge && !policy.challenge {
+            let place = self.settings.line(&["challenge"]);
+            let text = format!("gateway {}: `passcode` does not fit", self.name);
+            let found = Found::error(place, text).number("E105");
+            problems.add(found.label("the code cannot be asked for without challenges"));
+        }
         let by = policy.first_factor;
         let mut clash = |key: &str, label: &str| {
             let text = format!(

@@ -310,7 +310,7 @@ impl Front {
 impl Answers for Front {
     fn verdict(&self, ticket: Ticket, attempt: &Attempt, known: bool, verdict: &Verdict) {
         let now = self.clock.now();
-        if !verdict.accepted() {
+        if matches!(verdict, Verdict::Reject { .. }) {
             self.alarms.rejected(&attempt.gateway.name, now);
         }
         tell(
@@ -381,6 +381,16 @@ fn tell(attempt: &Attempt, known: bool, verdict: &Verdict, us: u64) {
                 );
             } else {
                 info!("reject attempt={id} user={user} gateway={gateway} reason={name} us={us}");
+            }
+        }
+        Verdict::Challenge { message, question } => {
+            let kind = message.id();
+            if question.held {
+                info!("challenge attempt={id} user={user} gateway={gateway} kind={kind} us={us}");
+            } else {
+                info_always!(
+                    "challenge attempt={id} user={user} gateway={gateway} kind={kind} us={us}"
+                );
             }
         }
     }

@@ -64,6 +64,7 @@ impl Live {
                     .and_then(|how| how.as_str())
                     .unwrap_or("")
             ),
+            "auth.challenge" => "asked".to_owned(),
             "auth.reject" | "auth.replay" => format!("reject   {}", why(record)),
             "user.locked" => format!("LOCKED   {}", record.reason.as_deref().unwrap_or("")),
             "user.waiting" => "WAITING".to_owned(),

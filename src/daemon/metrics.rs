@@ -59,7 +59,11 @@ fn decisions(page: &mut Page, engine: &Engine) {
                 count.value(),
             )
         });
-    let rows: Vec<_> = accepts.chain(rejects).collect();
+    let challenges = (
+        "{verdict=\"challenge\",reason=\"\",how=\"\"}".to_owned(),
+        counters.challenges.value(),
+    );
+    let rows: Vec<_> = accepts.chain(rejects).chain([challenges]).collect();
     page.counter(
         "mfad_verdicts",
         "Answers by verdict, reason and means.",

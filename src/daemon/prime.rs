@@ -2,13 +2,16 @@
 //! the same, although its code is used up (S-05).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::front::Front;
-use crate::access::{self, ANSWER_KEPT, PrimedVerdict};
+use crate::access::{self, ANSWER_KEPT, PrimedVerdict, ReplyKind};
 use crate::audit::record::AuditRecord;
+use crate::domain::dialogue::{Handle, Kind};
 use crate::domain::verdict::Message;
 use crate::engine::{Engine, Rules};
 use crate::log::info_always;
+use crate::secret::SecretKey;
 use crate::store::{AuditFilter, Read};
 use crate::time::Now;
 
@@ -20,7 +23,8 @@ const PRIME_PAGES_MAX: usize = 2 * access::PRIMED_MAX / PRIME_PAGE;
 
 /// Gives `front` the verdicts of the last seconds before the start.
 pub(super) fn prime(front: &Front, engine: &Engine) {
-    let verdicts = verdicts(engine.reader(), &engine.rules(), engine.now());
+    let handles = engine.keys().dialogue_key();
+    let verdicts = verdicts(engine.reader(), &engine.rules(), handles, engine.now());
     if !verdicts.is_empty() {
         info_always!(
             "verdicts remembered for retransmitted requests: {}",
@@ -37,7 +41,12 @@ pub(super) fn prime(front: &Front, engine: &Engine) {
 /// clock that was ahead must not bring an earlier verdict back. (A search by time would also allow for
 /// a day of clock steps and read that day's records, which is seconds on a busy site.)
 #[must_use]
-pub fn verdicts(reader: &dyn Read, rules: &Rules, now: Now) -> Vec<PrimedVerdict> {
+pub fn verdicts(
+    reader: &dyn Read,
+    rules: &Rules,
+    handles: &SecretKey,
+    now: Now,
+) -> Vec<PrimedVerdict> {
     let mut filter = AuditFilter {
         newest_first: true,
         ..AuditFilter::default()
@@ -54,13 +63,13 @@ pub fn verdicts(reader: &dyn Read, rules: &Rules, now: Now) -> Vec<PrimedVerdict
             if now.wall.since(record.wall) >= ANSWER_KEPT {
                 return verdicts;
             }
-            verdicts.extend(primed(&record, rules));
+            verdicts.extend(primed(&record, rules, handles));
         }
     }
     verdicts
 }
 
-fn primed(record: &AuditRecord, rules: &Rules) -> Option<PrimedVerdict> {
+fn primed(record: &AuditRecord, rules: &Rules, handles: &SecretKey) -> Option<PrimedVerdict> {
     if !record.event.starts_with("auth.") {
         return None;
     }
@@ -69,20 +78,29 @@ fn primed(record: &AuditRecord, rules: &Rules) -> Option<PrimedVerdict> {
         .gateways
         .iter()
         .find(|known| *known.name == *gateway)?;
-    let accepted = record.event == "auth.accept";
+    let digest = record.datagram()?;
     let said = record
         .detail
         .get("message")
         .and_then(|text| text.as_str().map(Box::from));
-    let message = if accepted {
-        said
-    } else {
-        Some(said.unwrap_or_else(|| Box::from(Message::Denied.to_string())))
+    let (reply, message) = match record.event.as_str() {
+        "auth.accept" => (ReplyKind::Accept, said),
+        "auth.challenge" => {
+            let kind = Kind::by_name(record.detail.get("kind")?.as_str()?, policy)?;
+            let left = Duration::from_secs(record.detail.get("seconds")?.as_u64()?);
+            let handle = Handle::fresh(handles, &digest, record.wall);
+            let question = kind.question(policy, handle, left);
+            (ReplyKind::Challenge(question), said)
+        }
+        _ => (
+            ReplyKind::Reject,
+            said.or_else(|| Some(Box::from(Message::Denied.to_string()))),
+        ),
     };
     Some(PrimedVerdict {
-        digest: record.datagram()?,
+        digest,
         gateway: Arc::clone(&policy.name),
-        accepted,
+        reply,
         message,
         decided: record.wall,
     })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::dialogue::Handle;
 use super::event::Source;
 use super::policy::{GatewayPolicy, PasscodeForm};
 use crate::secret::SecretBytes;
@@ -47,8 +48,13 @@ pub enum Proof {
     Passcode(SecretBytes),
     /// A method in which no code can be checked against a hash; its name.
     Unsupported(&'static str),
-    /// An answer to a challenge that is not open.
-    UnknownState,
+    /// PAP, in answer to a question.
+    Answer {
+        /// Which question; none if what came for a State is none of ours.
+        handle: Option<Handle>,
+        /// What was typed.
+        passcode: SecretBytes,
+    },
 }
 
 impl Attempt {
@@ -62,8 +68,8 @@ impl Attempt {
     #[must_use]
     pub fn passcode(&self) -> &[u8] {
         match &self.proof {
-            Proof::Passcode(passcode) => passcode.expose(),
-            Proof::Unsupported(_) | Proof::UnknownState => &[],
+            Proof::Passcode(passcode) | Proof::Answer { passcode, .. } => passcode.expose(),
+            Proof::Unsupported(_) => &[],
         }
     }
 }
@@ -120,6 +126,7 @@ fn head_end(form: PasscodeForm, passcode: &[u8], at: usize) -> Option<usize> {
             let comma = at.checked_sub(1)?;
             (passcode.get(comma) == Some(&b',')).then_some(comma)
         }
+        PasscodeForm::Challenge => None,
     }
 }
 
@@ -133,7 +140,8 @@ mod tests {
 
     #[test]
     fn splits_as_the_form_says() {
-        use PasscodeForm::{Otp, PasswordCommaOtp, PasswordOtp, PinOtp};
+        use PasscodeForm::{Challenge, Otp, PasswordCommaOtp, PasswordOtp, PinOtp};
+        assert_eq!(head(Challenge, "123456"), None);
         assert_eq!(head(Otp, "123456"), Some(""));
         assert_eq!(head(Otp, "1123456"), None);
         assert_eq!(head(Otp, "12345"), None);

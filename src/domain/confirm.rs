@@ -5,6 +5,7 @@
 //! The writer looks again if the record has a new revision; time passes without one. So nothing is
 //! accepted on the word of a finding: I1, I3, I16 and I18 hold in the judge for whatever it is given.
 
+use super::dialogue::Dialogue;
 use super::judge::FirstFactor;
 use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
 use super::user::UserRecord;
@@ -27,6 +28,10 @@ pub(super) fn code(
     };
     let gone = CodeMatch::NoToken(Reason::NoToken);
     let granted = verify::grant(record, gateway, now);
+    if found == CodeMatch::Awaited {
+        // Accepts nobody: what the state wants is judged with the answer.
+        return found;
+    }
     if granted.is_none() && verify::demands_dialogue(record.profile.state) {
         return CodeMatch::NoToken(Reason::Policy);
     }
@@ -80,18 +85,23 @@ fn unused(token: TokenId, factor: u64, record: &UserRecord) -> CodeMatch {
 }
 
 /// What the first factor comes to; right only if it was asked for and found right, or if the
-/// gateway leaves none to mfad (I3).
+/// gateway leaves none to mfad, or in an earlier round of the dialogue that is `answered` (I3).
 pub(super) fn first_factor(
     record: &UserRecord,
     gateway: &GatewayPolicy,
     policy: &Policy,
     now: Now,
     (ask, first): (&Ask, FirstFactor),
+    answered: Option<&Dialogue>,
 ) -> Result<(), Reason> {
+    let proven = answered.is_some_and(|dialogue| dialogue.kind.proves_first());
     let blocked = record.auth.pin.blocked(policy.pin.block_duration, now);
     match (gateway.first_factor, ask, first) {
         (_, Ask::Blocked, _) => Err(Reason::PinBlocked),
-        (_, Ask::Pin(_), _) if blocked => Err(Reason::PinBlocked),
+        (_, Ask::Pin(_), _) | (FirstFactorBy::Pin, Ask::Proven, _) if blocked => {
+            Err(Reason::PinBlocked)
+        }
+        (_, Ask::Proven, _) if proven => Ok(()),
         (FirstFactorBy::Gateway | FirstFactorBy::None, Ask::Nothing, _)
         | (FirstFactorBy::Pin, Ask::Pin(_), FirstFactor::Right)
         | (FirstFactorBy::Local, Ask::Password(_), FirstFactor::Right) => Ok(()),
@@ -141,7 +151,14 @@ mod tests {
         gateway.first_factor = FirstFactorBy::Pin;
         let judged = |alice: &UserRecord| {
             let asked = (&Ask::Pin(0..6), FirstFactor::Right);
-            first_factor(alice, &gateway, &Policy::default(), Now::at(NOW), asked)
+            first_factor(
+                alice,
+                &gateway,
+                &Policy::default(),
+                Now::at(NOW),
+                asked,
+                None,
+            )
         };
         assert_eq!(judged(&alice), Ok(()));
         alice.auth.pin.blocked_since = Some(NOW);

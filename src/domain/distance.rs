@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use super::attempt::{Attempt, Split, split};
 use super::command::words::count;
-use super::policy::Policy;
+use super::policy::{PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
 use super::token_record::Token;
 use super::user::UserRecord;
@@ -53,6 +53,11 @@ pub fn distance(
     unseal: &dyn Unseal,
 ) -> Option<Distance> {
     let now = attempt.received;
+    let form = match attempt.gateway.passcode {
+        // What was refused for its code is the answer to the question for it.
+        PasscodeForm::Challenge => PasscodeForm::Otp,
+        form => form,
+    };
     let counting = verify::candidates(record, &attempt.gateway, policy, now);
     let look = |token: &Token| {
         let (otp, sealed) = (token.otp?, token.seed.as_ref()?);
@@ -60,7 +65,7 @@ pub fn distance(
         if state.is_some_and(|state| state.hard_locked(policy.lockout.hard_cap)) {
             return None;
         }
-        let Split { code, .. } = split(attempt.gateway.passcode, attempt.passcode(), otp.digits)?;
+        let Split { code, .. } = split(form, attempt.passcode(), otp.digits)?;
         let seed = unseal.open(Field::Seed(record.id, token.id), sealed)?;
         let range = Range::of(otp, verify::progress(state), policy, attempt);
         let factor = otp.find(seed.expose(), &code, range.looked_at)?;

@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use super::attempt::{Attempt, Proof, Pseudonym};
 use super::event::Source;
 use super::judge::{reject_message, told_of};
-use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
+use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::token_record::{Token, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
@@ -100,6 +100,7 @@ pub fn explain(
     let candidates: Vec<_> = verify::candidates(record, gateway, policy, now).collect();
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
+    all.extend(d12(gateway, granted));
     all.push(d13(gateway));
     finish(record.name(), gateway, all)
 }
@@ -403,6 +404,13 @@ fn d11(
         return step("D11", Mark::None, "no code is looked at".to_owned());
     }
     step("D11", Mark::Unknown, lines.join("\n"))
+}
+
+/// When the code is asked for; nothing where it comes with the first packet.
+fn d12(gateway: &GatewayPolicy, granted: Option<u32>) -> Option<Step> {
+    let asked = gateway.passcode == PasscodeForm::Challenge && granted.is_none();
+    let text = "the code is asked for in a second step (M20)";
+    asked.then(|| step("D12", Mark::Ok, text.to_owned()))
 }
 
 /// Which codes of a token would fit.

@@ -216,6 +216,7 @@ fn lock(
 ) {
     let note = Arc::clone(&attempt.gateway.name);
     let count = record.auth.soft;
+    record.auth.dialogues.clear();
     record.auth.lock = Some(Lock {
         since: now.wall,
         reason,

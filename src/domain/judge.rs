@@ -5,16 +5,21 @@
 //! verdict leaves (L1). A right code is used up whatever else was wrong (D15), so that one code
 //! cannot test many PINs.
 
+mod asking;
+mod stranger;
+mod told;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::attempt::Attempt;
 use super::confirm;
+use super::dialogue::{self, Dialogue, Handle};
 use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
-use super::lockout::{Lock, LockReason};
 use super::passthrough;
-use super::policy::{GatewayPolicy, Policy};
+use super::policy::{FirstFactorBy, Policy};
 use super::token_record::{Accepted, Used};
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
@@ -22,6 +27,10 @@ use super::verify::{Admission, Ask, CodeMatch, Finding, admit, progress};
 use super::wait;
 use crate::time::Now;
 use crate::token::TokenId;
+
+pub use stranger::judge_stranger;
+pub use told::reject_message;
+pub(super) use told::told_of;
 
 /// What became of the first factor that the finding asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +52,8 @@ pub struct Evidence {
     pub first: FirstFactor,
     /// The same wrong passcode as this user's last from this gateway, within the minute (D17).
     pub repeated: bool,
+    /// A fresh handle, if a question [may](dialogue::may_ask) be the answer.
+    pub fresh: Option<Handle>,
 }
 
 /// The verdict and all that goes with it.
@@ -69,12 +80,18 @@ pub fn judge(
 ) -> Judgement {
     let mut case = Case::open(record, attempt, policy, now);
     if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
-        return case.refuse(reason);
+        let blind = dialogue::called_for(attempt, None).filter(|kind| kind.blind());
+        return match (blind, evidence.fresh) {
+            (Some(kind), Some(handle)) => case.pretend(kind, handle),
+            _ => case.refuse(reason),
+        };
     }
+    case.take_dialogue();
     let finding = &evidence.finding;
     let code = confirm::code(finding.code, &case.record, &attempt.gateway, policy, now);
     let asked = (&finding.ask, evidence.first);
-    let first = confirm::first_factor(&case.record, &attempt.gateway, policy, now, asked);
+    let answered = case.answered.as_ref();
+    let first = confirm::first_factor(&case.record, &attempt.gateway, policy, now, asked, answered);
     match (code, first) {
         (CodeMatch::Fits { token, factor }, first) => {
             case.consume(token, factor)
@@ -104,31 +121,7 @@ pub fn judge(
             case.fail(Reason::BadCode, Kind::Code { only }, evidence.repeated)
         }
         (CodeMatch::NoCode, _) => case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated),
-    }
-}
-
-/// Judges an attempt under a name that mfad does not know, or that is no name.
-pub fn judge_stranger(attempt: &Attempt, now: Now) -> Judgement {
-    let (verdict, event) = match admit(None, attempt, now) {
-        Admission::Refused(reason) => {
-            let message = reject_message(&attempt.gateway, reason);
-            (
-                Verdict::Reject { reason, message },
-                rejected(attempt, reason),
-            )
-        }
-        Admission::Stranger | Admission::Open => {
-            let how = How::PolicyPassthrough;
-            let event = Event::new("auth.accept").detail("how", how.name());
-            (Verdict::Accept { how, message: None }, event)
-        }
-    };
-    let event = event.detail("name", format!("~{}", attempt.pseudonym));
-    Judgement {
-        verdict,
-        record: None,
-        events: vec![event],
-        counted: false,
+        (CodeMatch::Awaited, first) => case.await_code(first, evidence),
     }
 }
 
@@ -145,35 +138,11 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
     }
 }
 
-/// Which message a lock has: M03 instead of M02 if it came of the PIN (4.2).
-pub(super) fn told_of(lock: &Lock) -> Reason {
-    match lock.reason {
-        LockReason::PinBlocked => Reason::PinBlocked,
-        LockReason::Failures | LockReason::Operator | LockReason::Inactivity => Reason::Locked,
-    }
-}
-
-/// What a Reject says: M01, or more at a gateway that has checked the password and asked for it.
-#[must_use]
-pub fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
-    if !gateway.helpful {
-        return Message::Denied;
-    }
-    match reason {
-        Reason::Locked => Message::Locked,
-        Reason::PinBlocked => Message::PinBlocked,
-        Reason::Deactivated => Message::NotActive,
-        Reason::Revoked => Message::Revoked,
-        Reason::ExpiredToken => Message::TokenExpired,
-        Reason::NoToken | Reason::Policy => Message::EnrolmentRequired,
-        Reason::Replay => Message::CodeUsed,
-        _ => Message::Denied,
-    }
-}
-
 /// An attempt under judgement: the record as it is becoming, and the events so far.
 struct Case<'a> {
     record: UserRecord,
+    /// The dialogue that the attempt answers; no longer in the record.
+    answered: Option<Dialogue>,
     changed: bool,
     events: Vec<Event>,
     attempt: &'a Attempt,
@@ -189,6 +158,7 @@ impl<'a> Case<'a> {
         let changed = lapse::settle(&mut record, policy, now, &mut events);
         Self {
             record,
+            answered: None,
             changed,
             events,
             attempt,
@@ -238,32 +208,28 @@ impl<'a> Case<'a> {
     fn decide(self, first: Result<(), Reason>, how: How, evidence: &Evidence) -> Judgement {
         match first {
             Ok(()) => self.accept(how, &evidence.finding.ask),
-            // A blocked PIN is not looked at, so nothing is counted either.
-            Err(Reason::PinBlocked) => self.refuse(Reason::PinBlocked),
             Err(reason) => {
-                let kind = if reason == Reason::BadPin {
-                    Kind::Pin
-                } else {
-                    Kind::FirstFactor
-                };
                 // With a code that was right and is spent, the same passcode is never a mere retry.
                 let repeated = evidence.repeated && how.token().is_none();
-                self.fail(reason, kind, repeated)
+                self.wrong_first(reason, repeated)
             }
+        }
+    }
+
+    /// The first factor is wrong, or there is none.
+    fn wrong_first(self, reason: Reason, repeated: bool) -> Judgement {
+        match reason {
+            // A blocked PIN is not looked at, so nothing is counted either.
+            Reason::PinBlocked => self.refuse(reason),
+            Reason::BadPin => self.fail(reason, Kind::Pin, repeated),
+            _ => self.fail(reason, Kind::FirstFactor, repeated),
         }
     }
 
     fn accept(mut self, how: How, ask: &Ask) -> Judgement {
         let at = self.now.wall;
         let (gateway, station) = (self.gateway(), self.attempt.source.station.clone());
-        if let Ask::Pin(_) = ask {
-            self.record.auth.pin.failures = 0;
-        }
-        if let Ask::Password(_) = ask {
-            let password = &mut self.record.auth.password;
-            password.activated_at.get_or_insert(at);
-            password.last_used = Some(at);
-        }
+        self.used_first_factor(ask);
         let (source, mode) = (&self.attempt.source, self.policy.lockout.mode);
         let proven = how.token().is_some();
         wait::signed_in(&mut self.record, source, mode, proven, self.now);
@@ -322,6 +288,25 @@ impl<'a> Case<'a> {
         }
         self.defer_workflow();
         self.close(Verdict::Accept { how, message }, false)
+    }
+
+    /// What the use of the first factor that mfad has checked brings about.
+    fn used_first_factor(&mut self, ask: &Ask) {
+        let at = self.now.wall;
+        let proven = match ask {
+            Ask::Pin(_) => FirstFactorBy::Pin,
+            Ask::Password(_) => FirstFactorBy::Local,
+            Ask::Proven => self.attempt.gateway.first_factor,
+            Ask::Nothing | Ask::Missing | Ask::Blocked => FirstFactorBy::None,
+        };
+        if proven == FirstFactorBy::Pin {
+            self.record.auth.pin.failures = 0;
+        }
+        if proven == FirstFactorBy::Local {
+            let password = &mut self.record.auth.password;
+            password.activated_at.get_or_insert(at);
+            password.last_used = Some(at);
+        }
     }
 
     /// What the use of a token brings about besides the sign-in.
@@ -414,7 +399,7 @@ impl<'a> Case<'a> {
             }
             _ => {
                 let expires = self.record.token(how.token()?)?.expires?;
-                const MONTH: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+                const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
                 let soon = expires.since(self.now.wall) <= MONTH;
                 soon.then_some(Message::TokenExpiresOn(expires))
             }
@@ -493,15 +478,17 @@ impl<'a> Case<'a> {
     }
 
     fn close(mut self, verdict: Verdict, counted: bool) -> Judgement {
-        if let Verdict::Reject { message, .. } = verdict
-            && message != Message::Denied
-            && let Some(event) = self
-                .events
-                .iter_mut()
-                .find(|event| event.name.starts_with("auth."))
-        {
-            // A retransmitted request is to get the same octets after a restart, too.
-            event.detail.push(("message", message.to_string().into()));
+        let mut events = self.events.iter_mut();
+        if let Some(event) = events.find(|event| event.name.starts_with("auth.")) {
+            if let Some(answered) = &self.answered {
+                event.detail.push(("dialogue", answered.kind.name().into()));
+            }
+            if let Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } = verdict
+                && message != Message::Denied
+            {
+                // A retransmitted request is to get the same octets after a restart, too.
+                event.detail.push(("message", message.to_string().into()));
+            }
         }
         if self.changed {
             self.record.auth.revision += 1;

@@ -19,6 +19,8 @@ use crate::token::TokenId;
 #[must_use]
 pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) -> bool {
     let before = events.len();
+    // Worth no write of its own.
+    record.auth.dialogues.retain(|dialogue| dialogue.open(now));
     unlock(record, now, events);
     unblock_pin(record, policy, now, events);
     unlock_tokens(record, policy, now, events);

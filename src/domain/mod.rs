@@ -31,6 +31,7 @@ pub mod auth_code;
 pub mod command;
 mod confirm;
 pub mod delivery;
+pub mod dialogue;
 pub mod distance;
 pub mod event;
 pub mod explain;

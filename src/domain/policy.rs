@@ -43,6 +43,8 @@ pub struct Policy {
     pub tokens_max_per_user: usize,
     /// How long a token that was shown waits for its proof; zero: for ever.
     pub pending_ttl: Duration,
+    /// How long a question waits for its answer.
+    pub challenge_ttl: Duration,
     /// Counted users allowed; 0: no limit.
     pub seats_limit: u64,
     /// Issuer in otpauth URIs.
@@ -156,6 +158,9 @@ pub enum PasscodeForm {
     /// The password, a comma, the code.
     #[serde(rename = "password,otp")]
     PasswordCommaOtp,
+    /// The first factor alone, if mfad checks it; the code is asked for.
+    #[serde(rename = "challenge")]
+    Challenge,
 }
 
 impl PasscodeForm {
@@ -167,6 +172,7 @@ impl PasscodeForm {
             Self::PinOtp => "pin+otp",
             Self::PasswordOtp => "password+otp",
             Self::PasswordCommaOtp => "password,otp",
+            Self::Challenge => "challenge",
         }
     }
 }
@@ -191,6 +197,8 @@ pub struct GatewayPolicy {
     pub first_factor: FirstFactorBy,
     /// What the first packet carries.
     pub passcode: PasscodeForm,
+    /// It can show a question and send the answer.
+    pub challenge: bool,
     /// Answer to a name that is not known.
     pub unknown_user: Otherwise,
     /// Answer to a person who has no proven token.
@@ -261,6 +269,7 @@ impl Default for Policy {
             recovery_count: 10,
             tokens_max_per_user: 10,
             pending_ttl: Duration::from_secs(7 * day),
+            challenge_ttl: Duration::from_secs(300),
             seats_limit: 0,
             issuer: "mfad".to_owned(),
             enabled_kinds: vec![TokenKind::Hotp, TokenKind::Totp, TokenKind::Recovery],
@@ -291,11 +300,11 @@ mod tests {
     #[test]
     fn words_are_those_of_the_configuration() {
         use FirstFactorBy::{Gateway, Local, None, Pin};
-        use PasscodeForm::{Otp, PasswordCommaOtp, PasswordOtp, PinOtp};
+        use PasscodeForm::{Challenge, Otp, PasswordCommaOtp, PasswordOtp, PinOtp};
         for by in [Gateway, Pin, Local, None] {
             assert_eq!(to_value(by).unwrap(), by.name());
         }
-        for form in [Otp, PinOtp, PasswordOtp, PasswordCommaOtp] {
+        for form in [Otp, PinOtp, PasswordOtp, PasswordCommaOtp, Challenge] {
             assert_eq!(to_value(form).unwrap(), form.name());
         }
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::auth_code::AuthCodeRecord;
+use super::dialogue::Dialogue;
 use super::link::Link;
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
@@ -293,6 +294,8 @@ pub struct AuthState {
     pub tokens: Vec<TokenState>,
     /// One for each grant of the profile that a sign-in ever touched.
     pub grants: Vec<GrantState>,
+    /// Questions that wait for their answers, the oldest first.
+    pub dialogues: Vec<Dialogue>,
     /// Last Accept.
     pub last_login: Option<LastLogin>,
     /// Last counted failure.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::dialogue::Handle;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -153,6 +154,27 @@ pub enum Verdict {
         /// Reply-Message.
         message: Message,
     },
+    /// Access-Challenge.
+    Challenge {
+        /// What goes with the text.
+        question: Question,
+        /// Reply-Message.
+        message: Message,
+    },
+}
+
+/// A question to a person, beside its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What the answer has to name.
+    pub handle: Handle,
+    /// What is typed may be shown.
+    pub echo: bool,
+    /// How long the answer is waited for.
+    pub seconds: u32,
+    /// Asked of everybody, known or not: it leaves when a Reject would, so that not even the time
+    /// tells them apart.
+    pub held: bool,
 }
 
 impl Verdict {
@@ -160,6 +182,17 @@ impl Verdict {
     #[must_use]
     pub const fn accepted(&self) -> bool {
         matches!(self, Self::Accept { .. })
+    }
+
+    /// Whether it is held back until [`reject_delay`](super::policy::GatewayPolicy::reject_delay)
+    /// after the receipt.
+    #[must_use]
+    pub const fn held(&self) -> bool {
+        match self {
+            Self::Accept { .. } => false,
+            Self::Reject { .. } => true,
+            Self::Challenge { question, .. } => question.held,
+        }
     }
 }
 
@@ -191,6 +224,10 @@ pub enum Message {
     },
     /// M11.
     TokenExpiresOn(Timestamp),
+    /// M20.
+    EnterCode,
+    /// M20 where more than the code is typed.
+    EnterPasscode,
 }
 
 impl Message {
@@ -209,6 +246,7 @@ impl Message {
             Self::TemporaryUntil(_) => "M09",
             Self::TemporaryEndsIn { .. } => "M10",
             Self::TokenExpiresOn(_) => "M11",
+            Self::EnterCode | Self::EnterPasscode => "M20",
         }
     }
 }
@@ -236,6 +274,8 @@ impl fmt::Display for Message {
                 let day: String = end.to_string().chars().take(10).collect();
                 write!(f, "Your token expires on {day}.")
             }
+            Self::EnterCode => f.write_str("Enter your one-time code:"),
+            Self::EnterPasscode => f.write_str("Enter your passcode:"),
         }
     }
 }

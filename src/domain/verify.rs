@@ -11,8 +11,9 @@
 use std::ops::Range;
 
 use super::attempt::{Attempt, Proof, Split, split, split_recovery};
+use super::dialogue::{self, Dialogue};
 use super::passthrough;
-use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
+use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
 use super::token_record::{Accepted, Base, Status, Token, TokenKind, TokenState, effective};
 use super::user::{UserId, UserRecord, UserState};
@@ -71,6 +72,8 @@ pub enum CodeMatch {
     },
     /// No code is needed: the gateway's `unenrolled`.
     Unenrolled,
+    /// No code was typed yet: it is asked for.
+    Awaited,
     /// There is no token that could verify anything.
     NoToken(Reason),
 }
@@ -88,6 +91,8 @@ pub enum Ask {
     Missing,
     /// The PIN is blocked.
     Blocked,
+    /// None: right in an earlier round of this dialogue.
+    Proven,
 }
 
 /// What a look at the record and the passcode has found.
@@ -127,13 +132,13 @@ impl Finding {
 pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admission {
     match attempt.proof {
         Proof::Unsupported(_) => return Admission::Refused(Reason::UnsupportedAuth),
-        Proof::UnknownState => return Admission::Refused(Reason::DialogueExpired),
-        Proof::Passcode(_) => {}
+        Proof::Passcode(_) | Proof::Answer { .. } => {}
     }
     let Some(record) = record else {
         // mfad can check a stranger's first factor nowhere, so only the gateway's own check counts.
         let open = attempt.gateway.unknown_user == Otherwise::Passthrough
             && attempt.gateway.first_factor == FirstFactorBy::Gateway
+            && matches!(attempt.proof, Proof::Passcode(_))
             && attempt.user.is_some();
         return if open {
             Admission::Stranger
@@ -148,14 +153,19 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
     }
     let locked = |until: Option<_>| until.is_none_or(|until| now.earliest() < until);
     match &record.auth.lock {
-        Some(lock) if locked(lock.auto_until) => Admission::Refused(Reason::Locked),
+        Some(lock) if locked(lock.auto_until) => return Admission::Refused(Reason::Locked),
         // The verdict will write its end, and that ends the waits (`lapse`).
-        Some(_) => Admission::Open,
+        Some(_) => {}
         None if wait::ends(record, &attempt.source, now).is_some() => {
-            Admission::Refused(Reason::Waiting)
+            return Admission::Refused(Reason::Waiting);
         }
-        None => Admission::Open,
+        None => {}
     }
+    let answers = matches!(attempt.proof, Proof::Answer { .. });
+    if answers && dialogue::answered(record, attempt, now).is_none() {
+        return Admission::Refused(Reason::DialogueExpired);
+    }
+    Admission::Open
 }
 
 /// Looks what the passcode is: D7, D8, D10.
@@ -166,17 +176,50 @@ pub fn verify(
     unseal: &dyn Unseal,
     now: Now,
 ) -> Finding {
+    let answered = dialogue::answered(record, attempt, now);
     let granted = grant(record, &attempt.gateway, now);
+    let candidates = candidates(record, &attempt.gateway, policy, now);
+    let nobody = || candidates.clone().next().is_none();
+    let called_for = dialogue::called_for(attempt, answered);
+    if called_for.is_some_and(dialogue::Kind::blind) {
+        // Whom the gateway has checked and who needs no code is not asked for one.
+        let let_in = granted.is_some() || nobody() && unenrolled(record, &attempt.gateway);
+        if !let_in || attempt.gateway.first_factor != FirstFactorBy::Gateway {
+            return Finding::of(record, CodeMatch::Awaited, Ask::Nothing);
+        }
+    }
     if granted.is_none() && demands_dialogue(record.profile.state) {
         return Finding::of(record, CodeMatch::NoToken(Reason::Policy), Ask::Nothing);
     }
-    let candidates = candidates(record, &attempt.gateway, policy, now);
-    let (code, head) = match_code(record, attempt, policy, candidates.clone(), unseal, now);
+    let recovers = || {
+        recovery_sets(record, &attempt.gateway, policy, now)
+            .next()
+            .is_some()
+    };
+    let asks = called_for.is_some_and(|kind| !kind.blind()) && granted.is_none();
+    if asks && (!nobody() || recovers()) {
+        let whole = Some(0..attempt.passcode().len());
+        let ask = ask(record, attempt, policy, whole, answered, now);
+        return Finding::of(record, CodeMatch::Awaited, ask);
+    }
+    let form = answered.map_or(attempt.gateway.passcode, |dialogue| {
+        dialogue.kind.form(&attempt.gateway)
+    });
+    let (code, head) = match_code(
+        record,
+        attempt,
+        form,
+        policy,
+        candidates.clone(),
+        unseal,
+        now,
+    );
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
     let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
     let finding = |code, ask| Finding::of(record, code, ask);
     if fits || graced {
-        return finding(code, ask(record, attempt, policy, Some(head), now));
+        let ask = ask(record, attempt, policy, Some(head), answered, now);
+        return finding(code, ask);
     }
     // 8.2.7: what ends in the last accepted code is a double click, not a PIN of that length.
     let clicked_twice = matches!(code, CodeMatch::Replay { .. })
@@ -185,10 +228,11 @@ pub fn verify(
     if let Some(grant) = granted.filter(|_| !clicked_twice) {
         let whole = Some(0..attempt.passcode().len());
         let code = CodeMatch::Passthrough { grant };
-        return finding(code, ask(record, attempt, policy, whole, now));
+        let ask = ask(record, attempt, policy, whole, answered, now);
+        return finding(code, ask);
     }
-    if candidates.clone().next().is_none() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
-        return without_token(record, attempt, policy, now);
+    if nobody() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
+        return without_token(record, attempt, policy, answered, now);
     }
     finding(code, Ask::Nothing)
 }
@@ -274,12 +318,12 @@ pub fn progress(state: Option<&TokenState>) -> Progress {
 fn match_code<'a>(
     record: &UserRecord,
     attempt: &Attempt,
+    form: PasscodeForm,
     policy: &Policy,
     candidates: impl Iterator<Item = &'a Token> + Clone,
     unseal: &dyn Unseal,
     now: Now,
 ) -> (CodeMatch, Range<usize>) {
-    let form = attempt.gateway.passcode;
     let passcode = attempt.passcode();
     let mut replay = None;
     let mut shaped = false;
@@ -309,7 +353,7 @@ fn match_code<'a>(
         }
     }
     if !shaped {
-        return (wrong_recovery(record, attempt, policy, now), 0..0);
+        return (wrong_recovery(record, attempt, form, policy, now), 0..0);
     }
     let mut ids = candidates.map(|token| token.id);
     let only = ids.next().filter(|_| ids.next().is_none());
@@ -386,9 +430,15 @@ fn match_recovery(record: &UserRecord, set: &Token, hash: &[u8; 32]) -> Option<C
 }
 
 /// What has the shape of a recovery code and fits none counts against the set.
-fn wrong_recovery(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> CodeMatch {
+fn wrong_recovery(
+    record: &UserRecord,
+    attempt: &Attempt,
+    form: PasscodeForm,
+    policy: &Policy,
+    now: Now,
+) -> CodeMatch {
     let set = recovery_sets(record, &attempt.gateway, policy, now).next();
-    match split_recovery(attempt.gateway.passcode, attempt.passcode()) {
+    match split_recovery(form, attempt.passcode()) {
         Some(_) if set.is_some() => CodeMatch::Wrong {
             only: set.map(|set| set.id),
         },
@@ -415,10 +465,16 @@ pub(super) fn unenrolled(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
 }
 
 /// What a person without a usable token gets.
-fn without_token(record: &UserRecord, attempt: &Attempt, policy: &Policy, now: Now) -> Finding {
+fn without_token(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    answered: Option<&Dialogue>,
+    now: Now,
+) -> Finding {
     if unenrolled(record, &attempt.gateway) {
         let whole = Some(0..attempt.passcode().len());
-        let ask = ask(record, attempt, policy, whole, now);
+        let ask = ask(record, attempt, policy, whole, answered, now);
         return Finding::of(record, CodeMatch::Unenrolled, ask);
     }
     let status = |token| effective(record, token, policy, now);
@@ -442,8 +498,12 @@ fn ask(
     attempt: &Attempt,
     policy: &Policy,
     head: Option<Range<usize>>,
+    answered: Option<&Dialogue>,
     now: Now,
 ) -> Ask {
+    if answered.is_some_and(|dialogue| dialogue.kind.proves_first()) {
+        return Ask::Proven;
+    }
     let typed = head.filter(|head| !head.is_empty());
     match attempt.gateway.first_factor {
         FirstFactorBy::Gateway | FirstFactorBy::None => Ask::Nothing,

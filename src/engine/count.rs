@@ -118,6 +118,8 @@ pub struct Counters {
     pub accepts: [Count; HOWS.len()],
     /// Rejects by [`Reason::ALL`].
     pub rejects: [Count; Reason::ALL.len()],
+    /// Challenges.
+    pub challenges: Count,
     /// Attempts that got no answer: queue full.
     pub shed_verify: Count,
     /// Attempts that got no answer: PIN pool full, or too slow for them.

@@ -31,6 +31,7 @@ use arc_swap::ArcSwap;
 
 use crate::domain::action::Action;
 use crate::domain::attempt::Attempt;
+use crate::domain::dialogue::checks_first;
 use crate::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::domain::token_record::TokenKind;
@@ -279,13 +280,16 @@ impl Engine {
             stages,
             queued_us: loaded_us,
         };
-        let Some(record) = record else {
-            return self.queue_attempt(pending);
-        };
         let now = pending.attempt.received;
-        if admit(Some(&record), &pending.attempt, now) != Admission::Open {
-            return self.queue_attempt(pending);
-        }
+        let record =
+            record.filter(|record| admit(Some(record), &pending.attempt, now) == Admission::Open);
+        let Some(record) = record else {
+            // A full pool must not tell who could have signed in.
+            if !checks_first(&pending.attempt) {
+                return self.queue_attempt(pending);
+            }
+            return self.check_first(pending, None, now);
+        };
         let policy = &self.rules.load().policy;
         let finding = verify(&record, &pending.attempt, policy, &*self.keys, now);
         pending.queued_us = self.now().mono_us;
@@ -295,27 +299,27 @@ impl Engine {
         pending.finding = Some(finding);
         match check {
             Some(check) if !self.pins.remembers(check, now) => {
-                let order = check.order();
+                let order = (check.order(), ask);
                 pending.checks = 1;
-                self.check_first(pending, order, ask, now);
+                self.check_first(pending, Some(order), now);
             }
             _ => self.queue_attempt(pending),
         }
     }
 
     /// Has the first factor checked in the pool; the attempt goes on to the writer from there.
+    /// Without an order it takes its place in the pool all the same.
     pub(crate) fn check_first(
         self: &Arc<Self>,
         pending: Pending,
-        order: Order,
-        ask: Ask,
+        order: Option<(Order, Ask)>,
         now: Now,
     ) {
-        let engine = Arc::clone(self);
-        let stored = order.stored.clone();
+        let (engine, world) = (Arc::clone(self), Arc::clone(&self.world));
+        let (order, ask) = order.unzip();
+        let stored = order.as_ref().map(|order| order.stored.clone());
         let began_us = self.now().mono_us;
         let until_us = pin_wait_end_us(&pending.attempt);
-        let world = Arc::clone(&self.world);
         let in_time = move || world.now().mono_us < until_us;
         // Taken out again if the pool is full: the attempt must not be lost with the closure.
         let parked = Arc::new(Mutex::new(Some(pending)));
@@ -341,7 +345,9 @@ impl Engine {
                     return engine.answers.nothing(pending.ticket, &pending.attempt);
                 }
             };
-            pending.first = Some(Checked { ask, stored, right });
+            pending.first = ask
+                .zip(stored)
+                .map(|(ask, stored)| Checked { ask, stored, right });
             engine.queue_attempt(pending);
         };
         if self.pins.check(order, now, in_time, then).is_err() {
@@ -545,6 +551,7 @@ impl Engine {
         match verdict {
             Verdict::Accept { how, .. } => self.counters.accepted(how, kind),
             Verdict::Reject { reason, .. } => self.counters.rejected(*reason),
+            Verdict::Challenge { .. } => self.counters.challenges.up(),
         }
         self.counters.answer.observe(us);
     }

@@ -221,13 +221,13 @@ impl Pins {
     }
 
     /// Checks in the pool, if it is still `in_time` when its turn has come, and calls `then` with the
-    /// answer, in the pool's thread.
+    /// answer, in the pool's thread. Without an order it only waits for its turn.
     ///
     /// # Errors
     /// [`Full`]; `then` is dropped.
     pub fn check(
         self: &Arc<Self>,
-        order: Order,
+        order: Option<Order>,
         now: Now,
         in_time: impl FnOnce() -> bool + Send + 'static,
         then: impl FnOnce(Answer) + Send + 'static,
@@ -237,6 +237,9 @@ impl Pins {
             if !in_time() {
                 return then(Answer::Late);
             }
+            let Some(order) = order else {
+                return then(Answer::Wrong);
+            };
             pins.counters.pin_checks.up();
             let answer = pins.run(order.check(), hasher);
             if answer == Answer::Right {
@@ -402,7 +405,7 @@ mod tests {
         let ask = |typed, in_time: bool| {
             let sender = sender.clone();
             let then = move |answer| sender.send(answer).unwrap();
-            pins.check(check(typed), now, move || in_time, then)
+            pins.check(Some(check(typed)), now, move || in_time, then)
         };
         assert_eq!(ask("402817", true), Ok(()));
         assert_eq!(ask("733190", true), Ok(()));

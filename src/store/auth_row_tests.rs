@@ -109,6 +109,31 @@ fn station() -> impl Strategy<Value = Station> {
     )
 }
 
+fn dialogue() -> impl Strategy<Value = Dialogue> {
+    let proven = prop_oneof![
+        Just(FirstFactorBy::None),
+        Just(FirstFactorBy::Gateway),
+        Just(FirstFactorBy::Pin),
+        Just(FirstFactorBy::Local)
+    ];
+    let kind = prop_oneof![
+        Just(Kind::Passcode),
+        proven.prop_map(|proven| Kind::Code { proven })
+    ];
+    let numbers = (any::<u32>(), any::<u32>());
+    (kind, text(), time(), time(), any::<[u8; 32]>(), numbers).prop_map(
+        |(kind, gateway, opened, expires, digest, (rounds, row))| Dialogue {
+            kind,
+            gateway,
+            opened,
+            expires,
+            handle: HandleDigest(digest),
+            rounds,
+            row,
+        },
+    )
+}
+
 fn auth() -> impl Strategy<Value = AuthState> {
     let counts = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u32>());
     let times = proptest::collection::vec(proptest::option::of(time()), 4);
@@ -118,6 +143,7 @@ fn auth() -> impl Strategy<Value = AuthState> {
         proptest::collection::vec(token(), 0..5),
         proptest::collection::vec(grant(), 0..5),
         proptest::collection::vec(station(), 0..9),
+        proptest::collection::vec(dialogue(), 0..4),
     );
     let login = proptest::option::of((time(), text(), text(), proptest::option::of(id())));
     let failed = proptest::option::of((time(), text(), text()));
@@ -125,7 +151,7 @@ fn auth() -> impl Strategy<Value = AuthState> {
         |(
             (revision, soft, total, failures),
             times,
-            (lock, unlocked, tokens, grants, stations),
+            (lock, unlocked, tokens, grants, stations, dialogues),
             login,
             failed,
         )| {
@@ -147,6 +173,7 @@ fn auth() -> impl Strategy<Value = AuthState> {
                 },
                 tokens,
                 grants,
+                dialogues,
                 last_login: login.map(|(at, gateway, station, token)| LastLogin {
                     at,
                     gateway,
@@ -193,7 +220,7 @@ proptest! {
     #[test]
     fn keeps_what_a_newer_daemon_wrote(
         auth in auth(),
-        foreign in fields(14..=255, 200),
+        foreign in fields(15..=255, 200),
     ) {
         let mut content = vec![MAJOR];
         let mut fields = Vec::new();
@@ -218,7 +245,7 @@ proptest! {
 
     #[test]
     fn never_panics_on_known_tags(
-        fields in fields(0..=14, 40),
+        fields in fields(0..=15, 40),
     ) {
         let mut content = vec![MAJOR];
         for (tag, value) in &fields {
@@ -245,6 +272,17 @@ fn refuses_a_higher_version() {
 #[test]
 fn an_untouched_state_is_five_octets() {
     assert_eq!(row(&AuthState::default()).len(), 1 + SUM_OCTETS);
+}
+
+/// A kind of dialogue that only a later version knows stays in the row.
+#[test]
+fn keeps_a_dialogue_of_a_later_version() {
+    let mut content = vec![MAJOR];
+    let mut field = Vec::new();
+    field.put_field(DIALOGUE, |out| out.extend_from_slice(&[9, 1, 2, 3]));
+    content.extend_from_slice(&field);
+    let read = decode(ADA, &summed(content)).unwrap();
+    assert_eq!((read.dialogues.len(), &read.unknown), (0, &field));
 }
 
 #[test]

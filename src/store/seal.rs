@@ -5,6 +5,7 @@
 //!                             pepper/v1  HMAC below PIN hashes and recovery codes
 //!                             audit      seed of the Ed25519 key of checkpoints
 //!                             pseudonym  HMAC for names that must not be readable
+//!                             dialogue   HMAC for the handles of questions
 //! ```
 //! The labels are fixed for ever. What is sealed is bound to its place (record, field) and to the
 //! version of the key, so that a row copied over another one does not open. Nonces come in as
@@ -55,6 +56,7 @@ pub struct Keys {
     pepper_mac: hmac::Key,
     audit_seed: SecretKey,
     pseudonym: SecretKey,
+    dialogue: SecretKey,
 }
 
 impl Keys {
@@ -82,6 +84,7 @@ impl Keys {
             pepper,
             audit_seed: derived("audit")?,
             pseudonym: derived("pseudonym")?,
+            dialogue: derived("dialogue")?,
         })
     }
 
@@ -131,6 +134,12 @@ impl Keys {
     #[must_use]
     pub const fn pseudonym_key(&self) -> &SecretKey {
         &self.pseudonym
+    }
+
+    /// The key of the handles of questions ([`Handle::fresh`](crate::domain::dialogue::Handle)).
+    #[must_use]
+    pub const fn dialogue_key(&self) -> &SecretKey {
+        &self.dialogue
     }
 
     /// Seed of the key that signs audit checkpoints.
@@ -308,9 +317,11 @@ mod tests {
         assert_eq!(hex(keys.audit_seed().expose()), AUDIT_SEED);
         assert_eq!(hex(keys.pin_digest(ADA, b"2580").expose()), PIN_DIGEST);
         assert_eq!(hex(keys.pseudonym_key().expose()), PSEUDONYM);
+        assert_eq!(hex(keys.dialogue_key().expose()), DIALOGUE);
     }
 
     const AUDIT_SEED: &str = "503e3745d9d07a4b17d901a6ff733e6f7634987f744527bcfe478f7aeb7f2683";
     const PIN_DIGEST: &str = "6249387e1bf373e625834328e1beffb27ad76956cf6be9282b9e6564e9f59946";
     const PSEUDONYM: &str = "6fff74c748aea6b18de8d878ee0924bb838109823fb3d1e48f1cbd812246656b";
+    const DIALOGUE: &str = "376c7e05177a7a866e64b6395ec5a7ee5c1223683f7dd0bf0148558b04a2c826";
 }

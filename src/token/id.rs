@@ -1,4 +1,4 @@
-//! Short ids that a help desk can read over the phone: `T-8F3K2`, `a-5KQ2Z`.
+//! Short ids that a help desk can read over the phone: `T-8F3K2`, `a-5KQ2Z`, `d-7M0XC`.
 //!
 //! Five signs of Crockford's base32 are 33 million ids: enough to name a token among a user's or an
 //! attempt among a week's, too few to be unique by chance. Whoever makes one looks whether it is
@@ -23,6 +23,11 @@ pub struct TokenId([u8; ID_SIGNS]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AttemptId([u8; ID_SIGNS]);
+
+/// The id of an open dialogue: `d-` and five signs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DialogueId([u8; ID_SIGNS]);
 
 /// A text that is no id of the kind asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +106,7 @@ macro_rules! short_id {
 
 short_id!(TokenId, "T-");
 short_id!(AttemptId, "a-");
+short_id!(DialogueId, "d-");
 
 fn parse(prefix: &str, text: &str) -> Option<[u8; ID_SIGNS]> {
     let (head, signs) = text.split_at_checked(prefix.len())?;

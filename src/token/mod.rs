@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-pub use id::{AttemptId, TokenId};
+pub use id::{AttemptId, DialogueId, TokenId};
 pub use progress::{Progress, Resync, Windows};
 
 /// The last factor that is ever accepted; one less than the type holds, so that there always is a

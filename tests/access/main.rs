@@ -10,6 +10,7 @@
 mod again;
 mod duplicates;
 mod operation;
+mod questions;
 mod replies;
 mod requests;
 #[path = "../common/rules.rs"]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mfad::access::{DropReason, GatewayStatistics, GatewayTable, Limits, PrimedVerdict};
+use mfad::access::{DropReason, GatewayStatistics, GatewayTable, Limits, PrimedVerdict, ReplyKind};
 
 use crate::world::{ACCEPT, Login, REJECT, SECRET, Seen, World, gateway, gateways, login};
 
@@ -164,18 +164,18 @@ fn what_was_decided_before_the_start_is_said_again() {
     let (attempt2, ticket) = before.attempt(&refused);
     let reject = before.answer(ticket, &REJECT).unwrap();
 
-    let primed = |digest, accepted, message: Option<&str>| PrimedVerdict {
+    let primed = |digest, reply, message: Option<&str>| PrimedVerdict {
         digest,
         gateway: Arc::from("vpn1"),
-        accepted,
+        reply,
         message: message.map(Box::from),
         decided: before.now.wall,
     };
     let verdicts = [
-        primed(attempt.digest, true, None),
-        primed(attempt2.digest, false, Some("Access denied.")),
+        primed(attempt.digest, ReplyKind::Accept, None),
+        primed(attempt2.digest, ReplyKind::Reject, Some("Access denied.")),
         // Found by a seed of the simulation: the verdict before the last one was said again.
-        primed(attempt2.digest, true, None),
+        primed(attempt2.digest, ReplyKind::Accept, None),
     ];
     let mut after = World::new();
     after.pass(300);
@@ -221,17 +221,17 @@ fn a_clock_that_was_ahead_brings_no_earlier_verdict_back() {
     let octets = login().octets();
     let (attempt, ticket) = world.attempt(&octets);
     let _ = world.answer(ticket, &ACCEPT);
-    let primed = |accepted, decided| PrimedVerdict {
+    let primed = |reply, decided| PrimedVerdict {
         digest: attempt.digest,
         gateway: Arc::from("vpn1"),
-        accepted,
+        reply,
         message: None,
         decided,
     };
     let hour = Duration::from_secs(3_600);
     let verdicts = [
-        primed(false, world.now.wall),
-        primed(true, world.now.wall + hour),
+        primed(ReplyKind::Reject, world.now.wall),
+        primed(ReplyKind::Accept, world.now.wall + hour),
     ];
     let mut after = World::new();
     after.pass(30_000);

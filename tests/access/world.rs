@@ -41,6 +41,7 @@ pub(super) fn gateway(name: &str, network: &str, require_message_authenticator: 
             name: Arc::from(name),
             first_factor: FirstFactorBy::Gateway,
             passcode: PasscodeForm::Otp,
+            challenge: false,
             unknown_user: Otherwise::Reject,
             unenrolled: Otherwise::Reject,
             allow_passthrough: false,

@@ -36,7 +36,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// A gateway of the site: name, last octet of its address, what stands in its table.
-const GATEWAYS: [(&str, u8, &str); 6] = [
+const GATEWAYS: [(&str, u8, &str); 9] = [
     (
         "gw-gateway",
         2,
@@ -66,6 +66,22 @@ const GATEWAYS: [(&str, u8, &str); 6] = [
         "gw-pam-local",
         7,
         "first_factor = \"local\"\npasscode = \"password+otp\"\n\
+         require_message_authenticator = false\n",
+    ),
+    (
+        "gw-two",
+        8,
+        "first_factor = \"pin\"\npasscode = \"challenge\"\n",
+    ),
+    (
+        "gw-two-none",
+        9,
+        "first_factor = \"none\"\npasscode = \"challenge\"\n",
+    ),
+    (
+        "gw-pam-two",
+        10,
+        "first_factor = \"pin\"\npasscode = \"challenge\"\n\
          require_message_authenticator = false\n",
     ),
 ];

@@ -14,6 +14,7 @@ use mfad::radius::{AttributeType, RequestBuilder};
 
 pub(crate) const ACCEPT: u8 = 2;
 pub(crate) const REJECT: u8 = 3;
+pub(crate) const CHALLENGE: u8 = 11;
 /// Type of the Message-Authenticator.
 const SIGNATURE: u8 = 80;
 /// Where the first attribute of a packet begins.

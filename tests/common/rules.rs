@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
+use mfad::domain::dialogue::{Handle, may_ask};
 use mfad::domain::event::{Event, Source};
 use mfad::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
 use mfad::domain::passthrough::Grant;
@@ -22,7 +23,7 @@ use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
 use mfad::domain::verdict::{How, Message, Reason, Verdict};
 use mfad::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
-use mfad::secret::SecretBytes;
+use mfad::secret::{SecretBytes, SecretKey};
 use mfad::time::{Now, Timestamp};
 use mfad::token::auth_code::AuthCode;
 use mfad::token::recovery::RecoveryCode;
@@ -156,6 +157,7 @@ pub fn gateway(name: &str, first_factor: FirstFactorBy, passcode: PasscodeForm) 
         name: Arc::from(name),
         first_factor,
         passcode,
+        challenge: false,
         unknown_user: Otherwise::Reject,
         unenrolled: Otherwise::Reject,
         allow_passthrough: first_factor != FirstFactorBy::None,
@@ -214,13 +216,13 @@ impl Outcome {
     pub fn how(&self) -> Option<How> {
         match self.verdict {
             Verdict::Accept { how, .. } => Some(how),
-            Verdict::Reject { .. } => None,
+            Verdict::Reject { .. } | Verdict::Challenge { .. } => None,
         }
     }
 
     pub fn reason(&self) -> Option<Reason> {
         match self.verdict {
-            Verdict::Accept { .. } => None,
+            Verdict::Accept { .. } | Verdict::Challenge { .. } => None,
             Verdict::Reject { reason, .. } => Some(reason),
         }
     }
@@ -228,15 +230,30 @@ impl Outcome {
     pub fn message(&self) -> Option<Message> {
         match self.verdict {
             Verdict::Accept { message, .. } => message,
-            Verdict::Reject { message, .. } => Some(message),
+            Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => Some(message),
         }
     }
 
-    /// `ACCEPT token`, or the reason of a Reject.
+    /// What the next answer has to name.
+    pub fn handle(&self) -> Option<Handle> {
+        match self.verdict {
+            Verdict::Challenge { question, .. } => Some(question.handle),
+            Verdict::Accept { .. } | Verdict::Reject { .. } => None,
+        }
+    }
+
+    /// `ACCEPT token`, `ASK code`, or the reason of a Reject.
     pub fn text(&self) -> String {
         match self.verdict {
             Verdict::Accept { how, .. } => format!("ACCEPT {}", how.name()),
             Verdict::Reject { reason, .. } => reason.name().to_owned(),
+            Verdict::Challenge { question, message } => {
+                let held = if question.held { " held" } else { "" };
+                match message {
+                    Message::EnterCode => format!("ASK code{held}"),
+                    _ => format!("ASK passcode{held}"),
+                }
+            }
         }
     }
 }
@@ -249,6 +266,8 @@ pub struct World {
     pub station: SmolStr,
     pub now: Now,
     pub named: bool,
+    /// Attempts so far: each is a datagram of its own.
+    attempts: u8,
     last_wrong: HashMap<Arc<str>, (Vec<u8>, Timestamp)>,
 }
 
@@ -261,6 +280,7 @@ impl World {
             station: SmolStr::from(HOME),
             now: Now::at(START),
             named: true,
+            attempts: 0,
             last_wrong: HashMap::new(),
         }
     }
@@ -307,7 +327,9 @@ impl World {
     pub fn first_factor(&self, finding: &Finding, passcode: &[u8]) -> FirstFactor {
         let profile = &self.record.as_ref().unwrap().profile;
         let (part, stored) = match &finding.ask {
-            Ask::Nothing | Ask::Missing | Ask::Blocked => return FirstFactor::NotAsked,
+            Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven => {
+                return FirstFactor::NotAsked;
+            }
             Ask::Pin(part) => (part, &profile.pin.as_ref().unwrap().hash),
             Ask::Password(part) => (part, &profile.password.as_ref().unwrap().hash),
         };
@@ -323,22 +345,36 @@ impl World {
         self.judge(&attempt)
     }
 
+    /// A handle for what this attempt may be asked.
+    fn fresh(&mut self, attempt: &Attempt) -> Option<Handle> {
+        self.attempts = self.attempts.wrapping_add(1);
+        let key = SecretKey::new([3; 32]);
+        let handle = Handle::fresh(&key, &[self.attempts; 32], self.now.wall);
+        may_ask(attempt).then_some(handle)
+    }
+
     pub fn judge(&mut self, attempt: &Attempt) -> Outcome {
+        let fresh = self.fresh(attempt);
         let passcode = attempt.passcode();
         let finding = self.look(attempt);
         let code = finding.as_ref().map(|finding| finding.code);
         let judgement = match (&self.record, finding) {
-            (None, _) => judge_stranger(attempt, self.now),
+            (None, _) => judge_stranger(attempt, fresh, &self.policy, self.now),
             (Some(record), Some(finding)) => {
                 let evidence = Evidence {
                     first: self.first_factor(&finding, passcode),
                     finding,
                     repeated: self.repeated(passcode),
+                    fresh,
                 };
                 judge(record, attempt, &evidence, &self.policy, self.now)
             }
             (Some(record), None) => {
-                judge(record, attempt, &nothing_found(), &self.policy, self.now)
+                let evidence = Evidence {
+                    fresh,
+                    ..nothing_found()
+                };
+                judge(record, attempt, &evidence, &self.policy, self.now)
             }
         };
         self.apply(judgement, passcode, code)
@@ -376,6 +412,7 @@ pub fn nothing_found() -> Evidence {
         finding: Finding::of(&alice(), CodeMatch::NoCode, Ask::Nothing),
         first: FirstFactor::NotAsked,
         repeated: false,
+        fresh: None,
     }
 }
 

@@ -91,6 +91,7 @@ impl Answers for Told {
         let answer = match verdict {
             Verdict::Accept { how, .. } => Answer::Accept(*how),
             Verdict::Reject { reason, .. } => Answer::Reject(*reason),
+            Verdict::Challenge { .. } => panic!("asked at a gateway without challenges"),
         };
         let before = self.0.lock().unwrap().insert(ticket.0[0], answer);
         assert_eq!(before, None, "answered twice");
@@ -147,6 +148,7 @@ pub(crate) fn gateway(with_pin: bool) -> Arc<GatewayPolicy> {
         name: Arc::from(name),
         first_factor,
         passcode,
+        challenge: false,
         unknown_user: Otherwise::Reject,
         unenrolled: Otherwise::Reject,
         allow_passthrough: false,

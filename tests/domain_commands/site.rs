@@ -172,6 +172,7 @@ pub(crate) fn gateway(
         name: Arc::from(name),
         first_factor,
         passcode: PasscodeForm::Otp,
+        challenge: false,
         unknown_user: Otherwise::Reject,
         unenrolled: Otherwise::Reject,
         allow_passthrough,

@@ -194,7 +194,8 @@ impl Life {
             .writer(Box::new(Seam::new(store, Arc::clone(plan), bug)))
             .unwrap();
         if bug != Some(Bug::PrimeSkipped) {
-            let verdicts = prime::verdicts(&*reader, &engine.rules(), now);
+            let verdicts =
+                prime::verdicts(&*reader, &engine.rules(), engine.keys().dialogue_key(), now);
             lock(&desk.access).prime(verdicts, now);
         }
         Ok(Self {

@@ -157,6 +157,7 @@ impl Site {
             name: Arc::from(door.name),
             first_factor,
             passcode,
+            challenge: false,
             unknown_user: Otherwise::Reject,
             unenrolled: Otherwise::Reject,
             allow_passthrough: door.passthrough,

@@ -230,6 +230,7 @@ impl Run {
         let (accept, why) = match said.verdict {
             Some(Verdict::Accept { how, .. }) => (true, how.name()),
             Some(Verdict::Reject { reason, .. }) => (false, reason.name()),
+            Some(Verdict::Challenge { .. }) => return Err("asked for a code".to_owned()),
             None => return Err("no verdict".to_owned()),
         };
         let name = self.records.people[at].name;

@@ -57,20 +57,25 @@ pub(super) const KEYS: &[Key] = &[
     .later(&["ldap", "radius"]),
     Key::new(
         "gateway.NAME.passcode",
-        Kind::Word(&["otp", "pin+otp", "password+otp", "password,otp"]),
+        Kind::Word(&[
+            "otp",
+            "pin+otp",
+            "password+otp",
+            "password,otp",
+            "challenge",
+        ]),
         Fallback::Required,
         "What people type into the password field. `otp`: the code (first_factor gateway or none). \
          `pin+otp`: PIN, then code (pin). `password+otp` and `password,otp`: password, then code, \
-         with a comma between (local).",
-    )
-    .later(&["challenge"]),
+         with a comma between (local). `challenge`: PIN (pin) or password (local) alone, and the code \
+         is asked for in a second step; with gateway and none what is typed first is ignored.",
+    ),
     Key::flag(
         "gateway.NAME.challenge",
-        "false",
-        "Whether the gateway can show a question and send the answer. This version asks none: \
-         false is the only value and the default.",
-    )
-    .later(&["true"]),
+        "true",
+        "Whether the gateway can show a question and send the answer. Then an empty passcode is not \
+         wrong: it is asked for. Needed for `passcode = \"challenge\"`.",
+    ),
     Key::word(
         "gateway.NAME.unknown_user",
         "\"reject\"",

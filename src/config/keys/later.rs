@@ -21,7 +21,6 @@ const LATER: &[&str] = &[
     "token_types.password",
     "sent_code.max_per_dialogue",
     "renew",
-    "challenge",
     "self_service",
     "ldap",
     "upstream",

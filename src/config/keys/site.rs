@@ -289,6 +289,12 @@ pub(super) const KEYS: &[Key] = &[
         "Where the pages of mfad-web are, as people's browsers reach them: an address that begins with \
          `https://`. Links in mails lead there.",
     ),
+    Key::span(
+        "challenge.ttl",
+        "\"5m\"",
+        (30 * SECOND, 15 * MINUTE),
+        "How long a question at the sign-in waits for its answer.",
+    ),
     Key::count(
         "tokens.max_per_user",
         "10",

@@ -90,6 +90,8 @@ fn attempts(screen: &mut Screen, attempts: &[WhyAttempt]) {
     let today = attempts
         .iter()
         .all(|one| screen.times.moment(one.at.0).starts_with("today"));
+    let results = attempts.iter().map(|one| text::columns(&one.result));
+    let width = results.fold(7, usize::max);
     for one in attempts {
         let at = if today {
             screen.times.clock(one.at.0)
@@ -116,7 +118,7 @@ fn attempts(screen: &mut Screen, attempts: &[WhyAttempt]) {
             String::new()
         };
         let tail = format!("{count}{then}");
-        let head = format!("  {at}  {}  ", text::left(&one.result, 7));
+        let head = format!("  {at}  {}  ", text::left(&one.result, width));
         let room = screen
             .prose()
             .saturating_sub(text::columns(&head) + text::columns(&tail) + 2);

@@ -22,13 +22,15 @@ impl Desk<'_> {
     /// The line of an attempt; none if the record is no verdict.
     pub(super) fn attempt(&self, entry: &Entry, stages: bool) -> Option<Attempt> {
         let record = &entry.record;
-        let accepted = match record.event.as_str() {
-            "auth.accept" => true,
-            "auth.reject" | "auth.replay" => false,
+        let result = match record.event.as_str() {
+            "auth.accept" => "accept",
+            "auth.reject" | "auth.replay" => "reject",
+            "auth.challenge" => "challenge",
             _ => return None,
         };
+        let accepted = result == "accept";
         let digest = record.datagram();
-        let reason = record.reason.as_deref().filter(|_| !accepted);
+        let reason = record.reason.as_deref().filter(|_| result == "reject");
         let count = number(record, "count");
         // A record that sums up many has the time of the first; one that was counted has a limit.
         let summed = record.detail.contains_key("first");
@@ -39,7 +41,7 @@ impl Desk<'_> {
             .gateways
             .iter()
             .find(|known| *known.name == *gateway);
-        let rejected = policy.filter(|_| !accepted);
+        let rejected = policy.filter(|_| result == "reject");
         let known = reason.and_then(Reason::by_name);
         let mut row = Attempt {
             id: digest.map(|digest| attempt_id(&digest).to_string()),
@@ -51,7 +53,7 @@ impl Desk<'_> {
                 .from
                 .as_ref()
                 .map_or_else(String::new, |from| from.station.to_string()),
-            result: if accepted { "accept" } else { "reject" }.to_owned(),
+            result: result.to_owned(),
             rule: Some(rule(record, known).to_owned()),
             reason: reason.map(str::to_owned),
             how: text(record, "how").filter(|_| accepted),
@@ -120,7 +122,7 @@ impl Desk<'_> {
 
 /// The number of the message that was shown. The log keeps its text, unless it is the one Reject.
 pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'static str> {
-    const FIXED: [Message; 8] = [
+    const FIXED: [Message; 10] = [
         Message::Denied,
         Message::Locked,
         Message::PinBlocked,
@@ -129,6 +131,8 @@ pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'s
         Message::TokenExpired,
         Message::EnrolmentRequired,
         Message::CodeUsed,
+        Message::EnterCode,
+        Message::EnterPasscode,
     ];
     match text(record, "message") {
         None if accepted => None,
@@ -204,6 +208,9 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
     if repeated(record) {
         return "D17";
     }
+    if record.event == "auth.challenge" {
+        return "D12";
+    }
     match (reason, text(record, "how").as_deref()) {
         (Some(Reason::UnsupportedAuth | Reason::DialogueExpired), _) => "D3",
         (Some(Reason::UnknownUser), _) | (None, Some("policy_passthrough")) => "D4",
@@ -227,6 +234,9 @@ fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
     if repeated(record) {
         return "the same again, not counted".to_owned();
     }
+    if record.event == "auth.challenge" {
+        return asked(record);
+    }
     let Some(reason) = reason else {
         if record.event != "auth.accept" {
             return record.reason.clone().unwrap_or_default();
@@ -248,6 +258,15 @@ fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
             format!("{method}, not PAP: no code can be checked in it")
         }
         (reason, _) => reason_words(reason).to_owned(),
+    }
+}
+
+/// What was asked for, and which question of its dialogue it was.
+fn asked(record: &AuditRecord) -> String {
+    let kind = text(record, "kind").unwrap_or_default();
+    match number(record, "round") {
+        Some(round) if round > 1 => format!("asked for the {kind}, question {round}"),
+        _ => format!("asked for the {kind}"),
     }
 }
 

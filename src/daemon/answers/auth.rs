@@ -272,11 +272,12 @@ fn steps(row: &Attempt) -> Vec<Step> {
     } else {
         &row.text
     };
-    steps.push(step(
-        rule,
-        if row.result == "accept" { "ok" } else { "NO" },
-        text,
-    ));
+    let mark = match row.result.as_str() {
+        "accept" => "ok",
+        "challenge" => "?",
+        _ => "NO",
+    };
+    steps.push(step(rule, mark, text));
     if let (Some(count), Some(limit)) = (row.count, row.limit) {
         let failure = match limit {
             0 => format!("failure {count}"),

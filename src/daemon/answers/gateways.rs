@@ -114,7 +114,7 @@ fn row(gateway: &Gateway, statistics: &Statistics, warnings: Vec<Warning>, now: 
         last: known.and_then(|known| known.last_seen).map(Into::into),
         accepts: window.accepts,
         rejects: window.rejects,
-        challenges: 0,
+        challenges: window.challenges,
         drops: window.drops,
         p99_us: None,
         warnings: numbers.collect(),

@@ -50,7 +50,9 @@ impl Desk<'_> {
                 at = at.0
             )
         });
-        let past: Vec<PastAttempt> = rows.iter().map(|(past, _)| past.clone()).collect();
+        // A question is neither a success nor a failure.
+        let judged = rows.iter().filter(|(_, row)| row.result != "challenge");
+        let past: Vec<PastAttempt> = judged.map(|(past, _)| past.clone()).collect();
         let name = record.name();
         let (policy, role) = (self.policy(), self.operator.role);
         let told = why::why(

@@ -300,6 +300,8 @@ impl<'a> Case<'a> {
     /// Enters a lifecycle state, with its event; `by` is `auto` for what follows by itself.
     pub(super) fn enter(&mut self, state: UserState, by: Option<&str>, event: Event) {
         let before = self.state().name();
+        // What was asked for in the state before is over.
+        self.record.auth.dialogues.clear();
         let (at, operator) = (self.wall(), self.by());
         let profile = self.record.profile_mut();
         let voided = profile.enter(state, at, by.unwrap_or(&operator));

@@ -28,6 +28,7 @@ pub(super) fn lock(mut case: Case<'_>, until: Option<Timestamp>) -> Result<Appli
     case.ahead(until)?;
     let previous = before.map(|lock| lock.reason.name());
     let count = case.record.auth.soft;
+    case.record.auth.dialogues.clear();
     case.record.auth.lock = Some(Lock {
         since: case.wall(),
         reason: LockReason::Operator,

@@ -52,6 +52,8 @@ pub(super) fn reset(
         must_change,
     };
     case.record.profile_mut().pin = Some(record);
+    // A question may stand on the old one.
+    case.record.auth.dialogues.clear();
     let event = case.event("pin.reset").detail("must_change", must_change);
     case.push(event.detail("generated", given.is_none()));
     lift_block(&mut case);
@@ -89,6 +91,7 @@ pub(super) fn clear(mut case: Case<'_>) -> Applied {
         return case.unchanged(event, message);
     }
     case.record.profile_mut().pin = None;
+    case.record.auth.dialogues.clear();
     case.record.auth.pin = PinState::default();
     case.push(event);
     let at = gateways(&case, FirstFactorBy::Pin);
@@ -128,6 +131,7 @@ pub(super) fn set_password(
         registered_at: old.map_or(at, |old| old.registered_at),
     };
     case.record.profile_mut().password = Some(record);
+    case.record.auth.dialogues.clear();
     let event = case.event("password.set");
     case.push(event.detail("generated", given.is_none()));
     if given.is_none() {
@@ -153,6 +157,7 @@ pub(super) fn clear_password(mut case: Case<'_>) -> Applied {
         return case.unchanged(event, message);
     }
     case.record.profile_mut().password = None;
+    case.record.auth.dialogues.clear();
     case.record.auth.password = PasswordState::default();
     case.push(event);
     let at = gateways(&case, FirstFactorBy::Local);

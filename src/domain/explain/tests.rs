@@ -52,6 +52,7 @@ pub(crate) fn vpn1() -> GatewayPolicy {
         name: Arc::from("vpn1"),
         first_factor: FirstFactorBy::Gateway,
         passcode: PasscodeForm::Otp,
+        challenge: false,
         unknown_user: Otherwise::Reject,
         unenrolled: Otherwise::Reject,
         allow_passthrough: true,

@@ -6,7 +6,8 @@ use smol_str::SmolStr;
 
 use super::{Batch, CHECKS_MAX, Pending, Waiting, Writer, micros};
 use crate::audit::summing::{Key as SumKey, Offer};
-use crate::domain::attempt::{Attempt, Proof};
+use crate::domain::attempt::Attempt;
+use crate::domain::dialogue::{Handle, may_ask};
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
 use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
 use crate::domain::notice::Told;
@@ -30,7 +31,10 @@ impl Writer {
             None => None,
         };
         let judgement = match &record {
-            None => judge_stranger(&pending.attempt, now),
+            None => {
+                let (attempt, rules) = (&pending.attempt, self.engine.rules());
+                judge_stranger(attempt, self.fresh(attempt, now), &rules.policy, now)
+            }
             Some(record) => match self.judge_known(&mut pending, record, now) {
                 Some(judgement) => judgement,
                 // Gone to the PIN pool with what the newest record asks; it comes back.
@@ -55,6 +59,7 @@ impl Writer {
                 finding: Finding::of(record, CodeMatch::NoCode, Ask::Nothing),
                 first: FirstFactor::NotAsked,
                 repeated: false,
+                fresh: self.fresh(attempt, now),
             };
             return Some(judge(record, attempt, &evidence, &rules.policy, now));
         }
@@ -85,12 +90,14 @@ impl Writer {
                 | CodeMatch::NoCode
                 | CodeMatch::Passthrough { .. }
                 | CodeMatch::Unenrolled
+                | CodeMatch::Awaited
         );
         let repeated = may_repeat && self.is_repeat(record.id, attempt, now);
         let evidence = Evidence {
             finding,
             first,
             repeated,
+            fresh: self.fresh(attempt, now),
         };
         Some(judge(record, attempt, &evidence, &rules.policy, now))
     }
@@ -105,8 +112,8 @@ impl Writer {
         let check = check_of(record, &pending.attempt, &ask);
         match check {
             Some(check) if pending.checks <= CHECKS_MAX => {
-                let order = check.order();
-                self.engine.check_first(pending, order, ask, now);
+                let order = (check.order(), ask);
+                self.engine.check_first(pending, Some(order), now);
             }
             _ => self.unanswered(&pending),
         }
@@ -192,6 +199,10 @@ impl Writer {
         batch: &mut Batch,
         now: Now,
     ) -> Option<usize> {
+        if events.is_empty() {
+            // A question of which nothing is kept.
+            return None;
+        }
         let user = events.iter().find_map(|event| event.user.clone());
         let change = Change {
             writes: Vec::new(),
@@ -212,6 +223,13 @@ impl Writer {
             Offer::Summed => None,
         }
     }
+
+    /// A handle for what is asked next, if anything may be.
+    fn fresh(&self, attempt: &Attempt, now: Now) -> Option<Handle> {
+        let key = self.engine.keys().dialogue_key();
+        may_ask(attempt).then(|| Handle::fresh(key, &attempt.digest, now.wall))
+    }
+
     fn is_repeat(&self, user: UserId, attempt: &Attempt, now: Now) -> bool {
         let tag = self.repeat_tag(user, attempt);
         self.repeats
@@ -240,9 +258,6 @@ pub(in crate::engine) fn check_of<'a>(
     attempt: &'a Attempt,
     ask: &Ask,
 ) -> Option<Check<'a>> {
-    let Proof::Passcode(passcode) = &attempt.proof else {
-        return None;
-    };
     let (what, range, stored) = match ask {
         Ask::Pin(range) => (What::Pin, range, &record.profile.pin.as_ref()?.hash),
         Ask::Password(range) => (
@@ -250,12 +265,12 @@ pub(in crate::engine) fn check_of<'a>(
             range,
             &record.profile.password.as_ref()?.hash,
         ),
-        Ask::Nothing | Ask::Missing | Ask::Blocked => return None,
+        Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven => return None,
     };
     Some(Check {
         user: record.id,
         what,
-        typed: passcode.expose().get(range.clone())?,
+        typed: attempt.passcode().get(range.clone())?,
         stored,
     })
 }

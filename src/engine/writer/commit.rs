@@ -119,7 +119,9 @@ impl Writer {
                 );
                 if wrong_code && counted.is_some() {
                     self.engine.offer_for_diagnosis(pending);
-                } else if let Proof::Passcode(passcode) = pending.attempt.proof {
+                } else if let Proof::Passcode(passcode) | Proof::Answer { passcode, .. } =
+                    pending.attempt.proof
+                {
                     self.spent.push(passcode);
                 }
             }

@@ -133,7 +133,9 @@ impl Fence {
             user.profile_mut().links.clear();
             fenced.links += profile.links.len() as u64;
         }
-        coded || linked || !(profile.tokens.is_empty() && profile.grants.is_empty())
+        let asked = !user.auth.dialogues.is_empty();
+        user.auth.dialogues.clear();
+        coded || linked || asked || !(profile.tokens.is_empty() && profile.grants.is_empty())
     }
 }
 

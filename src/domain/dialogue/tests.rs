@@ -1,0 +1,132 @@
+//! Questions opened and answered, one at a time.
+
+use super::*;
+use crate::domain::attempt::Pseudonym;
+use crate::domain::explain::tests::{alice, at_home, vpn1};
+use crate::secret::{SecretBytes, SecretKey};
+use smol_str::SmolStr;
+
+fn now() -> Now {
+    Now::at(Timestamp(1_800_000_000_000))
+}
+
+fn handle(number: u8) -> Handle {
+    Handle::fresh(&SecretKey::new([1; 32]), &[number; 32], Timestamp(0))
+}
+
+fn gateway(by: FirstFactorBy, form: PasscodeForm) -> GatewayPolicy {
+    GatewayPolicy {
+        first_factor: by,
+        passcode: form,
+        challenge: true,
+        ..vpn1()
+    }
+}
+
+fn attempt(gateway: &GatewayPolicy, proof: Proof) -> Attempt {
+    Attempt {
+        gateway: Arc::new(gateway.clone()),
+        user: Some(SmolStr::from("alice")),
+        pseudonym: Pseudonym([0; 4]),
+        proof,
+        source: at_home(),
+        digest: [0; 32],
+        received: now(),
+    }
+}
+
+fn answer(number: u8) -> Proof {
+    Proof::Answer {
+        handle: Some(handle(number)),
+        passcode: SecretBytes::copy_of(b"123456"),
+    }
+}
+
+fn opening<'a>(gateway: &'a GatewayPolicy, handle: &'a Handle) -> Opening<'a> {
+    Opening {
+        kind: Kind::Code {
+            proven: gateway.first_factor,
+        },
+        gateway,
+        handle,
+        after: None,
+        ttl: Duration::from_secs(300),
+    }
+}
+
+#[test]
+fn a_further_one_ends_the_oldest() {
+    let gateway = gateway(FirstFactorBy::Pin, PasscodeForm::Challenge);
+    let mut alice = alice();
+    for number in 1..=4 {
+        assert!(open(
+            &mut alice.auth,
+            &opening(&gateway, &handle(number)),
+            now()
+        ));
+    }
+    let known = |number| answered(&alice, &attempt(&gateway, answer(number)), now()).is_some();
+    assert_eq!([1, 2, 3, 4].map(known), [false, true, true, true]);
+    let rows: Vec<u32> = alice.auth.dialogues.iter().map(|one| one.row).collect();
+    assert_eq!(rows, [2, 3, 4]);
+}
+
+#[test]
+fn nobody_is_asked_for_ever() {
+    let gateway = gateway(FirstFactorBy::Pin, PasscodeForm::Challenge);
+    let (mut alice, first) = (alice(), handle(1));
+    assert!(open(&mut alice.auth, &opening(&gateway, &first), now()));
+    let later = now().after(Duration::from_secs(100));
+    for rounds in 2..=ROUNDS_MAX + 1 {
+        let before = alice.auth.dialogues.pop().unwrap();
+        let next = handle(u8::try_from(rounds).unwrap());
+        let opening = Opening {
+            after: Some(&before),
+            ..opening(&gateway, &next)
+        };
+        assert_eq!(open(&mut alice.auth, &opening, later), rounds <= ROUNDS_MAX);
+        if let Some(one) = alice.auth.dialogues.last() {
+            // It is the same dialogue, which gets no longer for it.
+            assert_eq!(
+                (one.rounds, one.row, one.expires),
+                (rounds, 1, before.expires)
+            );
+        }
+    }
+}
+
+/// A reload between question and answer: what somebody else has checked is not proven.
+#[test]
+fn what_was_proven_counts_as_long_as_the_same_one_checks_it() {
+    let mut gateway = gateway(FirstFactorBy::None, PasscodeForm::Challenge);
+    let mut alice = alice();
+    assert!(open(&mut alice.auth, &opening(&gateway, &handle(1)), now()));
+    assert!(answered(&alice, &attempt(&gateway, answer(1)), now()).is_some());
+    gateway.first_factor = FirstFactorBy::Pin;
+    assert!(answered(&alice, &attempt(&gateway, answer(1)), now()).is_none());
+}
+
+#[test]
+fn the_log_names_a_kind_as_the_gateway_has_it() {
+    let gateway = gateway(FirstFactorBy::Local, PasscodeForm::Challenge);
+    let proven = FirstFactorBy::Local;
+    for kind in [Kind::Code { proven }, Kind::Passcode] {
+        assert_eq!(Kind::by_name(kind.name(), &gateway), Some(kind));
+    }
+    assert_eq!(Kind::by_name("pin", &gateway), None);
+}
+
+#[test]
+fn only_who_cannot_be_asked_needs_no_handle() {
+    let typed = |text: &str| Proof::Passcode(SecretBytes::copy_of(text.as_bytes()));
+    let mut gateway = gateway(FirstFactorBy::Pin, PasscodeForm::PinOtp);
+    assert!(!may_ask(&attempt(&gateway, typed("402817123456"))));
+    assert!(may_ask(&attempt(&gateway, typed(""))));
+    assert!(may_ask(&attempt(&gateway, answer(1))));
+    assert!(!checks_first(&attempt(&gateway, typed(""))));
+    gateway.passcode = PasscodeForm::Challenge;
+    assert!(checks_first(&attempt(&gateway, typed("402817"))));
+    assert!(!checks_first(&attempt(&gateway, typed(""))));
+    gateway.challenge = false;
+    assert!(!may_ask(&attempt(&gateway, typed(""))));
+}
