@@ -122,7 +122,9 @@ fn wrong_usage_is_64_and_helps() {
         );
         let _ = write!(text, "$ mfactl {}\n{}\n", args.join(" "), run.text());
     }
-    assert!(fake.calls().is_empty(), "{:?}", fake.calls());
+    // Whether a code has to be typed or is sent first hangs on the token.
+    let changes = |(method, _): &(String, _)| method != "org.mfad.Tokens.Show";
+    assert!(!fake.calls().iter().any(changes), "{:?}", fake.calls());
     golden("errors_usage", &text);
 }
 

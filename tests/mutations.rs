@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 
 use common::chance::{Chance, size};
 use common::daemon::{Daemon, Site};
-use common::gateway::{ACCEPT, Port, REJECT, answers, verified};
+use common::gateway::{ACCEPT, CHALLENGE, Port, REJECT, answers, verified};
 use common::ledger::Ledger;
 use common::people::Person;
 use reading::{Reading, packet, read};
@@ -99,12 +99,15 @@ fn a_spoiled_request_lets_nobody_in() {
         sent,
         silent,
         rejects,
+        questions,
         accepts,
         ..
     } = sum;
-    println!("{sent} spoiled: {silent} unanswered, {rejects} Rejects, {accepts} Accepts");
+    println!(
+        "{sent} spoiled: {silent} unanswered, {rejects} Rejects, {questions} Challenges, {accepts} Accepts"
+    );
     assert!(
-        silent > 0 && rejects > 0 && accepts > 0,
+        silent > 0 && rejects > 0 && questions > 0 && accepts > 0,
         "all kinds were met"
     );
 }
@@ -141,6 +144,7 @@ struct Sum {
     sent: usize,
     silent: usize,
     rejects: usize,
+    questions: usize,
     accepts: usize,
     next_code: u64,
     /// Requests that may let in: their digest, and the counter of their code.
@@ -152,6 +156,7 @@ impl Sum {
         self.sent += other.sent;
         self.silent += other.silent;
         self.rejects += other.rejects;
+        self.questions += other.questions;
         self.accepts += other.accepts;
     }
 }
@@ -314,6 +319,8 @@ impl Worker {
                 self.sum.accepts += 1;
             }
             REJECT => self.sum.rejects += 1,
+            // Who has typed nothing is asked for it.
+            CHALLENGE if asked.counter.is_none() => self.sum.questions += 1,
             code => panic!("code {code} for {octets:02x?}"),
         }
     }

@@ -97,7 +97,6 @@ fn every_reject_has_the_same_octets_whatever_was_wrong() {
                     ("no\u{7}name", format!("{first}{}", wrong.wrong_code())),
                     ("wrong", format!("{first}{}", wrong.wrong_code())),
                     ("both", format!("{OTHER_PIN}{}", both.wrong_code())),
-                    ("empty", String::new()),
                     ("empty", format!("{first}{}", &empty.wrong_code()[1..])),
                     ("used", format!("{first}{used_code}")),
                     ("locked", format!("{first}{}", locked.wrong_code())),

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// A gateway that would rather have a Reject than no answer.
 const SURE: &str = r#"
 [gateway.gw-sure]
-addresses = ["127.0.0.9"]
+addresses = ["127.0.0.29"]
 secret_file = "gw-sure.secret"
 first_factor = "none"
 passcode = "otp"
@@ -56,7 +56,7 @@ fn site(people: &[Person]) -> Site {
 
 fn sure(daemon: &Daemon) -> Gateway {
     Gateway {
-        source: [127, 0, 0, 9].into(),
+        source: [127, 0, 0, 29].into(),
         secret: SURE_SECRET.to_owned(),
         ..daemon.gateway("gw-none")
     }
