@@ -188,6 +188,7 @@ fn lock_inactive(record: &mut UserRecord, policy: &Policy, now: Now, events: &mu
         return;
     }
     let since = idle_since(record);
+    record.auth.dialogues.clear();
     record.auth.lock = Some(Lock {
         since: now.wall,
         reason: LockReason::Inactivity,
@@ -227,6 +228,7 @@ mod tests {
     use smol_str::SmolStr;
 
     use super::*;
+    use crate::domain::dialogue::{Dialogue, HandleDigest, Kind};
     use crate::domain::explain::tests::{alice, at_home};
     use crate::domain::lockout::LockoutMode;
     use crate::domain::user::{LastFailed, LastLogin};
@@ -330,6 +332,26 @@ mod tests {
         alice.profile_mut().state = UserState::New;
         policy.lockout.inactive = Duration::ZERO;
         assert!(!inactive(&alice, &policy, now.after(9 * HOUR)));
+    }
+
+    // Found by a seed: a question that was open when the lock came could be answered after the unlock.
+    #[test]
+    fn a_lock_for_inactivity_ends_what_is_asked() {
+        let (mut alice, mut policy, now) = failed(0, 0);
+        policy.lockout.inactive = HOUR;
+        let later = now.after(HOUR);
+        alice.auth.dialogues.push(Dialogue {
+            kind: Kind::Passcode,
+            gateway: Arc::from("vpn1"),
+            opened: later.wall,
+            expires: later.wall + HOUR,
+            handle: HandleDigest([1; 32]),
+            rounds: 1,
+            row: 1,
+        });
+        assert!(settle(&mut alice, &policy, later, &mut Vec::new()));
+        assert!(alice.auth.lock.is_some());
+        assert_eq!(alice.auth.dialogues, []);
     }
 
     /// A wall clock that jumps ahead locks nobody: both clocks have to agree.
