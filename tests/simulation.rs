@@ -3,12 +3,13 @@
 //! Gateways send again, late, twice and in another order; operators give orders between two looks at
 //! a record, delete people and make others under their names, and move devices from hand to hand
 //! through the pool; sites lock after failures or let wait, and change their configuration in
-//! mid-life; the wall clock jumps by up to ten years; commits fail with a known or an unknown end,
-//! and the process dies before, in or after one; backups are put back. After every step a second,
-//! independent implementation of the rules (`simulation/person.rs`, `waiting.rs`, `judging.rs`,
-//! `orders.rs`) has to agree with what was answered, and with every fact in the store that decides
-//! about the next attempt. After a crash the store has to hold what was acknowledged, and of the
-//! rest each thing wholly or not at all.
+//! mid-life; people are asked for what they have not typed, and answer it late, twice, elsewhere, or
+//! with a State that was altered; the wall clock jumps by up to ten years; commits fail with a known
+//! or an unknown end, and the process dies before, in or after one; backups are put back. After every
+//! step a second, independent implementation of the rules (`simulation/person.rs`, `waiting.rs`,
+//! `judging.rs`, `asking.rs`, `orders.rs`) has to agree with what was answered, and with every fact in
+//! the store that decides about the next attempt. After a crash the store has to hold what was
+//! acknowledged, and of the rest each thing wholly or not at all.
 //!
 //! Some lives run in a process of their own on a disk that the test holds in its hand
 //! (`common/disk`): they die at a call that the seed chooses, also while they start or restore, and
@@ -32,6 +33,10 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[path = "simulation/answering.rs"]
+mod answering;
+#[path = "simulation/asking.rs"]
+mod asking;
 #[path = "simulation/bugs.rs"]
 mod bugs;
 mod common;
@@ -147,7 +152,7 @@ fn no_law_is_broken() {
     println!("simulation: {seen:?}");
     if many {
         let least = [
-            ("accepts", 1_000),
+            ("accepts", 800),
             ("rejects", 1_000),
             ("locks", 50),
             ("resent", 100),
@@ -161,6 +166,9 @@ fn no_law_is_broken() {
             ("deletions", 50),
             ("assignments", 20),
             ("unassignments", 20),
+            ("questions", 1_000),
+            ("answers", 50),
+            ("pretences", 200),
         ];
         enough(&seen, &least);
     }
@@ -211,7 +219,7 @@ fn every_planted_bug_is_found() {
     let unfound: Vec<Bug> = Bug::ALL
         .into_iter()
         .filter(|bug| {
-            let found = (1..=60_u64).find_map(|seed| {
+            let found = (1..=120_u64).find_map(|seed| {
                 let broken = live(seed, 400, Some(*bug), None).err()?;
                 Some((seed, broken))
             });

@@ -18,7 +18,7 @@ pub(crate) const CHALLENGE: u8 = 11;
 /// Type of the Message-Authenticator.
 const SIGNATURE: u8 = 80;
 /// Where the first attribute of a packet begins.
-const HEADER: usize = 20;
+pub(crate) const HEADER: usize = 20;
 
 /// How long a gateway waits before it sends a request again, and how often it does.
 const AGAIN_AFTER: Duration = Duration::from_millis(1500);

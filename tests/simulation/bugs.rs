@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use mfad::domain::attempt::{Attempt, Proof};
 use mfad::domain::auth_code::AuthCodeRecord;
+use mfad::domain::dialogue::{Dialogue, Kind, OPEN_MAX};
 use mfad::domain::message::Message;
 use mfad::domain::pin::PinRecord;
-use mfad::domain::policy::Policy;
+use mfad::domain::policy::{FirstFactorBy, Policy};
 use mfad::domain::rekey::Rekey;
 use mfad::domain::token_record::HardwareToken;
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord};
@@ -100,6 +102,26 @@ pub(crate) enum Bug {
     DeviceStaysInPool,
     /// A device that went back into the pool is still with its owner.
     DeviceStaysWithOwner,
+    /// A State is good once more after it was answered.
+    StateGoodTwice,
+    /// A State is good at every gateway.
+    StateGoodElsewhere,
+    /// A State is good for everybody.
+    StateGoodForOthers,
+    /// A question can be answered after the lock that came upon it.
+    StateOutlivesALock,
+    /// A question can be answered for longer than it says.
+    StateGoodTooLong,
+    /// More questions are open than may be.
+    OldestStaysOpen,
+    /// What was asked before a restart is not known after it.
+    QuestionForgottenByRestart,
+    /// What was asked before a restore can be answered after it.
+    QuestionKeptByRestore,
+    /// Whoever was asked for a passcode has proven the first factor by that.
+    AskedIsProven,
+    /// Who is unknown is refused where others are asked.
+    StrangersNotAsked,
     /// A change is written and the message that tells it is not.
     MessageLost,
     /// Nothing is ever synced: only a disk of its own shows it.
@@ -107,7 +129,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 39] = [
+    pub(crate) const ALL: [Self; 49] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -146,6 +168,16 @@ impl Bug {
         Self::UnlockCountsForNothing,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
+        Self::StateGoodTwice,
+        Self::StateGoodElsewhere,
+        Self::StateGoodForOthers,
+        Self::StateOutlivesALock,
+        Self::StateGoodTooLong,
+        Self::OldestStaysOpen,
+        Self::QuestionForgottenByRestart,
+        Self::QuestionKeptByRestore,
+        Self::AskedIsProven,
+        Self::StrangersNotAsked,
         Self::MessageLost,
     ];
 
@@ -157,7 +189,35 @@ impl Bug {
             Self::WindowOffByOne => policy.hotp_look_ahead += 1,
             Self::UnprovenForever => policy.pending_ttl = std::time::Duration::ZERO,
             Self::InactivityForgotten => lockout.inactive = std::time::Duration::ZERO,
+            Self::StateGoodTooLong => policy.challenge_ttl *= 2,
             Self::NoHardCap => lockout.hard_cap = u32::MAX,
+            _ => {}
+        }
+    }
+}
+
+impl Bug {
+    /// An answer is taken for one that came another way.
+    pub(crate) fn misread(self, attempt: &mut Attempt, reader: &SqliteReader) {
+        let Proof::Answer {
+            handle: Some(handle),
+            ..
+        } = &attempt.proof
+        else {
+            return;
+        };
+        let people = reader.find(&Find::default(), "", 100).unwrap_or_default();
+        let named = |it: &&Dialogue| it.handle == handle.digest();
+        let own = |record: &UserRecord| {
+            let open = record.auth.dialogues.iter().find(named)?;
+            Some((record.profile.name.clone(), Arc::clone(&open.gateway)))
+        };
+        let Some((name, gateway)) = people.iter().find_map(own) else {
+            return;
+        };
+        match self {
+            Self::StateGoodElsewhere => Arc::make_mut(&mut attempt.gateway).name = gateway,
+            Self::StateGoodForOthers if attempt.user.is_some() => attempt.user = Some(name.into()),
             _ => {}
         }
     }
@@ -306,6 +366,23 @@ impl Spoiler {
                 auth.soft = auth.soft.min(before.map_or(0, |before| before.soft));
             }
             Some(Bug::LockLost) => auth.lock = None,
+            Some(Bug::StateGoodTwice) => {
+                let before = before.map_or(&[][..], |before| &before.dialogues);
+                let answered = before.len() == auth.dialogues.len() + 1 && auth.lock.is_none();
+                if answered {
+                    auth.dialogues = before.to_vec();
+                }
+            }
+            Some(Bug::StateOutlivesALock) if auth.lock.is_some() => {
+                let before = before.filter(|before| before.lock.is_none());
+                auth.dialogues
+                    .extend(before.map(|it| it.dialogues.clone()).unwrap_or_default());
+            }
+            Some(Bug::OldestStaysOpen) if auth.dialogues.len() == OPEN_MAX => {
+                let oldest = before.and_then(|before| before.dialogues.first());
+                let gone = oldest.filter(|it| !auth.dialogues.contains(it)).cloned();
+                auth.dialogues.splice(..0, gone);
+            }
             Some(Bug::UnlockCountsForNothing) => auth.unlocked = None,
             Some(Bug::CodeStaysFresh) => {
                 for token in &mut auth.tokens {
@@ -378,6 +455,13 @@ impl Read for SpoiledReader {
                 // Not before there is something to sign in with.
                 Bug::StaleReads if record.auth.last_login.is_some() => {
                     lock(&self.first).insert(name.to_owned(), record.clone());
+                }
+                Bug::QuestionForgottenByRestart => record.auth.dialogues.clear(),
+                Bug::AskedIsProven => {
+                    for dialogue in &mut record.auth.dialogues {
+                        let proven = FirstFactorBy::Pin;
+                        dialogue.kind = Kind::Code { proven };
+                    }
                 }
                 Bug::WaitForgottenByRestart => {
                     record.auth.wait_until = None;

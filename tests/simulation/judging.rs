@@ -2,6 +2,7 @@
 
 use mfad::time::Now;
 
+use super::asking::{About, Dialogue, Question, Sent};
 use super::person::{Kind, Person, Rules, Why, latest};
 use super::waiting::Source;
 
@@ -13,6 +14,27 @@ pub(crate) enum First {
     Nobody,
 }
 
+/// When a gateway can ask for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Never,
+    /// It asks whoever has typed nothing.
+    WhenEmpty,
+    /// It sends the first factor alone, and the code is asked for.
+    Always,
+}
+
+/// Where in a passcode the code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// It is all of it.
+    Alone,
+    /// Behind the first factor.
+    Behind,
+    /// Nowhere.
+    Nowhere,
+}
+
 /// A gateway as the model sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
@@ -21,6 +43,7 @@ pub(crate) struct Door {
     pub(crate) configured: bool,
     pub(crate) secret: &'static str,
     pub(crate) first: First,
+    pub(crate) asking: Asking,
     pub(crate) passthrough: bool,
     pub(crate) grace_ms: i64,
 }
@@ -36,11 +59,16 @@ impl Door {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Fits(usize, u64),
-    Replay { token: usize, grace: bool },
+    Replay {
+        token: usize,
+        grace: bool,
+    },
     Recovery(usize, u32),
     Wrong(Option<usize>),
     Shapeless,
     Granted(usize),
+    /// No code yet: it is asked for.
+    Awaited,
     Nothing(&'static str),
 }
 
@@ -50,12 +78,16 @@ pub(crate) struct Due {
     pub(crate) accept: bool,
     /// How, or why not.
     pub(crate) why: &'static str,
+    /// What is asked instead of either.
+    pub(crate) asked: Option<Question>,
     /// The code that was accepted: of which token, which one.
     pub(crate) code: Option<(usize, u64)>,
     /// The grant under which the person came in.
     pub(crate) grant: Option<usize>,
     /// The failure was counted.
     pub(crate) counted: bool,
+    /// What was answered.
+    answered: Option<Dialogue>,
     /// The PIN was blocked when the passcode was looked at.
     blocked: bool,
     pub(crate) changed: bool,
@@ -65,9 +97,8 @@ pub(crate) struct Due {
 pub(crate) struct Trial<'a> {
     pub(crate) rules: &'a Rules,
     /// The gateway as it was configured when the attempt came.
-    pub(crate) door: &'a Door,
     pub(crate) station: &'static str,
-    pub(crate) passcode: &'a [u8],
+    pub(crate) sent: Sent<'a>,
     /// When the passcode was looked at and by which rules, and when it is judged.
     pub(crate) looked: (Now, &'a Rules),
     pub(crate) now: Now,
@@ -80,7 +111,12 @@ impl Trial<'_> {
     pub(crate) fn judge(&self, person: &mut Person) -> Due {
         // No code is theirs, but what is found is named by its place among the tokens.
         let dropped = person.drop_unproven(self.now);
+        let dialogues = person.dialogues.clone();
+        person.end_dialogues(self.now);
+        let answered = person.answered(&self.sent, self.now);
+        let nothing = self.sent.state.is_some() && answered.is_none();
         let shut = person.shut(self.source(), self.rules, self.now);
+        let shut = shut.or_else(|| nothing.then_some("dialogue_expired"));
         let (looked, by) = self.looked;
         let found = match shut {
             None => self.look(person, by, looked),
@@ -89,67 +125,107 @@ impl Trial<'_> {
         let blocked = shut.is_none() && person.is_pin_blocked(by, looked);
         let may_repeat = matches!(
             found,
-            Found::Wrong(_) | Found::Shapeless | Found::Granted(_)
+            Found::Wrong(_) | Found::Shapeless | Found::Granted(_) | Found::Awaited
         );
         let mut due = Due {
             accept: false,
             why: shut.unwrap_or(""),
+            asked: None,
+            answered: None,
             code: None,
             grant: None,
             counted: false,
             blocked,
             changed: person.lapse(self.rules, self.now) || dropped,
         };
-        if shut.is_none() {
-            self.weigh(person, found, may_repeat && self.again, &mut due);
+        match (shut, self.sent.calls_for(None)) {
+            (None, _) => {
+                due.answered = answered.map(|at| person.dialogues.remove(at));
+                due.changed |= due.answered.is_some();
+                self.weigh(person, found, may_repeat && self.again, &mut due);
+            }
+            (Some(_), Some(about)) if about.is_blind() => self.pretend(about, &mut due),
+            (Some(_), _) => {}
         }
         if due.changed {
             person.revision += 1;
+        } else {
+            person.dialogues = dialogues;
         }
         due
     }
 
     fn source(&self) -> Source {
         Source {
-            gateway: self.door.name,
+            gateway: self.sent.door.name,
             station: self.station,
         }
     }
 
     fn weigh(&self, person: &mut Person, found: Found, again: bool, due: &mut Due) {
-        let name = self.door.name;
+        let name = self.sent.door.name;
         match self.confirmed(person, found) {
             Found::Fits(at, factor) => {
                 person.tokens[at].consume(factor, name, self.now);
                 due.changed = true;
                 due.code = Some((at, factor));
-                self.first_factor(person, "token", Some(at), false, due);
+                self.decide(person, "token", Some(at), false, due);
             }
             Found::Replay { token, grace: true } => {
                 let last = person.tokens[token].last.as_mut().unwrap();
                 last.grace_used = true;
                 due.changed = true;
-                self.first_factor(person, "grace", Some(token), false, due);
+                self.decide(person, "grace", Some(token), false, due);
             }
             Found::Recovery(at, index) => {
                 person.tokens[at].used |= 1 << index;
                 due.changed = true;
                 due.code = Some((at, u64::from(index)));
-                self.first_factor(person, "recovery", Some(at), false, due);
+                self.decide(person, "recovery", Some(at), false, due);
             }
             Found::Granted(at) => {
                 due.grant = Some(at);
-                self.first_factor(person, "passthrough", None, again, due);
+                self.decide(person, "passthrough", None, again, due);
             }
             Found::Replay { grace: false, .. } => due.why = "replay",
             Found::Nothing(why) => due.why = why,
             Found::Wrong(only) => self.fail(person, "bad_code", only, true, again, due),
             Found::Shapeless => self.fail(person, "bad_code", None, false, again, due),
+            Found::Awaited => self.ask(person, again, due),
         }
+    }
+
+    /// The code was not typed yet. Whoever has to prove something first is asked once that is right.
+    fn ask(&self, person: &mut Person, again: bool, due: &mut Due) {
+        let answered = due.answered.take();
+        let about = self.sent.calls_for(answered.as_ref().map(|it| it.about));
+        let about = about.expect("something to ask for");
+        if !about.is_blind()
+            && let Err(why) = self.first_factor(person, 0, due)
+        {
+            return self.first_is_wrong(person, why, again, due);
+        }
+        let (answered, ttl_ms) = (answered.as_ref(), self.rules.challenge_ms);
+        match person.keep_question(&self.sent, about, answered, ttl_ms, self.now) {
+            Some(question) => {
+                (due.why, due.changed) = ("asked", true);
+                due.asked = Some(question);
+            }
+            None => self.pretend(about, due),
+        }
+    }
+
+    /// Somebody who could not answer is asked all the same.
+    fn pretend(&self, about: About, due: &mut Due) {
+        due.why = "asked";
+        due.asked = Some(self.sent.asked(about, self.rules.challenge_ms, self.now));
     }
 
     /// What was found is looked at again on the record as it is now.
     fn confirmed(&self, person: &Person, found: Found) -> Found {
+        if found == Found::Awaited {
+            return found;
+        }
         let granted = self.granted(person, self.now);
         if granted.is_none() && matches!(person.state, "reset" | "reset-all") {
             return Found::Nothing("policy");
@@ -188,29 +264,42 @@ impl Trial<'_> {
     }
 
     fn granted(&self, person: &Person, now: Now) -> Option<usize> {
-        person.granted(now).filter(|_| self.door.lets_pass())
+        person.granted(now).filter(|_| self.sent.door.lets_pass())
     }
 
     fn graced(&self, person: &Person, token: usize, now: Now) -> bool {
         person.tokens[token].last.as_ref().is_some_and(|last| {
             !last.grace_used
-                && last.gateway == self.door.name
+                && last.gateway == self.sent.door.name
                 && now.wall.0 >= last.at
-                && latest(now) < last.at + self.door.grace_ms
+                && latest(now) < last.at + self.sent.door.grace_ms
         })
     }
 
     fn look(&self, person: &Person, rules: &Rules, now: Now) -> Found {
         let granted = self.granted(person, now);
+        let answered = person.answered(&self.sent, now);
+        let answered = answered.map(|at| person.dialogues[at].about);
+        let called_for = self.sent.calls_for(answered);
+        let let_in = granted.is_some() && self.sent.door.first == First::Gateway;
+        if called_for.is_some_and(About::is_blind) && !let_in {
+            return Found::Awaited;
+        }
         if granted.is_none() && matches!(person.state, "reset" | "reset-all") {
             return Found::Nothing("policy");
         }
         let candidates = person.candidates(rules, now);
-        let (found, head) = self.matched(person, &candidates, rules, now);
+        let alone = called_for.is_some_and(|about| !about.is_blind()) && granted.is_none();
+        let paper = || (0..person.tokens.len()).any(|at| person.is_paper(at, rules, now));
+        if alone && (!candidates.is_empty() || paper()) {
+            return Found::Awaited;
+        }
+        let form = self.form(answered);
+        let (found, head) = self.matched(person, form, &candidates, rules, now);
         match found {
             Found::Fits(..) | Found::Recovery(..) | Found::Replay { grace: true, .. } => found,
             // The last code again behind something: a double click, not a first factor.
-            Found::Replay { .. } if head > 0 && self.door.first != First::Gateway => found,
+            Found::Replay { .. } if head > 0 && self.sent.door.first != First::Gateway => found,
             _ if granted.is_some() => Found::Granted(granted.unwrap()),
             Found::Wrong(Some(_)) => found,
             _ if candidates.is_empty() => Found::Nothing("no_token"),
@@ -222,14 +311,15 @@ impl Trial<'_> {
     fn matched(
         &self,
         person: &Person,
+        form: Form,
         candidates: &[usize],
         rules: &Rules,
         now: Now,
     ) -> (Found, usize) {
         let code = self
-            .tail(6)
+            .tail(form, 6)
             .filter(|tail| tail.bytes().all(|b| b.is_ascii_digit()));
-        let head = self.passcode.len().saturating_sub(6);
+        let head = self.sent.passcode.len().saturating_sub(6);
         let mut replay = None;
         for at in candidates.iter().copied() {
             let Some(code) = code else { break };
@@ -247,10 +337,9 @@ impl Trial<'_> {
             return found;
         }
         let sets: Vec<usize> = (0..person.tokens.len())
-            .filter(|at| person.tokens[*at].kind == Kind::Recovery)
-            .filter(|at| person.usable(&person.tokens[*at], rules, now))
+            .filter(|at| person.is_paper(*at, rules, now))
             .collect();
-        let paper = self.paper();
+        let paper = self.paper(form);
         if let Some((head, typed)) = &paper {
             for at in sets.iter().copied() {
                 let set = &person.tokens[at];
@@ -272,19 +361,29 @@ impl Trial<'_> {
         (found, 0)
     }
 
+    /// How what was typed is read.
+    fn form(&self, answered: Option<About>) -> Form {
+        match (answered, self.sent.door.asking, self.sent.door.first) {
+            (Some(About::Code(_)), ..) => Form::Alone,
+            (_, Asking::Always, _) => Form::Nowhere,
+            (_, _, First::Pin) => Form::Behind,
+            (_, _, First::Gateway | First::Nobody) => Form::Alone,
+        }
+    }
+
     /// The last signs, where the form leaves room for what stands before them.
-    fn tail(&self, signs: usize) -> Option<&str> {
-        let at = self.passcode.len().checked_sub(signs)?;
-        if at > 0 && self.door.first != First::Pin {
+    fn tail(&self, form: Form, signs: usize) -> Option<&str> {
+        let at = self.sent.passcode.len().checked_sub(signs)?;
+        if form == Form::Nowhere || at > 0 && form == Form::Alone {
             return None;
         }
-        std::str::from_utf8(&self.passcode[at..]).ok()
+        std::str::from_utf8(&self.sent.passcode[at..]).ok()
     }
 
     /// A recovery code at the end: 16 signs, or 19 with three dashes.
-    fn paper(&self) -> Option<(usize, String)> {
+    fn paper(&self, form: Form) -> Option<(usize, String)> {
         [(19, 3), (16, 0)].into_iter().find_map(|(signs, dashes)| {
-            let tail = self.tail(signs)?;
+            let tail = self.tail(form, signs)?;
             if tail.matches('-').count() != dashes {
                 return None;
             }
@@ -297,12 +396,12 @@ impl Trial<'_> {
                 _ => None,
             };
             let read: String = plain.chars().map(sign).collect::<Option<_>>()?;
-            Some((self.passcode.len() - signs, read))
+            Some((self.sent.passcode.len() - signs, read))
         })
     }
 
     /// The second factor is right or not asked for; the first one decides.
-    fn first_factor(
+    fn decide(
         &self,
         person: &mut Person,
         how: &'static str,
@@ -310,38 +409,53 @@ impl Trial<'_> {
         again: bool,
         due: &mut Due,
     ) {
-        if self.door.first != First::Pin {
-            return self.accept(person, how, token, due);
-        }
         // Which part was the PIN was decided when the passcode was looked at.
         let signs = match how {
             "passthrough" => 0,
-            "recovery" => 16 + 3 * usize::from(self.passcode.contains(&b'-')),
+            "recovery" => 16 + 3 * usize::from(self.sent.passcode.contains(&b'-')),
             _ => 6,
         };
-        let typed = &self.passcode[..self.passcode.len() - signs];
-        match &person.pin {
-            Some(_)
-                if !typed.is_empty()
-                    && (due.blocked || person.is_pin_blocked(self.rules, self.now)) =>
-            {
-                due.why = "pin_blocked";
-            }
-            Some(pin) if !typed.is_empty() && typed == pin => {
-                person.pin_failures = 0;
+        match self.first_factor(person, signs, due) {
+            Ok(()) => {
+                if self.sent.door.first == First::Pin {
+                    person.pin_failures = 0;
+                }
                 self.accept(person, how, token, due);
             }
-            Some(_) if !typed.is_empty() => {
-                if self.count(person, "bad_pin", again, due) {
-                    self.count_pin(person);
-                    self.lock_if_due(person);
-                }
+            Err(why) => self.first_is_wrong(person, why, again, due),
+        }
+    }
+
+    /// The first factor, which stands before so many signs, or was right in an earlier round.
+    fn first_factor(&self, person: &Person, signs: usize, due: &Due) -> Result<(), &'static str> {
+        if self.sent.door.first != First::Pin {
+            return Ok(());
+        }
+        let blocked = person.is_pin_blocked(self.rules, self.now);
+        let about = due.answered.as_ref().map(|it| it.about);
+        if about == Some(About::Code(First::Pin)) {
+            return if blocked { Err("pin_blocked") } else { Ok(()) };
+        }
+        let typed = &self.sent.passcode[..self.sent.passcode.len() - signs];
+        match &person.pin {
+            Some(_) if typed.is_empty() => Err("no_pin"),
+            Some(_) if due.blocked || blocked => Err("pin_blocked"),
+            Some(pin) if typed == pin => Ok(()),
+            Some(_) => Err("bad_pin"),
+            None => Err("no_pin"),
+        }
+    }
+
+    fn first_is_wrong(&self, person: &mut Person, why: &'static str, again: bool, due: &mut Due) {
+        if why == "pin_blocked" {
+            due.why = why;
+            return;
+        }
+        if self.count(person, why, again, due) {
+            if why == "bad_pin" {
+                self.count_pin(person);
             }
-            _ => {
-                if self.count(person, "no_pin", again, due) {
-                    self.lock_if_due(person);
-                }
-            }
+            self.lock_if_due(person);
         }
     }
 
@@ -442,6 +556,7 @@ impl Trial<'_> {
         if self.rules.pin_block_locks && person.lock.is_none() {
             let span = self.rules.pin_block_ms;
             person.lock = Some((Why::Pin, (span > 0).then_some(steady + span)));
+            person.dialogues.clear();
         }
     }
 
@@ -451,6 +566,7 @@ impl Trial<'_> {
         if reached && person.lock.is_none() {
             let until = (rules.lock_ms > 0).then(|| self.now.steady.0 + rules.lock_ms);
             person.lock = Some((Why::Failures, until));
+            person.dialogues.clear();
         }
     }
 }

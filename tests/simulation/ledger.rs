@@ -86,18 +86,19 @@ impl Ledger {
     pub(crate) fn locks(&self) -> usize {
         let since = self.records.iter().rev();
         let since = since.take_while(|record| record.event != "store.restored");
-        let mut ended: Option<&str> = None;
+        let mut ended = None;
         let mut locks = 0;
         for record in since {
-            // Newest first. A lock that its own change has replaced or ended is nobody's news.
-            let request = record.request.as_deref();
-            let told = request.is_none() || ended != request;
+            // Newest first. A lock that its own change has replaced or ended is nobody's news. A
+            // datagram that comes again much later makes a change of its own.
+            let change = (record.request.as_deref(), record.wall);
+            let told = change.0.is_none() || ended != Some(change);
             match record.event.as_str() {
                 "user.locked" => {
                     locks += usize::from(told);
-                    ended = request;
+                    ended = Some(change);
                 }
-                "user.unlocked" | "user.deleted" => ended = request,
+                "user.unlocked" | "user.deleted" => ended = Some(change),
                 _ => {}
             }
         }

@@ -57,7 +57,15 @@ impl Desk {
             return;
         }
         let door = access::Ticket::from_parts(ticket.0);
+        let reject = Verdict::Reject {
+            reason: Reason::UnknownUser,
+            message: Message::Denied,
+        };
+        let strangers = self.bug == Some(Bug::StrangersNotAsked) && !known;
         let answer = match said {
+            Some(Verdict::Challenge { .. }) if strangers => {
+                lock(&self.access).answer(door, &reject, self.outside.now())
+            }
             Some(verdict) => lock(&self.access).answer(door, verdict, self.outside.now()),
             None => {
                 lock(&self.access).abandon(door);
@@ -221,7 +229,10 @@ impl Life {
         }
     }
 
-    pub(crate) fn submit(&self, attempt: Attempt, ticket: access::Ticket) {
+    pub(crate) fn submit(&self, mut attempt: Attempt, ticket: access::Ticket) {
+        if let Some(bug) = self.desk.bug {
+            bug.misread(&mut attempt, &self.reader);
+        }
         self.engine.submit(attempt, Ticket(ticket.parts()));
     }
 

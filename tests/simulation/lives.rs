@@ -6,22 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::audit::record::AuditRecord;
-use mfad::store::Read as _;
+use mfad::domain::user::UserRecord;
 use mfad::store::sqlite;
+use mfad::store::{Find, Read as _, auth_row};
 
 use super::bugs::Bug;
+use super::judging::First;
 use super::ledger::Ledger;
 use super::life::{Birth, Life, STORE, keys, store_site};
 use super::records::Records;
 use super::run::{Accepted, Law, Run};
 use super::stored::Stored;
 use super::traffic::{Datagram, Place, law};
+use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT};
 
 /// Something that a store can be put back to.
 #[derive(Clone)]
 pub(crate) struct Saved {
     file: PathBuf,
     records: Records,
+    people: Vec<UserRecord>,
     ledger: Ledger,
     accepted: Accepted,
     jumps: u64,
@@ -42,8 +46,10 @@ impl Run {
             return;
         }
         self.note(|| "a backup is made".to_owned());
+        let people = self.life().reader.find(&Find::default(), "", 100);
         self.saved.push(Saved {
             file,
+            people: people.unwrap(),
             records: self.records.clone(),
             ledger: self.ledger.clone(),
             accepted: self.accepted.clone(),
@@ -87,7 +93,13 @@ impl Run {
             self.fence_is_due = true;
         }
         self.records.fence(&self.site.rules, now);
-        self.birth(false)
+        self.birth(false)?;
+        if self.bug == Some(Bug::QuestionKeptByRestore) {
+            self.stop()?;
+            bring_questions_back(&path, &saved.people);
+            self.birth(false)?;
+        }
+        Ok(())
     }
 
     /// Restores a backup, again if the power goes in between. Once it is said to be done, a power cut
@@ -245,9 +257,20 @@ impl Run {
                 new && datagram.digest == digest && doors[datagram.door].configured
             };
             if let Some(datagram) = self.datagrams.iter_mut().find(own) {
+                let blind = record
+                    .detail
+                    .get("kind")
+                    .is_some_and(|kind| kind == "passcode")
+                    || doors[datagram.door].first == First::Nobody;
+                let (code, held) = match &*record.event {
+                    "auth.accept" => (ACCEPT, false),
+                    "auth.challenge" => (CHALLENGE, blind),
+                    _ => (REJECT, true),
+                };
                 datagram.place = Place::Logged {
                     until_us: now.mono_us + 30_000_000,
-                    accepted: record.event == "auth.accept",
+                    code,
+                    held,
                     decided: record.wall.0,
                 };
             }
@@ -373,4 +396,24 @@ fn put_back_unfenced(path: &Path, backup: &Path) {
     store
         .execute("DELETE FROM meta WHERE name = 'manifest'", [])
         .unwrap();
+}
+
+/// Planted: what was asked when a backup was made is asked still.
+fn bring_questions_back(path: &Path, people: &[UserRecord]) {
+    let store = rusqlite::Connection::open(path).unwrap();
+    for person in people {
+        let of = "WHERE id = (SELECT id FROM users WHERE uid = ?1)";
+        let body = format!("SELECT body FROM auth {of}");
+        let body: Vec<u8> = store
+            .query_row(&body, [person.id.0], |row| row.get(0))
+            .unwrap();
+        let mut auth = auth_row::decode(person.id, &body).unwrap();
+        auth.dialogues.clone_from(&person.auth.dialogues);
+        let mut body = Vec::new();
+        auth_row::encode(person.id, &auth, &mut body);
+        let put = format!("UPDATE auth SET body = ?2 {of}");
+        store
+            .execute(&put, rusqlite::params![person.id.0, body])
+            .unwrap();
+    }
 }

@@ -355,8 +355,13 @@ impl Order {
     ) -> Result<(), String> {
         let Records { people, pool } = records;
         let person = &mut people[at];
+        let asked = person.dialogues.clone();
+        person.end_dialogues(now);
         let lapsed = person.exists() && person.lapse(rules, now);
         if done.is_some_and(|done| done.unchanged) {
+            if !lapsed {
+                person.dialogues = asked;
+            }
             person.revision += u64::from(lapsed);
             return Ok(());
         }
@@ -435,10 +440,14 @@ impl Order {
             }
             Self::ResetPin(pin) => {
                 person.pin = Some(pin.clone());
+                person.dialogues.clear();
                 lift_pin_block(person, now);
             }
             Self::UnblockPin => lift_pin_block(person, now),
-            Self::Lock(until) => person.lock = Some((Why::Operator, *until)),
+            Self::Lock(until) => {
+                person.lock = Some((Why::Operator, *until));
+                person.dialogues.clear();
+            }
             Self::Unlock { with_pin } => {
                 person.lock = None;
                 person.unlocked = now.wall.0;
@@ -461,6 +470,7 @@ impl Order {
             Self::Reactivate => {
                 person.auth_code = None;
                 person.comes_to("new", now);
+                person.dialogues.clear();
                 let back = |token: &Token| {
                     token.kind != Kind::Recovery && person.usable(token, rules, now)
                 };
@@ -555,6 +565,7 @@ fn wants_code(state: &str) -> bool {
 
 fn enter(person: &mut Person, state: &'static str, now: Now) {
     person.comes_to(state, now);
+    person.dialogues.clear();
     person.auth_code = wants_code(state).then(|| latest(now) + DAY_MS);
     if matches!(state, "replace" | "revoke") {
         for token in &mut person.tokens {

@@ -9,6 +9,7 @@ use sha1::Sha1;
 use mfad::domain::user::UserRecord;
 use mfad::time::Now;
 
+use super::asking::Dialogue;
 use super::waiting::{Count, Source, Station};
 
 /// Milliseconds of a time step.
@@ -38,6 +39,7 @@ pub(crate) struct Rules {
     pub(crate) end_on_enrol: bool,
     pub(crate) end_on_token_use: bool,
     pub(crate) inactive_ms: i64,
+    pub(crate) challenge_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +140,8 @@ pub(crate) struct Person {
     pub(crate) rekey: bool,
     pub(crate) tokens: Vec<Token>,
     pub(crate) grants: Vec<Grant>,
+    /// Questions that wait for their answers, the oldest first.
+    pub(crate) dialogues: Vec<Dialogue>,
 }
 
 /// The earlier of the two readings: what a penalty has to wait for.
@@ -339,6 +343,7 @@ impl Person {
             rekey: false,
             tokens: Vec::new(),
             grants: Vec::new(),
+            dialogues: Vec::new(),
         }
     }
 
@@ -368,6 +373,7 @@ impl Person {
         self.tokens.push(token);
         (self.auth_code, self.rekey) = (None, false);
         if matches!(self.state, "new" | "replace") {
+            self.dialogues.clear();
             self.comes_to("steady", now);
         }
     }
@@ -403,7 +409,8 @@ impl Person {
         }
         self.grants.iter_mut().for_each(|grant| grant.ended = true);
         let coded = self.auth_code.take().is_some();
-        if coded || !(self.tokens.is_empty() && self.grants.is_empty()) {
+        let asked = !std::mem::take(&mut self.dialogues).is_empty();
+        if coded || asked || !(self.tokens.is_empty() && self.grants.is_empty()) {
             self.revision += 1;
         }
     }
@@ -424,6 +431,12 @@ impl Person {
         (0..self.tokens.len())
             .filter(|at| counts(&self.tokens[*at]))
             .collect()
+    }
+
+    /// Whether the token there is a recovery set whose codes count.
+    pub(crate) fn is_paper(&self, at: usize, rules: &Rules, now: Now) -> bool {
+        let token = &self.tokens[at];
+        token.kind == Kind::Recovery && self.usable(token, rules, now)
     }
 
     pub(crate) fn is_locked(&self, now: Now) -> bool {
@@ -516,6 +529,7 @@ impl Person {
         }
         if self.inactive(rules, now) {
             self.lock = Some((Why::Inactivity, None));
+            self.dialogues.clear();
             changed = true;
         }
         let idle = self
@@ -569,6 +583,7 @@ impl Person {
             );
         }
         self.tokens.iter().for_each(|token| token.facts(&mut text));
+        self.dialogues.iter().for_each(|it| it.facts(&mut text));
         for grant in &self.grants {
             let _ = writeln!(
                 text,

@@ -13,6 +13,7 @@ use mfad::engine::World as _;
 use mfad::engine::writer::Reply;
 use mfad::time::Now;
 
+use super::answering::Shown;
 use super::bugs::Bug;
 use super::judging::Door;
 use super::ledger::Ledger;
@@ -88,6 +89,8 @@ pub(crate) struct Run {
     pub(crate) limit: Option<u32>,
     pub(crate) datagrams: Vec<Datagram>,
     pub(crate) network: Vec<usize>,
+    /// What gateways show people, as they have heard it.
+    pub(crate) shown: VecDeque<Shown>,
     pub(crate) pending: BTreeMap<[u64; 2], Pending>,
     pub(crate) ordered: BTreeMap<String, Ordered>,
     pub(crate) orders: u64,
@@ -100,7 +103,7 @@ pub(crate) struct Run {
     pub(crate) fence_is_due: bool,
     /// Orders that were done and verdicts that changed something, since the log was read.
     pub(crate) done: Vec<(String, u64)>,
-    pub(crate) written: Vec<([u8; 32], bool)>,
+    pub(crate) written: Vec<([u8; 32], &'static str)>,
     /// Rejects of this life, and where its records begin; none if something went wrong in it.
     pub(crate) rejects: Option<(u64, usize)>,
     pub(crate) last_typed: (usize, Vec<u8>),
@@ -205,6 +208,7 @@ impl Run {
             limit,
             datagrams: Vec::new(),
             network: Vec::new(),
+            shown: VecDeque::new(),
             pending: BTreeMap::new(),
             ordered: BTreeMap::new(),
             orders: 0,
@@ -278,15 +282,17 @@ impl Run {
             230..280 => self.send_again(),
             280..600 => self.deliver()?,
             600..700 => drop(self.check_one()?),
-            700..850 => {
+            700..840 => {
                 let most = [1, 2, 4, usize::MAX][self.chance.below(4)];
                 self.turn(most)?;
             }
+            840..850 => self.walk()?,
             850..900 => self.random_order()?,
             900..960 => self.pass()?,
             960..966 => self.jump(),
             966..971 => self.reload(),
-            971..974 => self.begin_anew()?,
+            971..973 => self.begin_anew()?,
+            973 => self.flood()?,
             974..980 if self.power.is_some() => self.trouble(),
             974..980 => self.rest(),
             980..988 => {
@@ -354,7 +360,7 @@ impl Run {
         Ok(())
     }
 
-    fn jump(&mut self) {
+    pub(crate) fn jump(&mut self) {
         const YEAR_MS: i64 = 365 * 24 * 3_600_000;
         let by = [0, 0, 1_000, 30_000, 3_600_000, YEAR_MS, 10 * YEAR_MS][self.chance.below(7)];
         let off = if self.chance.coin() { by } else { -by };
@@ -367,7 +373,7 @@ impl Run {
     }
 
     /// The configuration is edited and read again.
-    fn reload(&mut self) {
+    pub(crate) fn reload(&mut self) {
         if self.possible.is_some() {
             return; // A reload that cannot be recorded is none.
         }
@@ -418,7 +424,10 @@ impl Run {
             gateway: self.site.doors[datagram.door].name,
             station: datagram.station,
         };
-        let open = person.exists() && person.shut(source, &rules, now).is_none();
+        let sent = datagram.sent(&self.site.doors[datagram.door]);
+        let open = person.exists()
+            && person.shut(source, &rules, now).is_none()
+            && (sent.state.is_none() || person.answered(&sent, now).is_some());
         open.then(|| Look {
             version: person.version(),
             at: now,

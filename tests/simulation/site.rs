@@ -12,7 +12,7 @@ use mfad::engine::{self, World};
 use mfad::radius::{KeyedSecret, encode};
 use mfad::time::{Now, Timestamp};
 
-use super::judging::{Door, First};
+use super::judging::{Asking, Door, First};
 use super::person::{PENDING_MS, Rules};
 use crate::common::chance::Chance;
 
@@ -20,6 +20,14 @@ use crate::common::chance::Chance;
 const SECRETS: [&str; 2] = ["the secret of all gateways here", "and the one after it"];
 /// From receipt to leaving of every Reject.
 pub(crate) const REJECT_DELAY: Duration = Duration::from_secs(1);
+/// How gateways ask: mostly not.
+const ASKING: [Asking; 5] = [
+    Asking::Never,
+    Asking::Never,
+    Asking::Never,
+    Asking::WhenEmpty,
+    Asking::Always,
+];
 /// When runs begin: in the middle of a time step.
 const START: Timestamp = Timestamp(1_800_000_015_000);
 
@@ -56,6 +64,7 @@ impl Rules {
             end_on_enrol: chance.coin(),
             end_on_token_use: chance.coin(),
             inactive_ms: of(chance, &[0, 0, 0, 86_400_000]),
+            challenge_ms: of(chance, &[60_000, 300_000]),
         }
     }
 
@@ -68,23 +77,29 @@ impl Rules {
 impl Site {
     pub(crate) fn random(chance: &mut Chance) -> Self {
         let grace_ms = of(chance, &[0, 0, 30_000]);
-        let door = |name, first, passthrough| Door {
+        let mut door = |name, first, passthrough| Door {
             name,
             configured: true,
             secret: SECRETS[0],
             first,
+            asking: of(chance, &ASKING),
             passthrough,
             grace_ms,
         };
+        let doors = vec![
+            door("vpn1", First::Gateway, true),
+            door("vpn2", First::Pin, true),
+            door("vpn3", First::Nobody, false),
+            Door {
+                asking: Asking::Always,
+                ..door("vpn4", First::Pin, true)
+            },
+        ];
         Self {
             cache_entries: of(chance, &[1, 64]),
             pin_memory: of(chance, &[0, 1, 16]),
             rules: Rules::random(chance),
-            doors: vec![
-                door("vpn1", First::Gateway, true),
-                door("vpn2", First::Pin, true),
-                door("vpn3", First::Nobody, false),
-            ],
+            doors,
         }
     }
 
@@ -100,6 +115,7 @@ impl Site {
             4 => door.grace_ms = of(chance, &[0, 30_000]),
             5 => {
                 door.first = of(chance, &[First::Gateway, First::Pin, First::Nobody]);
+                door.asking = of(chance, &ASKING);
                 door.passthrough = chance.coin();
             }
             6 => door.secret = of(chance, &SECRETS),
@@ -129,6 +145,7 @@ impl Site {
         policy.lockout.hard_cap = rules.hard_cap;
         policy.lockout.inactive = span(rules.inactive_ms);
         policy.pending_ttl = span(PENDING_MS);
+        policy.challenge_ttl = span(rules.challenge_ms);
         policy.pin.max_failures = rules.pin_failures_max;
         policy.pin.block_duration = span(rules.pin_block_ms);
         policy.pin.block_locks_account = rules.pin_block_locks;
@@ -153,11 +170,16 @@ impl Site {
             First::Pin => (FirstFactorBy::Pin, PasscodeForm::PinOtp),
             First::Nobody => (FirstFactorBy::None, PasscodeForm::Otp),
         };
+        let passcode = if door.asking == Asking::Always {
+            PasscodeForm::Challenge
+        } else {
+            passcode
+        };
         GatewayPolicy {
             name: Arc::from(door.name),
             first_factor,
             passcode,
-            challenge: false,
+            challenge: door.asking != Asking::Never,
             unknown_user: Otherwise::Reject,
             unenrolled: Otherwise::Reject,
             allow_passthrough: door.passthrough,

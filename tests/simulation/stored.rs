@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
+use mfad::domain::dialogue::{Dialogue, Kind as About};
 use mfad::domain::token_record::{Base, HardwareToken, Token, TokenKind, TokenState};
 use mfad::domain::user::{AuthState, UserId, UserRecord};
 use mfad::domain::wait::StationTag;
 use mfad::store::Read as _;
 use mfad::store::sqlite::SqliteReader;
 
+use super::asking::hex;
 use super::person::{Kind, Person, Why};
 use super::run::NAMES;
 use super::waiting::STATIONS;
@@ -126,6 +128,7 @@ fn facts(record: &UserRecord) -> String {
     for token in &profile.tokens {
         token_facts(token, auth, &mut text);
     }
+    auth.dialogues.iter().for_each(|it| asked(it, &mut text));
     for grant in &profile.grants {
         let state = auth.grant(grant.id);
         let _ = writeln!(
@@ -139,6 +142,24 @@ fn facts(record: &UserRecord) -> String {
         );
     }
     text
+}
+
+fn asked(dialogue: &Dialogue, text: &mut String) {
+    let by = match dialogue.kind {
+        About::Code { proven } => proven.name(),
+        About::Passcode => "",
+    };
+    let _ = writeln!(
+        text,
+        "asked {} {by} at {} {}..{} {} round={} row={}",
+        dialogue.kind.name(),
+        dialogue.gateway,
+        dialogue.opened.0,
+        dialogue.expires.0,
+        hex(&dialogue.handle.0),
+        dialogue.rounds,
+        dialogue.row,
+    );
 }
 
 fn token_facts(token: &Token, auth: &AuthState, text: &mut String) {

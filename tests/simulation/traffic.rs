@@ -9,13 +9,15 @@ use mfad::access::{ANSWER_KEPT, DropReason};
 use mfad::radius::{AttributeType, RequestBuilder};
 use mfad::time::Now;
 
-use super::judging::First;
+use super::answering::attribute;
+use super::asking::{Question, Sent, handle, hex};
+use super::judging::{Asking, Door, First};
 use super::life::Arrival;
 use super::person::{Kind, code_of, step_at};
 use super::run::{Law, NAMES, Pending, Run, Wrong};
 use super::site::REJECT_DELAY;
 use super::waiting::STATIONS;
-use crate::common::gateway::{ACCEPT, REJECT, verified};
+use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT, verified};
 
 /// What the product has to know of a datagram that it has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,9 @@ pub(crate) enum Place {
     /// It was answered in a life before, as the log says.
     Logged {
         until_us: u64,
-        accepted: bool,
+        code: u8,
+        /// It is not repeated before it would have left for the first time.
+        held: bool,
         decided: i64,
     },
 }
@@ -53,11 +57,17 @@ pub(crate) struct Datagram {
     secret: &'static str,
     pub(crate) person: usize,
     pub(crate) passcode: Vec<u8>,
+    /// What the gateway was to send back with the answer to a question.
+    pub(crate) state: Option<Vec<u8>>,
     proxy: Option<Vec<u8>>,
     pub(crate) place: Place,
     /// The right to answer it, as the door named it last.
     pub(crate) ticket: [u64; 2],
     pub(crate) received_us: u64,
+    /// What it was asked, one for each time that it was.
+    pub(crate) asked: Vec<Question>,
+    /// The gateway as it was configured when it arrived last.
+    pub(crate) at: Option<(First, Asking)>,
     /// What came back, one for each time that it was judged.
     pub(crate) replies: Vec<Vec<u8>>,
 }
@@ -66,6 +76,16 @@ impl Datagram {
     /// Whether it is being judged under this ticket, and not under a later one.
     pub(crate) fn waits_for(&self, ticket: [u64; 2]) -> bool {
         self.place == Place::InProgress && self.ticket == ticket
+    }
+
+    /// What follows from it at a gateway as that is configured.
+    pub(crate) fn sent<'a>(&'a self, door: &'a Door) -> Sent<'a> {
+        Sent {
+            door,
+            passcode: &self.passcode,
+            state: self.state.as_deref(),
+            digest: &self.digest,
+        }
     }
 
     /// Its failure was counted: the same passcode again is the same failure.
@@ -79,9 +99,7 @@ impl Datagram {
         match self.place {
             Place::InProgress => true,
             Place::Answered { leave_us } => now.mono_us < leave_us,
-            Place::Logged {
-                accepted, decided, ..
-            } => !accepted && now.wall.0 < decided + delay_ms(),
+            Place::Logged { held, decided, .. } => held && now.wall.0 < decided + delay_ms(),
             Place::Nowhere => false,
         }
     }
@@ -90,6 +108,9 @@ impl Datagram {
 impl Run {
     /// Somebody logs in; the gateway sends it once or several times.
     pub(crate) fn send_new(&mut self) {
+        if !self.shown.is_empty() && self.chance.below(4) == 0 {
+            return self.send_answer();
+        }
         let door = self.chance.below(self.site.doors.len());
         // dave, whom nobody has made yet, comes less often.
         let person = self.chance.below(2 * NAMES.len() - 1) / 2;
@@ -100,24 +121,36 @@ impl Run {
             _ => Form::Login,
         };
         let copies = [1, 1, 1, 2, 3][self.chance.below(5)];
-        self.send(form, door, person, &passcode, copies);
+        self.send(form, (door, person), &passcode, None, copies);
         // Another gateway or another port, the same code at the same time.
         if self.chance.below(8) == 0 {
             let door = self.chance.below(self.site.doors.len());
-            self.send(form, door, person, &passcode, 1);
+            self.send(form, (door, person), &passcode, None, 1);
         }
         self.last_typed = (person, passcode);
     }
 
     /// Somebody types this, and it arrives.
     pub(crate) fn sign_in(&mut self, person: usize, door: usize, passcode: &[u8]) -> Law {
-        self.send(Form::Login, door, person, passcode, 1);
+        self.send(Form::Login, (door, person), passcode, None, 1);
+        self.arrive_last()
+    }
+
+    /// What was sent last arrives.
+    pub(crate) fn arrive_last(&mut self) -> Law {
         self.network
             .pop()
             .map_or(Ok(()), |number| self.arrive(number))
     }
 
-    fn send(&mut self, form: Form, door: usize, person: usize, passcode: &[u8], copies: usize) {
+    pub(crate) fn send(
+        &mut self,
+        form: Form,
+        (door, person): (usize, usize),
+        passcode: &[u8],
+        state: Option<Vec<u8>>,
+        copies: usize,
+    ) {
         let identifier = self.chance.octet() & 0x3f;
         let authenticator = self.chance.octets();
         let port = 40_000 + u16::from(self.chance.octet() & 1);
@@ -151,6 +184,9 @@ impl Run {
                     .unwrap();
             }
             request.user_password(passcode, secret.as_bytes()).unwrap();
+            if let Some(state) = &state {
+                request.attribute(AttributeType::STATE, state).unwrap();
+            }
         }
         request.message_authenticator().unwrap();
         let _ = request.finish(secret.as_bytes());
@@ -166,10 +202,13 @@ impl Run {
             secret,
             person,
             passcode: passcode.to_vec(),
+            state,
             proxy,
             place: Place::Nowhere,
             ticket: [0; 2],
             received_us: 0,
+            asked: Vec::new(),
+            at: None,
             replies: Vec::new(),
         });
         self.network.extend(std::iter::repeat_n(number, copies));
@@ -198,23 +237,34 @@ impl Run {
             return self.last_typed.1.clone();
         }
         let code = self.code(person);
-        let head: &[u8] = match (self.site.doors[door].first, self.chance.below(12)) {
-            (First::Pin, 0) => b"402818",
-            (First::Pin, 1) => b"",
-            (First::Pin, _) => match &self.records.people[person].pin {
-                Some(pin) => &pin.clone(),
-                None => b"402817",
-            },
-            _ => b"",
+        let head = match self.chance.below(12) {
+            0 if self.site.doors[door].first == First::Pin => b"402818".to_vec(),
+            1 => Vec::new(),
+            _ => self.first_factor(door, person),
         };
+        // The first factor alone, or nothing at all.
+        match self.site.doors[door].asking {
+            Asking::Always if self.chance.below(6) > 0 => return head,
+            Asking::WhenEmpty if self.chance.below(6) == 0 => return Vec::new(),
+            _ => {}
+        }
         let granted = self.records.people[person].granted(self.outside.true_now());
         match self.chance.below(24) {
-            0 => head.to_vec(),
-            3..12 if granted.is_some() => head.to_vec(),
+            0 => head,
+            3..12 if granted.is_some() => head,
             1 => vec![b'7'; self.chance.below(30)],
             2 => self.chance.octets::<9>().to_vec(),
-            _ => [head, code.as_bytes()].concat(),
+            _ => [&head, code.as_bytes()].concat(),
         }
+    }
+
+    /// What this person has to know at this gateway beside a code.
+    pub(crate) fn first_factor(&self, door: usize, person: usize) -> Vec<u8> {
+        let pin = match self.site.doors[door].first {
+            First::Pin => &self.records.people[person].pin,
+            First::Gateway | First::Nobody => return Vec::new(),
+        };
+        pin.clone().unwrap_or_else(|| b"402817".to_vec())
     }
 
     /// A code: of the right place mostly, a little off, made up, or from paper.
@@ -321,6 +371,7 @@ impl Run {
                 datagram.place = Place::InProgress;
                 datagram.ticket = ticket.parts();
                 datagram.received_us = now.mono_us;
+                datagram.at = Some((door.first, door.asking));
                 let pending = Pending {
                     number,
                     look: self.look(number, now),
@@ -381,10 +432,13 @@ impl Run {
         let datagram = &self.datagrams[number];
         match datagram.place {
             // Told in a life before, or the answer never left.
-            Place::Logged { accepted, .. } => {
-                law((octets[0] == ACCEPT) == accepted, || {
+            Place::Logged { code, decided, .. } => {
+                law(octets[0] == code, || {
                     format!("datagram {number} gets another verdict after a crash")
                 })?;
+                if code == CHALLENGE {
+                    return self.asked_again(number, octets, decided);
+                }
                 // The last verdict; a Reject that only said that nothing could be decided is none.
                 let mut heard = datagram.replies.iter().rev();
                 let heard = heard.find(|it| it[0] == octets[0]);
@@ -399,25 +453,66 @@ impl Run {
         }
     }
 
+    /// A question of a life before, asked once more: nobody may have been told, or the same.
+    fn asked_again(&self, number: usize, octets: &[u8], decided: i64) -> Law {
+        let datagram = &self.datagrams[number];
+        let due = hex(&handle(&datagram.digest, decided));
+        law(attribute(octets, 24) == Some(due.as_bytes()), || {
+            format!("datagram {number} gets another State after a crash than {due}")
+        })?;
+        // What is to be typed at a gateway that was reconfigured meanwhile may be another thing.
+        let door = &self.site.doors[datagram.door];
+        let changed = datagram.at != Some((door.first, door.asking));
+        let told = |reply: &&Vec<u8>| attribute(reply, 24) == Some(due.as_bytes());
+        let mut told = datagram.replies.iter().filter(told);
+        law(changed || told.all(|reply| reply == octets), || {
+            format!("datagram {number} is asked something else after a crash")
+        })
+    }
+
     /// What a gateway checks of a reply: its signatures, and that there is but one Reject.
     pub(crate) fn read(&mut self, number: usize, octets: &[u8]) -> Law {
         self.digest.update(octets);
         let datagram = &self.datagrams[number];
         let reply = verified(&datagram.octets, octets, datagram.secret.as_bytes());
-        if reply.code == REJECT {
-            let mut due = Vec::new();
-            if let Some(proxy) = &datagram.proxy {
-                due.extend_from_slice(&[33, 7]);
-                due.extend_from_slice(proxy);
-            }
-            due.extend_from_slice(&[18, 16]);
-            due.extend_from_slice(b"Access denied.");
-            law(octets[38..] == due[..], || {
-                format!("the Reject of datagram {number} is not the one Reject")
-            })?;
+        let mut due = Vec::new();
+        if let Some(proxy) = &datagram.proxy {
+            put(&mut due, 33, proxy);
         }
-        Ok(())
+        match reply.code {
+            REJECT => {
+                put(&mut due, 18, b"Access denied.");
+                law(octets[38..] == due[..], || {
+                    format!("the Reject of datagram {number} is not the one Reject")
+                })
+            }
+            // Of a life before nobody may have been told, and `hear` looks at what was.
+            CHALLENGE if matches!(datagram.place, Place::Logged { .. }) => {
+                self.is_shown(number, octets);
+                Ok(())
+            }
+            CHALLENGE => {
+                let before = due;
+                let said = datagram.asked.iter().any(|asked| {
+                    let mut due = before.clone();
+                    asked.attributes(&mut due);
+                    octets[38..] == due[..]
+                });
+                law(said, || {
+                    format!("datagram {number} is asked none of {:?}", datagram.asked)
+                })?;
+                self.is_shown(number, octets);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
+}
+
+/// Appends an attribute.
+pub(crate) fn put(attributes: &mut Vec<u8>, kind: u8, value: &[u8]) {
+    attributes.extend([kind, u8::try_from(2 + value.len()).unwrap()]);
+    attributes.extend_from_slice(value);
 }
 
 pub(crate) fn delay_ms() -> i64 {

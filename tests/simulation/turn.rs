@@ -7,13 +7,14 @@ use mfad::engine::writer::{Job, Reply};
 use mfad::store::Read as _;
 use mfad::time::Now;
 
+use super::asking::Question;
 use super::judging::{Due, First, Trial};
 use super::life::Told;
 use super::orders::Order;
 use super::person::Person;
 use super::records::Records;
 use super::run::{Law, Ordered, Pending, Run, Wrong};
-use crate::common::gateway::{ACCEPT, REJECT};
+use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT};
 
 use super::site::Site;
 use super::traffic::{Place, delay_ms, law};
@@ -209,9 +210,8 @@ impl Run {
             .is_some_and(|(at, last)| now.mono_us - at < MINUTE_US && *last == datagram.passcode);
         let trial = Trial {
             rules,
-            door: &pending.door,
             station: datagram.station,
-            passcode: &datagram.passcode,
+            sent: datagram.sent(&pending.door),
             looked,
             now,
             again,
@@ -230,7 +230,7 @@ impl Run {
         let (accept, why) = match said.verdict {
             Some(Verdict::Accept { how, .. }) => (true, how.name()),
             Some(Verdict::Reject { reason, .. }) => (false, reason.name()),
-            Some(Verdict::Challenge { .. }) => return Err("asked for a code".to_owned()),
+            Some(Verdict::Challenge { .. }) => (false, "asked"),
             None => return Err("no verdict".to_owned()),
         };
         let name = self.records.people[at].name;
@@ -238,10 +238,14 @@ impl Run {
         self.note(|| format!("datagram {number}, {name} types {typed}: {accept} {why}"));
         let mut person = self.records.people[at].clone();
         if !person.exists() {
-            law(!said.known && !accept && why == "unknown_user", || {
-                format!("a stranger gets {accept} {why}")
+            let sent = self.datagrams[number].sent(&pending.door);
+            let blind = sent.calls_for(None).filter(|about| about.is_blind());
+            let asked = blind.map(|about| sent.asked(about, self.site.rules.challenge_ms, now));
+            let due = asked.as_ref().map_or("unknown_user", |_| "asked");
+            law(!said.known && !accept && why == due, || {
+                format!("a stranger gets {accept} {why}, due is {due}")
             })?;
-            return self.answered(number, false, said);
+            return self.answered(number, false, asked, said);
         }
         let before = person.clone();
         let due = self.due(&pending, &mut person, &self.wrong, now);
@@ -266,7 +270,12 @@ impl Run {
             self.datagrams[number].failed(&mut self.wrong, now);
         }
         if due.changed {
-            self.written.push((self.datagrams[number].digest, accept));
+            let kept = due.asked.as_ref().is_none_or(|asked| asked.kept);
+            if kept {
+                let event = ["auth.re", "auth.accept", "auth.challenge"];
+                let event = event[usize::from(accept) + 2 * usize::from(due.asked.is_some())];
+                self.written.push((self.datagrams[number].digest, event));
+            }
         }
         if person.lock.is_some() && before.lock.is_none() {
             self.count("locks");
@@ -275,7 +284,7 @@ impl Run {
             self.count("waits");
         }
         self.records.people[at] = person;
-        self.answered(number, accept, said)
+        self.answered(number, accept, due.asked, said)
     }
 
     /// I1, whatever the model of the rules believes.
@@ -292,10 +301,22 @@ impl Run {
     }
 
     /// What the door made of a verdict.
-    fn answered(&mut self, number: usize, accept: bool, said: Told) -> Law {
+    fn answered(
+        &mut self,
+        number: usize,
+        accept: bool,
+        asked: Option<Question>,
+        said: Told,
+    ) -> Law {
         let now_us = self.outside.true_now().mono_us;
+        let held = asked.as_ref().map_or(!accept, |asked| asked.held);
         if accept {
             self.count("accepts");
+            if self.datagrams[number].state.is_some() {
+                self.count("answers");
+            }
+        } else if let Some(asked) = &asked {
+            self.count(if asked.kept { "questions" } else { "pretences" });
         } else {
             self.count("rejects");
             if let Some((count, _)) = &mut self.rejects {
@@ -310,21 +331,26 @@ impl Run {
             });
         };
         let delay_us = u64::try_from(delay_ms()).unwrap() * 1000;
-        let leave_us = if accept {
-            now_us
-        } else {
+        let leave_us = if held {
             now_us.max(datagram.received_us + delay_us)
+        } else {
+            now_us
         };
         law(answer.leave_us == leave_us, || {
             format!("datagram {number} is answered at another time than it should be")
         })?;
         datagram.place = Place::Answered { leave_us };
         datagram.replies.push(answer.octets.to_vec());
-        let accepts = answer.octets[0] == ACCEPT;
-        law(accepts == accept, || {
+        let due = match &asked {
+            Some(_) => CHALLENGE,
+            None if accept => ACCEPT,
+            None => REJECT,
+        };
+        datagram.asked.extend(asked);
+        law(answer.octets[0] == due, || {
             format!("datagram {number} gets another answer than the verdict")
         })?;
-        if accept {
+        if !held {
             self.hear(number, &answer.octets)
         } else if leave_us <= now_us {
             self.read(number, &answer.octets)
@@ -446,8 +472,7 @@ impl Run {
                 format!("{request} was done and record {seq} is not its own")
             })?;
         }
-        for (digest, accept) in std::mem::take(&mut self.written) {
-            let verdict = if accept { "auth.accept" } else { "auth.re" };
+        for (digest, verdict) in std::mem::take(&mut self.written) {
             let recorded = self.ledger.records[from..].iter().any(|record| {
                 record.datagram() == Some(digest) && record.event.starts_with(verdict)
             });
