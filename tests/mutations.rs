@@ -104,7 +104,8 @@ fn a_spoiled_request_lets_nobody_in() {
         ..
     } = sum;
     println!(
-        "{sent} spoiled: {silent} unanswered, {rejects} Rejects, {questions} Challenges, {accepts} Accepts"
+        "{sent} spoiled: {silent} unanswered, {rejects} Rejects, {questions} Challenges, \
+         {accepts} Accepts"
     );
     assert!(
         silent > 0 && rejects > 0 && questions > 0 && accepts > 0,
