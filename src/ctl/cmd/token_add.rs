@@ -16,7 +16,9 @@ const TRIES_MAX: u32 = 3;
 pub(super) fn add(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     let mut payload = given.payload(&session.screen.times)?;
     let own_seed = given.has("seed") || given.has("stdin") || given.text("file").is_some();
-    let reveals = !own_seed && given.text("serial").is_none() && !given.common.dry_run;
+    let sent = matches!(given.text("type"), Some("virtual" | "email" | "sms"));
+    let made = !own_seed && !sent && given.text("serial").is_none();
+    let reveals = made && !given.common.dry_run;
     let sink = if reveals && !given.common.show_call {
         Some(secret::sink(session, given)?)
     } else {
