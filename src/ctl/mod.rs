@@ -22,6 +22,7 @@ mod env;
 mod errors;
 mod help;
 mod interrupt;
+mod lengthy;
 mod manual;
 mod output;
 mod qr;

@@ -280,7 +280,7 @@ fn ctrl_c_says_how_far_it_came_and_the_same_command_goes_on() {
         .and_then(|(_, rest)| rest.split_once(" of 6,000"))
         .map(|(count, _)| count.replace(',', "").parse().unwrap())
         .unwrap_or_else(|| panic!("{told}"));
-    assert!(told.contains("what came in is complete"), "{told}");
+    assert!(told.contains("what is done is complete"), "{told}");
     // The batch that was under way may still come in, and the same command goes on behind it.
     let desk = Desk::new(&daemon, Form::Json);
     let said = import(&desk, &path, "otpauth", &["--dry-run", "--json"]);

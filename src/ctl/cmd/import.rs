@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -12,17 +12,16 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::control::import::{PIECE_OCTETS_MAX, UPLOAD_OCTETS_MAX};
-use crate::control::reply::{Done, DoneReply, Uploaded};
+use crate::control::reply::{Done, Uploaded};
 use crate::ctl::change;
-use crate::ctl::client::{CallError, Client, Payload, request_id};
+use crate::ctl::client::{CallError, Client, Payload};
 use crate::ctl::errors::{self, Trouble};
-use crate::ctl::interrupt::Watch;
 use crate::ctl::output::{self, Screen, text};
 use crate::ctl::remote::quoted;
 use crate::ctl::secret;
 use crate::ctl::terminal::Terminal;
 use crate::ctl::verb::{Given, Kind, Take, flag, switch};
-use crate::ctl::{Session, reach};
+use crate::ctl::{Session, lengthy};
 
 /// Lines that are named of records that are bad for the same reason.
 const LINES_NAMED: usize = 3;
@@ -169,86 +168,20 @@ pub(super) fn octets(path: &str, secret: bool) -> Result<Zeroizing<Vec<u8>>, Tro
     Ok(held)
 }
 
-/// Hands the file over and makes the call, both on one new connection: while a person was asked, the
-/// last one may have ended, and with it what was handed over.
+/// Hands the file over and makes the call.
 fn import(
     session: &mut Session,
     given: &Given,
     file: &str,
     payload: &mut Payload,
 ) -> Result<Done, Trouble> {
-    let request = request_id()
-        .map_err(|error| Trouble::new(errors::SOFTWARE, "no request id").why(error.to_string()))?;
-    payload.set("request", request.as_str());
-    let mut client = reach::connect(&given.common.socket)?;
-    let trial = payload.0.contains_key("dry_run");
-    let watch = if trial { None } else { watched(&client) };
-    let stopped = || watch.as_ref().is_some_and(Watch::pressed);
-    if let Err(error) = hand_over(&mut client, file) {
-        return Err(match stopped() {
-            true => Trouble::interrupted(),
-            false => session.trouble(error, given),
-        });
-    }
-    let shows = std::io::stderr().is_terminal() && !given.common.quiet && !given.common.dry_run;
-    let (mut last, mut reached) = (None, None);
-    let answered = client.stream(given.verb.method, payload, |reply: DoneReply| {
-        if reply.done.data.contains_key("of") {
-            if shows {
-                output::print_error(&format!("\rimporting {}", text::clean(&reply.done.message)));
-            }
-            reached = Some(reply.done.message);
-        } else {
-            if shows {
-                output::print_error("\r\u{1b}[K");
-            }
-            last = Some(reply.done);
+    let done = lengthy::call(session, given, payload, |client| hand_over(client, file));
+    done.map_err(|mut trouble| {
+        if trouble.code.as_deref() == Some("E_ARG") {
+            trouble.exit = errors::BAD_DATA;
         }
-        true
-    });
-    match (answered, last) {
-        (Ok(()), Some(done)) => Ok(done),
-        (Err(_), _) if stopped() => Err(given_up(given, reached, request)),
-        (Err(CallError::Lost(_)), _) if !trial => {
-            let what = "the connection broke: the file is in as a whole, in part or not at all";
-            let again = change::typed(given);
-            let mut trouble = Trouble::new(errors::TRY_AGAIN, what)
-                .why("what came in is complete, batch by batch")
-                .try_next(format!("{again}   it goes on"));
-            trouble.request = Some(request);
-            Err(trouble)
-        }
-        (Err(error), _) => {
-            let mut trouble = session.trouble(error, given);
-            if trouble.code.as_deref() == Some("E_ARG") {
-                trouble.exit = errors::BAD_DATA;
-            }
-            trouble.request.get_or_insert(request);
-            Err(trouble)
-        }
-        (Ok(()), None) => Err(Trouble::new(errors::PROTOCOL, "mfad gave no answer")),
-    }
-}
-
-/// Ctrl-C is to end the call, and not the telling of how far it came.
-fn watched(client: &Client) -> Option<Watch> {
-    let watch = client.stream_handle().and_then(Watch::over);
-    // Without it Ctrl-C just ends mfactl, and the import at the next batch.
-    watch.ok()
-}
-
-/// Somebody pressed Ctrl-C; `reached` is what was told last.
-fn given_up(given: &Given, reached: Option<String>, request: String) -> Trouble {
-    let what = match reached {
-        Some(reached) => format!("stopped after {}", text::clean(&reached)),
-        None => "stopped at the beginning".to_owned(),
-    };
-    let again = change::typed(given);
-    let mut trouble = Trouble::new(errors::INTERRUPTED, what)
-        .why("what came in is complete, batch by batch; one more may be on its way")
-        .try_next(format!("{again}   it goes on"));
-    trouble.request = Some(request);
-    trouble
+        trouble
+    })
 }
 
 fn hand_over(client: &mut Client, file: &str) -> Result<(), CallError> {
