@@ -21,6 +21,8 @@ mod desk;
 mod errors;
 #[path = "commands/imports.rs"]
 mod imports;
+#[path = "commands/migrate.rs"]
+mod migrate;
 #[path = "commands/owners.rs"]
 mod owners;
 #[path = "commands/roles.rs"]

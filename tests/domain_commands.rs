@@ -56,6 +56,7 @@ token enable          same
 token obsolete        ok
 token reset-secret    ok
 token delete          E_LAST_TOKEN ok
+token migrate         same
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
 enroll email          E_POLICY E_POLICY E_POLICY E_POLICY E_STATE E_POLICY E_POLICY E_POLICY E_STATE
@@ -135,6 +136,7 @@ token enable          -      T-11111
 token obsolete        -      T-11111
 token reset-secret    alice  T-11111
 token delete          -      T-11111
+token migrate         alice  -        token_id
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
 enroll email          alice  -        link clear_seed encloses:Enrolment

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::action::{Action, Role};
 use crate::domain::command::TokenRef;
+use crate::domain::delivery::Via;
 use crate::domain::lockout::LockReason;
 use crate::domain::recipient::Recipient;
 use crate::domain::token_record::{Status, TokenKind};
@@ -136,6 +137,19 @@ pub struct AuthFilter {
     pub since: Option<Timestamp>,
     /// Before then.
     pub until: Option<Timestamp>,
+}
+
+/// Which tokens are replaced by virtual ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// By what their codes are sent.
+    pub from: Via,
+    /// Whose; none: everybody's.
+    pub user: Option<String>,
+    /// Tell how far it is.
+    pub progress: bool,
+    /// How.
+    pub manner: Manner,
 }
 
 /// What became of an attempt.
@@ -295,6 +309,8 @@ pub enum Query {
         /// Which.
         token: TokenRef,
     },
+    /// `token migrate`: [`super::reply::Done`].
+    TokenMigrate(Migration),
     /// `hw list`: [`super::reply::HardwarePage`].
     HwList {
         /// Serial, or its beginning.

@@ -194,6 +194,8 @@ actions! {
     TokenResetSecret = "token reset-secret", Operator, Heavy;
     /// Removes a token and its secret.
     TokenDelete = "token delete", Operator, Heavy, reason;
+    /// Replaces tokens with an address of their own by virtual ones.
+    TokenMigrate = "token migrate", Operator, Heavy, weakens;
     /// Shows the QR code of a token that is not yet proven.
     EnrollQr = "enroll qr", Support, Light, weakens;
     /// Sends a person what an enrolment needs.

@@ -132,6 +132,8 @@ fn parameters(method: &Method) -> Value {
             "via" => "email",
             "why" => "other",
             "link" | "ticket" | "otp" => "not one",
+            "from" if method.action == Action::TokenMigrate => "sms",
+            "to" => "virtual",
             "from" => "192.0.2.9",
             "before" => "2025-01-01T00:00:00Z",
             "kind" if method.name.ends_with("Complete") => "user",

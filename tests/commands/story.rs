@@ -187,6 +187,7 @@ fn proves(desk: &mut Desk<'_>, user: &str, app: &mut App) {
     let (first, second) = (app.code(), app.code());
     desk.go(A::TokenResync, &[&id, &first, &second]);
     desk.go(A::TokenTypes, &[]);
+    desk.go(A::TokenMigrate, &["--from", "sms", "--to", "virtual"]);
     desk.go(A::TokenList, &[user]);
     desk.go(A::TokenList, &[user, "--view", "authenticators"]);
     desk.go(A::TokenFind, &["--type", "hotp"]);

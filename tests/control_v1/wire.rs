@@ -69,6 +69,8 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("kind", _) if method.name == "org.mfad.Daemon.Complete" => json!("locked_user"),
         ("kind" | "token_type", _) => json!("totp"),
         ("state", _) => json!("replace"),
+        ("from", _) if method.name == "org.mfad.Tokens.Migrate" => json!("sms"),
+        ("to", _) if method.name == "org.mfad.Tokens.Migrate" => json!("virtual"),
         ("states", _) => json!(["steady", "new"]),
         ("lock_reason", _) => json!("Failures"),
         ("status" | "token_status", _) => json!("active"),

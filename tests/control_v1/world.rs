@@ -106,7 +106,8 @@ impl Backend for Fake {
             Query::ConfigReload { .. }
             | Query::Backup { .. }
             | Query::NotifyTest { .. }
-            | Query::AuditArchive { .. } => Done::default().into(),
+            | Query::AuditArchive { .. }
+            | Query::TokenMigrate(_) => Done::default().into(),
             Query::Why { .. } => Reply::Why(Box::default()),
             Query::Explain { .. } => Reply::Explain(Box::default()),
             Query::AuthLog { .. } => Reply::AuthPage(reply::AuthPage::default()),

@@ -405,13 +405,13 @@ fn token_of(record: &mut UserRecord, key: &str, value: &str) {
         "hotp" => return record.profile_mut().tokens = vec![token(1, TokenKind::Hotp)],
         "second" => return record.profile_mut().tokens.push(token(2, kind(value))),
         "third" => return record.profile_mut().tokens.push(token(4, kind(value))),
-        "virtual" | "by-mail" | "by-sms" => {
+        "virtual" | "by-mail" | "by-sms" | "also-by-sms" => {
             let (kind, via, address) = match key {
                 "virtual" => (TokenKind::Virtual, Via::by_name(value).unwrap(), None),
                 "by-mail" => (TokenKind::Email, Via::Email, Some(value.to_owned())),
                 _ => (TokenKind::Sms, Via::Sms, Some(value.to_owned())),
             };
-            let mut sent = token(2, kind);
+            let mut sent = token(if key == "also-by-sms" { 4 } else { 2 }, kind);
             sent.seed = None;
             sent.registered_at = Some(WALL - DAY);
             sent.delivery = Some(delivery::Delivery {

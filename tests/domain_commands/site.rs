@@ -16,6 +16,7 @@ use mfad::domain::command::{
     Applied, Asked, Command, Effect, MadeCode, NewToken, NewUser, PageStep, PassthroughEnd,
     Prepared, Reveal, Site, Step, TokenEdit, TokenRef, UserEdit, apply, resolve,
 };
+use mfad::domain::delivery::Via;
 use mfad::domain::event::{Operator, Source};
 use mfad::domain::lockout::{Lock, LockReason};
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
@@ -427,6 +428,10 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::TokenDelete {
             token: token(),
             force: false,
+        },
+        Command::TokenMigrate {
+            user: user(),
+            from: Via::Sms,
         },
         Command::HwUnassign {
             serial: "FT-1".to_owned(),

@@ -163,6 +163,10 @@ pub(crate) fn command(line: &str) -> Command {
             token: value("token").map(token_named),
             why: ResetWhy::by_name(value("why").unwrap()).unwrap(),
         },
+        ("token", "migrate") => Command::TokenMigrate {
+            user: user(),
+            from: Via::by_name(words[2]).unwrap(),
+        },
         ("token", "delete") => Command::TokenDelete {
             token: token(),
             force,

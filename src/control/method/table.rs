@@ -112,6 +112,9 @@ interfaces! {
             user: must Text, token: may Text, why: must Text
         ];
         Change Delete = TokenDelete, tokens::delete, [token: must Text, force: may Bool];
+        Act Migrate = TokenMigrate, tokens::migrate, [
+            from: must Text, to: must Text, user: may Text
+        ];
         Change EnrollQr = EnrollQr, tokens::enroll_qr, [
             user: must Text, token: may Text, channel: may Text
         ];

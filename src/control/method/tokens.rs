@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Arguments;
 use crate::control::fault::Fault;
-use crate::control::query::{Query, TokenFilter};
+use crate::control::query::{Manner, Migration, Query, TokenFilter};
 use crate::control::words;
 use crate::domain::auth_code::Delivery;
 use crate::domain::command::{Command, NewSent, NewToken, Proof, SendTo, TokenEdit};
@@ -215,6 +215,28 @@ pub(super) fn delete(a: &mut Arguments) -> Result<Command, Fault> {
         token: a.token()?,
         force: a.flag("force"),
     })
+}
+
+pub(super) fn migrate(a: &mut Arguments, manner: Manner) -> Result<Query, Fault> {
+    let from = a.text("from")?;
+    let of = |via: &Via| via.own_kind().name() == from;
+    let from = Via::ALL.into_iter().find(of).ok_or_else(|| {
+        Fault::invalid_parameter("from", "`from` is a type with addresses: email or sms")
+    })?;
+    if a.text("to")? != TokenKind::Virtual.name() {
+        return Err(Fault::invalid_parameter("to", "`to` is virtual"));
+    }
+    let user = a.maybe_user()?;
+    if user.is_none() && manner.if_revision.is_some() {
+        let what = "`if_revision` is about one person";
+        return Err(Fault::invalid_parameter("if_revision", what));
+    }
+    Ok(Query::TokenMigrate(Migration {
+        from,
+        user,
+        progress: a.more(),
+        manner,
+    }))
 }
 
 pub(super) fn enroll_qr(a: &mut Arguments) -> Result<Command, Fault> {

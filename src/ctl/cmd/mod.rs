@@ -20,6 +20,7 @@ mod pin;
 mod set;
 mod token;
 mod token_add;
+mod token_migrate;
 mod token_show;
 mod user;
 mod user_find;

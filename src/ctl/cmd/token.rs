@@ -1,6 +1,6 @@
 //! `token ..`.
 
-use super::{token_add, token_show};
+use super::{token_add, token_migrate, token_show};
 use crate::ctl::output::list::Shape;
 use crate::ctl::secret::{ASCII, FILE, INVERT, PNG, STDIN, SVG, TO_STDOUT};
 use crate::ctl::verb::{Kind, LIMIT, Run, TOKEN, Take, USER, Verb, flag, may, switch};
@@ -399,4 +399,5 @@ pub(super) const VERBS: &[Verb] = &[
         more: "Cannot be undone.",
         run: Run::Change,
     },
+    token_migrate::VERB,
 ];

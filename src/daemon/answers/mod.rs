@@ -29,6 +29,7 @@ mod filter;
 mod gateways;
 mod import;
 mod mask;
+mod migrate;
 mod near;
 mod notify;
 mod pages;
@@ -212,6 +213,7 @@ impl Answerer {
             Query::TokenFind { filter, page } => desk.token_find(&filter, &page, sink),
             Query::TokenShow { token } => desk.token_show(&token),
             Query::TokenTypes => Ok(desk.token_types()),
+            Query::TokenMigrate(which) => self.token_migrate(desk, which, sink),
             Query::HwList { serial, page } => desk.hw_list(serial.as_deref(), &page, sink),
             Query::PassthroughList { expiring_s, page } => {
                 desk.passthrough_list(expiring_s, &page, sink)

@@ -3,8 +3,8 @@
 use super::case::Case;
 use super::{
     Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
-    mail, page, passthrough, permit, pin, recovery, reset_secret, resolve, sent, state, token,
-    token_edit, user, words,
+    mail, migrate, page, passthrough, permit, pin, recovery, reset_secret, resolve, sent, state,
+    token, token_edit, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -67,6 +67,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::TokenResetSecret { token, why, .. } => {
             reset_secret::reset(case, token.as_ref(), *why)
         }
+        Command::TokenMigrate { from, .. } => migrate::migrate(case, *from, &prepared),
         Command::HwUnassign { serial, force } => hardware::unassign(case, serial, *force, prepared),
         Command::EnrollQr { token, channel, .. } => {
             enrol::show(case, token.as_ref(), channel, &prepared)

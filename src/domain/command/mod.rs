@@ -23,6 +23,7 @@ mod enrol;
 mod hardware;
 mod lock;
 mod mail;
+mod migrate;
 mod needs;
 mod page;
 mod passthrough;
@@ -212,6 +213,13 @@ pub enum Command {
         token: TokenRef,
         /// Even if it is the last one.
         force: bool,
+    },
+    /// Tokens with an address of their own are replaced by a virtual one.
+    TokenMigrate {
+        /// Canonical login name.
+        user: String,
+        /// By what their codes are sent.
+        from: Via,
     },
     /// Back into the pool of hardware tokens.
     HwUnassign {

@@ -95,7 +95,7 @@ pub fn needs(command: &Command) -> Needs<'_> {
             serial: new.serial.as_deref(),
             ..nothing
         },
-        Command::TokenAddSent(_) => Needs {
+        Command::TokenAddSent(_) | Command::TokenMigrate { .. } => Needs {
             token_id: true,
             ..nothing
         },

@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 use crate::token::{OtpCode, TokenId};
 
 /// What is said of every token that no gateway asks for.
-const NOT_ASKED_FOR: &str =
+pub(super) const NOT_ASKED_FOR: &str =
     "no gateway asks for its codes in this version: nobody signs in with it";
 
 impl SendTo {

@@ -32,6 +32,7 @@ impl Command {
             Self::TokenObsolete { .. } => Action::TokenObsolete,
             Self::TokenResetSecret { .. } => Action::TokenResetSecret,
             Self::TokenDelete { .. } => Action::TokenDelete,
+            Self::TokenMigrate { .. } => Action::TokenMigrate,
             Self::HwUnassign { .. } => Action::HwUnassign,
             Self::EnrollQr { .. } => Action::EnrollQr,
             Self::EnrollEmail { .. } => Action::EnrollEmail,
@@ -67,6 +68,7 @@ impl Command {
             | Self::UserReactivate { user }
             | Self::CountersClear { user }
             | Self::TokenResetSecret { user, .. }
+            | Self::TokenMigrate { user, .. }
             | Self::EnrollQr { user, .. }
             | Self::EnrollEmail { user, .. }
             | Self::EnrollRevoke { user }

@@ -1,0 +1,162 @@
+//! Tokens of a type that is out of date, replaced by virtual ones of their addresses: what `mfactl`
+//! says, and what is so at the daemon afterwards.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::daemon::{Daemon, Site};
+use crate::common::people::Person;
+use crate::common::sink::Sink;
+use crate::desk::{Desk, Form, Said, fits};
+
+const ON: &str = "[token_types.sms]\nenabled = true\n[token_types.email]\nenabled = true\n";
+const OUT: &str = "[token_types.sms]\nenabled = true\nstatus = \"obsolete\"\n\
+                   [token_types.email]\nenabled = true\nstatus = \"obsolete\"\n";
+const MIGRATE: [&str; 6] = ["token", "migrate", "--to", "virtual", "--yes", "--json"];
+
+fn adds(daemon: &Daemon, user: &str, person: &Value, token: &Value) {
+    let operator = daemon.operator();
+    operator.change("Users.Add", user, person);
+    operator.change("Tokens.Add", user, token);
+}
+
+fn sms(number: &str, trusted: bool) -> Value {
+    json!({"kind": "sms", "phone": number, "trusted": trusted, "description": "mobile"})
+}
+
+/// The tokens of somebody: kind, status, S3's word, by what and where to.
+fn tokens(daemon: &Daemon, user: &str) -> Vec<[String; 5]> {
+    let list = daemon
+        .operator()
+        .call("Tokens.List", &json!({"user": user, "all": true}));
+    let word = |token: &Value, name: &str| token[name].as_str().unwrap_or("-").to_owned();
+    let row = |token: &Value| ["kind", "status", "s3", "via", "to"].map(|name| word(token, name));
+    list["tokens"].as_array().unwrap().iter().map(row).collect()
+}
+
+fn migrates(desk: &Desk<'_>, from: &str, more: &[&str]) -> Said {
+    desk.mfactl(&[&MIGRATE[..], &["--from", from], more].concat(), "")
+}
+
+fn code(sink: &Sink, to: &str) -> String {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mails = sink.mails();
+        let mut brought = mails.iter().filter(|mail| mail.contains(to));
+        if let Some(mail) = brought.find(|mail| mail.contains("Your code: ")) {
+            let code = mail.split("Your code: ").nth(1).unwrap();
+            return code.lines().next().unwrap().to_owned();
+        }
+        assert!(Instant::now() < end, "{mails:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
+    let sink = Sink::open();
+    let daemon = Site::with(&[Person::new("zoe")], &format!("{}{ON}", sink.config())).start();
+    let phone = |number: &str| json!({"phone": number});
+    adds(&daemon, "alice", &json!({}), &sms("+491701234567", true));
+    let bob = json!({"kind": "email", "email": "bob@example.org", "trusted": true});
+    adds(&daemon, "bob", &json!({"email": "bob@example.org"}), &bob);
+    let other = sms("+491719999999", true);
+    adds(&daemon, "carol", &phone("+493012345678"), &other);
+    let unproven = sms("+491725555555", false);
+    adds(&daemon, "dan", &phone("+49 172 5555555"), &unproven);
+    let desk = Desk::new(&daemon, Form::Json);
+
+    // The type is withdrawn: its tokens are OBSOLETE, and none is added.
+    daemon.site.write_config(&format!("{}{OUT}", sink.config()));
+    daemon.operator().call("Daemon.ConfigReload", &json!({}));
+    let row = |words: [&str; 5]| words.map(str::to_owned);
+    let old = row(["sms", "obsolete", "OBSOLETE", "sms", "+491701234567"]);
+    assert_eq!(tokens(&daemon, "alice"), [old]);
+    let more = ["--phone", "+491701111111", "--json"];
+    let said = desk.mfactl(
+        &[&["token", "add", "zoe", "--type", "sms"], &more[..]].concat(),
+        "",
+    );
+    assert!(said.err.contains("E_TYPE"), "{said:#?}");
+
+    // A dry run says it and changes nothing.
+    let before = desk.store();
+    let said = desk.mfactl(
+        &["token", "migrate", "--from", "sms", "--to", "virtual", "-n"],
+        "",
+    );
+    assert_eq!(said.status, 1, "{said:#?}");
+    fits(&said);
+    assert!(said.out.contains("2 people would move"), "{said:#?}");
+    assert!(said.out.contains("carol"), "{said:#?}");
+    assert!(desk.store() == before, "changed by a dry run");
+
+    // Everybody: whose address fits has a virtual token, proven as the one before; the others are told.
+    let said = migrates(&desk, "sms", &[]);
+    assert_eq!((said.status, said.err.as_str()), (1, ""), "{said:#?}");
+    let data = said.json()["done"]["data"].clone();
+    let counts = ["people", "replaced", "left"].map(|name| data[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 2, 1], "{data}");
+    assert_eq!(
+        (&data["rows"][0]["user"], &data["rows"][0]["code"]),
+        (&json!("carol"), &json!("E_NOADDR"))
+    );
+    let new = row(["virtual", "registered", "ACTIVE", "sms", "+491701234567"]);
+    assert_eq!(tokens(&daemon, "alice"), [new]);
+    let shown = daemon.operator().show("alice");
+    assert_eq!(shown["tokens"][0]["description"], "mobile");
+    assert_eq!(
+        (
+            &shown["phones"][0]["address"],
+            &shown["phones"][0]["verified"]
+        ),
+        (&json!("+491701234567"), &json!(true))
+    );
+    let waits = row(["virtual", "pending", "-", "sms", "+49 172 5555555"]);
+    assert_eq!(tokens(&daemon, "dan"), [waits]);
+    assert_eq!(tokens(&daemon, "carol")[0][0], "sms");
+
+    // Once more, nothing is done twice; and carol goes along once her main number is that one.
+    let said = migrates(&desk, "sms", &[]);
+    let data = said.json()["done"]["data"].clone();
+    assert_eq!((&data["people"], &data["left"]), (&json!(0), &json!(1)));
+    let said = migrates(&desk, "sms", &["--user", "carol"]);
+    assert!(said.err.contains("E_NOADDR"), "{said:#?}");
+    daemon
+        .operator()
+        .change("Users.Edit", "carol", &phone("+491719999999"));
+    assert_eq!(migrates(&desk, "sms", &[]).status, 0);
+    assert_eq!(
+        tokens(&daemon, "carol")[0][..3],
+        ["virtual", "registered", "ACTIVE"]
+    );
+    let said = migrates(&desk, "sms", &[]);
+    assert_eq!(said.json()["done"]["unchanged"], true, "{said:#?}");
+
+    // What the new token is sent arrives where the old one's codes did.
+    let said = migrates(&desk, "email", &["--user", "bob"]);
+    assert_eq!(said.status, 0, "{said:#?}");
+    let asked = desk.mfactl(&["token", "test", "bob/virtual", "--json"], "");
+    assert_eq!(asked.status, 0, "{asked:#?}");
+    let arrived = code(&sink, "bob@example.org");
+    let tested = desk.mfactl(&["token", "test", "bob/virtual", &arrived, "--json"], "");
+    assert_eq!(tested.status, 0, "{tested:#?}");
+
+    // The log keeps what was there, and is whole.
+    let log = daemon
+        .operator()
+        .call("Audit.Log", &json!({"user": "alice", "event": "token"}));
+    let events = log["entries"].as_array().unwrap().iter();
+    let events: Vec<&str> = events
+        .filter_map(|entry| entry["record"]["event"].as_str())
+        .collect();
+    let (deleted, enrolled) = ("token.deleted", "token.enrolled");
+    assert!(
+        events.contains(&deleted) && events.contains(&enrolled),
+        "{events:?}"
+    );
+    let verified = daemon.operator().call("Audit.Verify", &json!({}));
+    assert_eq!(verified["result"], "whole", "{verified}");
+    daemon.stop();
+}
