@@ -103,6 +103,7 @@ fn rules(criterion: &mut Criterion, keys: &Keys, record: &UserRecord, attempt: &
     let evidence = Evidence {
         finding: verify(record, attempt, &policy, keys, now),
         first: FirstFactor::NotAsked,
+        hash: None,
         repeated: false,
         fresh: None,
     };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::front::Front;
 use crate::access::{self, ANSWER_KEPT, PrimedVerdict, ReplyKind};
 use crate::audit::record::AuditRecord;
-use crate::domain::dialogue::{Handle, Kind};
-use crate::domain::verdict::Message;
+use crate::domain::dialogue::Handle;
+use crate::domain::verdict::{Message, Question};
 use crate::engine::{Engine, Rules};
 use crate::log::info_always;
 use crate::secret::SecretKey;
@@ -86,10 +86,10 @@ fn primed(record: &AuditRecord, rules: &Rules, handles: &SecretKey) -> Option<Pr
     let (reply, message) = match record.event.as_str() {
         "auth.accept" => (ReplyKind::Accept, said),
         "auth.challenge" => {
-            let kind = Kind::by_name(record.detail.get("kind")?.as_str()?, policy)?;
+            let kind = record.detail.get("kind")?.as_str()?;
             let left = Duration::from_secs(record.detail.get("seconds")?.as_u64()?);
             let handle = Handle::fresh(handles, &digest, record.wall);
-            let question = kind.question(policy, handle, left);
+            let question = Question::of(kind, policy, handle, left)?;
             (ReplyKind::Challenge(question), said)
         }
         _ => (

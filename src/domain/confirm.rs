@@ -28,8 +28,8 @@ pub(super) fn code(
     };
     let gone = CodeMatch::NoToken(Reason::NoToken);
     let granted = verify::grant(record, gateway, now);
-    if found == CodeMatch::Awaited {
-        // Accepts nobody: what the state wants is judged with the answer.
+    if matches!(found, CodeMatch::Awaited | CodeMatch::Told(_)) {
+        // The one accepts nobody, the other is read by its dialogue.
         return found;
     }
     if granted.is_none() && verify::demands_dialogue(record.profile.state) {
@@ -94,7 +94,7 @@ pub(super) fn first_factor(
     (ask, first): (&Ask, FirstFactor),
     answered: Option<&Dialogue>,
 ) -> Result<(), Reason> {
-    let proven = answered.is_some_and(|dialogue| dialogue.kind.proves_first());
+    let proven = answered.is_some_and(|dialogue| dialogue.proven.first.is_some());
     let blocked = record.auth.pin.blocked(policy.pin.block_duration, now);
     match (gateway.first_factor, ask, first) {
         (_, Ask::Blocked, _) => Err(Reason::PinBlocked),

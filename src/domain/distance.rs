@@ -155,6 +155,10 @@ mod tests {
             [0; 32]
         }
 
+        fn choice_hash(&self, _: UserId, _: &[u8]) -> [u8; 32] {
+            [0; 32]
+        }
+
         fn recovery_hash(&self, _: UserId, _: &RecoveryCode) -> [u8; 32] {
             [0; 32]
         }

@@ -10,20 +10,20 @@ mod stranger;
 mod told;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::attempt::Attempt;
 use super::confirm;
-use super::dialogue::{self, Dialogue, Handle};
+use super::dialogue::{self, Dialogue, Handle, Proven};
 use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
 use super::passthrough;
 use super::policy::{FirstFactorBy, Policy};
+use super::sealed::Sealed;
 use super::token_record::{Accepted, Used};
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
-use super::verify::{Admission, Ask, CodeMatch, Finding, admit, progress};
+use super::verify::{Admission, CodeMatch, Finding, admit, progress};
 use super::wait;
 use crate::time::Now;
 use crate::token::TokenId;
@@ -52,8 +52,21 @@ pub struct Evidence {
     pub first: FirstFactor,
     /// The same wrong passcode as this user's last from this gateway, within the minute (D17).
     pub repeated: bool,
-    /// A fresh handle, if a question [may](dialogue::may_ask) be the answer.
+    /// The hash of the new PIN that the finding asked for.
+    pub hash: Option<Sealed>,
+    /// What a question needs; none until a judgement has [lacked](Lacking) it.
     pub fresh: Option<Handle>,
+}
+
+/// The answer is a question, and the evidence has no fresh handle for it. Most attempts need none, so
+/// it is made when it is asked for; then the same is judged again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lacking;
+
+impl Evidence {
+    fn fresh(&self) -> Result<Handle, Lacking> {
+        self.fresh.ok_or(Lacking)
+    }
 }
 
 /// The verdict and all that goes with it.
@@ -71,19 +84,21 @@ pub struct Judgement {
 }
 
 /// Judges an attempt by a person that mfad knows.
+///
+/// # Errors
+/// [`Lacking`]: nothing is decided yet.
 pub fn judge(
     record: &UserRecord,
     attempt: &Attempt,
     evidence: &Evidence,
     policy: &Policy,
     now: Now,
-) -> Judgement {
+) -> Result<Judgement, Lacking> {
     let mut case = Case::open(record, attempt, policy, now);
     if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
-        let blind = dialogue::called_for(attempt, None).filter(|kind| kind.blind());
-        return match (blind, evidence.fresh) {
-            (Some(kind), Some(handle)) => case.pretend(kind, handle),
-            _ => case.refuse(reason),
+        return match dialogue::asked_of_all(attempt) {
+            Some(asking) => Ok(case.pretend(asking, evidence.fresh()?)),
+            None => Ok(case.refuse(reason)),
         };
     }
     case.take_dialogue();
@@ -115,13 +130,16 @@ pub fn judge(
                 grace: false,
             },
             _,
-        ) => case.replay(token),
-        (CodeMatch::NoToken(reason), _) => case.refuse(reason),
+        ) => Ok(case.replay(token)),
+        (CodeMatch::NoToken(reason), _) => Ok(case.refuse(reason)),
         (CodeMatch::Wrong { only }, _) => {
-            case.fail(Reason::BadCode, Kind::Code { only }, evidence.repeated)
+            Ok(case.fail(Reason::BadCode, Kind::Code { only }, evidence.repeated))
         }
-        (CodeMatch::NoCode, _) => case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated),
+        (CodeMatch::NoCode, _) => {
+            Ok(case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated))
+        }
         (CodeMatch::Awaited, first) => case.await_code(first, evidence),
+        (CodeMatch::Told(seen), _) => case.turn(seen, evidence),
     }
 }
 
@@ -139,15 +157,17 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
 }
 
 /// An attempt under judgement: the record as it is becoming, and the events so far.
-struct Case<'a> {
-    record: UserRecord,
+pub(super) struct Case<'a> {
+    pub(super) record: UserRecord,
     /// The dialogue that the attempt answers; no longer in the record.
     answered: Option<Dialogue>,
+    /// What is right, in this round and those before.
+    proven: Proven,
     changed: bool,
     events: Vec<Event>,
-    attempt: &'a Attempt,
-    policy: &'a Policy,
-    now: Now,
+    pub(super) attempt: &'a Attempt,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Now,
 }
 
 impl<'a> Case<'a> {
@@ -159,6 +179,7 @@ impl<'a> Case<'a> {
         Self {
             record,
             answered: None,
+            proven: Proven::default(),
             changed,
             events,
             attempt,
@@ -205,13 +226,22 @@ impl<'a> Case<'a> {
     }
 
     /// The second factor is right; the first decides.
-    fn decide(self, first: Result<(), Reason>, how: How, evidence: &Evidence) -> Judgement {
+    fn decide(
+        mut self,
+        first: Result<(), Reason>,
+        how: How,
+        evidence: &Evidence,
+    ) -> Result<Judgement, Lacking> {
         match first {
-            Ok(()) => self.accept(how, &evidence.finding.ask),
+            Ok(()) => {
+                self.proven.first = Some(self.attempt.gateway.first_factor);
+                self.proven.factors.push(how);
+                self.go_on(evidence)
+            }
             Err(reason) => {
                 // With a code that was right and is spent, the same passcode is never a mere retry.
                 let repeated = evidence.repeated && how.token().is_none();
-                self.wrong_first(reason, repeated)
+                Ok(self.wrong_first(reason, repeated))
             }
         }
     }
@@ -226,10 +256,10 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn accept(mut self, how: How, ask: &Ask) -> Judgement {
+    fn accept(mut self, how: How) -> Judgement {
         let at = self.now.wall;
         let (gateway, station) = (self.gateway(), self.attempt.source.station.clone());
-        self.used_first_factor(ask);
+        self.used_first_factor();
         let (source, mode) = (&self.attempt.source, self.policy.lockout.mode);
         let proven = how.token().is_some();
         wait::signed_in(&mut self.record, source, mode, proven, self.now);
@@ -291,18 +321,13 @@ impl<'a> Case<'a> {
     }
 
     /// What the use of the first factor that mfad has checked brings about.
-    fn used_first_factor(&mut self, ask: &Ask) {
+    fn used_first_factor(&mut self) {
         let at = self.now.wall;
-        let proven = match ask {
-            Ask::Pin(_) => FirstFactorBy::Pin,
-            Ask::Password(_) => FirstFactorBy::Local,
-            Ask::Proven => self.attempt.gateway.first_factor,
-            Ask::Nothing | Ask::Missing | Ask::Blocked => FirstFactorBy::None,
-        };
-        if proven == FirstFactorBy::Pin {
+        let proven = self.proven.first;
+        if proven == Some(FirstFactorBy::Pin) {
             self.record.auth.pin.failures = 0;
         }
-        if proven == FirstFactorBy::Local {
+        if proven == Some(FirstFactorBy::Local) {
             let password = &mut self.record.auth.password;
             password.activated_at.get_or_insert(at);
             password.last_used = Some(at);
@@ -375,37 +400,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn accept_message(&self, how: How) -> Option<Message> {
-        if !self.attempt.gateway.show_accept_message {
-            return None;
-        }
-        match how {
-            How::Passthrough(id) => {
-                let grant = self
-                    .record
-                    .profile
-                    .grants
-                    .iter()
-                    .find(|grant| grant.id == id)?;
-                let left = grant.until.since(self.now.latest());
-                let soon = left <= self.policy.passthrough.warn_before;
-                Some(if soon {
-                    Message::TemporaryEndsIn {
-                        hours: left.as_secs() / 3600,
-                    }
-                } else {
-                    Message::TemporaryUntil(grant.until)
-                })
-            }
-            _ => {
-                let expires = self.record.token(how.token()?)?.expires?;
-                const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
-                let soon = expires.since(self.now.wall) <= MONTH;
-                soon.then_some(Message::TokenExpiresOn(expires))
-            }
-        }
-    }
-
     /// Exactly the last accepted code again: refused, not counted (a double click must not lock).
     fn replay(mut self, token: TokenId) -> Judgement {
         let event = self
@@ -465,6 +459,13 @@ impl<'a> Case<'a> {
         self.close(Verdict::Reject { reason, message }, !repeated)
     }
 
+    /// Says what a dialogue has done.
+    pub(super) fn tell(&mut self, event: Event) {
+        let event = self.about(event);
+        self.events.push(event);
+        self.changed = true;
+    }
+
     fn about(&self, event: Event) -> Event {
         let user = (self.record.id, self.record.name().into());
         Event {
@@ -483,8 +484,8 @@ impl<'a> Case<'a> {
             if let Some(answered) = &self.answered {
                 event.detail.push(("dialogue", answered.kind.name().into()));
             }
-            if let Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } = verdict
-                && message != Message::Denied
+            if let Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } = &verdict
+                && *message != Message::Denied
             {
                 // A retransmitted request is to get the same octets after a restart, too.
                 event.detail.push(("message", message.to_string().into()));

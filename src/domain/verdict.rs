@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::dialogue::Handle;
+use super::pin::Weakness;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -39,6 +40,8 @@ pub enum Reason {
     UnsupportedAuth,
     /// A State that names no open dialogue.
     DialogueExpired,
+    /// A dialogue came to no end that lets somebody in.
+    Unfinished,
     /// Enrolment is required and this gateway has no dialogue for it.
     Policy,
     /// mfad could not decide and the gateway asked for a Reject.
@@ -47,7 +50,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, for metrics.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadCode,
         Self::BadPin,
         Self::NoPin,
@@ -63,6 +66,7 @@ impl Reason {
         Self::UnknownUser,
         Self::UnsupportedAuth,
         Self::DialogueExpired,
+        Self::Unfinished,
         Self::Policy,
         Self::Internal,
     ];
@@ -86,6 +90,7 @@ impl Reason {
             Self::UnknownUser => "unknown_user",
             Self::UnsupportedAuth => "unsupported_auth",
             Self::DialogueExpired => "dialogue_expired",
+            Self::Unfinished => "unfinished",
             Self::Policy => "policy",
             Self::Internal => "internal",
         }
@@ -228,6 +233,21 @@ pub enum Message {
     EnterCode,
     /// M20 where more than the code is typed.
     EnterPasscode,
+    /// M26, with what was wrong about the last one in front.
+    NewPin {
+        /// Shortest.
+        min: usize,
+        /// Longest.
+        max: usize,
+        /// Only of digits.
+        digits: bool,
+        /// What was wrong about the one before.
+        weakness: Option<Weakness>,
+    },
+    /// M27.
+    NewPinAgain,
+    /// No new PIN was agreed on.
+    PinUnchanged,
 }
 
 impl Message {
@@ -247,6 +267,9 @@ impl Message {
             Self::TemporaryEndsIn { .. } => "M10",
             Self::TokenExpiresOn(_) => "M11",
             Self::EnterCode | Self::EnterPasscode => "M20",
+            Self::NewPin { .. } => "M26",
+            Self::NewPinAgain => "M27",
+            Self::PinUnchanged => "M35",
         }
     }
 }
@@ -276,6 +299,20 @@ impl fmt::Display for Message {
             }
             Self::EnterCode => f.write_str("Enter your one-time code:"),
             Self::EnterPasscode => f.write_str("Enter your passcode:"),
+            Self::NewPin {
+                min,
+                max,
+                digits,
+                weakness,
+            } => {
+                if let Some(weakness) = weakness {
+                    write!(f, "Not taken: {weakness}. ")?;
+                }
+                let signs = if *digits { "digits" } else { "characters" };
+                write!(f, "Enter a new PIN having from {min} to {max} {signs}:")
+            }
+            Self::NewPinAgain => f.write_str("Please re-enter new PIN:"),
+            Self::PinUnchanged => f.write_str("Your PIN was not changed. Please sign in again."),
         }
     }
 }

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::attempt::{Attempt, Proof, Split, split, split_recovery};
-use super::dialogue::{self, Dialogue};
+use super::dialogue::{self, Dialogue, Seen};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
@@ -74,6 +74,8 @@ pub enum CodeMatch {
     Unenrolled,
     /// No code was typed yet: it is asked for.
     Awaited,
+    /// An answer that its dialogue reads itself.
+    Told(Seen),
     /// There is no token that could verify anything.
     NoToken(Reason),
 }
@@ -93,6 +95,8 @@ pub enum Ask {
     Blocked,
     /// None: right in an earlier round of this dialogue.
     Proven,
+    /// None; this part of the answer is to become the PIN, and its hash is wanted.
+    Hash(Range<usize>),
 }
 
 /// What a look at the record and the passcode has found.
@@ -177,11 +181,16 @@ pub fn verify(
     now: Now,
 ) -> Finding {
     let answered = dialogue::answered(record, attempt, now);
+    let read = answered.and_then(|it| dialogue::look(record, attempt, it, policy, unseal));
+    if let Some(finding) = read {
+        return finding;
+    }
     let granted = grant(record, &attempt.gateway, now);
     let candidates = candidates(record, &attempt.gateway, policy, now);
     let nobody = || candidates.clone().next().is_none();
     let called_for = dialogue::called_for(attempt, answered);
-    if called_for.is_some_and(dialogue::Kind::blind) {
+    let blind = called_for.map(|asking| asking.kind.blind(&attempt.gateway));
+    if blind == Some(true) {
         // Whom the gateway has checked and who needs no code is not asked for one.
         let let_in = granted.is_some() || nobody() && unenrolled(record, &attempt.gateway);
         if !let_in || attempt.gateway.first_factor != FirstFactorBy::Gateway {
@@ -196,15 +205,14 @@ pub fn verify(
             .next()
             .is_some()
     };
-    let asks = called_for.is_some_and(|kind| !kind.blind()) && granted.is_none();
+    let asks = blind == Some(false) && granted.is_none();
     if asks && (!nobody() || recovers()) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, answered, now);
         return Finding::of(record, CodeMatch::Awaited, ask);
     }
-    let form = answered.map_or(attempt.gateway.passcode, |dialogue| {
-        dialogue.kind.form(&attempt.gateway)
-    });
+    let form = answered.and_then(|dialogue| dialogue.kind.form(&attempt.gateway));
+    let form = form.unwrap_or(attempt.gateway.passcode);
     let (code, head) = match_code(
         record,
         attempt,
@@ -501,7 +509,7 @@ fn ask(
     answered: Option<&Dialogue>,
     now: Now,
 ) -> Ask {
-    if answered.is_some_and(|dialogue| dialogue.kind.proves_first()) {
+    if answered.is_some_and(|dialogue| dialogue.proven.first.is_some()) {
         return Ask::Proven;
     }
     let typed = head.filter(|head| !head.is_empty());

@@ -408,6 +408,7 @@ const fn in_words(reason: Reason, role: Role) -> &'static str {
         (Reason::UnknownUser, _) => "name not known",
         (Reason::UnsupportedAuth, _) => "not PAP, nothing to look at",
         (Reason::DialogueExpired, _) => "answer to a dialogue that is over",
+        (Reason::Unfinished, _) => "the dialogue came to no good end",
         (Reason::Policy, _) => "a step by an operator is due, code not looked at",
         (Reason::Internal, _) => "mfad could not decide",
     }

@@ -12,6 +12,7 @@ pub mod cache;
 mod codes;
 pub mod count;
 pub mod diagnosis;
+mod first;
 mod import;
 mod lapse;
 pub mod outbox;
@@ -37,7 +38,7 @@ use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::Verdict;
-use crate::domain::verify::{Admission, Ask, admit, verify};
+use crate::domain::verify::{Admission, admit, verify};
 use crate::secret::SecretBytes;
 use crate::store::pin_hash::PinHasher;
 use crate::store::seal::Keys;
@@ -46,9 +47,9 @@ use crate::time::Now;
 
 use self::cache::Cache;
 use self::count::Counters;
-use self::pins::{Answer, Order, PinLimits, Pins};
+use self::pins::{PinLimits, Pins};
 use self::trace::{Stages, Traces};
-use self::writer::{BATCH_CHANGES_MAX, Checked, Job, Note, Pending, Ticket, Writer};
+use self::writer::{BATCH_CHANGES_MAX, Job, Note, Pending, Ticket, Writer};
 
 /// How long the writer waits for work before it does the store's own.
 const IDLE: Duration = Duration::from_millis(500);
@@ -58,9 +59,6 @@ const IDLE_AT_WORK: Duration = Duration::from_millis(20);
 
 /// A writer that has not come round for so long is stuck.
 const WRITER_STUCK_US: u64 = 5_000_000;
-
-/// How long an attempt may wait for the PIN pool at the least, where Rejects are hardly held back.
-const PIN_WAIT_MIN: Duration = Duration::from_millis(500);
 
 /// What the engine needs of the world outside.
 pub trait World: Send + Sync {
@@ -299,70 +297,12 @@ impl Engine {
         pending.finding = Some(finding);
         match check {
             Some(check) if !self.pins.remembers(check, now) => {
-                let order = (check.order(), ask);
+                let order = (check.order(self.random().ok()), ask);
                 pending.checks = 1;
                 self.check_first(pending, Some(order), now);
             }
             _ => self.queue_attempt(pending),
         }
-    }
-
-    /// Has the first factor checked in the pool; the attempt goes on to the writer from there.
-    /// Without an order it takes its place in the pool all the same.
-    pub(crate) fn check_first(
-        self: &Arc<Self>,
-        pending: Pending,
-        order: Option<(Order, Ask)>,
-        now: Now,
-    ) {
-        let (engine, world) = (Arc::clone(self), Arc::clone(&self.world));
-        let (order, ask) = order.unzip();
-        let stored = order.as_ref().map(|order| order.stored.clone());
-        let began_us = self.now().mono_us;
-        let until_us = pin_wait_end_us(&pending.attempt);
-        let in_time = move || world.now().mono_us < until_us;
-        // Taken out again if the pool is full: the attempt must not be lost with the closure.
-        let parked = Arc::new(Mutex::new(Some(pending)));
-        let for_pool = Arc::clone(&parked);
-        let then = move |answer: Answer| {
-            let taken = for_pool
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            let Some(mut pending) = taken else { return };
-            pending.queued_us = engine.now().mono_us;
-            let pin_us = span(began_us, pending.queued_us);
-            pending.stages.pin_us = Some(pin_us.saturating_add(pending.stages.pin_us.unwrap_or(0)));
-            let right = match answer {
-                Answer::Right => true,
-                Answer::Wrong => false,
-                Answer::Unreadable => {
-                    engine.counters.unanswered_store.up();
-                    return engine.answers.nothing(pending.ticket, &pending.attempt);
-                }
-                Answer::Late => {
-                    engine.counters.shed_pin.up();
-                    return engine.answers.nothing(pending.ticket, &pending.attempt);
-                }
-            };
-            pending.first = ask
-                .zip(stored)
-                .map(|(ask, stored)| Checked { ask, stored, right });
-            engine.queue_attempt(pending);
-        };
-        if self.pins.check(order, now, in_time, then).is_err() {
-            let taken = parked.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(pending) = taken {
-                self.counters.shed_pin.up();
-                self.answers.nothing(pending.ticket, &pending.attempt);
-            }
-        }
-    }
-
-    /// Of an engine whose PIN pool has no threads: makes the check that waits longest. False if none
-    /// waits.
-    pub fn check_one(&self) -> bool {
-        self.pins.step()
     }
 
     fn queue_attempt(&self, pending: Pending) {
@@ -572,13 +512,6 @@ fn denied_change(action: Action, operator: &Operator, now: Now) -> Change {
         events: vec![event],
         at: now,
     }
-}
-
-/// Until when an attempt may wait for the PIN pool: what is left until its Reject leaves is for the
-/// check and the commit. A Reject that came later than others would tell that the code was right.
-fn pin_wait_end_us(attempt: &Attempt) -> u64 {
-    let wait = (attempt.gateway.reject_delay * 3 / 4).max(PIN_WAIT_MIN);
-    attempt.received.after(wait).mono_us
 }
 
 fn span(from_us: u64, to_us: u64) -> u32 {

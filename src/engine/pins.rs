@@ -19,7 +19,7 @@ use super::count::Counters;
 use crate::domain::sealed::{Field, Sealed, Unseal};
 use crate::domain::user::UserId;
 use crate::secret::{SecretBytes, SecretKey};
-use crate::store::pin_hash::PinHasher;
+use crate::store::pin_hash::{PinHasher, SALT_OCTETS};
 use crate::store::seal::Keys;
 use crate::time::Now;
 
@@ -45,8 +45,8 @@ pub struct Check<'a> {
     pub what: What,
     /// As typed.
     pub typed: &'a [u8],
-    /// The stored hash.
-    pub stored: &'a Sealed,
+    /// The stored hash; none: what was typed is to become it.
+    pub stored: Option<&'a Sealed>,
 }
 
 /// A check for the pool, which outlives the attempt's thread.
@@ -54,30 +54,38 @@ pub struct Order {
     user: UserId,
     what: What,
     typed: SecretBytes,
-    /// The stored hash.
-    pub stored: Sealed,
+    /// The stored hash; none: what was typed is hashed with a salt of its own.
+    pub stored: Option<Sealed>,
+    salt: Option<[u8; SALT_OCTETS]>,
 }
 
 impl Check<'_> {
-    /// Copies what the pool needs.
+    /// Copies what the pool needs. `salt`: for a new hash, where one is wanted.
     #[must_use]
-    pub fn order(self) -> Order {
+    pub fn order(self, salt: Option<[u8; SALT_OCTETS]>) -> Order {
         Order {
             user: self.user,
             what: self.what,
             typed: SecretBytes::copy_of(self.typed),
-            stored: self.stored.clone(),
+            stored: self.stored.cloned(),
+            salt,
         }
     }
 }
 
 impl Order {
+    /// Where the hash belongs.
+    #[must_use]
+    pub const fn field(&self) -> Field<'static> {
+        self.what.field(self.user)
+    }
+
     fn check(&self) -> Check<'_> {
         Check {
             user: self.user,
             what: self.what,
             typed: self.typed.expose(),
-            stored: &self.stored,
+            stored: self.stored.as_ref(),
         }
     }
 }
@@ -130,12 +138,13 @@ struct Memory {
 }
 
 /// What became of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is the PIN or password.
     Right,
     /// It is not.
     Wrong,
+    /// The hash that was wanted.
+    Hashed(SecretBytes),
     /// The stored hash cannot be read: an error of the store, not a wrong PIN.
     Unreadable,
     /// It has waited too long and was not made.
@@ -208,7 +217,9 @@ impl Pins {
     /// Whether this very secret was checked and right a while ago.
     #[must_use]
     pub fn remembers(&self, check: Check<'_>, now: Now) -> bool {
-        let tag = self.tag(check);
+        let Some(tag) = self.tag(check) else {
+            return false;
+        };
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let known = memory
             .tags
@@ -241,8 +252,8 @@ impl Pins {
                 return then(Answer::Wrong);
             };
             pins.counters.pin_checks.up();
-            let answer = pins.run(order.check(), hasher);
-            if answer == Answer::Right {
+            let answer = pins.run(order.check(), order.salt, hasher);
+            if matches!(answer, Answer::Right) {
                 pins.remember(order.check(), now);
             }
             then(answer);
@@ -257,7 +268,7 @@ impl Pins {
         &self,
         user: UserId,
         secret: SecretBytes,
-        salt: [u8; crate::store::pin_hash::SALT_OCTETS],
+        salt: [u8; SALT_OCTETS],
     ) -> Result<SecretBytes, Full> {
         let (sender, receiver) = sync_channel(1);
         let keys = Arc::clone(&self.keys);
@@ -301,12 +312,21 @@ impl Pins {
         })
     }
 
-    fn run(&self, check: Check<'_>, hasher: &mut PinHasher) -> Answer {
+    fn run(
+        &self,
+        check: Check<'_>,
+        salt: Option<[u8; SALT_OCTETS]>,
+        hasher: &mut PinHasher,
+    ) -> Answer {
+        let digest = self.keys.pin_digest(check.user, check.typed);
+        let Some(stored) = check.stored else {
+            let hash = salt.and_then(|salt| hasher.hash(&digest, salt).ok());
+            return hash.map_or(Answer::Unreadable, Answer::Hashed);
+        };
         let field = check.what.field(check.user);
-        let Some(stored) = self.keys.open(field, check.stored) else {
+        let Some(stored) = self.keys.open(field, stored) else {
             return Answer::Unreadable;
         };
-        let digest = self.keys.pin_digest(check.user, check.typed);
         match hasher.verify(&digest, stored.expose()) {
             Ok(true) => Answer::Right,
             Ok(false) => Answer::Wrong,
@@ -315,7 +335,7 @@ impl Pins {
     }
 
     fn remember(&self, check: Check<'_>, now: Now) {
-        let tag = self.tag(check);
+        let Some(tag) = self.tag(check) else { return };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.limits.memory_entries == 0 {
             return;
@@ -330,11 +350,10 @@ impl Pins {
         }
     }
 
-    fn tag(&self, check: Check<'_>) -> [u8; 16] {
-        tag(
-            &self.tag_key,
-            &[&check.user.0, &check.stored.data, check.typed],
-        )
+    /// None: nothing is stored that it could be checked against.
+    fn tag(&self, check: Check<'_>) -> Option<[u8; 16]> {
+        let stored = &check.stored?.data;
+        Some(tag(&self.tag_key, &[&check.user.0, stored, check.typed]))
     }
 }
 
@@ -392,7 +411,8 @@ mod tests {
             user,
             what: What::Pin,
             typed: SecretBytes::copy_of(typed.as_bytes()),
-            stored: stored.clone(),
+            stored: Some(stored.clone()),
+            salt: None,
         };
         (Arc::new(pins), check)
     }
@@ -414,7 +434,10 @@ mod tests {
         assert_eq!(ask("402817", false), Ok(()));
         while pins.step() {}
         let answers: Vec<_> = answers.try_iter().collect();
-        assert_eq!(answers, [Answer::Right, Answer::Wrong, Answer::Late]);
+        assert!(matches!(
+            answers[..],
+            [Answer::Right, Answer::Wrong, Answer::Late]
+        ));
         assert_eq!(pins.counters.pin_checks.value(), 2);
         assert_eq!(pins.counters.pin_queue.value(), 0);
     }

@@ -11,12 +11,12 @@
 //!
 //! Reading never panics and never allocates more than the row is long.
 
+mod dialogue;
+
 use super::octets::{Damage, Put, SUM_OCTETS, Taker, checksum};
-use crate::domain::dialogue::{Dialogue, HandleDigest, Kind};
 use crate::domain::lockout::{Lock, LockReason};
 use crate::domain::passthrough::GrantState;
 use crate::domain::pin::{PasswordState, PinState};
-use crate::domain::policy::FirstFactorBy;
 use crate::domain::token_record::{Accepted, TokenState, Used};
 use crate::domain::user::{AuthState, LastFailed, LastLogin, Unlocked, UserId};
 use crate::domain::wait::{Station, StationTag};
@@ -102,7 +102,7 @@ pub fn encode(owner: UserId, auth: &AuthState, out: &mut Vec<u8>) {
         out.put_field(STATION, |out| put_station(out, station));
     }
     for dialogue in &auth.dialogues {
-        out.put_field(DIALOGUE, |out| put_dialogue(out, dialogue));
+        out.put_field(DIALOGUE, |out| dialogue::put(out, dialogue));
     }
     out.extend_from_slice(&auth.unknown);
     let sum = checksum(&owner.0, out.get(start..).unwrap_or_default());
@@ -193,9 +193,9 @@ fn take_field(auth: &mut AuthState, tag: u8, mut value: Taker<'_>) -> Result<boo
         }
         WAIT_UNTIL => auth.wait_until = Some(value.time()?),
         STATION => auth.stations.push(take_station(&mut value)?),
-        DIALOGUE => match take_kind(&mut value)? {
-            Some(kind) => auth.dialogues.push(take_dialogue(kind, &mut value)?),
-            // Of a later version, which may go on with it.
+        DIALOGUE => match dialogue::take(&mut value)? {
+            Some(dialogue) => auth.dialogues.push(dialogue),
+            // The later version may go on with it.
             None => return Ok(false),
         },
         _ => return Ok(false),
@@ -420,49 +420,6 @@ fn take_station(value: &mut Taker<'_>) -> Result<Station, Damage> {
         seen: value.time()?,
         failures: value.number_32()?,
         until: take_optional_time(value)?,
-        gateway: value.text()?,
-    })
-}
-
-fn put_dialogue(out: &mut Vec<u8>, dialogue: &Dialogue) {
-    out.push(match dialogue.kind {
-        Kind::Passcode => 0,
-        Kind::Code { proven } => match proven {
-            FirstFactorBy::None => 1,
-            FirstFactorBy::Gateway => 2,
-            FirstFactorBy::Pin => 3,
-            FirstFactorBy::Local => 4,
-        },
-    });
-    out.extend_from_slice(&dialogue.handle.0);
-    out.put_time(dialogue.opened);
-    out.put_time(dialogue.expires);
-    out.put_number(u64::from(dialogue.rounds));
-    out.put_number(u64::from(dialogue.row));
-    out.put_text(&dialogue.gateway);
-}
-
-/// The kind of a dialogue; none: not one of this version.
-fn take_kind(value: &mut Taker<'_>) -> Result<Option<Kind>, Damage> {
-    let proven = match value.octet()? {
-        0 => return Ok(Some(Kind::Passcode)),
-        1 => FirstFactorBy::None,
-        2 => FirstFactorBy::Gateway,
-        3 => FirstFactorBy::Pin,
-        4 => FirstFactorBy::Local,
-        _ => return Ok(None),
-    };
-    Ok(Some(Kind::Code { proven }))
-}
-
-fn take_dialogue(kind: Kind, value: &mut Taker<'_>) -> Result<Dialogue, Damage> {
-    Ok(Dialogue {
-        kind,
-        handle: HandleDigest(value.array()?),
-        opened: value.time()?,
-        expires: value.time()?,
-        rounds: value.number_32()?,
-        row: value.number_32()?,
         gateway: value.text()?,
     })
 }

@@ -6,6 +6,9 @@ use proptest::prelude::*;
 use smol_str::SmolStr;
 
 use super::*;
+use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, NewPin, Proven};
+use crate::domain::policy::FirstFactorBy;
+use crate::domain::verdict::How;
 
 const ADA: UserId = UserId([1; 16]);
 
@@ -116,14 +119,33 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(FirstFactorBy::Pin),
         Just(FirstFactorBy::Local)
     ];
+    let chosen = proptest::option::of(any::<[u8; 32]>());
+    let new_pin = (chosen, any::<u8>(), any::<bool>());
     let kind = prop_oneof![
         Just(Kind::Passcode),
-        proven.prop_map(|proven| Kind::Code { proven })
+        Just(Kind::Code),
+        new_pin.prop_map(|(chosen, weak, unequal)| Kind::NewPin(NewPin {
+            chosen,
+            weak,
+            unequal,
+        })),
     ];
+    let how = prop_oneof![
+        id().prop_map(How::Token),
+        id().prop_map(How::Grace),
+        id().prop_map(How::Recovery),
+        any::<u32>().prop_map(How::Passthrough),
+        Just(How::PolicyPassthrough),
+    ];
+    let factors = proptest::collection::vec(how, 0..4);
+    let proven = (proptest::option::of(proven), factors)
+        .prop_map(|(first, factors)| Proven { first, factors });
     let numbers = (any::<u32>(), any::<u32>());
-    (kind, text(), time(), time(), any::<[u8; 32]>(), numbers).prop_map(
-        |(kind, gateway, opened, expires, digest, (rounds, row))| Dialogue {
+    let times = (time(), time());
+    (kind, proven, text(), times, any::<[u8; 32]>(), numbers).prop_map(
+        |(kind, proven, gateway, (opened, expires), digest, (rounds, row))| Dialogue {
             kind,
+            proven,
             gateway,
             opened,
             expires,

@@ -24,7 +24,7 @@ use crate::domain::user::UserId;
 use crate::secret::{SecretKey, equal};
 use crate::token::auth_code::{self, AuthCode};
 use crate::token::recovery::{self, RecoveryCode};
-use crate::token::{OtpCode, TokenId, sent_code};
+use crate::token::{OtpCode, TokenId, choice, sent_code};
 
 /// Version of the seal and pepper keys in use.
 pub const KEY_VERSION: u16 = 1;
@@ -205,6 +205,10 @@ impl Unseal for Keys {
 
     fn sent_code_hash(&self, user: UserId, token: TokenId, code: &OtpCode) -> [u8; 32] {
         sent_code::fingerprint(self.pepper.expose(), &user.0, token, code)
+    }
+
+    fn choice_hash(&self, user: UserId, typed: &[u8]) -> [u8; 32] {
+        choice::fingerprint(self.pepper.expose(), &user.0, typed)
     }
 
     fn recovery_hash(&self, user: UserId, code: &RecoveryCode) -> [u8; 32] {

@@ -15,6 +15,7 @@
 
 pub mod auth_code;
 pub mod base32;
+pub mod choice;
 pub mod crockford;
 mod find;
 mod fingerprint;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
-use mfad::domain::dialogue::{Handle, may_ask};
+use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Event, Source};
 use mfad::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
 use mfad::domain::passthrough::Grant;
@@ -80,6 +80,14 @@ impl Unseal for Clear {
 
     fn sent_code_hash(&self, _: UserId, _: TokenId, _: &OtpCode) -> [u8; 32] {
         [0; 32]
+    }
+
+    fn choice_hash(&self, _: UserId, typed: &[u8]) -> [u8; 32] {
+        let mut hash = [0xc4; 32];
+        for (kept, octet) in hash.iter_mut().zip(typed) {
+            *kept = *octet;
+        }
+        hash
     }
 
     fn recovery_hash(&self, _: UserId, code: &RecoveryCode) -> [u8; 32] {
@@ -327,7 +335,7 @@ impl World {
     pub fn first_factor(&self, finding: &Finding, passcode: &[u8]) -> FirstFactor {
         let profile = &self.record.as_ref().unwrap().profile;
         let (part, stored) = match &finding.ask {
-            Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven => {
+            Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven | Ask::Hash(_) => {
                 return FirstFactor::NotAsked;
             }
             Ask::Pin(part) => (part, &profile.pin.as_ref().unwrap().hash),
@@ -340,29 +348,38 @@ impl World {
         }
     }
 
+    /// What the pool would have made of a new PIN; here a PIN is stored as it is.
+    pub fn hash(&self, finding: &Finding, passcode: &[u8]) -> Option<Sealed> {
+        let Ask::Hash(part) = &finding.ask else {
+            return None;
+        };
+        let data = passcode[part.clone()].to_vec();
+        Some(Sealed { v: 1, data })
+    }
+
     pub fn type_in(&mut self, passcode: &[u8]) -> Outcome {
         let attempt = self.attempt(Proof::Passcode(SecretBytes::copy_of(passcode)));
         self.judge(&attempt)
     }
 
     /// A handle for what this attempt may be asked.
-    fn fresh(&mut self, attempt: &Attempt) -> Option<Handle> {
+    fn fresh(&mut self) -> Handle {
         self.attempts = self.attempts.wrapping_add(1);
         let key = SecretKey::new([3; 32]);
-        let handle = Handle::fresh(&key, &[self.attempts; 32], self.now.wall);
-        may_ask(attempt).then_some(handle)
+        Handle::fresh(&key, &[self.attempts; 32], self.now.wall)
     }
 
     pub fn judge(&mut self, attempt: &Attempt) -> Outcome {
-        let fresh = self.fresh(attempt);
+        let fresh = Some(self.fresh());
         let passcode = attempt.passcode();
         let finding = self.look(attempt);
         let code = finding.as_ref().map(|finding| finding.code);
-        let judgement = match (&self.record, finding) {
+        let judged = match (&self.record, finding) {
             (None, _) => judge_stranger(attempt, fresh, &self.policy, self.now),
             (Some(record), Some(finding)) => {
                 let evidence = Evidence {
                     first: self.first_factor(&finding, passcode),
+                    hash: self.hash(&finding, passcode),
                     finding,
                     repeated: self.repeated(passcode),
                     fresh,
@@ -377,6 +394,7 @@ impl World {
                 judge(record, attempt, &evidence, &self.policy, self.now)
             }
         };
+        let judgement = judged.unwrap();
         self.apply(judgement, passcode, code)
     }
 
@@ -411,6 +429,7 @@ pub fn nothing_found() -> Evidence {
     Evidence {
         finding: Finding::of(&alice(), CodeMatch::NoCode, Ask::Nothing),
         first: FirstFactor::NotAsked,
+        hash: None,
         repeated: false,
         fresh: None,
     }

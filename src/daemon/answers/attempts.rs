@@ -225,7 +225,7 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
         (Some(Reason::BadCode | Reason::Replay), _) => "D11",
         (Some(Reason::Internal), _) => "D14",
         (None, Some("grace")) => "D18",
-        (None, _) => "D13",
+        (None, _) | (Some(Reason::Unfinished), _) => "D13",
     }
 }
 
@@ -288,6 +288,7 @@ pub(super) const fn reason_words(reason: Reason) -> &'static str {
         Reason::UnknownUser => "no such user",
         Reason::UnsupportedAuth => "not PAP: no code can be checked in it",
         Reason::DialogueExpired => "answer to a dialogue that is over",
+        Reason::Unfinished => "the dialogue came to no good end",
         Reason::Policy => "a step is due that this gateway cannot lead",
         Reason::Internal => "mfad could not decide",
     }

@@ -4,14 +4,12 @@
 //! 2. *Enter your one-time code:*
 //! 3. The answer is a code and nothing else. Right: Accept. Wrong: it counts, Reject.
 
-use super::Script;
-use crate::domain::policy::PasscodeForm;
+use super::{Asking, Kind};
 use crate::domain::verdict::Message;
 
-pub(super) const fn script() -> Script {
-    Script {
+pub(super) const fn asking() -> Asking {
+    Asking {
+        kind: Kind::Code,
         message: Message::EnterCode,
-        echo: true,
-        form: PasscodeForm::Otp,
     }
 }

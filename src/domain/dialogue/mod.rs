@@ -7,14 +7,18 @@
 //! Access-Request ----> judge: the handle names the dialogue, which ends here
 //! ```
 //! An open [`Dialogue`] is a part of the record, committed before its question leaves. So it
-//! survives a restart, and everything that ends a person's rights ends it too. The gateway holds
+//! survives a restart, and everything that ends a person's rights ends it too. What was right so far
+//! goes on from question to question ([`Proven`]). The gateway holds
 //! nothing but the [`Handle`], the record nothing but its digest: neither can be made from the other.
 //!
 //! A handle is good for one answer, through the gateway that was given it, by the person it was
 //! given to, until the dialogue is over. Whatever else is presented as State names nothing; it is
 //! refused and not counted.
 //!
-//! Each [`Kind`] of dialogue is a file that says what is asked and how the answer is read.
+//! Each [`Kind`] of dialogue is a file that reads like a script. The answer to some of them is a
+//! passcode, and is judged as one ([`Kind::form`]); of the others the file has two parts more: what is
+//! [seen](look) in the answer, and the [turn](turn) that the dialogue takes. Once all that the sign-in
+//! asks for is right, what is [due] before the Accept is walked through, one thing after another.
 //!
 //! Who is asked before anything is proven must not learn from the question whether there is such a
 //! person: that question is a [blind](Kind::blind) one. Everybody gets it, at the time of a Reject;
@@ -22,19 +26,25 @@
 
 mod code;
 mod handle;
+mod new_pin;
 mod passcode;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{Attempt, Proof};
-use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm};
+use super::judge::{Case, Evidence};
+use super::pin::Weakness;
+use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
+use super::sealed::Unseal;
 use super::user::{AuthState, UserRecord};
-use super::verdict::{Message, Question};
+use super::verdict::{How, Message, Question};
+use super::verify::{CodeMatch, Finding};
 use crate::time::{Now, Timestamp};
 use crate::token::DialogueId;
 
 pub use handle::{Handle, HandleDigest, STATE_OCTETS};
+pub use new_pin::NewPin;
 
 /// Open dialogues of one person; the oldest ends for a further one.
 pub const OPEN_MAX: usize = 3;
@@ -47,23 +57,33 @@ pub const ROUNDS_MAX: u32 = 10;
 /// is a record of the audit log.
 pub const ROW_MAX: u32 = 30;
 
-/// What a dialogue is about, and what was proven before its question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The code is asked for.
-    Code {
-        /// By whom the first factor was checked.
-        proven: FirstFactorBy,
-    },
-    /// The passcode is asked for, of a person who has typed none.
+    /// The code, once the first factor is right.
+    Code,
+    /// The passcode, of a person who has typed none.
     Passcode,
+    /// A new PIN, once or again.
+    NewPin(NewPin),
+}
+
+/// What was right in the rounds so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// By whom the first factor was checked; none: it was not yet.
+    pub first: Option<FirstFactorBy>,
+    /// By what the second was shown.
+    pub factors: Vec<How>,
 }
 
 /// A question that waits for its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialogue {
-    /// What it is about.
+    /// What is asked.
     pub kind: Kind,
+    /// What was right before.
+    pub proven: Proven,
     /// Through which gateway it was asked.
     pub gateway: Arc<str>,
     /// When the dialogue began.
@@ -78,87 +98,130 @@ pub struct Dialogue {
     pub row: u32,
 }
 
-/// One question of a kind of dialogue.
-struct Script {
-    message: Message,
-    /// What is typed may be shown.
-    echo: bool,
-    /// What the answer carries.
-    form: PasscodeForm,
+/// A question, and its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// What is asked.
+    pub kind: Kind,
+    /// In which words.
+    pub message: Message,
+}
+
+/// What was seen in an answer that its dialogue reads itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It is what was asked for.
+    Right,
+    /// It is not.
+    Wrong,
+    /// A new secret: its keyed hash, to know it again by.
+    Chosen([u8; 32]),
+    /// A new secret that is not good enough.
+    Weak(Weakness),
+}
+
+/// How a dialogue goes on.
+pub(super) enum Turn {
+    /// With this question.
+    Ask(Asking),
+    /// It has come to its end: on with what is due next, or the Accept.
+    Passed,
+    /// With a Reject that is no failure.
+    Ended(Message),
 }
 
 impl Kind {
     /// The name in audit records.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Code { .. } => "code",
+            Self::Code => "code",
             Self::Passcode => "passcode",
+            Self::NewPin(_) => "new_pin",
         }
     }
 
-    /// The kind that has this name at `gateway`.
+    /// Whether an answer to the kind of this name may be shown while it is typed; none: no kind is
+    /// called so.
     #[must_use]
-    pub fn by_name(name: &str, gateway: &GatewayPolicy) -> Option<Self> {
-        let proven = gateway.first_factor;
-        let mut kinds = [Self::Code { proven }, Self::Passcode].into_iter();
-        kinds.find(|kind| kind.name() == name)
+    pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
+        match name {
+            "code" => Some(true),
+            "passcode" => Some(passcode::echo(gateway)),
+            "new_pin" => Some(false),
+            _ => None,
+        }
     }
 
-    /// Whether nothing is proven when it is asked.
+    /// Whether nothing is proven when the kind of this name is asked at `gateway`.
     #[must_use]
-    pub const fn blind(self) -> bool {
-        matches!(
-            self,
-            Self::Passcode
-                | Self::Code {
-                    proven: FirstFactorBy::None
-                }
-        )
+    pub fn blind_of(name: &str, gateway: &GatewayPolicy) -> bool {
+        match name {
+            "passcode" => true,
+            "code" => gateway.first_factor == FirstFactorBy::None,
+            _ => false,
+        }
     }
 
-    /// Whether the first factor was proven before it was asked, by whoever checks it.
-    pub(super) const fn proves_first(self) -> bool {
-        matches!(self, Self::Code { .. })
+    /// Whether nothing is proven when it is asked at `gateway`.
+    #[must_use]
+    pub fn blind(&self, gateway: &GatewayPolicy) -> bool {
+        Self::blind_of(self.name(), gateway)
     }
 
-    /// Whether it goes on at `gateway` as that is now: another one may check the first factor there
-    /// since the question.
-    fn suits(self, gateway: &GatewayPolicy) -> bool {
+    /// How the answer is split, if it is judged as a passcode; none: the dialogue reads it.
+    pub(super) const fn form(&self, gateway: &GatewayPolicy) -> Option<PasscodeForm> {
         match self {
-            Self::Code { proven } => proven == gateway.first_factor,
-            Self::Passcode => true,
+            Self::Code => Some(PasscodeForm::Otp),
+            Self::Passcode => Some(gateway.passcode),
+            Self::NewPin(_) => None,
         }
     }
+}
 
-    /// How the answer is split.
-    pub(super) fn form(self, gateway: &GatewayPolicy) -> PasscodeForm {
-        self.script(gateway).form
-    }
-
-    /// What is asked, in words.
+impl Question {
+    /// The question of the kind of this `name`, as a gateway gets it; none: no kind is called so.
     #[must_use]
-    pub fn message(self, gateway: &GatewayPolicy) -> Message {
-        self.script(gateway).message
-    }
-
-    /// The question as a gateway gets it.
-    #[must_use]
-    pub fn question(self, gateway: &GatewayPolicy, handle: Handle, left: Duration) -> Question {
-        Question {
+    pub fn of(name: &str, gateway: &GatewayPolicy, handle: Handle, left: Duration) -> Option<Self> {
+        Some(Self {
             handle,
-            echo: self.script(gateway).echo,
+            echo: Kind::echo_of(name, gateway)?,
             seconds: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
-            held: self.blind(),
-        }
+            held: Kind::blind_of(name, gateway),
+        })
     }
+}
 
-    fn script(self, gateway: &GatewayPolicy) -> Script {
-        match self {
-            Self::Code { .. } => code::script(),
-            Self::Passcode => passcode::script(gateway.passcode),
-        }
+/// What is seen in the answer to a question whose dialogue reads it itself; none: it is a passcode.
+pub(super) fn look(
+    record: &UserRecord,
+    attempt: &Attempt,
+    answered: &Dialogue,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+) -> Option<Finding> {
+    let (seen, ask) = match &answered.kind {
+        Kind::Code | Kind::Passcode => return None,
+        Kind::NewPin(asked) => new_pin::look(asked, record, attempt, policy, unseal),
+    };
+    Some(Finding::of(record, CodeMatch::Told(seen), ask))
+}
+
+/// The turn that the dialogue takes with what was seen.
+pub(super) fn turn(case: &mut Case<'_>, asked: &Kind, seen: Seen, evidence: &Evidence) -> Turn {
+    match asked {
+        Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
+        // What is judged as a passcode takes no turn of its own.
+        Kind::Code | Kind::Passcode => Turn::Ended(Message::Denied),
     }
+}
+
+/// What has to be walked through before the Accept, although all that the sign-in asks for is right.
+pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
+    if !case.attempt.gateway.challenge {
+        return None;
+    }
+    new_pin::due(case)
 }
 
 impl Dialogue {
@@ -188,60 +251,62 @@ pub fn answered<'a>(record: &'a UserRecord, attempt: &Attempt, now: Now) -> Opti
     let named = |dialogue: &&Dialogue| {
         dialogue.handle.is_of(handle) && dialogue.gateway == attempt.gateway.name
     };
+    // Another one may check the first factor there since the question.
+    let suits = |dialogue: &&Dialogue| {
+        let first = dialogue.proven.first;
+        first.is_none_or(|by| by == attempt.gateway.first_factor)
+    };
     let found = record.auth.dialogues.iter().find(named);
-    found.filter(|dialogue| dialogue.open(now) && dialogue.kind.suits(&attempt.gateway))
+    found.filter(suits).filter(|dialogue| dialogue.open(now))
 }
 
-/// The dialogue that `attempt` calls for, because what it carries is no code: the first factor
+/// The question that `attempt` calls for, because what it carries is no code: the first factor
 /// alone, or nothing at all (D12). `answered`: the one it answers itself.
 #[must_use]
-pub fn called_for(attempt: &Attempt, answered: Option<&Dialogue>) -> Option<Kind> {
+pub fn called_for(attempt: &Attempt, answered: Option<&Dialogue>) -> Option<Asking> {
     let gateway = &attempt.gateway;
     if !gateway.challenge {
         return None;
     }
-    let first = match (&attempt.proof, answered.map(|dialogue| dialogue.kind)) {
+    let first = match (&attempt.proof, answered.map(|dialogue| &dialogue.kind)) {
         (Proof::Passcode(_), _) => true,
         // An empty answer is a wrong one: nobody is asked for a passcode twice.
         (Proof::Answer { .. }, Some(Kind::Passcode)) => false,
         _ => return None,
     };
     let nothing = first && attempt.passcode().is_empty();
-    let proven = gateway.first_factor;
-    let ignored = matches!(proven, FirstFactorBy::Gateway | FirstFactorBy::None);
+    let ignored = matches!(
+        gateway.first_factor,
+        FirstFactorBy::Gateway | FirstFactorBy::None
+    );
     match gateway.passcode {
-        PasscodeForm::Challenge if ignored || !nothing => Some(Kind::Code { proven }),
-        _ if nothing => Some(Kind::Passcode),
+        PasscodeForm::Challenge if ignored || !nothing => Some(code::asking()),
+        _ if nothing => Some(passcode::asking(gateway)),
         _ => None,
     }
 }
 
-/// Whether a fresh handle may be needed for what `attempt` is answered.
+/// The question that everybody is asked, known or not, and that tells nobody apart.
 #[must_use]
-pub fn may_ask(attempt: &Attempt) -> bool {
-    match attempt.proof {
-        Proof::Passcode(_) => called_for(attempt, None).is_some(),
-        Proof::Answer { .. } => attempt.gateway.challenge,
-        Proof::Unsupported(_) => false,
-    }
+pub fn asked_of_all(attempt: &Attempt) -> Option<Asking> {
+    called_for(attempt, None).filter(|asking| asking.kind.blind(&attempt.gateway))
 }
 
 /// Whether mfad has the first factor of a person to check before anything else, a slow thing to do.
 /// For a name that nobody has as much has to wait.
 #[must_use]
 pub fn checks_first(attempt: &Attempt) -> bool {
-    let kind = called_for(attempt, None);
-    matches!(
-        kind,
-        Some(Kind::Code {
-            proven: FirstFactorBy::Pin | FirstFactorBy::Local
-        })
-    )
+    let checked = matches!(
+        attempt.gateway.first_factor,
+        FirstFactorBy::Pin | FirstFactorBy::Local
+    );
+    checked && called_for(attempt, None).is_some_and(|asking| asking.kind == Kind::Code)
 }
 
 /// What the next question is opened with.
 pub(super) struct Opening<'a> {
     pub(super) kind: Kind,
+    pub(super) proven: Proven,
     pub(super) gateway: &'a GatewayPolicy,
     pub(super) handle: &'a Handle,
     /// The dialogue that goes on with it, taken out of the record.
@@ -251,7 +316,7 @@ pub(super) struct Opening<'a> {
 }
 
 /// Opens the next question in `auth`; false if it cannot be, for too many of them.
-pub(super) fn open(auth: &mut AuthState, opening: &Opening<'_>, now: Now) -> bool {
+pub(super) fn open(auth: &mut AuthState, opening: Opening<'_>, now: Now) -> bool {
     let rounds = opening.after.map_or(0, |dialogue| dialogue.rounds) + 1;
     let rows = auth.dialogues.iter().map(|dialogue| dialogue.row);
     let row = match opening.after {
@@ -271,6 +336,7 @@ pub(super) fn open(auth: &mut AuthState, opening: &Opening<'_>, now: Now) -> boo
     }
     auth.dialogues.push(Dialogue {
         kind: opening.kind,
+        proven: opening.proven,
         gateway: Arc::clone(&opening.gateway.name),
         opened,
         expires,

@@ -5,19 +5,21 @@
 //! 3. The answer is judged as if it had been typed at once; where the first packet carries the first
 //!    factor alone, the code is asked for next.
 
-use super::Script;
-use crate::domain::policy::PasscodeForm;
+use super::{Asking, Kind};
+use crate::domain::policy::{GatewayPolicy, PasscodeForm};
 use crate::domain::verdict::Message;
 
-pub(super) fn script(form: PasscodeForm) -> Script {
-    let code_alone = form == PasscodeForm::Otp;
-    Script {
-        message: if code_alone {
-            Message::EnterCode
-        } else {
-            Message::EnterPasscode
+pub(super) fn asking(gateway: &GatewayPolicy) -> Asking {
+    Asking {
+        kind: Kind::Passcode,
+        message: match gateway.passcode {
+            PasscodeForm::Otp => Message::EnterCode,
+            _ => Message::EnterPasscode,
         },
-        echo: code_alone,
-        form,
     }
+}
+
+/// A code alone may be seen, a PIN may not.
+pub(super) fn echo(gateway: &GatewayPolicy) -> bool {
+    gateway.passcode == PasscodeForm::Otp
 }

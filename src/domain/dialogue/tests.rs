@@ -44,8 +44,10 @@ fn answer(number: u8) -> Proof {
 
 fn opening<'a>(gateway: &'a GatewayPolicy, handle: &'a Handle) -> Opening<'a> {
     Opening {
-        kind: Kind::Code {
-            proven: gateway.first_factor,
+        kind: Kind::Code,
+        proven: Proven {
+            first: Some(gateway.first_factor),
+            factors: Vec::new(),
         },
         gateway,
         handle,
@@ -61,7 +63,7 @@ fn a_further_one_ends_the_oldest() {
     for number in 1..=4 {
         assert!(open(
             &mut alice.auth,
-            &opening(&gateway, &handle(number)),
+            opening(&gateway, &handle(number)),
             now()
         ));
     }
@@ -75,7 +77,7 @@ fn a_further_one_ends_the_oldest() {
 fn nobody_is_asked_for_ever() {
     let gateway = gateway(FirstFactorBy::Pin, PasscodeForm::Challenge);
     let (mut alice, first) = (alice(), handle(1));
-    assert!(open(&mut alice.auth, &opening(&gateway, &first), now()));
+    assert!(open(&mut alice.auth, opening(&gateway, &first), now()));
     let later = now().after(Duration::from_secs(100));
     for rounds in 2..=ROUNDS_MAX + 1 {
         let before = alice.auth.dialogues.pop().unwrap();
@@ -84,7 +86,7 @@ fn nobody_is_asked_for_ever() {
             after: Some(&before),
             ..opening(&gateway, &next)
         };
-        assert_eq!(open(&mut alice.auth, &opening, later), rounds <= ROUNDS_MAX);
+        assert_eq!(open(&mut alice.auth, opening, later), rounds <= ROUNDS_MAX);
         if let Some(one) = alice.auth.dialogues.last() {
             // It is the same dialogue, which gets no longer for it.
             assert_eq!(
@@ -100,33 +102,34 @@ fn nobody_is_asked_for_ever() {
 fn what_was_proven_counts_as_long_as_the_same_one_checks_it() {
     let mut gateway = gateway(FirstFactorBy::None, PasscodeForm::Challenge);
     let mut alice = alice();
-    assert!(open(&mut alice.auth, &opening(&gateway, &handle(1)), now()));
+    assert!(open(&mut alice.auth, opening(&gateway, &handle(1)), now()));
     assert!(answered(&alice, &attempt(&gateway, answer(1)), now()).is_some());
     gateway.first_factor = FirstFactorBy::Pin;
     assert!(answered(&alice, &attempt(&gateway, answer(1)), now()).is_none());
 }
 
 #[test]
-fn the_log_names_a_kind_as_the_gateway_has_it() {
+fn the_log_names_each_kind_as_it_is_asked() {
     let gateway = gateway(FirstFactorBy::Local, PasscodeForm::Challenge);
-    let proven = FirstFactorBy::Local;
-    for kind in [Kind::Code { proven }, Kind::Passcode] {
-        assert_eq!(Kind::by_name(kind.name(), &gateway), Some(kind));
-    }
-    assert_eq!(Kind::by_name("pin", &gateway), None);
+    let kinds = [Kind::Code, Kind::Passcode, Kind::NewPin(NewPin::default())];
+    let echoes = kinds.map(|kind| Kind::echo_of(kind.name(), &gateway));
+    assert_eq!(echoes, [Some(true), Some(false), Some(false)]);
+    assert_eq!(Kind::echo_of("pin", &gateway), None);
 }
 
 #[test]
-fn only_who_cannot_be_asked_needs_no_handle() {
+fn what_everybody_is_asked_hangs_on_nothing_but_what_was_typed() {
     let typed = |text: &str| Proof::Passcode(SecretBytes::copy_of(text.as_bytes()));
     let mut gateway = gateway(FirstFactorBy::Pin, PasscodeForm::PinOtp);
-    assert!(!may_ask(&attempt(&gateway, typed("402817123456"))));
-    assert!(may_ask(&attempt(&gateway, typed(""))));
-    assert!(may_ask(&attempt(&gateway, answer(1))));
+    let asked = |attempt: &Attempt| asked_of_all(attempt).is_some();
+    assert!(!asked(&attempt(&gateway, typed("402817123456"))));
+    assert!(asked(&attempt(&gateway, typed(""))));
+    assert!(!asked(&attempt(&gateway, answer(1))));
     assert!(!checks_first(&attempt(&gateway, typed(""))));
     gateway.passcode = PasscodeForm::Challenge;
     assert!(checks_first(&attempt(&gateway, typed("402817"))));
+    assert!(!asked(&attempt(&gateway, typed("402817"))));
     assert!(!checks_first(&attempt(&gateway, typed(""))));
     gateway.challenge = false;
-    assert!(!may_ask(&attempt(&gateway, typed(""))));
+    assert!(!asked(&attempt(&gateway, typed(""))));
 }

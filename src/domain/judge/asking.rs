@@ -1,18 +1,27 @@
-//! Judgements that are questions, and the end of the question that is answered.
+//! Judgements that are questions, and what is made of their answers.
 
 use std::time::Duration;
 
-use super::{Case, Evidence, Judgement};
+use super::{Case, Evidence, Judgement, Lacking, rejected};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::{self, Handle, Kind, Opening};
+use crate::domain::dialogue::{self, Asking, Handle, Opening, Seen, Turn};
 use crate::domain::event::Event;
-use crate::domain::verdict::{Reason, Verdict};
+use crate::domain::verdict::{How, Question, Reason, Verdict};
 
-/// The question of a kind of dialogue.
-pub(super) fn question(kind: Kind, handle: Handle, attempt: &Attempt, left: Duration) -> Verdict {
-    Verdict::Challenge {
-        question: kind.question(&attempt.gateway, handle, left),
-        message: kind.message(&attempt.gateway),
+/// The question that is asked.
+pub(super) fn question(
+    asking: Asking,
+    handle: Handle,
+    attempt: &Attempt,
+    left: Duration,
+) -> Verdict {
+    let Asking { kind, message } = asking;
+    match Question::of(kind.name(), &attempt.gateway, handle, left) {
+        Some(question) => Verdict::Challenge { question, message },
+        None => Verdict::Reject {
+            reason: Reason::Internal,
+            message,
+        },
     }
 }
 
@@ -25,54 +34,98 @@ impl Case<'_> {
         };
         let dialogues = &mut self.record.auth.dialogues;
         dialogues.retain(|dialogue| dialogue.handle != answered.handle);
+        self.proven = answered.proven.clone();
         self.answered = Some(answered);
         self.changed = true;
     }
 
     /// No code was typed yet. Of whom nothing is known yet it is asked in any case; of others once
     /// the first factor is right, if that is asked alone.
-    pub(super) fn await_code(self, first: Result<(), Reason>, evidence: &Evidence) -> Judgement {
+    pub(super) fn await_code(
+        mut self,
+        first: Result<(), Reason>,
+        evidence: &Evidence,
+    ) -> Result<Judgement, Lacking> {
         let called_for = dialogue::called_for(self.attempt, self.answered.as_ref());
-        let (Some(kind), Some(handle)) = (called_for, evidence.fresh) else {
-            return self.refuse(Reason::Internal);
+        let Some(asking) = called_for else {
+            return Ok(self.refuse(Reason::Internal));
         };
+        let gateway = &self.attempt.gateway;
+        let blind = asking.kind.blind(gateway);
         match first {
-            Err(reason) if !kind.blind() => self.wrong_first(reason, evidence.repeated),
-            _ => self.ask(kind, handle),
+            Err(reason) if !blind => Ok(self.wrong_first(reason, evidence.repeated)),
+            _ => {
+                if asking.kind == dialogue::Kind::Code {
+                    self.proven.first = Some(gateway.first_factor);
+                }
+                self.ask(asking, evidence)
+            }
+        }
+    }
+
+    /// All that the sign-in asks for is right, or a dialogue before the Accept has come to its end:
+    /// what is due next, or the Accept. Who needs no second factor for a while needs nothing else (D8).
+    pub(super) fn go_on(self, evidence: &Evidence) -> Result<Judgement, Lacking> {
+        let Some(how) = self.proven.factors.last().copied() else {
+            return Ok(self.refuse(Reason::Internal));
+        };
+        let waived = matches!(how, How::Passthrough(_) | How::PolicyPassthrough);
+        match dialogue::due(&self).filter(|_| !waived) {
+            Some(asking) => self.ask(asking, evidence),
+            None => Ok(self.accept(how)),
+        }
+    }
+
+    /// The answer is one that its dialogue reads.
+    pub(super) fn turn(mut self, seen: Seen, evidence: &Evidence) -> Result<Judgement, Lacking> {
+        let asked = self.answered.as_ref().map(|answered| answered.kind.clone());
+        let Some(asked) = asked else {
+            return Ok(self.refuse(Reason::DialogueExpired));
+        };
+        match dialogue::turn(&mut self, &asked, seen, evidence) {
+            Turn::Ask(asking) => self.ask(asking, evidence),
+            Turn::Passed => self.go_on(evidence),
+            Turn::Ended(message) => {
+                let reason = Reason::Unfinished;
+                self.tell(rejected(self.attempt, reason));
+                Ok(self.close(Verdict::Reject { reason, message }, false))
+            }
         }
     }
 
     /// Opens the next question. Who has opened too many is asked as well, and cannot answer.
-    fn ask(mut self, kind: Kind, handle: Handle) -> Judgement {
+    fn ask(mut self, asking: Asking, evidence: &Evidence) -> Result<Judgement, Lacking> {
+        let handle = evidence.fresh()?;
         let opening = Opening {
-            kind,
+            kind: asking.kind.clone(),
+            proven: self.proven.clone(),
             gateway: &self.attempt.gateway,
             handle: &handle,
             after: self.answered.as_ref(),
             ttl: self.policy.challenge_ttl,
         };
-        if !dialogue::open(&mut self.record.auth, &opening, self.now) {
-            return self.pretend(kind, handle);
+        if !dialogue::open(&mut self.record.auth, opening, self.now) {
+            return Ok(self.pretend(asking, handle));
         }
         self.changed = true;
         let Some(opened) = self.record.auth.dialogues.last() else {
-            return self.refuse(Reason::Internal);
+            return Ok(self.refuse(Reason::Internal));
         };
         let left = opened.expires.since(self.now.latest());
-        let (verdict, rounds) = (question(kind, handle, self.attempt, left), opened.rounds);
         let event = self
             .about(Event::new("auth.challenge"))
-            .detail("kind", kind.name())
-            .detail("round", rounds)
+            .detail("kind", asking.kind.name())
+            .detail("round", opened.rounds)
             .detail("seconds", left.as_secs());
         self.events.push(event);
-        self.close(verdict, false)
+        let verdict = question(asking, handle, self.attempt, left);
+        Ok(self.close(verdict, false))
     }
 
     /// Asks, and keeps nothing of it.
-    pub(super) fn pretend(self, kind: Kind, handle: Handle) -> Judgement {
+    pub(super) fn pretend(self, asking: Asking, handle: Handle) -> Judgement {
         let ttl = self.policy.challenge_ttl;
-        let verdict = question(kind, handle, self.attempt, ttl);
+        let verdict = question(asking, handle, self.attempt, ttl);
         self.close(verdict, false)
     }
 }

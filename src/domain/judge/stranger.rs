@@ -1,7 +1,7 @@
 //! Judgements on names that nobody has.
 
 use super::asking::question;
-use super::{Judgement, reject_message, rejected};
+use super::{Judgement, Lacking, reject_message, rejected};
 use crate::domain::attempt::Attempt;
 use crate::domain::dialogue::{self, Handle};
 use crate::domain::event::Event;
@@ -11,21 +11,24 @@ use crate::domain::verify::{Admission, admit};
 use crate::time::Now;
 
 /// Judges an attempt under a name that mfad does not know, or that is no name.
+///
+/// # Errors
+/// [`Lacking`]: nothing is decided yet.
 pub fn judge_stranger(
     attempt: &Attempt,
     fresh: Option<Handle>,
     policy: &Policy,
     now: Now,
-) -> Judgement {
-    let blind = dialogue::called_for(attempt, None).filter(|kind| kind.blind());
+) -> Result<Judgement, Lacking> {
     let admission = admit(None, attempt, now);
-    if let (Admission::Refused(_), Some(kind), Some(handle)) = (admission, blind, fresh) {
-        return Judgement {
-            verdict: question(kind, handle, attempt, policy.challenge_ttl),
+    if let (Admission::Refused(_), Some(asking)) = (admission, dialogue::asked_of_all(attempt)) {
+        let handle = fresh.ok_or(Lacking)?;
+        return Ok(Judgement {
+            verdict: question(asking, handle, attempt, policy.challenge_ttl),
             record: None,
             events: Vec::new(),
             counted: false,
-        };
+        });
     }
     let (verdict, event) = match admission {
         Admission::Refused(reason) => {
@@ -42,10 +45,10 @@ pub fn judge_stranger(
         }
     };
     let event = event.detail("name", format!("~{}", attempt.pseudonym));
-    Judgement {
+    Ok(Judgement {
         verdict,
         record: None,
         events: vec![event],
         counted: false,
-    }
+    })
 }

@@ -7,9 +7,9 @@ use smol_str::SmolStr;
 use super::{Batch, CHECKS_MAX, Pending, Waiting, Writer, micros};
 use crate::audit::summing::{Key as SumKey, Offer};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::{Handle, may_ask};
+use crate::domain::dialogue::Handle;
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
-use crate::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
+use crate::domain::judge::{Evidence, FirstFactor, Judgement, Lacking, judge, judge_stranger};
 use crate::domain::notice::Told;
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
@@ -33,7 +33,9 @@ impl Writer {
         let judgement = match &record {
             None => {
                 let (attempt, rules) = (&pending.attempt, self.engine.rules());
-                judge_stranger(attempt, self.fresh(attempt, now), &rules.policy, now)
+                self.with_fresh(attempt, now, |fresh| {
+                    judge_stranger(attempt, fresh, &rules.policy, now)
+                })
             }
             Some(record) => match self.judge_known(&mut pending, record, now) {
                 Some(judgement) => judgement,
@@ -54,30 +56,30 @@ impl Writer {
         let rules = self.engine.rules();
         let attempt = &pending.attempt;
         if admit(Some(record), attempt, now) != Admission::Open {
-            let evidence = Evidence {
+            let mut evidence = Evidence {
                 // Refused without a look at the passcode.
                 finding: Finding::of(record, CodeMatch::NoCode, Ask::Nothing),
                 first: FirstFactor::NotAsked,
+                hash: None,
                 repeated: false,
-                fresh: self.fresh(attempt, now),
+                fresh: None,
             };
-            return Some(judge(record, attempt, &evidence, &rules.policy, now));
+            return Some(self.with_fresh(attempt, now, |fresh| {
+                evidence.fresh = fresh;
+                judge(record, attempt, &evidence, &rules.policy, now)
+            }));
         }
         let finding = match pending.finding.take() {
             Some(finding) if finding.is_of(record) => finding,
             _ => verify(record, attempt, &rules.policy, self.engine.keys(), now),
         };
-        let first = match check_of(record, attempt, &finding.ask) {
-            None => FirstFactor::NotAsked,
+        let (first, hash) = match check_of(record, attempt, &finding.ask) {
+            None => (FirstFactor::NotAsked, None),
             Some(check) => match &pending.first {
-                Some(made) if made.ask == finding.ask && made.stored == *check.stored => {
-                    if made.right {
-                        FirstFactor::Right
-                    } else {
-                        FirstFactor::Wrong
-                    }
+                Some(made) if made.ask == finding.ask && made.stored.as_ref() == check.stored => {
+                    (made.first, made.hash.clone())
                 }
-                _ if self.engine.pins().remembers(check, now) => FirstFactor::Right,
+                _ if self.engine.pins().remembers(check, now) => (FirstFactor::Right, None),
                 _ => {
                     pending.finding = Some(finding);
                     return None;
@@ -93,13 +95,17 @@ impl Writer {
                 | CodeMatch::Awaited
         );
         let repeated = may_repeat && self.is_repeat(record.id, attempt, now);
-        let evidence = Evidence {
+        let mut evidence = Evidence {
             finding,
             first,
+            hash,
             repeated,
-            fresh: self.fresh(attempt, now),
+            fresh: None,
         };
-        Some(judge(record, attempt, &evidence, &rules.policy, now))
+        Some(self.with_fresh(attempt, now, |fresh| {
+            evidence.fresh = fresh;
+            judge(record, attempt, &evidence, &rules.policy, now)
+        }))
     }
 
     /// Sends an attempt to the PIN pool from here: its record changed while it was on its way.
@@ -112,7 +118,7 @@ impl Writer {
         let check = check_of(record, &pending.attempt, &ask);
         match check {
             Some(check) if pending.checks <= CHECKS_MAX => {
-                let order = (check.order(), ask);
+                let order = (check.order(self.engine.random().ok()), ask);
                 self.engine.check_first(pending, Some(order), now);
             }
             _ => self.unanswered(&pending),
@@ -224,10 +230,23 @@ impl Writer {
         }
     }
 
-    /// A handle for what is asked next, if anything may be.
-    fn fresh(&self, attempt: &Attempt, now: Now) -> Option<Handle> {
-        let key = self.engine.keys().dialogue_key();
-        may_ask(attempt).then(|| Handle::fresh(key, &attempt.digest, now.wall))
+    /// Judges, and once more with a fresh handle if the answer is a question.
+    fn with_fresh(
+        &self,
+        attempt: &Attempt,
+        now: Now,
+        mut judge: impl FnMut(Option<Handle>) -> Result<Judgement, Lacking>,
+    ) -> Judgement {
+        let mut fresh = None;
+        loop {
+            match judge(fresh) {
+                Ok(judgement) => return judgement,
+                Err(Lacking) => {
+                    let key = self.engine.keys().dialogue_key();
+                    fresh = Some(Handle::fresh(key, &attempt.digest, now.wall));
+                }
+            }
+        }
     }
 
     fn is_repeat(&self, user: UserId, attempt: &Attempt, now: Now) -> bool {
@@ -259,12 +278,13 @@ pub(in crate::engine) fn check_of<'a>(
     ask: &Ask,
 ) -> Option<Check<'a>> {
     let (what, range, stored) = match ask {
-        Ask::Pin(range) => (What::Pin, range, &record.profile.pin.as_ref()?.hash),
+        Ask::Pin(range) => (What::Pin, range, Some(&record.profile.pin.as_ref()?.hash)),
         Ask::Password(range) => (
             What::Password,
             range,
-            &record.profile.password.as_ref()?.hash,
+            Some(&record.profile.password.as_ref()?.hash),
         ),
+        Ask::Hash(range) => (What::Pin, range, None),
         Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven => return None,
     };
     Some(Check {

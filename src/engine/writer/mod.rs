@@ -28,6 +28,7 @@ use crate::audit::summing::{Summed, Summing};
 use crate::domain::attempt::Attempt;
 use crate::domain::command::{Command, Done, Prepared};
 use crate::domain::event::{Event, Operator, Origin};
+use crate::domain::judge::FirstFactor;
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed::Sealed;
 use crate::domain::token_record::TokenKind;
@@ -85,14 +86,16 @@ pub struct Pending {
     pub queued_us: u64,
 }
 
-/// A first factor that was checked.
+/// A first factor that was checked, or a new one that was hashed.
 pub struct Checked {
     /// What was asked.
     pub ask: Ask,
-    /// Against which stored hash.
-    pub stored: Sealed,
-    /// Whether it was right.
-    pub right: bool,
+    /// Against which stored hash; none: it was hashed.
+    pub stored: Option<Sealed>,
+    /// What it came to.
+    pub first: FirstFactor,
+    /// The hash, under seal.
+    pub hash: Option<Sealed>,
 }
 
 /// A command on its way.

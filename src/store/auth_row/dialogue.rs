@@ -1,0 +1,130 @@
+//! Open dialogues in the row: what is asked, what was right before, and what is known of the answer.
+//!
+//! An octet says the kind; one of a later version is left where it is.
+
+use super::super::octets::{Damage, Put, Taker};
+use super::{id_octets, take_id};
+use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, NewPin, Proven};
+use crate::domain::policy::FirstFactorBy;
+use crate::domain::verdict::How;
+use crate::token::TokenId;
+
+const PASSCODE: u8 = 0;
+const CODE: u8 = 1;
+const NEW_PIN: u8 = 20;
+
+pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
+    out.push(match dialogue.kind {
+        Kind::Passcode => PASSCODE,
+        Kind::Code => CODE,
+        Kind::NewPin(_) => NEW_PIN,
+    });
+    out.extend_from_slice(&dialogue.handle.0);
+    out.put_time(dialogue.opened);
+    out.put_time(dialogue.expires);
+    out.put_number(u64::from(dialogue.rounds));
+    out.put_number(u64::from(dialogue.row));
+    out.put_text(&dialogue.gateway);
+    put_proven(out, &dialogue.proven);
+    match &dialogue.kind {
+        Kind::Passcode | Kind::Code => {}
+        Kind::NewPin(asked) => {
+            out.push(asked.weak);
+            out.push(u8::from(asked.unequal));
+            if let Some(chosen) = &asked.chosen {
+                out.extend_from_slice(chosen);
+            }
+        }
+    }
+}
+
+/// A dialogue; none: of a kind that only a later version knows.
+pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
+    let kind = value.octet()?;
+    if ![PASSCODE, CODE, NEW_PIN].contains(&kind) {
+        return Ok(None);
+    }
+    let handle = HandleDigest(value.array()?);
+    let (opened, expires) = (value.time()?, value.time()?);
+    let (rounds, row) = (value.number_32()?, value.number_32()?);
+    let gateway = value.text()?;
+    let proven = take_proven(value)?;
+    let kind = match kind {
+        PASSCODE => Kind::Passcode,
+        CODE => Kind::Code,
+        _ => Kind::NewPin(NewPin {
+            weak: value.octet()?,
+            unequal: match value.octet()? {
+                0 => false,
+                1 => true,
+                _ => return Err(Damage::Value("new PIN")),
+            },
+            chosen: if value.is_empty() {
+                None
+            } else {
+                Some(value.array()?)
+            },
+        }),
+    };
+    Ok(Some(Dialogue {
+        kind,
+        proven,
+        gateway,
+        opened,
+        expires,
+        handle,
+        rounds,
+        row,
+    }))
+}
+
+fn put_proven(out: &mut Vec<u8>, proven: &Proven) {
+    out.push(match proven.first {
+        None => 0,
+        Some(FirstFactorBy::None) => 1,
+        Some(FirstFactorBy::Gateway) => 2,
+        Some(FirstFactorBy::Pin) => 3,
+        Some(FirstFactorBy::Local) => 4,
+    });
+    out.put_number(u64::try_from(proven.factors.len()).unwrap_or(0));
+    for how in &proven.factors {
+        match how {
+            How::Token(id) => put_how(out, 0, id),
+            How::Grace(id) => put_how(out, 1, id),
+            How::Recovery(id) => put_how(out, 2, id),
+            How::Passthrough(grant) => {
+                out.push(3);
+                out.put_number(u64::from(*grant));
+            }
+            How::PolicyPassthrough => out.push(4),
+        }
+    }
+}
+
+fn put_how(out: &mut Vec<u8>, how: u8, id: &TokenId) {
+    out.push(how);
+    out.extend_from_slice(&id_octets(*id));
+}
+
+fn take_proven(value: &mut Taker<'_>) -> Result<Proven, Damage> {
+    let first = match value.octet()? {
+        0 => None,
+        1 => Some(FirstFactorBy::None),
+        2 => Some(FirstFactorBy::Gateway),
+        3 => Some(FirstFactorBy::Pin),
+        4 => Some(FirstFactorBy::Local),
+        _ => return Err(Damage::Value("first factor")),
+    };
+    let mut factors = Vec::new();
+    for _ in 0..value.number()? {
+        factors.push(match value.octet()? {
+            0 => How::Token(take_id(value)?),
+            1 => How::Grace(take_id(value)?),
+            2 => How::Recovery(take_id(value)?),
+            3 => How::Passthrough(value.number_32()?),
+            4 => How::PolicyPassthrough,
+            _ => return Err(Damage::Value("factor")),
+        });
+    }
+    Ok(Proven { first, factors })
+}
