@@ -228,7 +228,7 @@ mod tests {
     use smol_str::SmolStr;
 
     use super::*;
-    use crate::domain::dialogue::{Dialogue, HandleDigest, Kind};
+    use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
     use crate::domain::explain::tests::{alice, at_home};
     use crate::domain::lockout::LockoutMode;
     use crate::domain::user::{LastFailed, LastLogin};
@@ -342,6 +342,7 @@ mod tests {
         let later = now.after(HOUR);
         alice.auth.dialogues.push(Dialogue {
             kind: Kind::Passcode,
+            proven: Proven::default(),
             gateway: Arc::from("vpn1"),
             opened: later.wall,
             expires: later.wall + HOUR,
