@@ -459,8 +459,8 @@ impl Read for SpoiledReader {
                 Bug::QuestionForgottenByRestart => record.auth.dialogues.clear(),
                 Bug::AskedIsProven => {
                     for dialogue in &mut record.auth.dialogues {
-                        let proven = FirstFactorBy::Pin;
-                        dialogue.kind = Kind::Code { proven };
+                        dialogue.kind = Kind::Code;
+                        dialogue.proven.first = Some(FirstFactorBy::Pin);
                     }
                 }
                 Bug::WaitForgottenByRestart => {

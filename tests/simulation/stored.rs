@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use mfad::domain::dialogue::{Dialogue, Kind as About};
+use mfad::domain::dialogue::Dialogue;
+use mfad::domain::policy::FirstFactorBy;
 use mfad::domain::token_record::{Base, HardwareToken, Token, TokenKind, TokenState};
 use mfad::domain::user::{AuthState, UserId, UserRecord};
 use mfad::domain::wait::StationTag;
@@ -145,10 +146,7 @@ fn facts(record: &UserRecord) -> String {
 }
 
 fn asked(dialogue: &Dialogue, text: &mut String) {
-    let by = match dialogue.kind {
-        About::Code { proven } => proven.name(),
-        About::Passcode => "",
-    };
+    let by = dialogue.proven.first.map_or("", FirstFactorBy::name);
     let _ = writeln!(
         text,
         "asked {} {by} at {} {}..{} {} round={} row={}",
