@@ -286,6 +286,7 @@ fn every_notice_has_its_words_in_both_languages() {
         Event::new("token.obsolete"),
         Event::new("token.secret_reset"),
         Event::new("authcode.created"),
+        Event::new("authcode.used"),
         Event::new("auth.suspicious"),
         Event::new("recovery.issued"),
         Event::new("recovery.used"),
