@@ -59,8 +59,7 @@ token delete          E_LAST_TOKEN ok
 token migrate         same
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
-enroll email          E_DELIVERY
-enroll sms            E_DELIVERY
+enroll email          E_POLICY E_POLICY E_POLICY E_POLICY E_STATE E_POLICY E_POLICY E_POLICY E_STATE
 enroll revoke         same
 enroll page           E_LINK
 auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
@@ -140,8 +139,7 @@ token delete          -      T-11111
 token migrate         alice  -        token_id
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
-enroll email          alice  -        link clear_seed encloses:Enrolment(Email)
-enroll sms            alice  -        auth_code link encloses:Enrolment(Sms)
+enroll email          alice  -        link clear_seed encloses:Enrolment
 enroll revoke         alice  -
 enroll page           -      -        link seed:Page
 auth-code generate    alice  -        auth_code

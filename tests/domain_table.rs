@@ -163,6 +163,12 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
     if let Some(lock) = &auth.lock {
         facts.push(format!("lock={}", lock.reason.name()));
     }
+    let pin = |user: &UserRecord| user.profile.pin.clone();
+    if pin(after) != pin(before) {
+        let now = pin(after).unwrap();
+        assert!(!now.must_change && now.set_by == "alice");
+        facts.push(format!("pin={}", str::from_utf8(&now.hash.data).unwrap()));
+    }
     if after.profile.state != before.profile.state {
         facts.push(format!("state={}", after.profile.state.name()));
     }
@@ -288,6 +294,7 @@ fn prepare_person(alice: &mut UserRecord, key: &str, value: &str) {
     match key {
         "state" => alice.profile_mut().state = UserState::by_name(value).unwrap(),
         "no-pin" => alice.profile_mut().pin = None,
+        "must-change" => alice.profile_mut().pin.as_mut().unwrap().must_change = true,
         "no-password" => alice.profile_mut().password = None,
         "no-token" => alice.profile_mut().tokens.clear(),
         "hotp" => {
@@ -407,6 +414,7 @@ impl Script {
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),
+            "block-pin" => prepare_person(world.alice(), "pin-blocked", ""),
             "deactivate" => prepare_person(world.alice(), "state", "deactivated"),
             answer if answer.starts_with("answer:") => {
                 let last = self.outcomes.iter().rev().find_map(Outcome::handle);

@@ -20,6 +20,8 @@ mod dialogues;
 mod lockout;
 #[path = "end_to_end/metrics.rs"]
 mod metrics;
+#[path = "end_to_end/new_pin.rs"]
+mod new_pin;
 #[path = "end_to_end/operators.rs"]
 mod operators;
 #[path = "end_to_end/protocol.rs"]

@@ -312,6 +312,46 @@ fn pam_radius_walks_through_a_sign_in_in_two_steps() {
 }
 
 #[test]
+fn pam_radius_walks_through_a_new_pin_with_one_too_weak_and_one_mistyped() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+        return;
+    };
+    let mut phone = Phone::of(&alice);
+    let operator = daemon.operator();
+    operator.change("Pins.Reset", "alice", &json!({"pin": PIN}));
+    let first = "Enter a new PIN having from 6 to 12 digits:";
+    let (again, new) = ("Please re-enter new PIN:", "778240");
+    let (code, weak) = (phone.code(), "Not taken: it is one of those");
+    let typed = [PIN, &code, "123456", new, "778241", new, new];
+    let (let_in, shown) = two.walk("alice", &typed);
+    let prompts = [
+        "Enter your one-time code:",
+        first,
+        weak,
+        first,
+        again,
+        first,
+        again,
+    ];
+    let mut rest = shown.as_str();
+    for prompt in prompts {
+        let at = rest
+            .find(prompt)
+            .unwrap_or_else(|| panic!("{prompt}: {shown}"));
+        rest = &rest[at + prompt.len()..];
+    }
+    assert!(let_in && !rest.contains("Enter"), "{shown}");
+    assert!(!two.login("alice", PIN), "the old one");
+    let (let_in, shown) = two.walk("alice", &[new, &phone.code()]);
+    assert!(let_in && !shown.contains(first), "{shown}");
+}
+
+#[test]
 fn what_an_operator_does_holds_for_the_next_login_of_pam_radius() {
     if !have("pamtester") || !have("oathtool") {
         return;

@@ -263,6 +263,9 @@ impl<'a> Case<'a> {
         let (source, mode) = (&self.attempt.source, self.policy.lockout.mode);
         let proven = how.token().is_some();
         wait::signed_in(&mut self.record, source, mode, proven, self.now);
+        // Since the round in which it was right, another attempt may have used up a later one.
+        let form = |answered: &Dialogue| answered.kind.form(&self.attempt.gateway);
+        let spent_now = self.answered.as_ref().is_none_or(|it| form(it).is_some());
         let mut used = None;
         if let Some(id) = how.token() {
             // A passthrough proves no token, so it clears no count towards the hard cap (I10).
@@ -270,7 +273,9 @@ impl<'a> Case<'a> {
             let state = self.record.auth.token_mut(id);
             state.soft = 0;
             state.total = 0;
-            if let (How::Token(_), Some(accepted)) = (how, state.accepted.as_mut()) {
+            if let (How::Token(_), Some(accepted)) = (how, state.accepted.as_mut())
+                && spent_now
+            {
                 accepted.grace_used = false;
             }
             let first_use = state.activated_at.is_none();

@@ -15,6 +15,7 @@ use smol_str::SmolStr;
 
 use super::action::Role;
 use super::command::words;
+use super::dialogue::asks_new_pin;
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
@@ -147,7 +148,7 @@ pub fn why(
         looks_like,
         detail: far.map_or_else(Vec::new, |far| far.detail),
         do_this,
-        closing: closing(record, policy, now, recent, can_log_in),
+        closing: closing(record, &open, policy, now, recent),
     }
 }
 
@@ -417,12 +418,21 @@ const fn in_words(reason: Reason, role: Role) -> &'static str {
 /// What else helps to know: the other ways in, and what is about to end.
 fn closing(
     record: &UserRecord,
+    open: &[&GatewayPolicy],
     policy: &Policy,
     now: Now,
     attempts: &[PastAttempt],
-    can_log_in: bool,
 ) -> Vec<String> {
     let mut lines = Vec::new();
+    let can_log_in = !open.is_empty();
+    let asking = open.iter().filter(|gateway| asks_new_pin(record, gateway));
+    let asking: Vec<&str> = asking.map(|gateway| &*gateway.name).collect();
+    if !asking.is_empty() {
+        lines.push(format!(
+            "A new PIN is asked for at the next sign-in at {}.",
+            asking.join(", ")
+        ));
+    }
     for wait in wait::all(record, now).iter().filter(|_| can_log_in) {
         let who = match &wait.known_at {
             Some(gateway) => format!("A station known at {gateway}"),

@@ -257,10 +257,14 @@ impl Outcome {
             Verdict::Reject { reason, .. } => reason.name().to_owned(),
             Verdict::Challenge { question, message } => {
                 let held = if question.held { " held" } else { "" };
-                match message {
-                    Message::EnterCode => format!("ASK code{held}"),
-                    _ => format!("ASK passcode{held}"),
-                }
+                let asked = match message {
+                    Message::EnterCode => "code",
+                    Message::NewPin { weakness: None, .. } => "pin",
+                    Message::NewPin { .. } => "better-pin",
+                    Message::NewPinAgain => "pin-again",
+                    _ => "passcode",
+                };
+                format!("ASK {asked}{held}")
             }
         }
     }

@@ -129,10 +129,10 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
     let policy = &mut run.policy;
     let first = Arc::make_mut(&mut run.gateways[0]);
     match key {
-        "mail" | "sms" => {
+        "mail" => {
             policy.notices = Some(Notices {
-                mail: key == "mail",
-                sms: key == "sms",
+                mail: true,
+                sms: false,
                 admins: Vec::new(),
                 language: Language::English,
             });
@@ -167,6 +167,12 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         "window" => policy.totp_window_steps = number(value),
         "hotp-resync" => policy.hotp_resync_window = number(value),
         "totp-resync" => policy.totp_resync_window_steps = number(value),
+        "challenge" => {
+            for gateway in &mut run.gateways {
+                let challenge = gateway.challenge || &*gateway.name == value;
+                Arc::make_mut(gateway).challenge = challenge;
+            }
+        }
         "only" => {
             let by = match value {
                 "gateway" => FirstFactorBy::Gateway,
@@ -229,7 +235,6 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
         "link" => {
             let (purpose, sent_to) = match value {
                 "enrol" => (Purpose::Enrol, Some("alice@example.org".to_owned())),
-                "enrol-sms" => (Purpose::Enrol, Some("+491701234567".to_owned())),
                 "recovery" => (Purpose::Recovery, None),
                 "prove" => (Purpose::Prove { token: id(1) }, None),
                 address => {
@@ -252,12 +257,9 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
         }
         "link-over" => record.profile_mut().links[0].expires = WALL,
         "link-tries" => record.profile_mut().links[0].tries = number(value),
-        "code-mailed" | "code-texted" => {
+        "code-mailed" => {
             let code = record.profile_mut().auth_code.as_mut();
-            code.unwrap().delivery = match key {
-                "code-mailed" => Delivery::Email,
-                _ => Delivery::Sms,
-            };
+            code.unwrap().delivery = Delivery::Email;
         }
         "code-failures" => {
             let code = record.profile_mut().auth_code.as_mut();
@@ -343,12 +345,7 @@ fn contacts(record: &mut UserRecord, key: &str, value: &str) -> bool {
             verified: false,
         }),
         "phone" => profile.phones.extend(addresses()),
-        "phone-unproven" => profile.phones.push(Contact {
-            address: value.to_owned(),
-            verified: false,
-        }),
         "called" => profile.display_name = spaced(value),
-        "language" => value.clone_into(&mut profile.language),
         "name" => value.clone_into(&mut profile.name),
         _ => return false,
     }

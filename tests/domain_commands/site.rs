@@ -454,7 +454,6 @@ pub(crate) fn commands() -> Vec<Command> {
             user: user(),
             token: None,
         },
-        Command::EnrollSms { user: user() },
         Command::EnrollRevoke { user: user() },
         page(Step::Begin {
             user: user(),

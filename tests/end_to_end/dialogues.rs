@@ -12,13 +12,13 @@ use crate::common::ledger::Ledger;
 use crate::common::people::{PIN, Person};
 
 /// The State of a question.
-fn state(reply: &Reply) -> Vec<u8> {
+pub(super) fn state(reply: &Reply) -> Vec<u8> {
     assert_eq!(reply.code, CHALLENGE);
     let packet = Packet::decode(&reply.octets).unwrap();
     packet.first(AttributeType::STATE).unwrap().to_vec()
 }
 
-fn answer(port: &mut Port, user: &str, state: &[u8], typed: &str) -> Vec<u8> {
+pub(super) fn answer(port: &mut Port, user: &str, state: &[u8], typed: &str) -> Vec<u8> {
     port.build(|request, secret| {
         request.message_authenticator().unwrap();
         for (kind, value) in [

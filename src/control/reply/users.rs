@@ -139,6 +139,8 @@ pub struct Pin {
     pub set_by: Option<String>,
     /// To be changed at the next sign-in with a dialogue.
     pub must_change: bool,
+    /// Gateways that ask for a new one.
+    pub asked_at: Vec<String>,
     /// Wrong PINs since the last right one.
     pub failures: u32,
     /// The count that blocks.

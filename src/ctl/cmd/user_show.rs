@@ -283,10 +283,10 @@ fn pin(screen: &Screen, pin: &Pin) -> String {
         .as_ref()
         .map(|by| format!(" by {by}"))
         .unwrap_or_default();
-    let change = if pin.must_change {
-        ", to be changed at the next sign-in"
-    } else {
-        ""
+    let change = match pin.asked_at.as_slice() {
+        at if !at.is_empty() => format!(", a new one is asked for at {}", at.join(", ")),
+        _ if pin.must_change => ", to be changed, and no gateway can ask for it".to_owned(),
+        _ => String::new(),
     };
     format!("set{at}{by}{change}{used}")
 }

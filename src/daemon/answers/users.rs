@@ -6,6 +6,7 @@ use crate::control::query::{Page, UserFilter};
 use crate::control::reply::{
     AuthCode, Candidate, LockShow, Password, Pin, Rekey, Reply, UserPage, UserRow, UserShow,
 };
+use crate::domain::dialogue::asks_new_pin;
 use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
 use crate::domain::policy::FirstFactorBy;
@@ -116,6 +117,13 @@ impl Desk<'_> {
             set_at: pin.map(|pin| pin.set_at.into()),
             set_by: pin.map(|pin| pin.set_by.clone()),
             must_change: pin.is_some_and(|pin| pin.must_change),
+            asked_at: self
+                .rules
+                .gateways
+                .iter()
+                .filter(|gateway| asks_new_pin(view.record, gateway))
+                .map(|gateway| gateway.name.to_string())
+                .collect(),
             failures: state.failures,
             limit: rules.max_failures,
             blocked_since: since.map(Into::into),

@@ -4,11 +4,12 @@ use super::case::Case;
 use super::lock::end_lock;
 use super::{Applied, Prepared};
 use crate::domain::action::Action;
+use crate::domain::dialogue::asks_new_pin;
 use crate::domain::lockout::LockReason;
 use crate::domain::pin::{
     PasswordRecord, PasswordState, PinRecord, PinState, Weakness, check_password, check_pin,
 };
-use crate::domain::policy::FirstFactorBy;
+use crate::domain::policy::{FirstFactorBy, GatewayPolicy};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserState;
 use crate::domain::wait;
@@ -61,12 +62,10 @@ pub(super) fn reset(
     if given.is_none() {
         case.reveal(prepared.reveal);
     }
-    let at = gateways(&case, FirstFactorBy::Pin);
-    if at.is_empty() {
+    if gateways(&case, FirstFactorBy::Pin).is_empty() {
         case.note("gateways", "none asks for a PIN");
     } else if must_change {
-        let text = format!("{at}: nobody can be asked there to change it; it works as it is");
-        case.note("change", text);
+        note_change(&mut case);
     }
     if matches!(case.state(), UserState::Reset | UserState::ResetAll) {
         let line = case.line(Action::UserSetState, &format!("{} steady", case.typed));
@@ -80,6 +79,24 @@ pub(super) fn reset(
     note_lock(&mut case);
     let message = format!("{}: PIN saved. {}", case.user, case.current());
     Ok(case.done(message))
+}
+
+/// Where the person will be asked for a new PIN, and where not.
+fn note_change(case: &mut Case<'_>) {
+    let typed = |gateway: &&GatewayPolicy| gateway.first_factor == FirstFactorBy::Pin;
+    let asks = |gateway: &&GatewayPolicy| asks_new_pin(&case.record, gateway);
+    let asked = names(case, asks);
+    let silent = names(case, |gateway| typed(gateway) && !asks(gateway));
+    if !asked.is_empty() {
+        case.note(
+            "change",
+            format!("asked for at the next sign-in at {asked}"),
+        );
+    }
+    if !silent.is_empty() {
+        let text = format!("{silent}: nobody can be asked there to change it; it works as it is");
+        case.note("change", text);
+    }
 }
 
 /// `pin clear`: without a PIN nobody gets in where one is asked for.
@@ -200,12 +217,12 @@ fn weak(case: &Case<'_>, noun: &str, weakness: Weakness, action: Action) -> Refu
 
 /// The names of the gateways that ask for this first factor.
 fn gateways(case: &Case<'_>, first: FirstFactorBy) -> String {
-    let asking = case
-        .site
-        .gateways
-        .iter()
-        .filter(|gateway| gateway.first_factor == first);
-    let names: Vec<&str> = asking.map(|gateway| &*gateway.name).collect();
+    names(case, |gateway| gateway.first_factor == first)
+}
+
+fn names(case: &Case<'_>, which: impl Fn(&&GatewayPolicy) -> bool) -> String {
+    let gateways = case.site.gateways.iter().map(AsRef::as_ref).filter(which);
+    let names: Vec<&str> = gateways.map(|gateway| &*gateway.name).collect();
     names.join(", ")
 }
 

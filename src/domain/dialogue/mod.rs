@@ -44,7 +44,7 @@ use crate::time::{Now, Timestamp};
 use crate::token::DialogueId;
 
 pub use handle::{Handle, HandleDigest, STATE_OCTETS};
-pub use new_pin::NewPin;
+pub use new_pin::{NewPin, asks_new_pin};
 
 /// Open dialogues of one person; the oldest ends for a further one.
 pub const OPEN_MAX: usize = 3;

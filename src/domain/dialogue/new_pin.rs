@@ -13,7 +13,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::judge::{Case, Evidence};
 use crate::domain::pin::{Charset, PinPolicy, PinRecord, PinState, Weakness, check_pin};
-use crate::domain::policy::{FirstFactorBy, Policy};
+use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Policy};
 use crate::domain::sealed::Unseal;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::Message;
@@ -34,11 +34,17 @@ pub struct NewPin {
     pub unequal: bool,
 }
 
-/// Who has a PIN to change, where PINs are typed.
+/// Whether a right sign-in of this person at `gateway` goes on with a new PIN: one is to be changed,
+/// where PINs are typed and questions can be asked.
+#[must_use]
+pub fn asks_new_pin(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
+    let pin = record.profile.pin.as_ref();
+    let typed = gateway.first_factor == FirstFactorBy::Pin;
+    typed && gateway.challenge && pin.is_some_and(|pin| pin.must_change)
+}
+
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
-    let typed = case.attempt.gateway.first_factor == FirstFactorBy::Pin;
-    let pin = case.record.profile.pin.as_ref().filter(|_| typed)?;
-    pin.must_change
+    asks_new_pin(&case.record, &case.attempt.gateway)
         .then(|| first(NewPin::default(), None, &case.policy.pin))
 }
 
@@ -105,6 +111,8 @@ pub(super) fn turn(
                 };
                 case.record.profile_mut().pin = Some(record);
                 case.record.auth.pin = PinState::default();
+                // What else is open stands on the old one.
+                case.record.auth.dialogues.clear();
                 case.tell(Event::new("pin.changed"));
                 Turn::Passed
             }

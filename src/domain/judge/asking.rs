@@ -6,6 +6,7 @@ use super::{Case, Evidence, Judgement, Lacking, rejected};
 use crate::domain::attempt::Attempt;
 use crate::domain::dialogue::{self, Asking, Handle, Opening, Seen, Turn};
 use crate::domain::event::Event;
+use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::{How, Question, Reason, Verdict};
 
 /// The question that is asked.
@@ -82,6 +83,12 @@ impl Case<'_> {
         let Some(asked) = asked else {
             return Ok(self.refuse(Reason::DialogueExpired));
         };
+        // The PIN that was right may have been blocked since.
+        let pin = self.proven.first == Some(FirstFactorBy::Pin);
+        let blocks = self.policy.pin.block_duration;
+        if pin && self.record.auth.pin.blocked(blocks, self.now) {
+            return Ok(self.refuse(Reason::PinBlocked));
+        }
         match dialogue::turn(&mut self, &asked, seen, evidence) {
             Turn::Ask(asking) => self.ask(asking, evidence),
             Turn::Passed => self.go_on(evidence),

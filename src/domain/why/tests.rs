@@ -3,6 +3,8 @@
 use smol_str::SmolStr;
 
 use super::super::explain::tests::{alice, vpn1};
+use super::super::pin::PinRecord;
+use super::super::sealed::Sealed;
 use super::super::token_record::Base;
 use super::*;
 use crate::token::Period;
@@ -130,6 +132,36 @@ fn the_headline_names_the_first_obstacle() {
             .headline
             .contains("Deactivated since")
     );
+}
+
+#[test]
+fn whoever_has_to_change_a_pin_is_told_where_it_will_be_asked_for() {
+    let mut alice = alice();
+    let [pin, mut silent, mut elsewhere] = [vpn1(), vpn1(), vpn1()].map(|gateway| GatewayPolicy {
+        first_factor: FirstFactorBy::Pin,
+        challenge: true,
+        ..gateway
+    });
+    (silent.name, silent.challenge) = (Arc::from("silent"), false);
+    (elsewhere.name, elsewhere.first_factor) = (Arc::from("elsewhere"), FirstFactorBy::Gateway);
+    let gateways = [pin, silent, elsewhere].map(Arc::new);
+    alice.profile_mut().pin = Some(PinRecord {
+        hash: Sealed {
+            v: 1,
+            data: Vec::new(),
+        },
+        set_at: Timestamp(0),
+        set_by: "bob".to_owned(),
+        must_change: true,
+    });
+    let now = Now::at(Timestamp(1_800_000_000_000));
+    let (policy, role) = (Policy::default(), Role::Support);
+    let told =
+        |alice: &UserRecord| why(Some(alice), "alice", &[], &gateways, &policy, role, now).closing;
+    let line = "A new PIN is asked for at the next sign-in at vpn1.".to_owned();
+    assert!(told(&alice).contains(&line));
+    alice.profile_mut().pin.as_mut().unwrap().must_change = false;
+    assert!(!told(&alice).contains(&line));
 }
 
 /// Wrong codes so many steps or counters off, one after the other; `None`: nowhere.
