@@ -20,6 +20,8 @@ mod common;
 mod installed;
 #[path = "booted/machine.rs"]
 mod machine;
+#[path = "booted/pages.rs"]
+mod pages;
 #[path = "booted/restarts.rs"]
 mod restarts;
 #[path = "booted/roles.rs"]

@@ -185,6 +185,7 @@ fn furnish(root: &Path) {
     for folder in [
         "usr/lib",
         "etc/systemd/system",
+        "srv",
         "var",
         "proc",
         "sys",
@@ -231,7 +232,7 @@ fn start(name: &str, folder: &Path) -> Child {
         )
         .arg(format!("--directory={}", below("root")))
         .arg(format!("--overlay=/usr:{}:/usr", below("usr")))
-        .args([here("systemd"), here("docs")])
+        .args([here("systemd"), here("docs"), here("conf")])
         .arg(bind(built, &format!("{CHECKOUT}/target/release")))
         // The suite is run from where it was built.
         .arg(bind(Path::new(checkout), checkout))
