@@ -21,7 +21,7 @@ use criterion::{BatchSize, Criterion};
 use mfad::access::Ticket;
 use mfad::audit::chain::Chain;
 use mfad::domain::attempt::Attempt;
-use mfad::domain::judge::{Evidence, FirstFactor, judge};
+use mfad::domain::judge::{Evidence, FirstFactor, Fresh, judge};
 use mfad::domain::policy::Policy;
 use mfad::domain::sealed::{Field, Unseal};
 use mfad::domain::user::{UserId, UserRecord};
@@ -105,7 +105,7 @@ fn rules(criterion: &mut Criterion, keys: &Keys, record: &UserRecord, attempt: &
         first: FirstFactor::NotAsked,
         hash: None,
         repeated: false,
-        fresh: None,
+        fresh: Fresh::default(),
     };
     criterion.bench_function("judge", |bench| {
         bench.iter(|| judge(black_box(record), attempt, &evidence, &policy, now));

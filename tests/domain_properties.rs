@@ -24,7 +24,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use mfad::domain::attempt::Proof;
-use mfad::domain::judge::{Evidence, FirstFactor, Lacking, judge};
+use mfad::domain::judge::{Evidence, FirstFactor, Fresh, judge};
 use mfad::domain::lapse;
 use mfad::domain::lockout::LockoutMode;
 use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
@@ -415,7 +415,8 @@ proptest! {
             let before = world.record.clone().unwrap();
             stale = world.look(&attempt).map(|finding| {
                 let first = world.first_factor(&finding, &typed);
-                let evidence = Evidence { finding, first, hash: None, repeated: false, fresh: None };
+                let fresh = Fresh::default();
+                let evidence = Evidence { finding, first, hash: None, repeated: false, fresh };
                 (typed.clone(), evidence, Arc::clone(&world.gateway.name))
             });
             let outcome = world.judge(&attempt);
@@ -447,9 +448,10 @@ proptest! {
         let attempt = world.attempt(Proof::Passcode(SecretBytes::copy_of(&typed)));
         let record = world.record.as_ref().unwrap();
         let finding = mfad::domain::verify::Finding::of(record, code, ask.clone());
-        let evidence = Evidence { finding, first, hash: None, repeated: false, fresh: None };
+        let fresh = Fresh::default();
+        let evidence = Evidence { finding, first, hash: None, repeated: false, fresh };
         let judgement = judge(record, &attempt, &evidence, &world.policy, world.now);
-        let judgement = judgement.unwrap_or_else(|Lacking| panic!("a question"));
+        let judgement = judgement.unwrap_or_else(|_| panic!("a question"));
         let proven = match world.gateway.first_factor {
             FirstFactorBy::Gateway | FirstFactorBy::None => ask == Ask::Nothing,
             FirstFactorBy::Pin => matches!(ask, Ask::Pin(_)) && first == FirstFactor::Right,

@@ -6,6 +6,7 @@
 //! cannot test many PINs.
 
 mod asking;
+mod fresh;
 mod stranger;
 mod told;
 
@@ -13,10 +14,11 @@ use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::confirm;
-use super::dialogue::{self, Dialogue, Handle, Proven};
+use super::dialogue::{self, Dialogue, Proven};
 use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
+use super::message::Message as Letter;
 use super::passthrough;
 use super::policy::{FirstFactorBy, Policy};
 use super::sealed::Sealed;
@@ -28,6 +30,7 @@ use super::wait;
 use crate::time::Now;
 use crate::token::TokenId;
 
+pub use fresh::{Fresh, Lacking};
 pub use stranger::judge_stranger;
 pub use told::reject_message;
 pub(super) use told::told_of;
@@ -54,19 +57,8 @@ pub struct Evidence {
     pub repeated: bool,
     /// The hash of the new PIN that the finding asked for.
     pub hash: Option<Sealed>,
-    /// What a question needs; none until a judgement has [lacked](Lacking) it.
-    pub fresh: Option<Handle>,
-}
-
-/// The answer is a question, and the evidence has no fresh handle for it. Most attempts need none, so
-/// it is made when it is asked for; then the same is judged again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lacking;
-
-impl Evidence {
-    fn fresh(&self) -> Result<Handle, Lacking> {
-        self.fresh.ok_or(Lacking)
-    }
+    /// What a question needs; nothing until a judgement has [lacked](Lacking) it.
+    pub fresh: Fresh,
 }
 
 /// The verdict and all that goes with it.
@@ -79,6 +71,8 @@ pub struct Judgement {
     pub record: Option<UserRecord>,
     /// What the audit log keeps.
     pub events: Vec<Event>,
+    /// What is sent to the person, written in one with the record.
+    pub letters: Vec<Letter>,
     /// The failure was counted: the passcode is remembered for D17.
     pub counted: bool,
 }
@@ -97,7 +91,7 @@ pub fn judge(
     let mut case = Case::open(record, attempt, policy, now);
     if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
         return match dialogue::asked_of_all(attempt) {
-            Some(asking) => Ok(case.pretend(asking, evidence.fresh()?)),
+            Some(asking) => Ok(case.pretend(asking, evidence.fresh.handle()?)),
             None => Ok(case.refuse(reason)),
         };
     }
@@ -165,6 +159,8 @@ pub(super) struct Case<'a> {
     proven: Proven,
     changed: bool,
     events: Vec<Event>,
+    /// What is sent to the person if the judgement is committed.
+    pub(super) letters: Vec<Letter>,
     pub(super) attempt: &'a Attempt,
     pub(super) policy: &'a Policy,
     pub(super) now: Now,
@@ -182,6 +178,7 @@ impl<'a> Case<'a> {
             proven: Proven::default(),
             changed,
             events,
+            letters: Vec::new(),
             attempt,
             policy,
             now,
@@ -504,6 +501,7 @@ impl<'a> Case<'a> {
             verdict,
             record,
             events: self.events,
+            letters: self.letters,
             counted,
         }
     }

@@ -3,21 +3,25 @@
 use zeroize::Zeroizing;
 
 use super::Engine;
+use crate::domain::attempt::Attempt;
 use crate::domain::command::{self, Command, Encloses, MadeCode, Needs, Prepared, Reveal};
+use crate::domain::dialogue::Handle;
+use crate::domain::judge::{Fresh, Lacking};
 use crate::domain::message::{Enclosed, EnclosedKind, MessageId};
 use crate::domain::notice::Enclosure;
 use crate::domain::policy::{EmailContent, Policy};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::{Field, Unseal as _};
 use crate::domain::token_record::RecoveryHash;
 use crate::domain::user::{UserId, UserRecord};
 use crate::secret::SecretBytes;
-use crate::token::SEED_MADE_OCTETS;
+use crate::time::Now;
 use crate::token::auth_code::{AUTH_CODE_SIGNS, AuthCode};
 use crate::token::link::LinkSecret;
 use crate::token::otpauth::Enrolment;
 use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
 use crate::token::sent_code::{self, SENT_CODE_RANDOM_OCTETS};
+use crate::token::{SEED_MADE_OCTETS, TokenId};
 
 impl Engine {
     pub(super) fn auth_code(&self, user: UserId, prepared: &mut Prepared) -> Result<(), Refusal> {
@@ -48,7 +52,7 @@ impl Engine {
     }
 
     /// A code for the token that is named, sealed for the message that brings it.
-    pub(super) fn sent_code(
+    pub(super) fn named_code(
         &self,
         command: &Command,
         record: &UserRecord,
@@ -58,17 +62,56 @@ impl Engine {
         let Some(token) = named.and_then(|named| command::resolve(record, named).ok()) else {
             return Ok(());
         };
-        let random = Zeroizing::new(self.random::<SENT_CODE_RANDOM_OCTETS>()?);
+        let (made, enclosure) = self.sent_code(record.id, token, EnclosedKind::Code)?;
+        prepared.sent_code = Some(made);
+        prepared.enclosure = Some(enclosure);
+        Ok(())
+    }
+
+    /// A code of `token`, and itself sealed for a message of its own.
+    fn sent_code(
+        &self,
+        user: UserId,
+        token: TokenId,
+        kind: EnclosedKind,
+    ) -> Result<(MadeCode, Enclosure), Refusal> {
         let digits = self.rules().policy.sent_code.digits;
-        let Some(code) = sent_code::generate(&random, digits) else {
-            return Ok(());
+        let code = loop {
+            let random = Zeroizing::new(self.random::<SENT_CODE_RANDOM_OCTETS>()?);
+            // Random octets that are too few for the digits are next to impossible.
+            if let Some(code) = sent_code::generate(&random, digits) {
+                break code;
+            }
         };
-        prepared.sent_code = Some(MadeCode {
-            token,
-            hash: self.keys().sent_code_hash(record.id, token, &code),
-        });
+        let hash = self.keys().sent_code_hash(user, token, &code);
         let clear = code.text();
-        prepared.enclosure = Some(self.enclosure(EnclosedKind::Code, clear.expose().as_bytes())?);
+        let enclosure = self.enclosure(kind, clear.expose().as_bytes())?;
+        Ok((MadeCode { token, hash }, enclosure))
+    }
+
+    /// Makes what a judgement of `attempt`, by `user`, has lacked.
+    pub(super) fn supply(
+        &self,
+        lacking: Lacking,
+        attempt: &Attempt,
+        user: Option<UserId>,
+        fresh: &mut Fresh,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        match (lacking, user) {
+            (Lacking::Handle, _) => {
+                let key = self.keys().dialogue_key();
+                fresh.handle = Some(Handle::fresh(key, &attempt.digest, now.wall));
+            }
+            (Lacking::Code(token), Some(user)) => {
+                let (made, enclosure) = self.sent_code(user, token, EnclosedKind::Code)?;
+                fresh.code = Some(made);
+                fresh.enclosure = Some(enclosure);
+            }
+            (Lacking::Code(_), None) => {
+                return Err(Refusal::new(Code::NoToken, "nobody has that token"));
+            }
+        }
         Ok(())
     }
 

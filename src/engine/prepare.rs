@@ -296,7 +296,7 @@ impl Engine {
             self.new_hash(command, record, &mut prepared)?;
         }
         if wants.sent_code {
-            self.sent_code(command, record, &mut prepared)?;
+            self.named_code(command, record, &mut prepared)?;
         }
         if wants.recovery_codes {
             self.recovery_codes(record, &mut prepared)?;

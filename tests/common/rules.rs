@@ -14,7 +14,7 @@ use std::time::Duration;
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
 use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Event, Source};
-use mfad::domain::judge::{Evidence, FirstFactor, Judgement, judge, judge_stranger};
+use mfad::domain::judge::{Evidence, FirstFactor, Fresh, Judgement, judge, judge_stranger};
 use mfad::domain::passthrough::Grant;
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
@@ -367,19 +367,22 @@ impl World {
     }
 
     /// A handle for what this attempt may be asked.
-    fn fresh(&mut self) -> Handle {
+    fn fresh(&mut self) -> Fresh {
         self.attempts = self.attempts.wrapping_add(1);
         let key = SecretKey::new([3; 32]);
-        Handle::fresh(&key, &[self.attempts; 32], self.now.wall)
+        Fresh {
+            handle: Some(Handle::fresh(&key, &[self.attempts; 32], self.now.wall)),
+            ..Fresh::default()
+        }
     }
 
     pub fn judge(&mut self, attempt: &Attempt) -> Outcome {
-        let fresh = Some(self.fresh());
+        let fresh = self.fresh();
         let passcode = attempt.passcode();
         let finding = self.look(attempt);
         let code = finding.as_ref().map(|finding| finding.code);
         let judged = match (&self.record, finding) {
-            (None, _) => judge_stranger(attempt, fresh, &self.policy, self.now),
+            (None, _) => judge_stranger(attempt, &fresh, &self.policy, self.now),
             (Some(record), Some(finding)) => {
                 let evidence = Evidence {
                     first: self.first_factor(&finding, passcode),
@@ -435,7 +438,7 @@ pub fn nothing_found() -> Evidence {
         first: FirstFactor::NotAsked,
         hash: None,
         repeated: false,
-        fresh: None,
+        fresh: Fresh::default(),
     }
 }
 

@@ -509,6 +509,7 @@ pub struct Prepared {
 }
 
 /// A code that is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MadeCode {
     /// The token it is for.
     pub token: TokenId,

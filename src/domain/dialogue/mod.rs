@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{Attempt, Proof};
-use super::judge::{Case, Evidence};
+use super::judge::{Case, Evidence, Lacking};
 use super::pin::Weakness;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::sealed::Unseal;
@@ -208,20 +208,25 @@ pub(super) fn look(
 }
 
 /// The turn that the dialogue takes with what was seen.
-pub(super) fn turn(case: &mut Case<'_>, asked: &Kind, seen: Seen, evidence: &Evidence) -> Turn {
-    match asked {
+pub(super) fn turn(
+    case: &mut Case<'_>,
+    asked: &Kind,
+    seen: Seen,
+    evidence: &Evidence,
+) -> Result<Turn, Lacking> {
+    Ok(match asked {
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
         // What is judged as a passcode takes no turn of its own.
         Kind::Code | Kind::Passcode => Turn::Ended(Message::Denied),
-    }
+    })
 }
 
 /// What has to be walked through before the Accept, although all that the sign-in asks for is right.
-pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
+pub(super) fn due(case: &mut Case<'_>, _evidence: &Evidence) -> Result<Turn, Lacking> {
     if !case.attempt.gateway.challenge {
-        return None;
+        return Ok(Turn::Passed);
     }
-    new_pin::due(case)
+    Ok(new_pin::due(case).map_or(Turn::Passed, Turn::Ask))
 }
 
 impl Dialogue {

@@ -7,7 +7,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::dialogue::{self, Asking, Handle, Opening, Seen, Turn};
 use crate::domain::event::Event;
 use crate::domain::policy::FirstFactorBy;
-use crate::domain::verdict::{How, Question, Reason, Verdict};
+use crate::domain::verdict::{How, Message, Question, Reason, Verdict};
 
 /// The question that is asked.
 pub(super) fn question(
@@ -66,14 +66,18 @@ impl Case<'_> {
 
     /// All that the sign-in asks for is right, or a dialogue before the Accept has come to its end:
     /// what is due next, or the Accept. Who needs no second factor for a while needs nothing else (D8).
-    pub(super) fn go_on(self, evidence: &Evidence) -> Result<Judgement, Lacking> {
+    pub(super) fn go_on(mut self, evidence: &Evidence) -> Result<Judgement, Lacking> {
         let Some(how) = self.proven.factors.last().copied() else {
             return Ok(self.refuse(Reason::Internal));
         };
         let waived = matches!(how, How::Passthrough(_) | How::PolicyPassthrough);
-        match dialogue::due(&self).filter(|_| !waived) {
-            Some(asking) => self.ask(asking, evidence),
-            None => Ok(self.accept(how)),
+        if waived {
+            return Ok(self.accept(how));
+        }
+        match dialogue::due(&mut self, evidence)? {
+            Turn::Ask(asking) => self.ask(asking, evidence),
+            Turn::Passed => Ok(self.accept(how)),
+            Turn::Ended(message) => Ok(self.end(message)),
         }
     }
 
@@ -89,20 +93,23 @@ impl Case<'_> {
         if pin && self.record.auth.pin.blocked(blocks, self.now) {
             return Ok(self.refuse(Reason::PinBlocked));
         }
-        match dialogue::turn(&mut self, &asked, seen, evidence) {
+        match dialogue::turn(&mut self, &asked, seen, evidence)? {
             Turn::Ask(asking) => self.ask(asking, evidence),
             Turn::Passed => self.go_on(evidence),
-            Turn::Ended(message) => {
-                let reason = Reason::Unfinished;
-                self.tell(rejected(self.attempt, reason));
-                Ok(self.close(Verdict::Reject { reason, message }, false))
-            }
+            Turn::Ended(message) => Ok(self.end(message)),
         }
+    }
+
+    /// The dialogue came to no end that lets the person in.
+    fn end(mut self, message: Message) -> Judgement {
+        let reason = Reason::Unfinished;
+        self.tell(rejected(self.attempt, reason));
+        self.close(Verdict::Reject { reason, message }, false)
     }
 
     /// Opens the next question. Who has opened too many is asked as well, and cannot answer.
     fn ask(mut self, asking: Asking, evidence: &Evidence) -> Result<Judgement, Lacking> {
-        let handle = evidence.fresh()?;
+        let handle = evidence.fresh.handle()?;
         let opening = Opening {
             kind: asking.kind.clone(),
             proven: self.proven.clone(),

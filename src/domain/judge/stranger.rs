@@ -1,9 +1,9 @@
 //! Judgements on names that nobody has.
 
 use super::asking::question;
-use super::{Judgement, Lacking, reject_message, rejected};
+use super::{Fresh, Judgement, Lacking, reject_message, rejected};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::{self, Handle};
+use crate::domain::dialogue;
 use crate::domain::event::Event;
 use crate::domain::policy::Policy;
 use crate::domain::verdict::{How, Verdict};
@@ -16,17 +16,18 @@ use crate::time::Now;
 /// [`Lacking`]: nothing is decided yet.
 pub fn judge_stranger(
     attempt: &Attempt,
-    fresh: Option<Handle>,
+    fresh: &Fresh,
     policy: &Policy,
     now: Now,
 ) -> Result<Judgement, Lacking> {
     let admission = admit(None, attempt, now);
     if let (Admission::Refused(_), Some(asking)) = (admission, dialogue::asked_of_all(attempt)) {
-        let handle = fresh.ok_or(Lacking)?;
+        let handle = fresh.handle()?;
         return Ok(Judgement {
             verdict: question(asking, handle, attempt, policy.challenge_ttl),
             record: None,
             events: Vec::new(),
+            letters: Vec::new(),
             counted: false,
         });
     }
@@ -49,6 +50,7 @@ pub fn judge_stranger(
         verdict,
         record: None,
         events: vec![event],
+        letters: Vec::new(),
         counted: false,
     })
 }

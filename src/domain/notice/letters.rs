@@ -12,6 +12,7 @@ use crate::domain::user::{Profile, UserRecord};
 use crate::time::Timestamp;
 
 /// What is enclosed in a message, sealed before the message is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enclosure {
     /// The id of the message that it is sealed for.
     pub id: MessageId,

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use super::outgoing::posted;
 use super::{Batch, CHECKS_MAX, Pending, Waiting, Writer, micros};
 use crate::audit::summing::{Key as SumKey, Offer};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::Handle;
 use crate::domain::event::{Actor, Event, Origin, RequestRef};
-use crate::domain::judge::{Evidence, FirstFactor, Judgement, Lacking, judge, judge_stranger};
+use crate::domain::judge::{
+    Evidence, FirstFactor, Fresh, Judgement, Lacking, judge, judge_stranger,
+};
 use crate::domain::notice::Told;
+use crate::domain::refusal::Refusal;
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
 use crate::domain::verdict::Verdict;
@@ -30,18 +33,22 @@ impl Writer {
             },
             None => None,
         };
-        let judgement = match &record {
+        let judged = match &record {
             None => {
                 let (attempt, rules) = (&pending.attempt, self.engine.rules());
-                self.with_fresh(attempt, now, |fresh| {
+                self.with_fresh(attempt, None, now, |fresh| {
                     judge_stranger(attempt, fresh, &rules.policy, now)
                 })
             }
             Some(record) => match self.judge_known(&mut pending, record, now) {
-                Some(judgement) => judgement,
+                Some(judged) => judged,
                 // Gone to the PIN pool with what the newest record asks; it comes back.
                 None => return self.recheck(pending, record, now),
             },
+        };
+        // What a question needs could not be made.
+        let Ok(judgement) = judged else {
+            return self.unanswered(&pending);
         };
         self.settle(pending, record.as_deref(), judgement, batch, now);
     }
@@ -52,7 +59,7 @@ impl Writer {
         pending: &mut Pending,
         record: &UserRecord,
         now: Now,
-    ) -> Option<Judgement> {
+    ) -> Option<Result<Judgement, Refusal>> {
         let rules = self.engine.rules();
         let attempt = &pending.attempt;
         if admit(Some(record), attempt, now) != Admission::Open {
@@ -62,10 +69,10 @@ impl Writer {
                 first: FirstFactor::NotAsked,
                 hash: None,
                 repeated: false,
-                fresh: None,
+                fresh: Fresh::default(),
             };
-            return Some(self.with_fresh(attempt, now, |fresh| {
-                evidence.fresh = fresh;
+            return Some(self.with_fresh(attempt, Some(record.id), now, |fresh| {
+                evidence.fresh = fresh.clone();
                 judge(record, attempt, &evidence, &rules.policy, now)
             }));
         }
@@ -100,10 +107,10 @@ impl Writer {
             first,
             hash,
             repeated,
-            fresh: None,
+            fresh: Fresh::default(),
         };
-        Some(self.with_fresh(attempt, now, |fresh| {
-            evidence.fresh = fresh;
+        Some(self.with_fresh(attempt, Some(record.id), now, |fresh| {
+            evidence.fresh = fresh.clone();
             judge(record, attempt, &evidence, &rules.policy, now)
         }))
     }
@@ -138,6 +145,7 @@ impl Writer {
             verdict,
             record,
             events,
+            letters,
             counted,
         } = judgement;
         let attempt = &pending.attempt;
@@ -173,6 +181,8 @@ impl Writer {
                 };
                 let mut writes = vec![write];
                 writes.extend(self.messages(told, batch, now));
+                self.room_for(letters.len(), batch, now);
+                writes.extend(letters.into_iter().map(posted));
                 let name = SmolStr::new(record.name());
                 batch.overlay.insert(name, Some(Arc::new(record)));
                 Some(batch.push(Change {
@@ -230,21 +240,21 @@ impl Writer {
         }
     }
 
-    /// Judges, and once more with a fresh handle if the answer is a question.
+    /// Judges, and again with each thing that the answer needs and that is made only then.
     fn with_fresh(
         &self,
         attempt: &Attempt,
+        user: Option<UserId>,
         now: Now,
-        mut judge: impl FnMut(Option<Handle>) -> Result<Judgement, Lacking>,
-    ) -> Judgement {
-        let mut fresh = None;
+        mut judge: impl FnMut(&Fresh) -> Result<Judgement, Lacking>,
+    ) -> Result<Judgement, Refusal> {
+        let mut fresh = Fresh::default();
         loop {
-            match judge(fresh) {
-                Ok(judgement) => return judgement,
-                Err(Lacking) => {
-                    let key = self.engine.keys().dialogue_key();
-                    fresh = Some(Handle::fresh(key, &attempt.digest, now.wall));
-                }
+            match judge(&fresh) {
+                Ok(judgement) => return Ok(judgement),
+                Err(lacking) => self
+                    .engine
+                    .supply(lacking, attempt, user, &mut fresh, now)?,
             }
         }
     }

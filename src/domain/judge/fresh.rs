@@ -1,0 +1,49 @@
+//! What a question needs that is random or sealed, so that the rules cannot make it themselves.
+//!
+//! Most attempts are answered without any of it, so nothing is made beforehand: a judgement that comes
+//! to need something says what it [lacks](Lacking), the writer makes that one thing, and the same is
+//! judged again from the start.
+
+use super::super::command::MadeCode;
+use super::super::dialogue::Handle;
+use super::super::notice::Enclosure;
+use crate::token::TokenId;
+
+/// What a judgement needs and has not got. Nothing is decided yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// The handle of a question.
+    Handle,
+    /// A code of this token, to be sent.
+    Code(TokenId),
+}
+
+/// What was made so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fresh {
+    /// The handle of the question.
+    pub handle: Option<Handle>,
+    /// A code to be sent.
+    pub code: Option<MadeCode>,
+    /// What the message brings that goes with the question.
+    pub enclosure: Option<Enclosure>,
+}
+
+impl Fresh {
+    /// The handle of the question.
+    ///
+    /// # Errors
+    /// [`Lacking`]: it was not made yet.
+    pub fn handle(&self) -> Result<Handle, Lacking> {
+        self.handle.ok_or(Lacking::Handle)
+    }
+
+    /// A code of `token`, and itself under seal for the message that brings it.
+    ///
+    /// # Errors
+    /// [`Lacking`]: it was not made yet.
+    pub fn code(&self, token: TokenId) -> Result<(MadeCode, Enclosure), Lacking> {
+        let made = self.code.clone().filter(|made| made.token == token);
+        made.zip(self.enclosure.clone()).ok_or(Lacking::Code(token))
+    }
+}
