@@ -16,6 +16,8 @@
 mod common;
 #[path = "end_to_end/dialogues.rs"]
 mod dialogues;
+#[path = "end_to_end/links.rs"]
+mod links;
 #[path = "end_to_end/lockout.rs"]
 mod lockout;
 #[path = "end_to_end/metrics.rs"]

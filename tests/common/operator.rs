@@ -18,8 +18,8 @@ impl Operator {
         Self { socket }
     }
 
-    /// Calls a method; the parameters of the answer, or the error with its name.
-    pub(crate) fn try_call(&self, method: &str, parameters: &Value) -> Result<Value, Value> {
+    /// Calls a method; the answer as it comes, without its end.
+    pub(crate) fn octets(&self, method: &str, parameters: &Value) -> Vec<u8> {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
@@ -38,7 +38,12 @@ impl Operator {
             octets.extend_from_slice(&piece[..length]);
         }
         octets.pop();
-        let reply: Value = serde_json::from_slice(&octets).unwrap();
+        octets
+    }
+
+    /// Calls a method; the parameters of the answer, or the error with its name.
+    pub(crate) fn try_call(&self, method: &str, parameters: &Value) -> Result<Value, Value> {
+        let reply: Value = serde_json::from_slice(&self.octets(method, parameters)).unwrap();
         if reply.get("error").is_some() {
             Err(reply)
         } else {
