@@ -148,6 +148,13 @@ impl Person {
         self.dialogues.iter().position(own)
     }
 
+    /// The question is over. A datagram that was judged twice in one instant has asked it twice.
+    pub(crate) fn take_question(&mut self, at: usize) -> Dialogue {
+        let answered = self.dialogues.remove(at);
+        self.dialogues.retain(|it| it.handle != answered.handle);
+        answered
+    }
+
     /// Keeps the next question; none if there were too many.
     pub(crate) fn keep_question(
         &mut self,

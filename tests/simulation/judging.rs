@@ -140,7 +140,7 @@ impl Trial<'_> {
         };
         match (shut, self.sent.calls_for(None)) {
             (None, _) => {
-                due.answered = answered.map(|at| person.dialogues.remove(at));
+                due.answered = answered.map(|at| person.take_question(at));
                 due.changed |= due.answered.is_some();
                 self.weigh(person, found, may_repeat && self.again, &mut due);
             }
