@@ -6,6 +6,8 @@
 //! before one of them decides. A use of a live link that is refused counts on the link, durably; the
 //! last try voids it.
 
+use serde_json::json;
+
 use super::case::Case;
 use super::code::{device_ahead_s, open, use_up};
 use super::enrol::{new_totp, register, uri};
@@ -330,11 +332,18 @@ fn ticket(case: &mut Case<'_>, purpose: Purpose, random: &SecretKey) -> String {
 
 fn confirm(mut case: Case<'_>, link: &Link, address: &str) -> Result<Applied, Refusal> {
     let mut emails = case.record.profile.emails.iter();
-    if closed(&case).is_some() || !emails.any(|contact| contact.address == address) {
-        return Err(refused());
-    }
+    let contact = emails.find(|contact| contact.address == address);
+    let known = match contact {
+        Some(contact) if closed(&case).is_none() => contact.verified,
+        _ => return Err(refused()),
+    };
     case.void_link(link.id);
     case.proven(Via::Email, address);
+    if known {
+        // The link is used up all the same, and what changes a record is in the log.
+        let event = case.event("user.edited").unchanged();
+        case.push(event.detail("fields", json!(["proven"])));
+    }
     let masked = words::mask_email(address);
     case.fact("address", masked.clone());
     let message = format!("{masked} of {} is proven. {}", case.user, case.current());
