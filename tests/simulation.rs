@@ -4,10 +4,11 @@
 //! a record, delete people and make others under their names, and move devices from hand to hand
 //! through the pool; sites lock after failures or let wait, and change their configuration in
 //! mid-life; people are asked for what they have not typed, and answer it late, twice, elsewhere, or
-//! with a State that was altered; the wall clock jumps by up to ten years; commits fail with a known
-//! or an unknown end, and the process dies before, in or after one; backups are put back. After every
-//! step a second, independent implementation of the rules (`simulation/person.rs`, `waiting.rs`,
-//! `judging.rs`, `asking.rs`, `orders.rs`) has to agree with what was answered, and with every fact in
+//! with a State that was altered; they get one-time links by mail and walk through the pages, in order
+//! and out of order; the wall clock jumps by up to ten years; commits fail with a known or an unknown
+//! end, and the process dies before, in or after one; backups are put back. After every step a second,
+//! independent implementation of the rules (`simulation/person.rs`, `waiting.rs`, `judging.rs`,
+//! `asking.rs`, `linking.rs`, `orders.rs`) has to agree with what was answered, and with every fact in
 //! the store that decides about the next attempt. After a crash the store has to hold what was
 //! acknowledged, and of the rest each thing wholly or not at all.
 //!
@@ -46,12 +47,16 @@ mod judging;
 mod ledger;
 #[path = "simulation/life.rs"]
 mod life;
+#[path = "simulation/linking.rs"]
+mod linking;
 #[path = "simulation/lives.rs"]
 mod lives;
 #[path = "simulation/operators.rs"]
 mod operators;
 #[path = "simulation/orders.rs"]
 mod orders;
+#[path = "simulation/pages.rs"]
+mod pages;
 #[path = "simulation/person.rs"]
 mod person;
 #[path = "simulation/power.rs"]
@@ -169,6 +174,7 @@ fn no_law_is_broken() {
             ("questions", 1_000),
             ("answers", 50),
             ("pretences", 200),
+            ("pages", 200),
         ];
         enough(&seen, &least);
     }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use mfad::domain::attempt::{Attempt, Proof};
 use mfad::domain::auth_code::AuthCodeRecord;
+use mfad::domain::command::{Command, Step};
 use mfad::domain::dialogue::{Dialogue, Kind, OPEN_MAX};
+use mfad::domain::link::{Link, TRIES};
 use mfad::domain::message::Message;
 use mfad::domain::pin::PinRecord;
 use mfad::domain::policy::{FirstFactorBy, Policy};
@@ -14,12 +16,14 @@ use mfad::domain::rekey::Rekey;
 use mfad::domain::token_record::HardwareToken;
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord};
 use mfad::domain::wait;
+use mfad::secret::SecretBytes;
 use mfad::store::sqlite::SqliteReader;
 use mfad::store::{
     AuditFilter, AuditPage, Body, Change, Commit, Counts, Find, Key, Outcome, Read, StoreError,
     Write,
 };
 
+use super::person::Person;
 use super::site::lock;
 
 /// A planted bug.
@@ -122,6 +126,16 @@ pub(crate) enum Bug {
     AskedIsProven,
     /// Who is unknown is refused where others are asked.
     StrangersNotAsked,
+    /// A link is good again after it was used, replaced or revoked.
+    LinkComesBack,
+    /// Wrong uses of a link are not counted.
+    LinkTriesForgotten,
+    /// Wrong auth codes are not counted.
+    AuthCodeTriesForgotten,
+    /// Whoever has a link needs no auth code.
+    LinkNeedsNoCode,
+    /// A link opens the enrolment under every name.
+    LinkFitsEveryName,
     /// A change is written and the message that tells it is not.
     MessageLost,
     /// Nothing is ever synced: only a disk of its own shows it.
@@ -129,7 +143,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 49] = [
+    pub(crate) const ALL: [Self; 54] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -178,6 +192,11 @@ impl Bug {
         Self::QuestionKeptByRestore,
         Self::AskedIsProven,
         Self::StrangersNotAsked,
+        Self::LinkComesBack,
+        Self::LinkTriesForgotten,
+        Self::AuthCodeTriesForgotten,
+        Self::LinkNeedsNoCode,
+        Self::LinkFitsEveryName,
         Self::MessageLost,
     ];
 
@@ -197,6 +216,24 @@ impl Bug {
 }
 
 impl Bug {
+    /// What was typed on a page is taken for what was right.
+    pub(crate) fn misread_page(self, command: &mut Command, person: &Person) {
+        let Command::Page(page) = command else {
+            return;
+        };
+        let Step::Begin { user, code } = &mut page.what else {
+            return;
+        };
+        let right = person.auth_code.as_ref().and_then(|it| it.text.as_ref());
+        match self {
+            Self::LinkNeedsNoCode => {
+                *code = right.map(|text| SecretBytes::copy_of(text.as_bytes()));
+            }
+            Self::LinkFitsEveryName => person.name.clone_into(user),
+            _ => {}
+        }
+    }
+
     /// An answer is taken for one that came another way.
     pub(crate) fn misread(self, attempt: &mut Attempt, reader: &SqliteReader) {
         let Proof::Answer {
@@ -233,6 +270,8 @@ pub(crate) struct Spoiler {
     pins: HashMap<String, PinRecord>,
     /// The last auth code of a name.
     codes: HashMap<String, AuthCodeRecord>,
+    /// The last links of a name.
+    links: HashMap<String, Vec<Link>>,
     /// The last reset of a secret of a name.
     rekeys: HashMap<String, Rekey>,
     reloaded: bool,
@@ -246,6 +285,7 @@ impl Spoiler {
             before: HashMap::new(),
             pins: HashMap::new(),
             codes: HashMap::new(),
+            links: HashMap::new(),
             rekeys: HashMap::new(),
             reloaded: false,
         }
@@ -348,6 +388,23 @@ impl Spoiler {
                 None => profile.rekey = self.rekeys.get(&profile.name).cloned(),
                 Some(rekey) => drop(self.rekeys.insert(profile.name.clone(), rekey.clone())),
             }
+        }
+        match self.bug {
+            Some(Bug::LinkTriesForgotten) => {
+                profile.links.iter_mut().for_each(|link| link.tries = TRIES);
+            }
+            Some(Bug::AuthCodeTriesForgotten) => {
+                profile.auth_code.iter_mut().for_each(|it| it.failures = 0);
+            }
+            Some(Bug::LinkComesBack) => {
+                let before = self
+                    .links
+                    .insert(profile.name.clone(), profile.links.clone());
+                let gone = |link: &Link| profile.links.iter().all(|it| it.hash != link.hash);
+                let back = before.into_iter().flatten().find(gone);
+                profile.links.extend(back);
+            }
+            _ => {}
         }
         if self.bug != Some(Bug::NameInherits) {
             return;

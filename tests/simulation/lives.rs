@@ -311,7 +311,7 @@ impl Run {
                     format!("{name} has failed {failures} times of {limit}")
                 })?;
             }
-            person.learn_names(record);
+            person.learn_names(record, &self.secrets);
         }
         Ok(())
     }

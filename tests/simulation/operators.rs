@@ -51,7 +51,7 @@ impl Run {
         let soon = latest(now) + i64::try_from(self.chance.below(span_ms)).unwrap() + 1;
         let until = self.chance.coin().then_some(soon);
         let repair = self.repair(&subject);
-        let order = match self.chance.below(41) {
+        let order = match self.chance.below(46) {
             _ if repair.is_some() && self.chance.coin() => repair.unwrap(),
             0..4 => Order::Unlock {
                 with_pin: self.chance.coin(),
@@ -90,6 +90,9 @@ impl Run {
             35 => Order::RevokeAuthCode,
             36 if subject.tokens.len() < 5 => Order::Show,
             37..39 => return self.lose_the_app(person, token),
+            39 if subject.exists() => Order::SendLink,
+            40 if subject.exists() => Order::RevokeLinks,
+            41..45 => return self.page(person),
             _ if !subject.exists() => Order::Add,
             _ => Order::IssueCodes,
         };
@@ -269,9 +272,12 @@ impl Run {
         if unknown || matches!(&order, Order::Resync { token, .. } if totp(token)) {
             return Ok(());
         }
-        let Some(command) = order.command(subject.name) else {
+        let Some(mut command) = order.command(subject.name) else {
             return Ok(());
         };
+        if let Some(bug) = self.bug {
+            bug.misread_page(&mut command, subject);
+        }
         let ready = order.ready(&self.records, person);
         self.orders += 1;
         let request = format!("c{}", self.orders);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mfad::domain::auth_code::Delivery;
-use mfad::domain::command::{Command, Done, NewToken, NewUser, PassthroughEnd, Reveal, TokenRef};
+use mfad::domain::command::{Command, Done, NewToken, NewUser, PassthroughEnd, TokenRef};
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
@@ -13,7 +13,9 @@ use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
 use mfad::token::{Otp, OtpCode, TokenId};
 
-use super::person::{Device, Grant, Kind, Person, Rules, Token, Why, code_of, earliest, latest};
+use super::linking::{AuthCode, For, Page};
+use super::person::{Device, Grant, Kind, PENDING_MS, Person, Rules, Token, Why};
+use super::person::{code_of, earliest, latest};
 use super::records::{Records, Spare};
 use super::site::Site;
 
@@ -74,6 +76,11 @@ pub(crate) enum Order {
         force: bool,
     },
     RevokeAuthCode,
+    /// A link to the enrolment page, by mail.
+    SendLink,
+    RevokeLinks,
+    /// What somebody does on a page.
+    Page(Page),
 }
 
 /// What was so when an order was made ready: what is hashed or sealed for it is good for that only.
@@ -85,6 +92,8 @@ pub(crate) struct Ready {
     in_pool: bool,
     /// The token that was to go back there.
     token: Option<String>,
+    /// The token that a page would show anew.
+    shown: Option<String>,
 }
 
 impl Order {
@@ -119,6 +128,7 @@ impl Order {
             Self::Add => Command::UserAdd(NewUser {
                 user: user(),
                 auth_code: true,
+                email: Some(format!("{name}@example.org")),
                 ..NewUser::default()
             }),
             Self::Delete => Command::UserDelete { user: user() },
@@ -198,6 +208,12 @@ impl Order {
                 delivery: Delivery::Shown,
             },
             Self::RevokeAuthCode => Command::AuthCodeRevoke { user: user() },
+            Self::SendLink => Command::EnrollEmail {
+                user: user(),
+                token: None,
+            },
+            Self::RevokeLinks => Command::EnrollRevoke { user: user() },
+            Self::Page(page) => page.command()?,
         })
     }
 
@@ -214,6 +230,7 @@ impl Order {
             former: person.exists().then_some(person.former),
             in_pool: serial.is_some_and(|serial| records.pool.contains_key(serial)),
             token: token.and_then(|token| token.id.clone()),
+            shown: person.shown().and_then(|token| token.id.clone()),
         }
     }
 
@@ -230,6 +247,8 @@ impl Order {
                 | Self::ResetPin(_)
                 | Self::IssueCodes
                 | Self::GenerateAuthCode { .. }
+                | Self::SendLink
+                | Self::Page(_)
                 | Self::Show
         )
     }
@@ -330,13 +349,11 @@ impl Order {
                 grantable && last.is_some_and(|last| latest(now) + WEEK_MS > last.until)
             }
             Self::GenerateAuthCode { force, .. } => {
-                !matches!(person.state, "deactivated" | "revoke")
-                    && (*force
-                        || wants_code(person.state)
-                        || person.rekey
-                        || person.tokens.iter().any(|it| it.waits_since().is_some()))
+                !matches!(person.state, "deactivated" | "revoke") && (*force || person.wants_code())
             }
-            Self::RevokeAuthCode => true,
+            Self::RevokeAuthCode | Self::RevokeLinks => true,
+            Self::SendLink => !matches!(person.state, "deactivated" | "revoke") && person.enrols(),
+            Self::Page(page) => page.allowed(&person, ready.shown.as_ref(), now),
             Self::IssueCodes => !matches!(person.state, "deactivated" | "revoke"),
         }
     }
@@ -383,7 +400,8 @@ impl Order {
         match self {
             Self::Add if person.exists() => return Err("somebody was made twice".to_owned()),
             Self::Add => {
-                person.auth_code = Some(latest(now) + DAY_MS);
+                person.add_link(For::Confirm, latest(now) + PENDING_MS, now);
+                person.auth_code = Some(AuthCode::new(latest(now) + DAY_MS, done));
                 (person.made, person.state_since) = (now.wall.0, now.wall.0);
             }
             Self::Delete => {
@@ -466,7 +484,7 @@ impl Order {
                 person.clear_counts();
                 person.tokens.iter_mut().for_each(|token| token.soft = 0);
             }
-            Self::State(state) => enter(person, state.name(), now),
+            Self::State(state) => enter(person, state.name(), now, done),
             Self::Reactivate => {
                 person.auth_code = None;
                 person.comes_to("new", now);
@@ -507,17 +525,17 @@ impl Order {
             Self::Renew => renew(person, now),
             Self::EndGrants => end_grants(person, now),
             Self::IssueCodes => {
-                person.tokens.retain(|token| token.kind != Kind::Recovery);
-                let mut set = Token::new(Kind::Recovery, Vec::new(), 0);
-                if let Some(Reveal::RecoveryCodes(codes)) =
-                    done.and_then(|done| done.reveal.as_ref())
-                {
-                    let text = std::str::from_utf8(codes.expose()).unwrap();
-                    set.codes = text.lines().map(|line| line.replace('-', "")).collect();
-                }
-                person.tokens.push(set);
+                person.issue_codes(done);
             }
-            Self::GenerateAuthCode { ms, .. } => person.auth_code = Some(latest(now) + ms),
+            Self::GenerateAuthCode { ms, .. } => {
+                person.auth_code = Some(AuthCode::new(latest(now) + ms, done));
+            }
+            Self::SendLink => {
+                person.void_links(For::Enrol);
+                person.add_link(For::Enrol, latest(now) + PENDING_MS, now);
+            }
+            Self::RevokeLinks => person.void_links(For::Enrol),
+            Self::Page(page) => page.take(person, rules, now, done)?,
             Self::RevokeAuthCode => person.auth_code = None,
         }
         Ok(())
@@ -559,14 +577,14 @@ fn lift_pin_block(person: &mut Person, now: Now) {
 }
 
 /// Whether a person in this state is to get an auth code.
-fn wants_code(state: &str) -> bool {
+pub(crate) fn wants_code(state: &str) -> bool {
     matches!(state, "new" | "replace" | "reset" | "reset-all")
 }
 
-fn enter(person: &mut Person, state: &'static str, now: Now) {
+fn enter(person: &mut Person, state: &'static str, now: Now, done: Option<&Done>) {
     person.comes_to(state, now);
     person.dialogues.clear();
-    person.auth_code = wants_code(state).then(|| latest(now) + DAY_MS);
+    person.auth_code = wants_code(state).then(|| AuthCode::new(latest(now) + DAY_MS, done));
     if matches!(state, "replace" | "revoke") {
         for token in &mut person.tokens {
             if token.kind != Kind::Recovery && !token.obsolete {
@@ -575,6 +593,7 @@ fn enter(person: &mut Person, state: &'static str, now: Now) {
         }
     }
     if matches!(state, "revoke" | "deactivated") {
+        person.links.clear();
         end_grants(person, now);
     }
 }

@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
+use mfad::domain::link::Purpose;
 use mfad::domain::user::UserRecord;
 use mfad::time::Now;
 
-use super::asking::Dialogue;
+use super::asking::{Dialogue, hex};
+use super::linking::{AuthCode, For, Link, Secrets};
 use super::waiting::{Count, Source, Station};
 
 /// Milliseconds of a time step.
@@ -134,8 +136,11 @@ pub(crate) struct Person {
     pub(crate) state_since: i64,
     pub(crate) let_in: i64,
     pub(crate) unlocked: i64,
-    /// When the auth code that was handed out is no longer good.
-    pub(crate) auth_code: Option<i64>,
+    /// The auth code that was handed out.
+    pub(crate) auth_code: Option<AuthCode>,
+    pub(crate) links: Vec<Link>,
+    /// The address is one that the person reads.
+    pub(crate) proven: bool,
     /// A secret was reset, and no new token is proven yet.
     pub(crate) rekey: bool,
     pub(crate) tokens: Vec<Token>,
@@ -233,6 +238,7 @@ impl Token {
     pub(crate) fn source_of_codes(&self) -> String {
         match &self.serial {
             Some(serial) => format!("{:?} {serial} import {}", self.kind, self.import),
+            None if self.kind == Kind::Totp => format!("Totp {}", hex(&self.seed)),
             None => self.codes.concat(),
         }
     }
@@ -340,6 +346,8 @@ impl Person {
             let_in: 0,
             unlocked: 0,
             auth_code: None,
+            links: Vec::new(),
+            proven: false,
             rekey: false,
             tokens: Vec::new(),
             grants: Vec::new(),
@@ -371,7 +379,13 @@ impl Person {
     /// Gets a token that an operator has seen at work.
     pub(crate) fn enrol(&mut self, token: Token, now: Now) {
         self.tokens.push(token);
+        self.is_enrolled(now);
+    }
+
+    /// A token is proven: what was to lead to it is void.
+    pub(crate) fn is_enrolled(&mut self, now: Now) {
         (self.auth_code, self.rekey) = (None, false);
+        self.void_links(For::Enrol);
         if matches!(self.state, "new" | "replace") {
             self.dialogues.clear();
             self.comes_to("steady", now);
@@ -410,7 +424,8 @@ impl Person {
         self.grants.iter_mut().for_each(|grant| grant.ended = true);
         let coded = self.auth_code.take().is_some();
         let asked = !std::mem::take(&mut self.dialogues).is_empty();
-        if coded || asked || !(self.tokens.is_empty() && self.grants.is_empty()) {
+        let linked = !std::mem::take(&mut self.links).is_empty();
+        if coded || asked || linked || !(self.tokens.is_empty() && self.grants.is_empty()) {
             self.revision += 1;
         }
     }
@@ -523,10 +538,8 @@ impl Person {
             }
         }
         changed |= self.drop_unproven(now);
-        if self.auth_code.is_some_and(|until| latest(now) >= until) {
-            self.auth_code = None;
-            changed = true;
-        }
+        let over = |code: &mut AuthCode| latest(now) >= code.until;
+        changed |= self.auth_code.take_if(over).is_some();
         if self.inactive(rules, now) {
             self.lock = Some((Why::Inactivity, None));
             self.dialogues.clear();
@@ -563,10 +576,12 @@ impl Person {
         let lock = self
             .lock
             .map(|(why, until)| format!("lock {why:?} {until:?}\n"));
-        let code = self
-            .auth_code
-            .map(|until| format!("auth code until {until}\n"));
-        text.extend(lock.into_iter().chain(code));
+        text.extend(lock);
+        let _ = writeln!(text, "address proven: {}", self.proven);
+        if let Some(code) = &self.auth_code {
+            code.facts(&mut text);
+        }
+        self.links.iter().for_each(|link| link.facts(&mut text));
         if self.rekey {
             text.push_str("a new token is awaited\n");
         }
@@ -595,9 +610,15 @@ impl Person {
     }
 
     /// Takes over what the product has named and the model cannot know.
-    pub(crate) fn learn_names(&mut self, record: &UserRecord) {
+    pub(crate) fn learn_names(&mut self, record: &UserRecord, secrets: &Secrets) {
         for (token, stored) in self.tokens.iter_mut().zip(&record.profile.tokens) {
             token.id = Some(stored.id.to_string());
+        }
+        for (link, stored) in self.links.iter_mut().zip(&record.profile.links) {
+            link.secret = secrets.get(&stored.hash).cloned();
+            if let Purpose::Prove { token } = stored.purpose {
+                link.token = Some(token.to_string());
+            }
         }
         for (grant, stored) in self.grants.iter_mut().zip(&record.profile.grants) {
             grant.id = Some(stored.id);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use mfad::domain::message::MessageId;
 use mfad::engine::World as _;
 use mfad::engine::writer::Reply;
 use mfad::time::Now;
@@ -18,6 +19,7 @@ use super::bugs::Bug;
 use super::judging::Door;
 use super::ledger::Ledger;
 use super::life::Life;
+use super::linking::Secrets;
 use super::lives::Saved;
 use super::orders::{Order, Ready};
 use super::person::Rules;
@@ -99,6 +101,11 @@ pub(crate) struct Run {
     pub(crate) wrong: Wrong,
     pub(crate) accepted: Accepted,
     pub(crate) ledger: Ledger,
+    /// Messages whose secrets have been read, and the secrets of links, whoever has them.
+    pub(crate) read: BTreeSet<MessageId>,
+    pub(crate) secrets: Secrets,
+    /// Secrets that people have, used or not.
+    pub(crate) letters: Vec<(usize, String)>,
     pub(crate) saved: Vec<Saved>,
     pub(crate) fence_is_due: bool,
     /// Orders that were done and verdicts that changed something, since the log was read.
@@ -216,6 +223,9 @@ impl Run {
             wrong: BTreeMap::new(),
             accepted: BTreeSet::new(),
             ledger: Ledger::default(),
+            read: BTreeSet::new(),
+            secrets: Secrets::new(),
+            letters: Vec::new(),
             saved: Vec::new(),
             fence_is_due: false,
             done: Vec::new(),
@@ -287,7 +297,8 @@ impl Run {
                 self.turn(most)?;
             }
             840..850 => self.walk()?,
-            850..900 => self.random_order()?,
+            850..895 => self.random_order()?,
+            895..900 => self.enrol()?,
             900..960 => self.pass()?,
             960..966 => self.jump(),
             966..971 => self.reload(),

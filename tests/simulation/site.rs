@@ -7,7 +7,9 @@ use mfad::access::{Gateway, GatewayTable};
 use mfad::domain::lockout::LockoutMode;
 use mfad::domain::message::Address;
 use mfad::domain::notice::{Language, Notices};
-use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
+use mfad::domain::policy::{
+    EmailContent, FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy,
+};
 use mfad::engine::{self, World};
 use mfad::radius::{KeyedSecret, encode};
 use mfad::time::{Now, Timestamp};
@@ -18,6 +20,8 @@ use crate::common::chance::Chance;
 
 /// What the gateways sign with; one is changed for the other in mid-life.
 const SECRETS: [&str; 2] = ["the secret of all gateways here", "and the one after it"];
+/// Who is told of locks.
+pub(crate) const ADMIN: &str = "root@example.org";
 /// From receipt to leaving of every Reject.
 pub(crate) const REJECT_DELAY: Duration = Duration::from_secs(1);
 /// How gateways ask: mostly not.
@@ -154,10 +158,12 @@ impl Site {
         policy.totp_window_steps = rules.window;
         policy.passthrough.end_on_enrol = rules.end_on_enrol;
         policy.passthrough.end_on_token_use = rules.end_on_token_use;
+        policy.pages = Some("https://mfa.example.org".to_owned());
+        policy.email_content = EmailContent::Link;
         policy.notices = Some(Notices {
             mail: true,
             sms: true,
-            admins: Address::parse("root@example.org").into_iter().collect(),
+            admins: Address::parse(ADMIN).into_iter().collect(),
             language: Language::English,
         });
         policy

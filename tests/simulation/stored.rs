@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use mfad::domain::dialogue::Dialogue;
+use mfad::domain::link::Purpose;
 use mfad::domain::policy::FirstFactorBy;
 use mfad::domain::token_record::{Base, HardwareToken, Token, TokenKind, TokenState};
 use mfad::domain::user::{AuthState, UserId, UserRecord};
@@ -14,6 +15,7 @@ use mfad::store::Read as _;
 use mfad::store::sqlite::SqliteReader;
 
 use super::asking::hex;
+use super::linking::For;
 use super::person::{Kind, Person, Why};
 use super::run::NAMES;
 use super::waiting::STATIONS;
@@ -109,8 +111,21 @@ fn facts(record: &UserRecord) -> String {
         };
         let _ = writeln!(text, "lock {why:?} {:?}", lock.auto_until.map(|at| at.0));
     }
+    let proven = profile.emails.iter().any(|main| main.verified);
+    let _ = writeln!(text, "address proven: {proven}");
     if let Some(code) = &profile.auth_code {
-        let _ = writeln!(text, "auth code until {}", code.expires.0);
+        let (until, failures) = (code.expires.0, code.failures);
+        let _ = writeln!(text, "auth code until {until} failures={failures}");
+    }
+    for link in &profile.links {
+        let what = match link.purpose {
+            Purpose::Enrol => For::Enrol,
+            Purpose::Confirm { .. } => For::Confirm,
+            Purpose::Prove { .. } => For::Prove,
+            Purpose::Recovery => For::Recovery,
+        };
+        let (id, until, tries) = (link.id, link.expires.0, link.tries);
+        let _ = writeln!(text, "link {id} {what:?} until {until} tries={tries}");
     }
     if profile.rekey.is_some() {
         text.push_str("a new token is awaited\n");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::judging::{Asking, First};
+use super::linking::{For, Page, Taken};
 use super::orders::Order;
 use super::person::{Device, Kind};
 use super::run::{Law, Run};
@@ -86,6 +87,42 @@ fn a_device_keeps_its_seed_on_the_way_through_the_pool() {
         assert!(in_pool(run), "it was given away with a seed of its own");
         ordered(run, ALICE, [assign()])?;
         assert!(!in_pool(run));
+        Ok(())
+    });
+}
+
+// Found by a seed: a link to confirm an address was used after another link had proven the address. It
+// was used up, and the log said nothing of it; the answer named a record that was another's.
+#[test]
+fn a_link_that_proves_nothing_new_is_used_up_and_recorded() {
+    told(|run| {
+        let first = |run: &Run, what| {
+            let mut links = run.records.people[ALICE].links.iter();
+            let link = links.find(|link| link.what == what);
+            link.and_then(|link| link.secret.clone()).unwrap()
+        };
+        let code = Order::GenerateAuthCode {
+            ms: 60_000,
+            force: true,
+        };
+        ordered(run, ALICE, [Order::Show, Order::SendLink, code])?;
+        let alice = &run.records.people[ALICE];
+        let code = alice.auth_code.as_ref().and_then(|code| code.text.clone());
+        let step = Taken::Begin {
+            name: "alice".to_owned(),
+            code: code.unwrap(),
+        };
+        let confirm = first(run, For::Confirm);
+        let secret = first(run, For::Enrol);
+        ordered(run, ALICE, [Order::Page(Page { secret, step })])?;
+        assert!(run.records.people[ALICE].proven);
+        let page = Page {
+            secret: confirm,
+            step: Taken::Confirm,
+        };
+        ordered(run, ALICE, [Order::Page(page)])?;
+        let mut links = run.records.people[ALICE].links.iter();
+        assert!(links.all(|link| link.what == For::Prove));
         Ok(())
     });
 }

@@ -1,6 +1,8 @@
 //! A turn of the writer, and whether what it said is what the rules say.
 
+use mfad::domain::message::Message;
 use mfad::domain::refusal::Code;
+use mfad::domain::sealed::{Field, Unseal as _};
 use mfad::domain::verdict::Verdict;
 use mfad::engine::World as _;
 use mfad::engine::writer::{Job, Reply};
@@ -9,14 +11,15 @@ use mfad::time::Now;
 
 use super::asking::Question;
 use super::judging::{Due, First, Trial};
-use super::life::Told;
+use super::life::{Told, keys};
+use super::linking::kept;
 use super::orders::Order;
 use super::person::Person;
 use super::records::Records;
-use super::run::{Law, Ordered, Pending, Run, Wrong};
+use super::run::{Law, NAMES, Ordered, Pending, Run, Wrong};
 use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT};
 
-use super::site::Site;
+use super::site::{ADMIN, Site};
 use super::traffic::{Place, delay_ms, law};
 
 /// Jobs of a turn at most: after a failure each of them may have been done or not.
@@ -76,9 +79,9 @@ impl Run {
             self.forget_after_a_failure();
             return Ok(());
         }
-        self.check_records()?;
         self.check_log()?;
-        self.check_outbox()
+        self.check_outbox()?;
+        self.check_records()
     }
 
     /// Goes through what the turn did, in order; gives what it may have done without saying so.
@@ -381,6 +384,10 @@ impl Run {
                 let Ordered { person, order, .. } = &ordered;
                 let rules = &self.site.rules;
                 order.apply(&mut self.records, *person, rules, now, Some(&done))?;
+                if let Some(ticket) = &done.ticket {
+                    let ticket = String::from_utf8(ticket.expose().to_vec()).unwrap();
+                    self.learn(*person, ticket)?;
+                }
                 self.done.push((request.to_owned(), seq));
                 self.count("orders");
                 self.counted(order, *person);
@@ -413,6 +420,7 @@ impl Run {
             }
             Order::Assign { .. } => self.count("assignments"),
             Order::Unassign(_) => self.count("unassignments"),
+            Order::Page(_) => self.count("pages"),
             _ => {}
         }
     }
@@ -447,17 +455,50 @@ impl Run {
         possible.into_iter().map(|(records, _)| records).collect()
     }
 
-    /// Every change has its record.
-    /// Nothing is ever sent here: the outbox has one message for each lock, to the administrator.
+    /// Nothing is ever sent here: the outbox has one message for each lock, to the administrator. What
+    /// goes to people is read.
     fn check_outbox(&mut self) -> Law {
         let outbox = self.life().reader.outbox(usize::MAX);
         let outbox = outbox.map_err(|error| format!("the outbox cannot be read: {error}"))?;
         let locks = self.ledger.locks();
-        law(outbox.len() == locks, || {
-            format!("{} messages wait for {locks} locks", outbox.len())
+        let (told, people): (Vec<Message>, Vec<Message>) =
+            outbox.into_iter().partition(|it| it.to.as_str() == ADMIN);
+        for letter in people {
+            if self.read.insert(letter.id) {
+                self.read_letter(&letter)?;
+            }
+        }
+        law(told.len() == locks, || {
+            format!("{} messages wait for {locks} locks", told.len())
         })
     }
 
+    /// Somebody opens a link that has come by mail.
+    fn read_letter(&mut self, letter: &Message) -> Law {
+        let Some(enclosed) = &letter.enclosed else {
+            return Ok(());
+        };
+        let mut url = String::new();
+        let field = Field::Message(letter.id);
+        keys().show(field, &enclosed.sealed, &mut |clear| {
+            url = String::from_utf8_lossy(clear).into_owned();
+        });
+        let secret = url.rsplit('/').next().unwrap_or_default().to_owned();
+        let to = letter.to.as_str().split('@').next();
+        let person = NAMES.iter().position(|name| Some(*name) == to);
+        let person = person.ok_or_else(|| format!("a letter goes to {}", letter.to.as_str()))?;
+        self.learn(person, secret)
+    }
+
+    /// Somebody has the secret of a link.
+    fn learn(&mut self, person: usize, secret: String) -> Law {
+        let hash = kept(&secret).ok_or("a link is no link")?;
+        self.letters.push((person, secret.clone()));
+        self.secrets.insert(hash, secret);
+        Ok(())
+    }
+
+    /// Every change has its record.
     fn check_log(&mut self) -> Law {
         let from = self.ledger.len();
         let reader = std::sync::Arc::clone(&self.life().reader);
