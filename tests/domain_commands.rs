@@ -59,7 +59,8 @@ token delete          E_LAST_TOKEN ok
 token migrate         same
 hw unassign           E_NOTOKEN
 enroll qr             E_NOTOKEN
-enroll email          E_POLICY E_POLICY E_POLICY E_POLICY E_STATE E_POLICY E_POLICY E_POLICY E_STATE
+enroll email          E_DELIVERY
+enroll sms            E_DELIVERY
 enroll revoke         same
 enroll page           E_LINK
 auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
@@ -139,7 +140,8 @@ token delete          -      T-11111
 token migrate         alice  -        token_id
 hw unassign           -      -        seed:Pool serial:FT-1
 enroll qr             alice  T-11111  clear_seed
-enroll email          alice  -        link clear_seed encloses:Enrolment
+enroll email          alice  -        link clear_seed encloses:Enrolment(Email)
+enroll sms            alice  -        auth_code link encloses:Enrolment(Sms)
 enroll revoke         alice  -
 enroll page           -      -        link seed:Page
 auth-code generate    alice  -        auth_code

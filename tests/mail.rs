@@ -22,6 +22,8 @@ mod real;
 mod sms;
 #[path = "mail/sms_hostile.rs"]
 mod sms_hostile;
+#[path = "mail/texted.rs"]
+mod texted;
 #[path = "mail/world.rs"]
 mod world;
 

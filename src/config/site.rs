@@ -39,6 +39,7 @@ pub(super) fn policy(
         auth_code: AuthCodePolicy {
             always_suppress: settings.flag("auth_code.always_suppress"),
             ttl: settings.span("auth_code.ttl"),
+            ttl_sms: settings.span("auth_code.ttl_sms"),
             tries: settings.count_u32("auth_code.tries"),
         },
         hotp_look_ahead: settings.count("hotp.look_ahead"),

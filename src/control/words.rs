@@ -78,8 +78,9 @@ pub fn token_status(text: &str) -> Result<Status, Fault> {
 pub fn delivery(parameter: &str, text: &str) -> Result<Delivery, Fault> {
     match text {
         "email" => Ok(Delivery::Email),
+        "sms" => Ok(Delivery::Sms),
         _ => {
-            let what = format!("`{parameter}` is to be `email`");
+            let what = format!("`{parameter}` is to be `email` or `sms`");
             Err(Fault::invalid_parameter(parameter, what))
         }
     }

@@ -200,6 +200,8 @@ actions! {
     EnrollQr = "enroll qr", Support, Light, weakens;
     /// Sends a person what an enrolment needs.
     EnrollEmail = "enroll email", Support, Light, weakens;
+    /// Sends a person a text message to enrol with.
+    EnrollSms = "enroll sms", Support, Light, weakens, not_oneself;
     /// One-time links that were sent and are good.
     EnrollList = "enroll list", Viewer, Read;
     /// Voids the links of a person.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Via;
 use super::link::Purpose;
 use super::token_record::Base;
 use super::user::{UserRecord, UserState};
@@ -21,6 +22,8 @@ pub struct AuthCodePolicy {
     pub always_suppress: bool,
     /// How long a code is good if the operator does not say.
     pub ttl: Duration,
+    /// The same for a code that goes by text message.
+    pub ttl_sms: Duration,
     /// Wrong codes that void it.
     pub tries: u32,
 }
@@ -34,6 +37,8 @@ pub enum Delivery {
     Shown,
     /// By mail.
     Email,
+    /// By text message.
+    Sms,
 }
 
 impl Delivery {
@@ -43,6 +48,17 @@ impl Delivery {
         match self {
             Self::Shown => "shown",
             Self::Email => "email",
+            Self::Sms => "sms",
+        }
+    }
+
+    /// By what it is sent; none: it is not.
+    #[must_use]
+    pub const fn via(self) -> Option<Via> {
+        match self {
+            Self::Shown => None,
+            Self::Email => Some(Via::Email),
+            Self::Sms => Some(Via::Sms),
         }
     }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::command::words::{mask_email, mask_phone};
+use super::message::Address;
 use super::notice::Language;
+use super::recipient::{Channel, Phone, Recipient};
 use super::token_record::{Token, TokenKind};
 use super::user::{Contact, Profile};
 use crate::time::{Now, Timestamp};
@@ -63,6 +65,24 @@ impl Via {
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|via| via.name() == name)
+    }
+
+    /// What carries it.
+    #[must_use]
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::Email => Channel::Mail,
+            Self::Sms => Channel::Sms,
+        }
+    }
+
+    /// Whom a message to such an address goes to; none: nothing can be sent there.
+    #[must_use]
+    pub fn recipient(self, address: &str) -> Option<Recipient> {
+        match self {
+            Self::Email => Address::parse(address).map(Recipient::Mail),
+            Self::Sms => Phone::parse(address).map(Recipient::Phone),
+        }
     }
 
     /// The addresses of this kind, the main one first.

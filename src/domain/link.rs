@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Via;
+use super::message::Address;
 use super::policy::Policy;
 use super::user::Profile;
 use crate::secret::equal;
@@ -65,7 +67,7 @@ pub struct Link {
     pub created_by: String,
     /// First instant at which it is no longer good.
     pub expires: Timestamp,
-    /// Address it was sent to; none for a ticket.
+    /// Address or number it was sent to, as its owner has it; none for a ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_to: Option<String>,
     /// Wrong uses that are left before it is void.
@@ -80,6 +82,16 @@ impl Link {
     #[must_use]
     pub fn over(&self, now: Now) -> bool {
         now.latest() >= self.expires
+    }
+
+    /// By what it was sent; none: it is a ticket.
+    #[must_use]
+    pub fn via(&self) -> Option<Via> {
+        let to = self.sent_to.as_deref()?;
+        Some(match Address::parse(to) {
+            Some(_) => Via::Email,
+            None => Via::Sms,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::auth_code::AuthCodePolicy;
-use super::delivery::{SentCodePolicy, TypeRule};
+use super::delivery::{SentCodePolicy, TypeRule, Via};
 use super::lockout::{LockoutPolicy, TokenRule};
 use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
@@ -103,6 +103,13 @@ impl Policy {
         let of = |wanted| labels.iter().find(|(stated, _)| *stated == wanted);
         let stated = of(Some(language)).or_else(|| of(None));
         stated.map_or_else(|| kind.words(language), |(_, text)| text)
+    }
+
+    /// Whether messages of this kind can be sent at all.
+    #[must_use]
+    pub fn sends(&self, via: Via) -> bool {
+        let notices = self.notices.as_ref();
+        notices.is_some_and(|notices| notices.carries(via.channel()))
     }
 
     /// The kinds of the group that `set` (none: the default one) asks for.
@@ -259,6 +266,7 @@ impl Default for Policy {
             auth_code: AuthCodePolicy {
                 always_suppress: false,
                 ttl: Duration::from_secs(day),
+                ttl_sms: Duration::from_secs(600),
                 tries: 5,
             },
             hotp_look_ahead: 10,

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::Engine;
 use crate::domain::attempt::Attempt;
 use crate::domain::command::{self, Command, Encloses, MadeCode, Needs, Prepared, Reveal};
+use crate::domain::delivery::Via;
 use crate::domain::dialogue::Handle;
 use crate::domain::judge::{Fresh, Lacking};
 use crate::domain::message::{Enclosed, EnclosedKind, MessageId};
@@ -153,15 +154,20 @@ impl Engine {
             let url = [pages.as_str(), path, secret.text().expose()].concat();
             Some(SecretBytes::new(url.into_bytes()))
         };
-        let (kind, clear) = match (wanted, policy.email_content) {
-            (_, _) if !policy.notices.as_ref().is_some_and(|it| it.mail) => return Ok(()),
-            (Encloses::Confirmation, _) => (EnclosedKind::ConfirmLink, link("/a/")),
-            (Encloses::Enrolment, EmailContent::Link) => (EnclosedKind::EnrolLink, link("/e/")),
-            (Encloses::Enrolment, EmailContent::Seed) => {
+        let by_link = match wanted.via() {
+            Via::Email => policy.email_content == EmailContent::Link,
+            Via::Sms => policy.pages.is_some(),
+        };
+        let (kind, clear) = match wanted {
+            _ if !policy.sends(wanted.via()) => return Ok(()),
+            Encloses::Confirmation => (EnclosedKind::ConfirmLink, link("/a/")),
+            Encloses::Enrolment(_) if by_link => (EnclosedKind::EnrolLink, link("/e/")),
+            Encloses::Enrolment(Via::Email) => {
                 let uri = record.and_then(|record| uri(policy, record, prepared));
                 (EnclosedKind::Seed, uri)
             }
-            (Encloses::AuthCode, _) => match prepared.reveal.take() {
+            // Never a seed by text message.
+            Encloses::Enrolment(Via::Sms) | Encloses::AuthCode(_) => match prepared.reveal.take() {
                 Some(Reveal::AuthCode(code)) => (EnclosedKind::AuthCode, Some(code)),
                 _ => return Ok(()),
             },

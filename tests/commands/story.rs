@@ -14,8 +14,9 @@ use crate::common::sink::Sink;
 use crate::common::tools::{have, oathtool_hotp, oathtool_totp, run};
 use crate::desk::{Desk, Form, Said};
 
-const RULES: &str =
-    "\n[lockout.token]\nmax_failures = 2\n\n[web]\nbase_url = \"https://mfa.example.org\"\n";
+const RULES: &str = "\n[lockout.token]\nmax_failures = 2\n\n\
+                     [web]\nbase_url = \"https://mfa.example.org\"\n\
+                     [sms]\nurl = \"http://127.0.0.1:9/send\"\nbody = \"to={to}&text={text}\"\n";
 const PIN: &str = "918273";
 const WRONG_PIN: &str = "550127";
 
@@ -136,6 +137,8 @@ fn arrives(desk: &mut Desk<'_>, user: &str) -> App {
     );
     desk.go(A::EnrollEmail, &[user]);
     desk.go(A::EnrollList, &[]);
+    desk.go(A::EnrollList, &[user]);
+    desk.go(A::EnrollSms, &[user]);
     desk.go(A::EnrollList, &[user]);
     desk.go(A::EnrollRevoke, &[user]);
     desk.go(A::UserEdit, &[user, "--trusted"]);

@@ -95,7 +95,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         ("link" | "ticket", _) => {
             json!("AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")
         }
-        ("via" | "send_code", _) => json!("email"),
+        ("via" | "send" | "send_code", _) => json!("email"),
         ("notes", _) => json!("first line\nsecond line"),
         (_, Type::Text | Type::Prose | Type::Secret | Type::Piece) => json!(format!("some-{name}")),
         (_, Type::Texts) => json!(["vpn1", "ocserv"]),

@@ -129,10 +129,10 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
     let policy = &mut run.policy;
     let first = Arc::make_mut(&mut run.gateways[0]);
     match key {
-        "mail" => {
+        "mail" | "sms" => {
             policy.notices = Some(Notices {
-                mail: true,
-                sms: false,
+                mail: key == "mail",
+                sms: key == "sms",
                 admins: Vec::new(),
                 language: Language::English,
             });
@@ -235,6 +235,7 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
         "link" => {
             let (purpose, sent_to) = match value {
                 "enrol" => (Purpose::Enrol, Some("alice@example.org".to_owned())),
+                "enrol-sms" => (Purpose::Enrol, Some("+491701234567".to_owned())),
                 "recovery" => (Purpose::Recovery, None),
                 "prove" => (Purpose::Prove { token: id(1) }, None),
                 address => {
@@ -257,9 +258,12 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
         }
         "link-over" => record.profile_mut().links[0].expires = WALL,
         "link-tries" => record.profile_mut().links[0].tries = number(value),
-        "code-mailed" => {
+        "code-mailed" | "code-texted" => {
             let code = record.profile_mut().auth_code.as_mut();
-            code.unwrap().delivery = Delivery::Email;
+            code.unwrap().delivery = match key {
+                "code-mailed" => Delivery::Email,
+                _ => Delivery::Sms,
+            };
         }
         "code-failures" => {
             let code = record.profile_mut().auth_code.as_mut();
@@ -345,7 +349,12 @@ fn contacts(record: &mut UserRecord, key: &str, value: &str) -> bool {
             verified: false,
         }),
         "phone" => profile.phones.extend(addresses()),
+        "phone-unproven" => profile.phones.push(Contact {
+            address: value.to_owned(),
+            verified: false,
+        }),
         "called" => profile.display_name = spaced(value),
+        "language" => value.clone_into(&mut profile.language),
         "name" => value.clone_into(&mut profile.name),
         _ => return false,
     }

@@ -454,6 +454,7 @@ pub(crate) fn commands() -> Vec<Command> {
             user: user(),
             token: None,
         },
+        Command::EnrollSms { user: user() },
         Command::EnrollRevoke { user: user() },
         page(Step::Begin {
             user: user(),

@@ -77,9 +77,10 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             state: state(words[2]),
             force,
-            auth_code: match (flag("send-code"), flag("show-code")) {
-                (true, _) => Some(Delivery::Email),
-                (_, shown) => shown.then_some(Delivery::Shown),
+            auth_code: match (flag("send-code"), flag("text-code"), flag("show-code")) {
+                (true, ..) => Some(Delivery::Email),
+                (_, true, _) => Some(Delivery::Sms),
+                (.., shown) => shown.then_some(Delivery::Shown),
             },
         },
         ("user", "reactivate") => Command::UserReactivate { user: user() },
@@ -184,6 +185,7 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             token: value("token").map(token_named),
         },
+        ("enroll", "sms") => Command::EnrollSms { user: user() },
         ("enroll", "revoke") => Command::EnrollRevoke { user: user() },
         ("page", "begin") => page(Step::Begin {
             user: spaced(words[2]),
@@ -206,7 +208,10 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             ttl: value("ttl").map(span),
             force,
-            delivery: Delivery::Email,
+            delivery: match flag("sms") {
+                true => Delivery::Sms,
+                false => Delivery::Email,
+            },
         },
         ("auth-code", "revoke") => Command::AuthCodeRevoke { user: user() },
         ("recovery", "issue") => Command::RecoveryIssue { user: user() },

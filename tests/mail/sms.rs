@@ -19,7 +19,7 @@ const NUMBER: &str = "+49 170 1234567";
 const SECRET: &str = "s3same/0pen+up=";
 
 /// An SMS gateway that runs.
-struct Gateway {
+pub(crate) struct Gateway {
     folder: Folder,
     server: Child,
     port: u16,
@@ -34,7 +34,7 @@ impl Drop for Gateway {
 
 impl Gateway {
     /// None if the tools are missing.
-    fn open(answer: &str) -> Option<Self> {
+    pub(crate) fn open(answer: &str) -> Option<Self> {
         if !tools::have("python3") || !tools::have("openssl") {
             return None;
         }
@@ -65,7 +65,7 @@ impl Gateway {
     }
 
     /// What stands in the configuration of a site that sends through it.
-    fn config(&self, ca: &str, more: &str) -> String {
+    pub(crate) fn config(&self, ca: &str, more: &str) -> String {
         format!(
             "[sms]\nurl = \"https://localhost:{}/v1/send?to={{to}}\"\ntimeout = \"2s\"\n\
              secret_file = \"{}\"\nca = \"{}\"\n{more}\n\
@@ -77,7 +77,7 @@ impl Gateway {
     }
 
     /// What it has taken so far.
-    fn requests(&self) -> Vec<Value> {
+    pub(crate) fn requests(&self) -> Vec<Value> {
         let files = fs::read_dir(self.folder.path("mails")).unwrap();
         let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
         paths.retain(|path| path.extension().is_some_and(|end| end == "json"));

@@ -8,7 +8,6 @@ const LATER: &[&str] = &[
     "pin.history",
     "pin.after_change",
     "emergency",
-    "auth_code.ttl_sms",
     "auth_code.self_service",
     "device_auth",
     "token_types.sms.max_failures",

@@ -255,6 +255,12 @@ pub(super) const KEYS: &[Key] = &[
         (MINUTE, 7 * DAY),
         "How long an auth code is good if none is stated.",
     ),
+    Key::span(
+        "auth_code.ttl_sms",
+        "\"10m\"",
+        (MINUTE, 7 * DAY),
+        "The same for a code that goes by text message.",
+    ),
     Key::count(
         "auth_code.tries",
         "5",
@@ -287,7 +293,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Text,
         Fallback::Unset,
         "Where the pages of mfad-web are, as people's browsers reach them: an address that begins with \
-         `https://`. Links in mails lead there.",
+         `https://`. Links in messages lead there.",
     ),
     Key::span(
         "challenge.ttl",

@@ -121,10 +121,11 @@ interfaces! {
         Change EnrollEmail = EnrollEmail, tokens::enroll_email, [
             user: must Text, token: may Text
         ];
+        Change EnrollSms = EnrollSms, tokens::enroll_sms, [user: must Text];
         List EnrollList = EnrollList, tokens::enroll_list, [user: may Text];
         Change EnrollRevoke = EnrollRevoke, tokens::enroll_revoke, [user: must Text];
         Change AuthCodeGenerate = AuthCodeGenerate, tokens::auth_code_generate, [
-            user: must Text, ttl_s: may Int, force: may Bool
+            user: must Text, send: may Text, ttl_s: may Int, force: may Bool
         ];
         Change AuthCodeSend = AuthCodeSend, tokens::auth_code_send, [
             user: must Text, via: must Text, ttl_s: may Int, force: may Bool

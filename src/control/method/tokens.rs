@@ -259,6 +259,10 @@ pub(super) fn enroll_email(a: &mut Arguments) -> Result<Command, Fault> {
     })
 }
 
+pub(super) fn enroll_sms(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::EnrollSms { user: a.user()? })
+}
+
 pub(super) fn enroll_list(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::EnrollList {
         user: a.maybe_user()?,
@@ -271,21 +275,21 @@ pub(super) fn enroll_revoke(a: &mut Arguments) -> Result<Command, Fault> {
 }
 
 pub(super) fn auth_code_generate(a: &mut Arguments) -> Result<Command, Fault> {
-    Ok(Command::AuthCodeGenerate {
-        user: a.user()?,
-        ttl: a.int("ttl_s").map(Duration::from_secs),
-        force: a.flag("force"),
-        delivery: Delivery::Shown,
-    })
+    let sent = a.maybe("send").map(|via| words::delivery("send", &via));
+    auth_code(a, sent.transpose()?.unwrap_or_default())
 }
 
 pub(super) fn auth_code_send(a: &mut Arguments) -> Result<Command, Fault> {
     let via = a.text("via")?;
+    auth_code(a, words::delivery("via", &via)?)
+}
+
+fn auth_code(a: &mut Arguments, delivery: Delivery) -> Result<Command, Fault> {
     Ok(Command::AuthCodeGenerate {
         user: a.user()?,
         ttl: a.int("ttl_s").map(Duration::from_secs),
         force: a.flag("force"),
-        delivery: words::delivery("via", &via)?,
+        delivery,
     })
 }
 

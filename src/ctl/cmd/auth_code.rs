@@ -6,7 +6,7 @@ use crate::ctl::verb::{Given, Kind, Run, Take, USER, Verb, flag, switch};
 use crate::ctl::{Session, change, secret};
 
 /// The ways in which an auth code is sent.
-const VIA: &[&str] = &["email"];
+const VIA: &[&str] = &["email", "sms"];
 
 /// Makes an auth code and sends it.
 pub(super) const SEND_CODE: Take = flag(
@@ -14,7 +14,7 @@ pub(super) const SEND_CODE: Take = flag(
     "send_code",
     Kind::Words(VIA),
     "WAY",
-    "make an auth code and send it: email",
+    "make an auth code and send it: email or sms",
 );
 
 /// Makes an auth code and shows it.
@@ -35,6 +35,13 @@ pub(super) const VERBS: &[Verb] = &[
             USER,
             flag("show", "", Kind::LocalSwitch, "", "show it here, once"),
             flag(
+                "send",
+                "send",
+                Kind::Words(VIA),
+                "WAY",
+                "send it instead: email or sms",
+            ),
+            flag(
                 "ttl",
                 "ttl_s",
                 Kind::Span,
@@ -47,6 +54,7 @@ pub(super) const VERBS: &[Verb] = &[
         examples: &[
             "mfactl auth-code generate alice --show",
             "mfactl auth-code generate alice --ttl 2h",
+            "mfactl auth-code generate alice --send sms",
         ],
         more: "It is shown once, and good once. The enrolment page of a one-time link asks for it. The \
                person's state stays as it is.",
@@ -55,10 +63,10 @@ pub(super) const VERBS: &[Verb] = &[
     Verb {
         name: "auth-code send",
         method: "org.mfad.Tokens.AuthCodeSend",
-        about: "Make an auth code and send it to a proven address",
+        about: "Make an auth code and send it to a proven address or number",
         takes: &[
             USER,
-            flag("via", "via", Kind::Words(VIA), "WAY", "email").needed(),
+            flag("via", "via", Kind::Words(VIA), "WAY", "email or sms").needed(),
             flag(
                 "ttl",
                 "ttl_s",
@@ -68,8 +76,12 @@ pub(super) const VERBS: &[Verb] = &[
             ),
             switch("force", "force", "even if nothing waits for one"),
         ],
-        examples: &["mfactl auth-code send alice --via email"],
-        more: "The one before is void. A code never goes the way that a link went.",
+        examples: &[
+            "mfactl auth-code send alice --via email",
+            "mfactl auth-code send alice --via sms",
+        ],
+        more: "The one before is void. A code never goes the way that a link went. By text message it \
+               is good for `auth_code.ttl_sms`.",
         run: Run::Change,
     },
     Verb {
@@ -85,6 +97,12 @@ pub(super) const VERBS: &[Verb] = &[
 
 fn generate(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     let payload = given.payload(&session.screen.times)?;
+    if given.text("send").is_some() {
+        if given.has("show") {
+            return Err(Trouble::usage("--show and --send exclude each other"));
+        }
+        return change::run_with(session, given, payload, None);
+    }
     let sink = secret::sink_unless_trial(session, given)?;
     change::run_with(session, given, payload, sink.as_ref())
 }

@@ -65,6 +65,17 @@ pub(super) const VERBS: &[Verb] = &[
         run: Run::Change,
     },
     Verb {
+        name: "enroll sms",
+        method: "org.mfad.Tokens.EnrollSms",
+        about: "Send a person a text message to enrol with: a one-time link",
+        takes: &[USER],
+        examples: &["mfactl enroll sms alice"],
+        more: "The page of the link asks for the login name and for the auth code, which goes another \
+               way: mfactl auth-code send --via email. Without pages (`web.base_url`) it brings an \
+               auth code only. The secret of a token never goes by text message.",
+        run: Run::Change,
+    },
+    Verb {
         name: "enroll list",
         method: "org.mfad.Tokens.EnrollList",
         about: "List the one-time links that were sent and are good",

@@ -5,8 +5,9 @@
 
 use crate::control::reply::ActionState;
 use crate::domain::action::Action;
-use crate::domain::auth_code::{Delivery, enrols, wanted_for};
+use crate::domain::auth_code::{enrols, wanted_for};
 use crate::domain::command::{self, permit, words};
+use crate::domain::delivery::Via;
 use crate::domain::link::{Link, Purpose};
 use crate::domain::lockout::LockReason;
 use crate::domain::policy::EmailContent;
@@ -22,7 +23,7 @@ use super::view::View;
 const REASON: &str = "-r TEXT";
 
 /// What can be done with a person.
-const OF_USER: [Action; 26] = [
+const OF_USER: [Action; 27] = [
     Action::Why,
     Action::UserUnlock,
     Action::PinUnblock,
@@ -33,6 +34,7 @@ const OF_USER: [Action; 26] = [
     Action::PassthroughDisable,
     Action::EnrollQr,
     Action::EnrollEmail,
+    Action::EnrollSms,
     Action::EnrollRevoke,
     Action::AuthCodeGenerate,
     Action::AuthCodeRevoke,
@@ -209,8 +211,9 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
             let pending = |token: &Token| token.base_at(view.now) == Base::Pending;
             unless(tokens().any(pending), "no token waits to be proven")
         }
-        Action::EnrollEmail if closed => Some("not possible in this state"),
+        Action::EnrollEmail | Action::EnrollSms if closed => Some("not possible in this state"),
         Action::EnrollEmail => mail_obstacle(view),
+        Action::EnrollSms => sms_obstacle(view),
         Action::EnrollRevoke => {
             let sent = |link: &Link| link.purpose == Purpose::Enrol && !link.over(view.now);
             unless(profile.links.iter().any(sent), "no link")
@@ -243,22 +246,43 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
 
 /// What is against a mail to enrol with.
 fn mail_obstacle(view: &View<'_>) -> Option<&'static str> {
-    let mail = view.policy.notices.as_ref().is_some_and(|it| it.mail);
-    if !mail {
+    if !view.policy.sends(Via::Email) {
         Some("no mail server")
     } else if view.record.profile.emails.is_empty() {
         Some("no e-mail address")
-    } else if code_was_mailed(view) {
+    } else if code_went(view, Via::Email) {
         Some("the auth code went by mail")
     } else {
         (!may_be_sent(view)).then_some("not needed")
     }
 }
 
+/// What is against a text message to enrol with.
+fn sms_obstacle(view: &View<'_>) -> Option<&'static str> {
+    let (record, policy) = (view.record, view.policy);
+    let Some(main) = record.profile.phones.first() else {
+        return Some("no phone number");
+    };
+    if !policy.sends(Via::Sms) {
+        Some("no SMS gateway")
+    } else if Via::Sms.recipient(&main.address).is_none() {
+        Some("no country code in the phone number")
+    } else if policy.pages.is_some() {
+        let went = code_went(view, Via::Sms).then_some("the auth code went by SMS");
+        went.or_else(|| (!enrols(record)).then_some("not needed"))
+    } else if policy.auth_code.always_suppress {
+        Some("no pages, and auth_code.always_suppress = true")
+    } else if !main.verified {
+        Some("the phone number is not proven")
+    } else {
+        wanted_for(record).is_none().then_some("not needed")
+    }
+}
+
 /// Link and auth code do not go the same way.
-fn code_was_mailed(view: &View<'_>) -> bool {
+fn code_went(view: &View<'_>, via: Via) -> bool {
     let code = view.record.profile.auth_code.as_ref();
-    code.is_some_and(|code| code.delivery == Delivery::Email && !code.over(view.now))
+    code.is_some_and(|code| code.delivery.via() == Some(via) && !code.over(view.now))
 }
 
 /// Whether a mail has something to bring, and somebody who may have it.
@@ -346,7 +370,8 @@ const fn words(action: Action) -> &'static str {
         Action::TokenAdd => "a new token",
         Action::EnrollQr => "the QR code once more",
         Action::EnrollEmail => "a mail to enrol with",
-        Action::EnrollRevoke => "the link in the mail is void",
+        Action::EnrollSms => "a text message to enrol with",
+        Action::EnrollRevoke => "the link that was sent is void",
         Action::AuthCodeGenerate => "a code that lets an enrolment go on",
         Action::AuthCodeRevoke => "the auth code is void",
         Action::RecoveryIssue => "new codes on paper, old ones void",

@@ -18,7 +18,7 @@ use crate::store::Find;
 
 use super::change::request_id;
 use super::desk::Desk;
-use super::{Answerer, mask, pages};
+use super::{Answerer, pages};
 
 impl Desk<'_> {
     pub(super) fn enroll_list(
@@ -61,7 +61,7 @@ impl Desk<'_> {
                 sent_to: if self.sees_contacts() {
                     address.clone()
                 } else {
-                    mask::email(address)
+                    link.via()?.masked(address)
                 },
                 created: link.created.into(),
                 by: link.created_by.clone(),

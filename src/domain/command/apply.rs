@@ -73,6 +73,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
             enrol::show(case, token.as_ref(), channel, &prepared)
         }
         Command::EnrollEmail { token, .. } => mail::enrol(case, token.as_ref(), prepared),
+        Command::EnrollSms { .. } => mail::enrol_by_sms(case, prepared),
         Command::EnrollRevoke { .. } => Ok(mail::revoke(case)),
         Command::Page(step) => page::step(case, step, prepared),
         Command::AuthCodeGenerate {

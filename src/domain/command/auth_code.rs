@@ -6,8 +6,9 @@ use super::case::Case;
 use super::{Applied, Prepared, mail, words};
 use crate::domain::action::Action;
 use crate::domain::auth_code::{AuthCodeRecord, Delivery, wanted_for};
+use crate::domain::delivery::Via;
 use crate::domain::link::Purpose;
-use crate::domain::message::Address;
+use crate::domain::recipient::Recipient;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserState;
 
@@ -94,14 +95,16 @@ fn make(
     delivery: Delivery,
     mut prepared: Prepared,
 ) -> Result<(), Refusal> {
-    let to = match delivery {
-        Delivery::Shown => None,
-        Delivery::Email => Some(mail_address(case)?),
-    };
+    let to = delivery.via().map(|via| address(case, via)).transpose()?;
     let Some(hash) = prepared.auth_code else {
         return Err(case.stale());
     };
-    let expires = case.now().latest() + ttl.unwrap_or(case.site.policy.auth_code.ttl);
+    let rules = case.site.policy.auth_code;
+    let usual = match delivery {
+        Delivery::Sms => rules.ttl_sms,
+        Delivery::Shown | Delivery::Email => rules.ttl,
+    };
+    let expires = case.now().latest() + ttl.unwrap_or(usual);
     let (created, created_by) = (case.wall(), case.by());
     case.record.profile_mut().auth_code = Some(AuthCodeRecord {
         hash,
@@ -137,15 +140,18 @@ fn make(
     Ok(())
 }
 
-/// Where a code goes by mail: to nobody but the person, and not where the link went (E3).
-fn mail_address(case: &Case<'_>) -> Result<Address, Refusal> {
-    let to = mail::proven_address(case, "an auth code")?;
+/// Where a code is sent: to nobody but the person, and not the way that the link went (E3).
+fn address(case: &Case<'_>, via: Via) -> Result<Recipient, Refusal> {
+    let to = mail::proven_address(case, via, "an auth code")?;
     let mut links = case.record.profile.links.iter();
-    let mailed = links.any(|link| link.purpose == Purpose::Enrol && !link.over(case.now()));
-    if !mailed {
+    let same = links.any(|link| {
+        link.purpose == Purpose::Enrol && !link.over(case.now()) && link.via() == Some(via)
+    });
+    if !same {
         return Ok(to);
     }
-    let what = format!("{} got the link by mail; nothing was sent", case.user);
+    let way = via.words();
+    let what = format!("{} got the link by {way}; nothing was sent", case.user);
     let refusal =
         Refusal::new(Code::Policy, what).why("link and auth code do not go the same way (E3)");
     let arguments = format!("{} --show", case.typed);

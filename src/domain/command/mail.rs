@@ -1,15 +1,18 @@
-//! What goes to a person by mail: the link or seed of an enrolment, its revocation (R34, E3).
+//! What goes to a person by mail or text message: the link of an enrolment, its revocation, and by mail
+//! its seed (R34, E3, E4).
 
 use serde_json::Map;
 
 use super::case::Case;
 use super::resolve::pending;
-use super::{Applied, Effect, Prepared, TokenRef, words};
+use super::{Applied, Effect, Prepared, TokenRef, auth_code, words};
 use crate::domain::action::Action;
 use crate::domain::auth_code::{Delivery, enrols};
+use crate::domain::delivery::Via;
 use crate::domain::link::{self, Link, Purpose};
-use crate::domain::message::{Address, EnclosedKind};
+use crate::domain::message::EnclosedKind;
 use crate::domain::notice::{Enclosure, enclosing};
+use crate::domain::recipient::Recipient;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserState;
 use crate::time::Timestamp;
@@ -21,13 +24,7 @@ pub(super) fn enrol(
     named: Option<&TokenRef>,
     mut prepared: Prepared,
 ) -> Result<Applied, Refusal> {
-    if matches!(case.state(), UserState::Deactivated | UserState::Revoke) {
-        let what = format!("{} is not to enrol; nothing was sent", case.user);
-        let why = format!("the state is {}", case.state().title());
-        return Err(Refusal::new(Code::State, what).why(why));
-    }
-    let to = address(&case)?;
-    case.fresh(&prepared)?;
+    let to = whom(&case, Via::Email, &prepared)?;
     let Some(enclosure) = prepared.enclosure.take() else {
         return Err(match pending(&case.record, named) {
             Err(refusal) => none_pending(&case, refusal),
@@ -35,15 +32,38 @@ pub(super) fn enrol(
         });
     };
     match enclosure.enclosed.kind {
-        EnclosedKind::EnrolLink => send_link(case, &to, enclosure, &prepared),
+        EnclosedKind::EnrolLink => send_link(case, Via::Email, &to, enclosure, &prepared),
         EnclosedKind::Seed => send_seed(case, &to, named, enclosure, &prepared),
         _ => Err(case.stale()),
     }
 }
 
+/// `enroll sms`: a link to the enrolment page, or where there is none an auth code; never a seed.
+pub(super) fn enrol_by_sms(case: Case<'_>, mut prepared: Prepared) -> Result<Applied, Refusal> {
+    let to = whom(&case, Via::Sms, &prepared)?;
+    let is_link = |it: &mut Enclosure| it.enclosed.kind == EnclosedKind::EnrolLink;
+    match prepared.enclosure.take_if(is_link) {
+        Some(enclosure) => send_link(case, Via::Sms, &to, enclosure, &prepared),
+        None => auth_code::generate(case, None, false, Delivery::Sms, prepared),
+    }
+}
+
+/// Where somebody who may enrol at all is sent what an enrolment needs.
+fn whom(case: &Case<'_>, via: Via, prepared: &Prepared) -> Result<Recipient, Refusal> {
+    let to = address(case, via)?;
+    if matches!(case.state(), UserState::Deactivated | UserState::Revoke) {
+        let what = format!("{} is not to enrol; nothing was sent", case.user);
+        let why = format!("the state is {}", case.state().title());
+        return Err(Refusal::new(Code::State, what).why(why));
+    }
+    case.fresh(prepared)?;
+    Ok(to)
+}
+
 fn send_link(
     mut case: Case<'_>,
-    to: &Address,
+    via: Via,
+    to: &Recipient,
     enclosure: Enclosure,
     prepared: &Prepared,
 ) -> Result<Applied, Refusal> {
@@ -59,8 +79,9 @@ fn send_link(
     }
     let code = case.record.profile.auth_code.as_ref();
     let code = code.filter(|code| !code.over(case.now()));
-    if code.is_some_and(|code| code.delivery == Delivery::Email) {
-        let what = format!("{} got the auth code by mail; nothing was sent", case.user);
+    if code.is_some_and(|code| code.delivery.via() == Some(via)) {
+        let way = via.words();
+        let what = format!("{} got the auth code by {way}; nothing was sent", case.user);
         let refusal =
             Refusal::new(Code::Policy, what).why("link and auth code do not go the same way (E3)");
         let arguments = format!("{} --show", case.typed);
@@ -69,7 +90,10 @@ fn send_link(
     let coded = code.is_some();
     let profile = case.record.profile_mut();
     let voided = profile.void_links(|link| link.purpose == Purpose::Enrol);
-    let until = add(&mut case, Purpose::Enrol, to, prepared)?;
+    let main = via.contacts(&case.record.profile).first();
+    let sent_to = main.map(|main| main.address.clone());
+    let sent_to = sent_to.ok_or_else(|| case.stale())?;
+    let until = add(&mut case, Purpose::Enrol, sent_to, prepared)?;
     post(&mut case, enclosure, to, until);
     if voided > 0 {
         case.note("old link", "the link before this one is void");
@@ -93,7 +117,7 @@ fn send_link(
 
 fn send_seed(
     mut case: Case<'_>,
-    to: &Address,
+    to: &Recipient,
     named: Option<&TokenRef>,
     enclosure: Enclosure,
     prepared: &Prepared,
@@ -110,7 +134,7 @@ fn send_seed(
     let proven = |address: &str| address == to.as_str();
     let mut emails = case.record.profile.emails.iter();
     if !emails.any(|contact| contact.verified && proven(&contact.address)) {
-        return Err(unproven(&case, to, "the seed"));
+        return Err(unproven(&case, Via::Email, to, "the seed"));
     }
     let at = case.wall();
     let until = token.and_then(|token| token.unproven_until(case.site.policy));
@@ -142,47 +166,68 @@ pub(super) fn revoke(mut case: Case<'_>) -> Applied {
     case.done(message)
 }
 
-/// The main address, if mail can be sent to it at all.
-pub(super) fn address(case: &Case<'_>) -> Result<Address, Refusal> {
-    let notices = case.site.policy.notices.as_ref();
-    if notices.is_none_or(|it| !it.mail) {
-        let what = "there is no mail server; nothing was sent";
-        return Err(Refusal::new(Code::Policy, what)
-            .doing("state smtp.server and smtp.from in mfad.toml and restart mfad"));
+/// The main address, if anything can be sent to it at all.
+fn address(case: &Case<'_>, via: Via) -> Result<Recipient, Refusal> {
+    if !case.site.policy.sends(via) {
+        let (what, keys) = match via {
+            Via::Email => ("mail server", "smtp.server and smtp.from"),
+            Via::Sms => ("SMS gateway", "sms.url"),
+        };
+        let refusal = Refusal::new(
+            Code::Delivery,
+            format!("there is no {what}; nothing was sent"),
+        );
+        return Err(refusal.doing(format!("state {keys} in mfad.toml and restart mfad")));
     }
-    let main = case.record.profile.emails.first();
-    let to = main.and_then(|contact| Address::parse(&contact.address));
+    let main = via.contacts(&case.record.profile).first();
+    let to = main.and_then(|main| via.recipient(&main.address));
     to.ok_or_else(|| {
-        let what = match main {
-            None => format!("{} has no e-mail address; nothing was sent", case.user),
-            Some(_) => format!(
-                "no mail reaches the address of {}; nothing was sent",
-                case.user
+        let (name, flag) = match via {
+            Via::Email => ("mail", "--email ADDRESS"),
+            Via::Sms => ("text message", "--phone NUMBER"),
+        };
+        let words = via.address_words();
+        let refusal = match main {
+            None => Refusal::new(
+                Code::NoAddr,
+                format!("{} has no {words}; nothing was sent", case.user),
+            ),
+            Some(_) => Refusal::new(
+                Code::NoAddr,
+                format!(
+                    "no {name} reaches the {words} of {}; nothing was sent",
+                    case.user
+                ),
             ),
         };
-        let arguments = format!("{} --email ADDRESS", case.typed);
-        case.suggest(
-            Refusal::new(Code::NoAddr, what),
-            Action::UserEdit,
-            &arguments,
-        )
+        let refusal = match (main, via) {
+            (Some(_), Via::Sms) => {
+                refusal.why("a number is sent to with its country code only, such as +491701234567")
+            }
+            _ => refusal,
+        };
+        case.suggest(refusal, Action::UserEdit, &format!("{} {flag}", case.typed))
     })
 }
 
-/// The main address, if the person has proven to read it.
-pub(super) fn proven_address(case: &Case<'_>, what: &str) -> Result<Address, Refusal> {
-    let to = address(case)?;
-    let main = case.record.profile.emails.first();
+/// The main address, if the person has proven to get what is sent there.
+pub(super) fn proven_address(case: &Case<'_>, via: Via, what: &str) -> Result<Recipient, Refusal> {
+    let to = address(case, via)?;
+    let main = via.contacts(&case.record.profile).first();
     if main.is_some_and(|contact| contact.verified) {
         return Ok(to);
     }
-    Err(unproven(case, &to, what))
+    Err(unproven(case, via, &to, what))
 }
 
-fn unproven(case: &Case<'_>, to: &Address, what: &str) -> Refusal {
+fn unproven(case: &Case<'_>, via: Via, to: &Recipient, what: &str) -> Refusal {
+    let words = match via {
+        Via::Email => "address",
+        Via::Sms => "phone number",
+    };
     let refusal = Refusal::new(
         Code::NoAddr,
-        format!("{} has no proven address; nothing was sent", case.user),
+        format!("{} has no proven {words}; nothing was sent", case.user),
     )
     .why(format!(
         "{what} goes to nobody but its owner, and {} is not proven",
@@ -200,11 +245,11 @@ fn none_pending(case: &Case<'_>, refusal: Refusal) -> Refusal {
     }
 }
 
-/// Keeps a link that is sent to `to`; until when it is good.
+/// Keeps a link that is sent there; until when it is good.
 pub(super) fn add(
     case: &mut Case<'_>,
     purpose: Purpose,
-    to: &Address,
+    sent_to: String,
     prepared: &Prepared,
 ) -> Result<Timestamp, Refusal> {
     let random = prepared.link.as_ref().ok_or_else(|| case.stale())?;
@@ -217,7 +262,7 @@ pub(super) fn add(
         created: now.wall,
         created_by: case.by(),
         expires,
-        sent_to: Some(to.to_string()),
+        sent_to: Some(sent_to),
         tries: link::TRIES,
         extra: Map::new(),
     };
@@ -226,28 +271,22 @@ pub(super) fn add(
 }
 
 /// Sends it with the change, and says so in the log.
-pub(super) fn post(case: &mut Case<'_>, enclosure: Enclosure, to: &Address, until: Timestamp) {
+pub(super) fn post(case: &mut Case<'_>, enclosure: Enclosure, to: &Recipient, until: Timestamp) {
     let kind = enclosure.enclosed.kind;
     let name = match kind {
         EnclosedKind::AuthCode => "authcode.sent",
         _ => "enroll.sent",
     };
-    let event = case.event(name).detail("channel", "mail");
+    let event = case.event(name).detail("channel", to.channel().name());
     let event = event.detail("what", kind.name());
     case.push(event.detail("to", to.masked()));
     let (at, policy) = (case.wall(), case.site.policy);
-    let message = enclosing(
-        enclosure,
-        to.clone().into(),
-        &case.record,
-        policy,
-        (at, until),
-    );
+    let message = enclosing(enclosure, to.clone(), &case.record, policy, (at, until));
     case.send(Effect::Send(Box::new(message)));
 }
 
 /// The answer to what waits in the outbox now.
-fn queued(mut case: Case<'_>, what: &str, to: &Address) -> Applied {
+fn queued(mut case: Case<'_>, what: &str, to: &Recipient) -> Applied {
     let line = format!("mfactl notify list {}", case.typed);
     case.note("delivery", line);
     let message = format!(

@@ -244,6 +244,11 @@ pub enum Command {
         /// Which pending token, if its seed is sent and there are several.
         token: Option<TokenRef>,
     },
+    /// A text message that lets the person enrol; a link before it is void.
+    EnrollSms {
+        /// Canonical login name.
+        user: String,
+    },
     /// The links that were sent are void.
     EnrollRevoke {
         /// Canonical login name.

@@ -6,6 +6,7 @@
 
 use super::{Command, Step};
 use crate::domain::auth_code::Delivery;
+use crate::domain::delivery::Via;
 
 /// Where a seed is to be sealed for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,13 +23,25 @@ pub enum SeedFor {
     Pool,
 }
 
+impl Encloses {
+    /// By what it is sent.
+    #[must_use]
+    pub const fn via(self) -> Via {
+        match self {
+            Self::Enrolment(via) | Self::AuthCode(via) => via,
+            Self::Confirmation => Via::Email,
+        }
+    }
+}
+
 /// What a message is to bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encloses {
-    /// The link or the seed of an enrolment, as the site says.
-    Enrolment,
+    /// What an enrolment needs, as the site says: by mail a link or the seed, by text message a link
+    /// or the auth code.
+    Enrolment(Via),
     /// The auth code that is made.
-    AuthCode,
+    AuthCode(Via),
     /// A link that confirms an address; nothing where there are no pages.
     Confirmation,
 }
@@ -116,7 +129,13 @@ pub fn needs(command: &Command) -> Needs<'_> {
         Command::EnrollEmail { .. } => Needs {
             clear_seed: true,
             link: true,
-            encloses: Some(Encloses::Enrolment),
+            encloses: Some(Encloses::Enrolment(Via::Email)),
+            ..nothing
+        },
+        Command::EnrollSms { .. } => Needs {
+            auth_code: true,
+            link: true,
+            encloses: Some(Encloses::Enrolment(Via::Sms)),
             ..nothing
         },
         Command::EnrollQr { .. } => Needs {
@@ -148,7 +167,7 @@ pub fn needs(command: &Command) -> Needs<'_> {
 
 /// An auth code that is not shown is enclosed.
 fn sends(delivery: Delivery) -> Option<Encloses> {
-    (delivery != Delivery::Shown).then_some(Encloses::AuthCode)
+    delivery.via().map(Encloses::AuthCode)
 }
 
 /// A new address that nobody has vouched for is asked.

@@ -220,8 +220,8 @@ fn opened(mut case: Case<'_>, link: &Link, prepared: Prepared) -> Result<Applied
         let event = case.event("authcode.used");
         case.push(event);
     }
-    if let Some(address) = &link.sent_to {
-        case.proven(Via::Email, address);
+    if let (Some(via), Some(address)) = (link.via(), &link.sent_to) {
+        case.proven(via, address);
     }
     let at = case.wall();
     match case.record.token_mut(id) {

@@ -36,6 +36,7 @@ impl Command {
             Self::HwUnassign { .. } => Action::HwUnassign,
             Self::EnrollQr { .. } => Action::EnrollQr,
             Self::EnrollEmail { .. } => Action::EnrollEmail,
+            Self::EnrollSms { .. } => Action::EnrollSms,
             Self::EnrollRevoke { .. } => Action::EnrollRevoke,
             Self::Page(_) => Action::EnrollPage,
             Self::AuthCodeGenerate { .. } => Action::AuthCodeGenerate,
@@ -71,6 +72,7 @@ impl Command {
             | Self::TokenMigrate { user, .. }
             | Self::EnrollQr { user, .. }
             | Self::EnrollEmail { user, .. }
+            | Self::EnrollSms { user }
             | Self::EnrollRevoke { user }
             | Self::AuthCodeGenerate { user, .. }
             | Self::AuthCodeRevoke { user }

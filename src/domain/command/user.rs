@@ -14,7 +14,7 @@ use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::Delivery;
 use crate::domain::delivery::Via;
 use crate::domain::link::Purpose;
-use crate::domain::message::{Address, EnclosedKind};
+use crate::domain::message::EnclosedKind;
 use crate::domain::notice::Enclosure;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{HardwareToken, tombstone};
@@ -235,7 +235,7 @@ fn confirmation(case: &mut Case<'_>, prepared: &mut Prepared) -> Result<(), Refu
     let address = to.address.clone();
     let is = |enclosure: &Enclosure| enclosure.enclosed.kind == EnclosedKind::ConfirmLink;
     let (Some(to), Some(enclosure)) = (
-        Address::parse(&address),
+        Via::Email.recipient(&address),
         prepared.enclosure.take_if(|enclosure| is(enclosure)),
     ) else {
         case.note("proof", "the address is not proven: nothing is sent to it");
@@ -243,7 +243,10 @@ fn confirmation(case: &mut Case<'_>, prepared: &mut Prepared) -> Result<(), Refu
     };
     let profile = case.record.profile_mut();
     profile.void_links(|link| matches!(link.purpose, Purpose::Confirm { .. }));
-    let until = mail::add(case, Purpose::Confirm { address }, &to, prepared)?;
+    let purpose = Purpose::Confirm {
+        address: address.clone(),
+    };
+    let until = mail::add(case, purpose, address, prepared)?;
     mail::post(case, enclosure, &to, until);
     let text = format!("a link to confirm it went to {}", to.masked());
     case.note("proof", text);

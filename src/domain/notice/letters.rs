@@ -7,7 +7,7 @@ use super::words;
 use super::{Language, Letter, Notices};
 use crate::domain::message::{About, ENCLOSED, Enclosed, EnclosedKind, Line, Message, MessageId};
 use crate::domain::policy::Policy;
-use crate::domain::recipient::Recipient;
+use crate::domain::recipient::{Channel, Recipient};
 use crate::domain::user::{Profile, UserRecord};
 use crate::time::Timestamp;
 
@@ -40,6 +40,10 @@ pub fn enclosing(
         Language::English => english(kind, profile, coded),
         Language::German => german(kind, profile, coded),
     };
+    let body = match to.channel() {
+        Channel::Mail => body,
+        Channel::Sms => in_short(language, kind, coded),
+    };
     let Letter { subject, text } = words::enclosing(
         language,
         to.channel(),
@@ -62,6 +66,43 @@ pub fn enclosing(
         at,
         until: Some(until),
         extra: serde_json::Map::new(),
+    }
+}
+
+/// The same for a telephone, in the letters that such messages are written in (GSM 03.38): one of them
+/// holds a code, two a link.
+fn in_short(language: Language, kind: EnclosedKind, coded: bool) -> String {
+    match (kind, language) {
+        (EnclosedKind::EnrolLink, Language::English) => {
+            let code = if coded {
+                " and the auth code that you get in another way"
+            } else {
+                ""
+            };
+            format!("Set up your codes: {ENCLOSED} You are asked for your login name{code}.")
+        }
+        (EnclosedKind::EnrolLink, Language::German) => {
+            let code = if coded {
+                " und dem Auth-Code, den Sie auf anderem Wege erhalten"
+            } else {
+                ""
+            };
+            format!(
+                "Richten Sie Ihre Codes ein: {ENCLOSED} Gefragt wird nach Ihrem Anmeldenamen{code}."
+            )
+        }
+        (EnclosedKind::AuthCode, Language::English) => {
+            format!("Your auth code for setting up your codes: {ENCLOSED}. Tell it to nobody.")
+        }
+        (EnclosedKind::AuthCode, Language::German) => {
+            format!(
+                "Ihr Auth-Code zum Einrichten Ihrer Codes: {ENCLOSED}. Sagen Sie ihn niemandem."
+            )
+        }
+        (EnclosedKind::Code, Language::English) => format!("Your code: {ENCLOSED}."),
+        (EnclosedKind::Code, Language::German) => format!("Ihr Code: {ENCLOSED}."),
+        // These go by mail alone.
+        (EnclosedKind::ConfirmLink | EnclosedKind::Seed, _) => String::new(),
     }
 }
 

@@ -7,6 +7,8 @@ use crate::domain::action::Role;
 use crate::domain::event::{Operator, RequestRef};
 use crate::domain::explain::tests::alice;
 use crate::domain::lockout::Lock;
+use crate::domain::message::{ENCLOSED, Enclosed, EnclosedKind};
+use crate::domain::sealed::Sealed;
 
 const AT: Timestamp = Timestamp(1_795_327_200_000);
 
@@ -284,6 +286,7 @@ fn every_notice_has_its_words_in_both_languages() {
         Event::new("token.obsolete"),
         Event::new("token.secret_reset"),
         Event::new("authcode.created"),
+        Event::new("authcode.used"),
         Event::new("auth.suspicious"),
         Event::new("recovery.issued"),
         Event::new("recovery.used"),
@@ -387,4 +390,41 @@ fn an_operator_is_named() {
         !made[0].text.contains("she said so"),
         "the reason is internal"
     );
+}
+
+/// The letters of GSM 03.38 that take one place each.
+const GSM: &str = "@\u{a3}$\u{a5}èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
+                   ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+
+#[test]
+fn what_is_enclosed_fits_one_text_message_and_a_link_two() {
+    let url = format!("https://enrolment.vpn.example.org/e/{}", "A".repeat(64));
+    let codes = [
+        (EnclosedKind::AuthCode, "0123Z-010ZA", 160),
+        (EnclosedKind::Code, "01234567", 160),
+        (EnclosedKind::EnrolLink, url.as_str(), 306),
+    ];
+    for (language, suppressed) in [("en", false), ("de", false), ("en", true), ("de", true)] {
+        let mut record = reachable();
+        language.clone_into(&mut record.profile_mut().language);
+        let mut policy = policy();
+        policy.auth_code.always_suppress = suppressed;
+        for (kind, clear, most) in codes {
+            let sealed = Sealed {
+                v: 1,
+                data: Vec::new(),
+            };
+            let enclosure = Enclosure {
+                id: MessageId([1; 16]),
+                enclosed: Enclosed { kind, sealed },
+            };
+            let to = Recipient::Phone(Phone::parse("+491701234567").unwrap());
+            let message = enclosing(enclosure, to, &record, &policy, (AT, AT));
+            let text = message.text.trim_end().replace(ENCLOSED, clear);
+            assert!(text.contains(clear), "{text}");
+            assert!(text.chars().all(|letter| GSM.contains(letter)), "{text}");
+            let length = text.chars().count();
+            assert!(length <= most, "{length} of {most}: {text}");
+        }
+    }
 }

@@ -307,6 +307,10 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
             "An enrolment code was made",
             "A code has been made with which a new token can be added to your account.",
         ),
+        Notice::AuthCodeUsed => (
+            "An enrolment code was used",
+            "Somebody has used the code with which a new token can be added to your account.",
+        ),
         Notice::Suspicious => (
             "Wrong codes after the right password",
             "Somebody knows your password and has given wrong codes three times in a row.",
@@ -423,6 +427,10 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
         Notice::AuthCodeMade => (
             "Ein Code zum Einrichten wurde gemacht",
             "Ein Code wurde gemacht, mit dem Ihrem Konto ein neues Token hinzugefügt werden kann.",
+        ),
+        Notice::AuthCodeUsed => (
+            "Ein Code zum Einrichten wurde benutzt",
+            "Jemand hat den Code benutzt, mit dem Ihrem Konto ein neues Token hinzugefügt werden kann.",
         ),
         Notice::Suspicious => (
             "Falsche Codes nach richtigem Passwort",

@@ -6,7 +6,7 @@ use crate::domain::recipient::Channel;
 use crate::domain::user::Profile;
 use crate::time::Timestamp;
 
-/// The letter about something that is good until then; a text message has the first line of `body`.
+/// The letter about something that is good until then.
 pub(in crate::domain::notice) fn enclosing(
     language: Language,
     channel: Channel,
@@ -29,10 +29,7 @@ pub(in crate::domain::notice) fn enclosing(
                 words.hello, words.not_you
             )
         }
-        Channel::Sms => {
-            let first = body.lines().next().unwrap_or_default();
-            format!("{issuer}: {first}. {}\n", end.unwrap_or_default())
-        }
+        Channel::Sms => format!("{issuer}: {body} {}\n", end.unwrap_or_default()),
     };
     Letter {
         subject: subject(issuer, about),
