@@ -48,6 +48,55 @@ fn altered(text: &str, at: usize) -> String {
     altered
 }
 
+/// What was said of uses that cannot succeed.
+struct Refusals<'d> {
+    daemon: &'d Daemon,
+    said: Vec<(&'static str, String)>,
+}
+
+impl Refusals<'_> {
+    fn call(&mut self, what: &'static str, method: &str, call: &Value) {
+        let octets = self.daemon.operator().octets(method, call);
+        self.said.push((what, String::from_utf8(octets).unwrap()));
+    }
+
+    fn begin(&mut self, what: &'static str, link: &str, user: &str, code: &Value) {
+        self.call(what, "Enrol.Begin", &opening(link, user, code));
+    }
+
+    /// No link or ticket at all, links that were changed in the part that names somebody and in the
+    /// other, and a link for something else.
+    fn of_no_link(&mut self, link: &str, code: &str, confirm: &str) {
+        let right = json!(code);
+        for no_link in [
+            "",
+            "A",
+            "not one",
+            &"A".repeat(64),
+            &format!("{link}A"),
+            &link[1..],
+        ] {
+            self.begin("no link", no_link, "alice", &right);
+        }
+        for at in [0, 21, 22, 40, 63] {
+            self.begin("altered", &altered(link, at), "alice", &right);
+        }
+        for ticket in ["", "not one", link] {
+            let call = json!({"ticket": ticket, "from": FROM});
+            self.call("no ticket", "Enrol.Recovery", &call);
+            let call = json!({"ticket": ticket, "otp": "000000", "from": FROM});
+            self.call("no ticket", "Enrol.Prove", &call);
+        }
+        self.begin("of an address", confirm, "alice", &right);
+        let call = json!({"link": link, "from": FROM});
+        self.call("of an enrolment", "Enrol.Confirm", &call);
+    }
+}
+
+fn opening(link: &str, user: &str, code: &Value) -> Value {
+    json!({"link": link, "user": user, "code": code, "from": FROM})
+}
+
 #[test]
 fn every_link_that_is_not_good_gets_the_same_octets() {
     let sink = Sink::open();
@@ -56,90 +105,49 @@ fn every_link_that_is_not_good_gets_the_same_octets() {
     let operator = daemon.operator();
     operator.change("Users.Add", "alice", &json!({"email": "alice@example.org"}));
     let confirm = secret(&sink, "a", 0);
-    let begin = |link: &str, user: &str, code: &Value| {
-        let call = json!({"link": link, "user": user, "code": code, "from": FROM});
-        daemon.operator().octets("Enrol.Begin", &call)
+    let mut refused = Refusals {
+        daemon: &daemon,
+        said: Vec::new(),
     };
-    let mut answers = Vec::new();
-    let mut refused = |what: &str, octets: Vec<u8>| {
-        answers.push((what.to_owned(), String::from_utf8(octets).unwrap()));
-    };
-
     let (link, code) = invited(&daemon, &sink, 0);
-    let right = json!(code);
-    // No link at all, and links that were changed in the part that names somebody and in the other.
-    for no_link in [
-        "",
-        "A",
-        "not one",
-        &"A".repeat(64),
-        &format!("{link}A"),
-        &link[1..],
-    ] {
-        refused("no link", begin(no_link, "alice", &right));
-    }
-    for at in [0, 21, 22, 40, 63] {
-        refused("altered", begin(&altered(&link, at), "alice", &right));
-    }
-    for method in ["Enrol.Prove", "Enrol.Recovery"] {
-        for ticket in ["", "not one", &link] {
-            let mut call = json!({"ticket": ticket, "from": FROM});
-            if method == "Enrol.Prove" {
-                call["otp"] = json!("000000");
-            }
-            refused("no ticket", daemon.operator().octets(method, &call));
-        }
-    }
-    // A link for something else.
-    refused("of an address", begin(&confirm, "alice", &right));
-    let call = json!({"link": link, "from": FROM});
-    refused(
-        "of an enrolment",
-        daemon.operator().octets("Enrol.Confirm", &call),
-    );
+    refused.of_no_link(&link, &code, &confirm);
     // Wrong names and codes, each of which counts.
     let (link, code) = invited(&daemon, &sink, 1);
-    for name in ["bob", "nobody", ""] {
-        refused("a wrong name", begin(&link, name, &json!(code)));
+    for name in ["bob", "nobody", "", &"x".repeat(4000)] {
+        refused.begin("a wrong name", &link, name, &json!(code));
     }
-    let long = "x".repeat(4000);
-    refused("a long name", begin(&link, &long, &json!(code)));
     let (link, code) = invited(&daemon, &sink, 2);
-    for wrong in [
-        json!("00000-00000"),
-        json!(""),
-        json!("no code"),
-        Value::Null,
-    ] {
-        refused("a wrong code", begin(&link, "alice", &wrong));
+    for wrong in ["00000-00000", "", "no code", "11111-11111"] {
+        refused.begin("a wrong code", &link, "alice", &json!(wrong));
     }
-    refused("the last try", begin(&link, "alice", &json!("11111-11111")));
-    refused("after the last try", begin(&link, "alice", &json!(code)));
+    refused.begin("the last try", &link, "alice", &Value::Null);
+    refused.begin("after the last try", &link, "alice", &json!(code));
     // Replaced, revoked, of somebody who may not sign in, used.
     let (old, _) = invited(&daemon, &sink, 3);
     let (link, code) = invited(&daemon, &sink, 4);
     let right = json!(code);
-    refused("replaced", begin(&old, "alice", &right));
+    refused.begin("replaced", &old, "alice", &right);
     operator.change("Users.Lock", "alice", &json!({}));
-    refused("locked", begin(&link, "alice", &right));
+    refused.begin("locked", &link, "alice", &right);
     operator.change("Users.Unlock", "alice", &json!({}));
     operator.change("Tokens.EnrollRevoke", "alice", &json!({}));
-    refused("revoked", begin(&link, "alice", &right));
+    refused.begin("revoked", &link, "alice", &right);
     let (link, code) = invited(&daemon, &sink, 5);
     let right = json!(code);
-    let begun = String::from_utf8(begin(&link, "alice", &right)).unwrap();
+    let begun = operator.octets("Enrol.Begin", &opening(&link, "alice", &right));
+    let begun = String::from_utf8(begun).unwrap();
     assert!(!begun.contains("error"), "{begun}");
-    refused("used", begin(&link, "alice", &right));
+    refused.begin("used", &link, "alice", &right);
     let (link, code) = invited(&daemon, &sink, 6);
     operator.set_state("alice", "deactivated");
-    refused("deactivated", begin(&link, "alice", &json!(code)));
+    refused.begin("deactivated", &link, "alice", &json!(code));
     operator.change("Users.Delete", "alice", &json!({}));
-    refused("deleted", begin(&link, "alice", &json!(code)));
+    refused.begin("deleted", &link, "alice", &json!(code));
 
-    let (_, first) = answers[0].clone();
+    let (_, first) = refused.said[0].clone();
     assert!(first.contains("E_LINK"), "{first}");
-    for (what, answer) in &answers {
-        assert_eq!(*answer, first, "{what}");
+    for (what, said) in &refused.said {
+        assert_eq!(*said, first, "{what}");
     }
     daemon.stop();
 }
