@@ -53,9 +53,8 @@ fn code(sink: &Sink, to: &str) -> String {
     }
 }
 
-#[test]
-fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
-    let sink = Sink::open();
+/// People with tokens of a type that is to be withdrawn.
+fn people(sink: &Sink) -> Daemon {
     let daemon = Site::with(&[Person::new("zoe")], &format!("{}{ON}", sink.config())).start();
     let phone = |number: &str| json!({"phone": number});
     adds(&daemon, "alice", &json!({}), &sms("+491701234567", true));
@@ -65,6 +64,45 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     adds(&daemon, "carol", &phone("+493012345678"), &other);
     let unproven = sms("+491725555555", false);
     adds(&daemon, "dan", &phone("+49 172 5555555"), &unproven);
+    daemon
+}
+
+/// A dry run says it and changes nothing.
+fn would_move_two(desk: &Desk<'_>) {
+    let before = desk.store();
+    let said = desk.mfactl(
+        &["token", "migrate", "--from", "sms", "--to", "virtual", "-n"],
+        "",
+    );
+    assert_eq!(said.status, 1, "{said:#?}");
+    fits(&said);
+    assert!(said.out.contains("2 people would move"), "{said:#?}");
+    assert!(said.out.contains("carol"), "{said:#?}");
+    assert!(desk.store() == before, "changed by a dry run");
+}
+
+/// The log keeps what was there.
+fn the_log_is_whole(daemon: &Daemon) {
+    let log = daemon
+        .operator()
+        .call("Audit.Log", &json!({"user": "alice", "event": "token"}));
+    let events = log["entries"].as_array().unwrap().iter();
+    let events: Vec<&str> = events
+        .filter_map(|entry| entry["record"]["event"].as_str())
+        .collect();
+    let (deleted, enrolled) = ("token.deleted", "token.enrolled");
+    assert!(
+        events.contains(&deleted) && events.contains(&enrolled),
+        "{events:?}"
+    );
+    let verified = daemon.operator().call("Audit.Verify", &json!({}));
+    assert_eq!(verified["result"], "whole", "{verified}");
+}
+
+#[test]
+fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
+    let sink = Sink::open();
+    let daemon = people(&sink);
     let desk = Desk::new(&daemon, Form::Json);
 
     // The type is withdrawn: its tokens are OBSOLETE, and none is added.
@@ -80,17 +118,7 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     );
     assert!(said.err.contains("E_TYPE"), "{said:#?}");
 
-    // A dry run says it and changes nothing.
-    let before = desk.store();
-    let said = desk.mfactl(
-        &["token", "migrate", "--from", "sms", "--to", "virtual", "-n"],
-        "",
-    );
-    assert_eq!(said.status, 1, "{said:#?}");
-    fits(&said);
-    assert!(said.out.contains("2 people would move"), "{said:#?}");
-    assert!(said.out.contains("carol"), "{said:#?}");
-    assert!(desk.store() == before, "changed by a dry run");
+    would_move_two(&desk);
 
     // Everybody: whose address fits has a virtual token, proven as the one before; the others are told.
     let said = migrates(&desk, "sms", &[]);
@@ -125,7 +153,7 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     assert!(said.err.contains("E_NOADDR"), "{said:#?}");
     daemon
         .operator()
-        .change("Users.Edit", "carol", &phone("+491719999999"));
+        .change("Users.Edit", "carol", &json!({"phone": "+491719999999"}));
     assert_eq!(migrates(&desk, "sms", &[]).status, 0);
     assert_eq!(
         tokens(&daemon, "carol")[0][..3],
@@ -143,20 +171,6 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     let tested = desk.mfactl(&["token", "test", "bob/virtual", &arrived, "--json"], "");
     assert_eq!(tested.status, 0, "{tested:#?}");
 
-    // The log keeps what was there, and is whole.
-    let log = daemon
-        .operator()
-        .call("Audit.Log", &json!({"user": "alice", "event": "token"}));
-    let events = log["entries"].as_array().unwrap().iter();
-    let events: Vec<&str> = events
-        .filter_map(|entry| entry["record"]["event"].as_str())
-        .collect();
-    let (deleted, enrolled) = ("token.deleted", "token.enrolled");
-    assert!(
-        events.contains(&deleted) && events.contains(&enrolled),
-        "{events:?}"
-    );
-    let verified = daemon.operator().call("Audit.Verify", &json!({}));
-    assert_eq!(verified["result"], "whole", "{verified}");
+    the_log_is_whole(&daemon);
     daemon.stop();
 }
