@@ -79,7 +79,7 @@ fn with_canaries(method: &Method, mut frame: Map<String, Value>, more: bool) {
     let Some(Value::Object(mut values)) = frame.remove("parameters") else {
         return;
     };
-    let named_code = |name: &str| ["code", "first", "second", "confirm"].contains(&name);
+    let named_code = |name: &str| ["code", "otp", "first", "second", "confirm"].contains(&name);
     for it in method.all_parameters() {
         let secret = it.kind == Type::Secret || named_code(it.name);
         if let Some(Value::String(text)) = values.get_mut(it.name).filter(|_| secret) {

@@ -17,6 +17,7 @@
     reason = "a check may stop at a surprise, and is called by name only"
 )]
 
+pub mod answers;
 pub mod attributes;
 pub mod audit;
 pub mod call;
@@ -49,6 +50,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("pskc", token_files::pskc),
     ("token_csv", token_files::csv),
     ("token_owners", token_files::owned),
+    ("answers", answers::judged),
     ("call", call::frames),
     ("config", config::site),
     ("gateways", config::gateways),

@@ -28,7 +28,7 @@ pub fn auth(fields: &[u8]) {
         auth_row::decode(UserId([8; 16]), &written).is_err(),
         "another's row"
     );
-    let known = auth.tokens.len() + auth.grants.len() + auth.unknown.len();
+    let known = auth.tokens.len() + auth.grants.len() + auth.dialogues.len() + auth.unknown.len();
     assert!(known <= row.len(), "more than was there");
 }
 
