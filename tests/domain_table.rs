@@ -414,6 +414,7 @@ impl Script {
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),
+            "disable" => world.alice().token_mut(id(A)).unwrap().base = Base::Disabled,
             "block-pin" => prepare_person(world.alice(), "pin-blocked", ""),
             "deactivate" => prepare_person(world.alice(), "state", "deactivated"),
             answer if answer.starts_with("answer:") => {

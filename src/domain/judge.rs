@@ -96,6 +96,9 @@ pub fn judge(
         };
     }
     case.take_dialogue();
+    if case.has_lost_a_factor() {
+        return Ok(case.refuse(Reason::NoToken));
+    }
     let finding = &evidence.finding;
     let code = confirm::code(finding.code, &case.record, &attempt.gateway, policy, now);
     let asked = (&finding.ask, evidence.first);

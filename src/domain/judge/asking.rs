@@ -8,6 +8,7 @@ use crate::domain::dialogue::{self, Asking, Handle, Opening, Seen, Turn};
 use crate::domain::event::Event;
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::{How, Message, Question, Reason, Verdict};
+use crate::domain::verify::{candidates, recovery_sets};
 
 /// The question that is asked.
 pub(super) fn question(
@@ -38,6 +39,23 @@ impl Case<'_> {
         self.proven = answered.proven.clone();
         self.answered = Some(answered);
         self.changed = true;
+    }
+
+    /// Whether a token that was right in an earlier round counts no more: it was disabled or locked
+    /// since, or is gone.
+    pub(super) fn has_lost_a_factor(&self) -> bool {
+        let (record, gateway) = (&self.record, &self.attempt.gateway);
+        let counts = |how: &How| match how {
+            How::Token(id) | How::Grace(id) => {
+                candidates(record, gateway, self.policy, self.now).any(|token| token.id == *id)
+            }
+            How::Recovery(id) => {
+                recovery_sets(record, gateway, self.policy, self.now).any(|set| set.id == *id)
+            }
+            How::Passthrough(_) | How::PolicyPassthrough => true,
+        };
+        let mut before = self.answered.iter().flat_map(|it| &it.proven.factors);
+        !before.all(counts)
     }
 
     /// No code was typed yet. Of whom nothing is known yet it is asked in any case; of others once
