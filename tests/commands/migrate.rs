@@ -1,6 +1,8 @@
 //! Tokens of a type that is out of date, replaced by virtual ones of their addresses: what `mfactl`
 //! says, and what is so at the daemon afterwards.
 
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -172,5 +174,78 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     assert_eq!(tested.status, 0, "{tested:#?}");
 
     the_log_is_whole(&daemon);
+    daemon.stop();
+}
+
+/// Messages that wait.
+fn waiting(daemon: &Daemon) -> u64 {
+    let status = daemon.operator().call("Daemon.Status", &json!({}));
+    let mut queues = status["queues"].as_array().unwrap().iter();
+    let mail = queues.find(|queue| queue["name"] == "mail").unwrap();
+    mail["used"].as_u64().unwrap()
+}
+
+#[test]
+fn everybody_is_moved_no_faster_than_people_can_be_told_and_ctrl_c_loses_nothing() {
+    const PEOPLE: usize = 560;
+    // Half of what may wait, and the one who is being told.
+    const MOST: u64 = 501;
+    let daemon = Site::with(&[Person::new("zoe")], ON).start();
+    let operator = daemon.operator();
+    for at in 0..PEOPLE {
+        let (user, email) = (format!("u{at:03}"), format!("u{at:03}@example.org"));
+        operator.change(
+            "Users.Add",
+            &user,
+            &json!({"email": email, "trusted": true}),
+        );
+        let token = json!({"kind": "email", "email": email, "trusted": true});
+        operator.change("Tokens.Add", &user, &token);
+    }
+    // A server that listens and says nothing: what people are told stays here.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    daemon
+        .site
+        .write_config(&format!("{}{ON}", Sink::config_at(port)));
+    let daemon = daemon.stop().start();
+    let mfactl = Command::new(env!("CARGO_BIN_EXE_mfactl"))
+        .args(&MIGRATE[..5])
+        .args(["--from", "email"])
+        .env("MFAD_SOCKET", daemon.site.path("control"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while waiting(&daemon) < MOST {
+        assert!(Instant::now() < end, "{} wait", waiting(&daemon));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = nix::unistd::Pid::from_raw(mfactl.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let said = mfactl.wait_with_output().unwrap();
+    let told = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(130), "{told}");
+    assert!(told.contains("stopped after 500 of 560"), "{told}");
+    assert_eq!(waiting(&daemon), MOST);
+
+    // The server speaks again: the others follow, and everybody is told once.
+    let sink = Sink::at(silent);
+    let desk = Desk::new(&daemon, Form::Json);
+    let said = migrates(&desk, "email", &[]);
+    assert_eq!(said.status, 0, "{said:#?}");
+    let done = &said.json()["done"]["data"];
+    assert_eq!(done["people"], json!(PEOPLE as u64 - MOST), "{done}");
+    sink.wait(PEOPLE);
+    let mails = sink.mails();
+    let mut told: Vec<&str> = mails
+        .iter()
+        .filter_map(|mail| mail.lines().find(|line| line.starts_with("To: ")))
+        .collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!((told.len(), mails.len()), (PEOPLE, PEOPLE));
     daemon.stop();
 }
