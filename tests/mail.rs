@@ -12,6 +12,8 @@
 )]
 
 mod common;
+#[path = "mail/fake.rs"]
+mod fake;
 #[path = "mail/hostile.rs"]
 mod hostile;
 #[path = "mail/links.rs"]

@@ -1,7 +1,7 @@
 //! Servers that answer what no server may, or nothing. Each is a thread that speaks just enough SMTP.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use mfad::outbound::wire::{Ending, Patience};
 use mfad::sys::clock::Clock;
 use mfad::time::Timestamp;
 
-use crate::common::chance::Chance;
 use crate::common::people::Person;
 use crate::common::sink::mail;
+use crate::fake::{self, Fake};
 use crate::world::{config, records, sent, site, until};
 
 /// What a server does that it must not.
@@ -58,96 +58,59 @@ enum Trick {
     ShutsDown,
 }
 
-/// A server, and the mails it has in full.
-struct Server {
-    port: u16,
-    trick: Arc<Mutex<Trick>>,
-    had: Arc<Mutex<Vec<String>>>,
-}
+impl fake::Trick for Trick {
+    const NAME: &'static str = "Message-ID:";
 
-impl Server {
-    fn new(trick: Trick) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self {
-            port: listener.local_addr().unwrap().port(),
-            trick: Arc::new(Mutex::new(trick)),
-            had: Arc::default(),
-        };
-        let (trick, had) = (Arc::clone(&server.trick), Arc::clone(&server.had));
-        // It ends with the process.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (trick, had) = (*trick.lock().unwrap(), Arc::clone(&had));
-                std::thread::spawn(move || converse(stream, trick, &had));
-            }
-        });
-        server
-    }
-
-    fn becomes(&self, trick: Trick) {
-        *self.trick.lock().unwrap() = trick;
-    }
-
-    fn ids(&self) -> Vec<String> {
-        let had = self.had.lock().unwrap();
-        let id = |mail: &String| {
-            let line = mail.lines().find(|line| line.starts_with("Message-ID:"));
-            line.unwrap().to_owned()
-        };
-        had.iter().map(id).collect()
-    }
-}
-
-/// Errors end the conversation.
-fn converse(mut stream: TcpStream, trick: Trick, had: &Mutex<Vec<String>>) -> Option<()> {
-    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-    let mut say = |text: &str| stream.write_all(text.as_bytes()).ok();
-    match trick {
-        Trick::HangsUp => return None,
-        Trick::NeverSpeaks => return lines.next().map(drop),
-        Trick::EndlessLine => loop {
-            say("220-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")?;
-        },
-        Trick::EndlessAnswer => loop {
-            say("220-more\r\n")?;
-        },
-        Trick::Web => return say("HTTP/1.1 400 Bad Request\r\n\r\n"),
-        Trick::Drips => {
-            for sign in "220 slow but right\r\n".chars() {
-                std::thread::sleep(Duration::from_millis(50));
-                say(&sign.to_string())?;
-            }
-        }
-        _ => say("220 trick.example.org\r\n")?,
-    }
-    loop {
-        let line = lines.next()?.ok()?;
-        let word = line.split(' ').next()?.to_ascii_uppercase();
-        match (&*word, trick) {
-            ("EHLO", Trick::NoStartTls) => say("250 trick.example.org\r\n")?,
-            ("EHLO", _) => say("250-trick.example.org\r\n250-SIZE 1\r\n250 STARTTLS\r\n")?,
-            ("STARTTLS", _) => say("220 go\r\n250 trust me\r\n")?,
-            ("RCPT", Trick::RefusesRecipient) => {
-                say("550 <ALICE@example.org>: no such user\r\n")?;
-            }
-            ("RCPT", Trick::PutsOff) => say("451 greylisted\r\n")?,
-            ("RCPT", Trick::ShutsDown) => say("421 going down\r\n")?,
-            ("DATA", _) => {
-                say("354 go\r\n")?;
-                had.lock().unwrap().push(mail(&mut lines)?);
-                match trick {
-                    Trick::HangsUpAfterData => return None,
-                    Trick::SilentAfterData => return lines.next().map(drop),
-                    Trick::TakesSlowly => {
-                        std::thread::sleep(Duration::from_millis(30));
-                        say("250 kept\r\n")?;
-                    }
-                    Trick::RefusesData => say("554 no\r\n")?,
-                    _ => say("250 kept\r\n")?,
+    fn converse(self, mut stream: TcpStream, had: &Mutex<Vec<String>>) -> Option<()> {
+        let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+        let mut say = |text: &str| stream.write_all(text.as_bytes()).ok();
+        match self {
+            Self::HangsUp => return None,
+            Self::NeverSpeaks => return lines.next().map(drop),
+            Self::EndlessLine => loop {
+                say("220-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")?;
+            },
+            Self::EndlessAnswer => loop {
+                say("220-more\r\n")?;
+            },
+            Self::Web => return say("HTTP/1.1 400 Bad Request\r\n\r\n"),
+            Self::Drips => {
+                for sign in "220 slow but right\r\n".chars() {
+                    std::thread::sleep(Duration::from_millis(50));
+                    say(&sign.to_string())?;
                 }
             }
-            ("QUIT", _) => return say("221 bye\r\n"),
-            _ => say("250 ok\r\n")?,
+            _ => say("220 trick.example.org\r\n")?,
+        }
+        loop {
+            let line = lines.next()?.ok()?;
+            let word = line.split(' ').next()?.to_ascii_uppercase();
+            match (&*word, self) {
+                ("EHLO", Self::NoStartTls) => say("250 trick.example.org\r\n")?,
+                ("EHLO", _) => say("250-trick.example.org\r\n250-SIZE 1\r\n250 STARTTLS\r\n")?,
+                ("STARTTLS", _) => say("220 go\r\n250 trust me\r\n")?,
+                ("RCPT", Self::RefusesRecipient) => {
+                    say("550 <ALICE@example.org>: no such user\r\n")?;
+                }
+                ("RCPT", Self::PutsOff) => say("451 greylisted\r\n")?,
+                ("RCPT", Self::ShutsDown) => say("421 going down\r\n")?,
+                ("DATA", _) => {
+                    say("354 go\r\n")?;
+                    had.lock().unwrap().push(mail(&mut lines)?);
+                    match self {
+                        Self::HangsUpAfterData => return None,
+                        Self::SilentAfterData => return lines.next().map(drop),
+                        Self::TakesSlowly => {
+                            std::thread::sleep(Duration::from_millis(30));
+                            say("250 kept\r\n")?;
+                        }
+                        Self::RefusesData => say("554 no\r\n")?,
+                        _ => say("250 kept\r\n")?,
+                    }
+                }
+                ("QUIT", _) => return say("221 bye\r\n"),
+                _ => say("250 ok\r\n")?,
+            }
         }
     }
 }
@@ -172,7 +135,7 @@ fn message(number: u8) -> Message {
 }
 
 /// What comes of a message to this server, and how long that takes.
-fn outcome(server: &Server, security: Security) -> (Result<(), Fault>, Duration) {
+fn outcome(server: &Fake<Trick>, security: Security) -> (Result<(), Fault>, Duration) {
     let mail = Mail {
         server: "127.0.0.1".to_owned(),
         port: server.port,
@@ -215,7 +178,7 @@ fn each_failure_is_told_apart_and_none_takes_longer_than_it_may() {
         (Trick::HangsUpAfterData, Security::None, broken),
         (Trick::SilentAfterData, Security::None, broken),
     ] {
-        let fake = Server::new(trick);
+        let fake = Fake::new(trick);
         let (done, took) = outcome(&fake, security);
         let fault = done.unwrap_err();
         assert!(is(&fault), "{trick:?}: {fault:?}");
@@ -230,7 +193,7 @@ fn each_failure_is_told_apart_and_none_takes_longer_than_it_may() {
 
 #[test]
 fn a_mail_arrives_as_it_was_written() {
-    let server = Server::new(Trick::Takes);
+    let server = Fake::new(Trick::Takes);
     outcome(&server, Security::None).0.unwrap();
     let had = server.had.lock().unwrap();
     let (_, text) = had[0].split_once("\n\n").unwrap();
@@ -240,24 +203,18 @@ fn a_mail_arrives_as_it_was_written() {
 
 #[test]
 fn what_was_not_acknowledged_is_sent_again_under_the_same_name() {
-    let server = Server::new(Trick::HangsUpAfterData);
+    let server = Fake::new(Trick::HangsUpAfterData);
     let alice = Person::new("alice");
     let config = config(server.port, "none", Path::new("/nonexistent"), "");
     let daemon = site(&[&alice], &config).start();
     daemon.operator().change("Pins.Clear", "alice", &json!({}));
-    until("a try", || !server.ids().is_empty());
-    server.becomes(Trick::Takes);
-    until("a record", || sent(&daemon) == 1);
-    let mut ids = server.ids();
-    assert!(ids.len() >= 2, "{ids:?}");
-    ids.dedup();
-    assert_eq!(ids.len(), 1, "another name each time");
+    server.has_it_again_under_the_same_name(&daemon, Trick::Takes);
     daemon.stop();
 }
 
 #[test]
 fn a_refused_message_is_given_up_and_the_others_go_on() {
-    let server = Server::new(Trick::RefusesRecipient);
+    let server = Fake::new(Trick::RefusesRecipient);
     let people = [Person::new("alice"), Person::new("bob")];
     let config = config(server.port, "none", Path::new("/nonexistent"), "");
     let daemon = site(&people.iter().collect::<Vec<_>>(), &config).start();
@@ -278,7 +235,7 @@ fn a_refused_message_is_given_up_and_the_others_go_on() {
 #[test]
 fn sign_ins_go_on_while_the_server_is_silent_and_the_outbox_stays_within_its_bound() {
     const BOUND: usize = mfad::engine::outbox::OUTBOX_MESSAGES_MAX;
-    let server = Server::new(Trick::SilentAfterData);
+    let server = Fake::new(Trick::SilentAfterData);
     let mut alice = Person::new("alice");
     let bob = Person::new("bob");
     let config = config(server.port, "none", Path::new("/nonexistent"), "");
@@ -333,35 +290,16 @@ fn sign_ins_go_on_while_the_server_is_silent_and_the_outbox_stays_within_its_bou
 
 #[test]
 fn a_kill_doubles_one_message_at_most_and_loses_none() {
-    const KILLS: usize = 8;
-    let mut chance = Chance::new("mail");
-    let server = Server::new(Trick::TakesSlowly);
+    let server = Fake::new(Trick::TakesSlowly);
     let people: Vec<Person> = (0..20)
         .map(|at| Person::new(&format!("user{at}")))
         .collect();
     let config = config(server.port, "none", Path::new("/nonexistent"), "");
-    let mut daemon = site(&people.iter().collect::<Vec<_>>(), &config).start();
+    let daemon = site(&people.iter().collect::<Vec<_>>(), &config).start();
     for person in &people {
         daemon
             .operator()
             .change("Users.Lock", &person.name, &json!({}));
     }
-    let messages = 2 * people.len();
-    for _ in 0..KILLS {
-        std::thread::sleep(Duration::from_millis(u64::from(chance.octet() % 64)));
-        daemon = daemon.kill().start();
-    }
-    // Each has one record, and only with it has left the outbox.
-    until("all recorded", || sent(&daemon) == messages);
-    daemon.stop();
-    let mut ids = server.ids();
-    ids.sort_unstable();
-    let had = ids.len();
-    ids.dedup();
-    assert_eq!(ids.len(), messages, "lost");
-    println!("{} of {messages} twice after {KILLS} kills", had - messages);
-    assert!(
-        had - messages <= KILLS,
-        "{had} mails of {messages} messages"
-    );
+    server.has_each_through_kills(daemon, 2 * people.len(), 8);
 }

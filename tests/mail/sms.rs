@@ -1,35 +1,23 @@
 //! Text messages through an HTTPS server of Python.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::common::people::Person;
 use crate::common::reach::prove_phones;
-use crate::common::{daemon::Site, tools};
-use crate::world::{Folder, Mailbox, Security, records, sent, site, until};
-
-/// Whose telephone it is.
-const NUMBER: &str = "+49 170 1234567";
+use crate::common::tools;
+use crate::world::{
+    Folder, Mailbox, NUMBER, Security, Server, kept, records, sent, site, site_of_phones, until,
+};
 
 const SECRET: &str = "s3same/0pen+up=";
 
 /// An SMS gateway that runs.
 pub(crate) struct Gateway {
     folder: Folder,
-    server: Child,
-    port: u16,
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
+    server: Server,
 }
 
 impl Gateway {
@@ -39,29 +27,11 @@ impl Gateway {
             return None;
         }
         let folder = Folder::new();
-        let mut server = Command::new("/usr/bin/python3")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/gateway.py"))
-            .arg(folder.path("mails"))
-            .arg("0")
-            .args([folder.path("right.pem"), folder.path("right.key")])
-            .arg(answer)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let server = Server::start("gateway.py", &folder, &["0"], &[answer]);
         fs::write(folder.path("secret"), format!("{SECRET}\n")).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(folder.path("secret"), mode).unwrap();
-        let port = line.trim().parse().unwrap();
-        Some(Self {
-            folder,
-            server,
-            port,
-        })
+        Some(Self { folder, server })
     }
 
     /// What stands in the configuration of a site that sends through it.
@@ -70,7 +40,7 @@ impl Gateway {
             "[sms]\nurl = \"https://localhost:{}/v1/send?to={{to}}\"\ntimeout = \"2s\"\n\
              secret_file = \"{}\"\nca = \"{}\"\n{more}\n\
              [enroll]\nissuer = \"test\"\n",
-            self.port,
+            self.server.port,
             self.folder.path("secret").display(),
             self.folder.path(ca).display()
         )
@@ -78,12 +48,7 @@ impl Gateway {
 
     /// What it has taken so far.
     pub(crate) fn requests(&self) -> Vec<Value> {
-        let files = fs::read_dir(self.folder.path("mails")).unwrap();
-        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
-        paths.sort();
-        let read = |path: &std::path::PathBuf| serde_json::from_slice(&fs::read(path).unwrap());
-        paths.iter().map(|path| read(path).unwrap()).collect()
+        kept(&self.folder)
     }
 
     fn wait(&self, requests: usize) -> Vec<Value> {
@@ -98,14 +63,6 @@ fn header<'a>(request: &'a Value, name: &str) -> &'a str {
     header.unwrap_or_else(|| panic!("{request}"))[1]
         .as_str()
         .unwrap()
-}
-
-/// A site whose people have a proven telephone and no address.
-fn site_of_phones(people: &[&Person], config: &str) -> Site {
-    let people: Vec<Person> = people.iter().map(|person| (*person).clone()).collect();
-    let site = Site::with(&people, config);
-    prove_phones(&site, &people, NUMBER);
-    site
 }
 
 #[test]
@@ -128,7 +85,7 @@ success = 'queued'"#;
         format!("Bearer {SECRET}")
     );
     assert_eq!(header(&request, "Content-Type"), "application/json");
-    let host = format!("localhost:{}", gateway.port);
+    let host = format!("localhost:{}", gateway.server.port);
     assert_eq!(header(&request, "Host"), host);
     let body: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
     assert_eq!(

@@ -17,14 +17,10 @@ use mfad::secret::SecretBytes;
 use mfad::sys::clock::Clock;
 use mfad::time::Timestamp;
 
-use crate::common::chance::Chance;
-use crate::common::daemon::Site;
 use crate::common::people::Person;
-use crate::common::reach::prove_phones;
 use crate::common::sink::Sink;
-use crate::world::{records, sent, until};
-
-const NUMBER: &str = "+491701234567";
+use crate::fake::{self, Fake};
+use crate::world::{NUMBER, records, sent, site_of_phones, until};
 
 /// What a server does that it must not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,110 +49,72 @@ enum Trick {
     Says(u16),
 }
 
-/// A server, and the requests it has in full.
-struct Gateway {
-    port: u16,
-    trick: Arc<Mutex<Trick>>,
-    had: Arc<Mutex<Vec<String>>>,
+/// What stands in the configuration of a site that sends to this port.
+fn config_at(port: u16) -> String {
+    format!(
+        "[sms]\nurl = \"http://127.0.0.1:{port}/send\"\ntimeout = \"1s\"\nsuccess = \"queued\"\n\
+         headers = {{ X-Id = \"{{id}}\" }}\nbody = \"to={{to}}&text={{text}}\"\n"
+    )
 }
 
-impl Gateway {
-    fn new(trick: Trick) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let gateway = Self {
-            port: listener.local_addr().unwrap().port(),
-            trick: Arc::new(Mutex::new(trick)),
-            had: Arc::default(),
-        };
-        let (trick, had) = (Arc::clone(&gateway.trick), Arc::clone(&gateway.had));
-        // It ends with the process.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (trick, had) = (*trick.lock().unwrap(), Arc::clone(&had));
-                std::thread::spawn(move || converse(stream, trick, &had));
-            }
-        });
-        gateway
-    }
+impl fake::Trick for Trick {
+    const NAME: &'static str = "X-Id:";
 
-    fn becomes(&self, trick: Trick) {
-        *self.trick.lock().unwrap() = trick;
-    }
-
-    /// What stands in the configuration of a site that sends through it.
-    fn config(&self) -> String {
-        format!(
-            "[sms]\nurl = \"http://127.0.0.1:{}/send\"\ntimeout = \"1s\"\nsuccess = \"queued\"\n\
-             headers = {{ X-Id = \"{{id}}\" }}\nbody = \"to={{to}}&text={{text}}\"\n",
-            self.port
-        )
-    }
-
-    fn ids(&self) -> Vec<String> {
-        let had = self.had.lock().unwrap();
-        let id = |request: &String| {
-            let line = request.lines().find(|line| line.starts_with("X-Id:"));
-            line.unwrap().to_owned()
-        };
-        had.iter().map(id).collect()
-    }
-}
-
-/// Errors end the conversation.
-fn converse(mut stream: TcpStream, trick: Trick, had: &Mutex<Vec<String>>) -> Option<()> {
-    if trick == Trick::HangsUp {
-        return None;
-    }
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut say = |text: &str| stream.write_all(text.as_bytes()).ok();
-    if trick == Trick::Smtp {
-        say("220 mail.example.org\r\n")?;
-    }
-    let mut request = String::new();
-    while !request.ends_with("\r\n\r\n") {
-        (reader.read_line(&mut request).ok()? > 0).then_some(())?;
-    }
-    let (_, length) = request.split_once("Content-Length: ")?;
-    let mut body = vec![0; length.lines().next()?.parse().ok()?];
-    reader.read_exact(&mut body).ok()?;
-    request.push_str(&String::from_utf8(body).ok()?);
-    had.lock().unwrap().push(request.clone());
-    match trick {
-        Trick::NeverSpeaks => {
-            let _ = reader.read_line(&mut request);
-            None
+    fn converse(self, mut stream: TcpStream, had: &Mutex<Vec<String>>) -> Option<()> {
+        if self == Self::HangsUp {
+            return None;
         }
-        Trick::HangsUpAfterRequest | Trick::HangsUp | Trick::Smtp => None,
-        Trick::Drips => {
-            for sign in "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqueued".chars() {
-                std::thread::sleep(Duration::from_millis(50));
-                say(&sign.to_string())?;
+        let mut reader = BufReader::new(stream.try_clone().ok()?);
+        let mut say = |text: &str| stream.write_all(text.as_bytes()).ok();
+        if self == Self::Smtp {
+            say("220 mail.example.org\r\n")?;
+        }
+        let mut request = String::new();
+        while !request.ends_with("\r\n\r\n") {
+            (reader.read_line(&mut request).ok()? > 0).then_some(())?;
+        }
+        let (_, length) = request.split_once("Content-Length: ")?;
+        let mut body = vec![0; length.lines().next()?.parse().ok()?];
+        reader.read_exact(&mut body).ok()?;
+        request.push_str(&String::from_utf8(body).ok()?);
+        had.lock().unwrap().push(request.clone());
+        match self {
+            Self::NeverSpeaks => {
+                let _ = reader.read_line(&mut request);
+                None
             }
-            Some(())
-        }
-        Trick::EndlessHead => {
-            say("HTTP/1.1 200 OK\r\nX-Long: ")?;
-            loop {
-                say("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")?;
+            Self::HangsUpAfterRequest | Self::HangsUp | Self::Smtp => None,
+            Self::Drips => {
+                for sign in "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqueued".chars() {
+                    std::thread::sleep(Duration::from_millis(50));
+                    say(&sign.to_string())?;
+                }
+                Some(())
             }
-        }
-        Trick::EndlessBody => {
-            say("HTTP/1.1 200 OK\r\n\r\n")?;
-            loop {
-                say("queue queue queue queue queue queue queue queue ")?;
+            Self::EndlessHead => {
+                say("HTTP/1.1 200 OK\r\nX-Long: ")?;
+                loop {
+                    say("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")?;
+                }
             }
+            Self::EndlessBody => {
+                say("HTTP/1.1 200 OK\r\n\r\n")?;
+                loop {
+                    say("queue queue queue queue queue queue queue queue ")?;
+                }
+            }
+            Self::EndlessInterim => loop {
+                say("HTTP/1.1 102 Processing\r\n\r\n")?;
+            },
+            Self::Takes => say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqueued"),
+            Self::TakesSlowly => {
+                std::thread::sleep(Duration::from_millis(30));
+                say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqueued")
+            }
+            Self::Says(code) => say(&format!(
+                "HTTP/1.1 {code} {NUMBER}\r\nLocation: http://127.0.0.1:9/queued\r\n\r\n{request}"
+            )),
         }
-        Trick::EndlessInterim => loop {
-            say("HTTP/1.1 102 Processing\r\n\r\n")?;
-        },
-        Trick::Takes => say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqueued"),
-        Trick::TakesSlowly => {
-            std::thread::sleep(Duration::from_millis(30));
-            say("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqueued")
-        }
-        Trick::Says(code) => say(&format!(
-            "HTTP/1.1 {code} {NUMBER}\r\nLocation: http://127.0.0.1:9/queued\r\n\r\n{request}"
-        )),
     }
 }
 
@@ -202,8 +160,8 @@ fn message() -> Message {
 }
 
 /// What comes of a message to this server, and how long that takes.
-fn outcome(gateway: &Gateway) -> (Result<(), Fault>, Duration) {
-    let config = configured(&gateway.config());
+fn outcome(port: u16) -> (Result<(), Fault>, Duration) {
+    let config = configured(&config_at(port));
     let (clock, ending) = (Arc::new(Clock::start()), Arc::<Ending>::default());
     let patience = Patience::new(&clock, &ending, config.timeout);
     let began = Instant::now();
@@ -237,8 +195,8 @@ fn each_failure_is_told_apart_and_none_takes_longer_than_it_may() {
         (Trick::Says(500), broken),
         (Trick::Says(503), broken),
     ] {
-        let gateway = Gateway::new(trick);
-        let (done, took) = outcome(&gateway);
+        let gateway = Fake::new(trick);
+        let (done, took) = outcome(gateway.port);
         let fault = done.expect_err(&format!("{trick:?}"));
         assert!(is(&fault), "{trick:?}: {fault:?}");
         let shown = fault.to_string();
@@ -248,36 +206,26 @@ fn each_failure_is_told_apart_and_none_takes_longer_than_it_may() {
         println!("{trick:?}: {fault}");
     }
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let gateway = Gateway::new(Trick::Takes);
-    let nobody = Gateway {
-        port: closed.local_addr().unwrap().port(),
-        ..gateway
-    };
+    let port = closed.local_addr().unwrap().port();
     drop(closed);
-    assert!(server(&outcome(&nobody).0.unwrap_err()));
+    assert!(server(&outcome(port).0.unwrap_err()));
 }
 
 #[test]
 fn what_was_not_acknowledged_is_sent_again_under_the_same_name() {
-    let gateway = Gateway::new(Trick::HangsUpAfterRequest);
+    let gateway = Fake::new(Trick::HangsUpAfterRequest);
     let alice = Person::new("alice");
-    let daemon = site(&[&alice], &gateway.config()).start();
+    let daemon = site_of_phones(&[&alice], &config_at(gateway.port)).start();
     daemon.operator().change("Users.Lock", "alice", &json!({}));
-    until("a try", || !gateway.ids().is_empty());
-    gateway.becomes(Trick::Takes);
-    until("a record", || sent(&daemon) == 1);
-    let mut ids = gateway.ids();
-    assert!(ids.len() >= 2, "{ids:?}");
-    ids.dedup();
-    assert_eq!(ids.len(), 1, "another name each time");
+    gateway.has_it_again_under_the_same_name(&daemon, Trick::Takes);
     daemon.stop();
 }
 
 #[test]
 fn a_refused_message_is_given_up_and_the_others_go_on() {
-    let gateway = Gateway::new(Trick::Says(400));
+    let gateway = Fake::new(Trick::Says(400));
     let (alice, bob) = (Person::new("alice"), Person::new("bob"));
-    let daemon = site(&[&alice, &bob], &gateway.config()).start();
+    let daemon = site_of_phones(&[&alice, &bob], &config_at(gateway.port)).start();
     daemon.operator().change("Users.Lock", "alice", &json!({}));
     until("a record", || records(&daemon, "notify.failed").len() == 1);
     let failed = records(&daemon, "notify.failed").remove(0).to_string();
@@ -297,12 +245,12 @@ fn a_refused_message_is_given_up_and_the_others_go_on() {
 
 #[test]
 fn a_silent_gateway_holds_up_no_mail_and_no_sign_in() {
-    let gateway = Gateway::new(Trick::NeverSpeaks);
+    let gateway = Fake::new(Trick::NeverSpeaks);
     let sink = Sink::open();
     let mut alice = Person::new("alice");
     let bob = Person::new("bob");
-    let config = format!("{}{}", sink.config(), gateway.config());
-    let daemon = site(&[&alice, &bob], &config).start();
+    let config = format!("{}{}", sink.config(), config_at(gateway.port));
+    let daemon = site_of_phones(&[&alice, &bob], &config).start();
     let operator = daemon.operator();
     for _ in 0..30 {
         operator.change("Users.Lock", "bob", &json!({}));
@@ -335,46 +283,16 @@ fn a_silent_gateway_holds_up_no_mail_and_no_sign_in() {
 
 #[test]
 fn a_kill_doubles_one_message_at_most_and_loses_none() {
-    const KILLS: usize = 6;
-    let mut chance = Chance::new("sms");
-    let gateway = Gateway::new(Trick::TakesSlowly);
+    let gateway = Fake::new(Trick::TakesSlowly);
     let people: Vec<Person> = (0..20)
         .map(|at| Person::new(&format!("user{at}")))
         .collect();
-    let mut daemon = site(&people.iter().collect::<Vec<_>>(), &gateway.config()).start();
+    let daemon =
+        site_of_phones(&people.iter().collect::<Vec<_>>(), &config_at(gateway.port)).start();
     for person in &people {
         daemon
             .operator()
             .change("Users.Lock", &person.name, &json!({}));
     }
-    for _ in 0..KILLS {
-        std::thread::sleep(Duration::from_millis(u64::from(chance.octet() % 64)));
-        daemon = daemon.kill().start();
-    }
-    // Each has one record, and only with it has left the outbox.
-    until("all recorded", || sent(&daemon) == people.len());
-    daemon.stop();
-    let mut ids = gateway.ids();
-    ids.sort_unstable();
-    let had = ids.len();
-    ids.dedup();
-    assert_eq!(ids.len(), people.len(), "lost");
-    println!(
-        "{} of {} twice after {KILLS} kills",
-        had - ids.len(),
-        ids.len()
-    );
-    assert!(
-        had - ids.len() <= KILLS,
-        "{had} requests of {} messages",
-        ids.len()
-    );
-}
-
-/// A site whose people have a proven telephone and no address.
-fn site(people: &[&Person], config: &str) -> Site {
-    let people: Vec<Person> = people.iter().map(|person| (*person).clone()).collect();
-    let site = Site::with(&people, config);
-    prove_phones(&site, &people, NUMBER);
-    site
+    gateway.has_each_through_kills(daemon, people.len(), 6);
 }

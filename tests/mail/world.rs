@@ -11,11 +11,14 @@ use tempfile::TempDir;
 
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
-use crate::common::reach::prove_addresses;
+use crate::common::reach::{prove_addresses, prove_phones};
 use crate::common::tools;
 
 /// Whom locks are told besides the person.
 pub(crate) const ADMIN: &str = "root@example.org";
+
+/// Whose telephone it is.
+pub(crate) const NUMBER: &str = "+49 170 1234567";
 
 /// The user at the mail server, and the password.
 const LOGIN: (&str, &str) = ("mfad", "wh1te-r4bbit");
@@ -41,19 +44,59 @@ impl Security {
 /// A folder with certificates and mails.
 pub(crate) struct Folder(TempDir);
 
+/// A server of Python that runs; it ends with this.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    /// Starts a script of `tests/mail/`, which keeps what it takes in the folder and is told where, its
+    /// own arguments, the certificate, and more of its own; waits until it says its port.
+    pub(crate) fn start(script: &str, folder: &Folder, own: &[&str], more: &[&str]) -> Self {
+        let mut process = Command::new("/usr/bin/python3")
+            .arg(tools::of_project(&format!("tests/mail/{script}")))
+            .arg(folder.path("mails"))
+            .args(own)
+            .args([folder.path("right.pem"), folder.path("right.key")])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            process,
+            port: line.trim().parse().unwrap(),
+        }
+    }
+}
+
+/// What such a server has taken so far.
+pub(crate) fn kept(folder: &Folder) -> Vec<Value> {
+    let files = fs::read_dir(folder.path("mails")).unwrap();
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
+    paths.sort();
+    let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    paths.iter().map(read).collect()
+}
+
 /// A mail server that runs.
 pub(crate) struct Mailbox {
     folder: Folder,
-    server: Child,
-    port: u16,
+    server: Server,
     security: Security,
-}
-
-impl Drop for Mailbox {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
 }
 
 impl Folder {
@@ -77,24 +120,11 @@ impl Folder {
         } else {
             LOGIN.0
         };
-        let mut server = Command::new("/usr/bin/python3")
-            .arg(tools::of_project("tests/mail/server.py"))
-            .arg(self.path("mails"))
-            .args([&port.to_string(), security.word()])
-            .args([self.path("right.pem"), self.path("right.key")])
-            .args([user, LOGIN.1])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let own = [&*port.to_string(), security.word()];
+        let server = Server::start("server.py", &self, &own, &[user, LOGIN.1]);
         Mailbox {
             folder: self,
             server,
-            port: line.trim().parse().unwrap(),
             security,
         }
     }
@@ -141,14 +171,12 @@ impl Mailbox {
     }
 
     pub(crate) const fn port(&self) -> u16 {
-        self.port
+        self.server.port
     }
 
     /// The server goes; what it has stays.
-    pub(crate) fn close(mut self) -> Folder {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        std::mem::replace(&mut self.folder, Folder(tempfile::tempdir().unwrap()))
+    pub(crate) fn close(self) -> Folder {
+        self.folder
     }
 
     /// What stands in the configuration of a site that sends through it.
@@ -171,7 +199,7 @@ impl Mailbox {
             other => (other.word(), &*login),
         };
         config(
-            self.port,
+            self.server.port,
             security,
             &self.folder.path("right-ca.pem"),
             login,
@@ -187,12 +215,7 @@ impl Mailbox {
 
     /// What it has taken so far.
     pub(crate) fn mails(&self) -> Vec<Value> {
-        let files = fs::read_dir(self.folder.path("mails")).unwrap();
-        let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
-        paths.sort();
-        let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        paths.iter().map(read).collect()
+        kept(&self.folder)
     }
 
     /// Waits until it has so many.
@@ -217,6 +240,14 @@ pub(crate) fn site(people: &[&Person], config: &str) -> Site {
     let people: Vec<Person> = people.iter().map(|person| (*person).clone()).collect();
     let site = Site::with(&people, config);
     prove_addresses(&site, &people);
+    site
+}
+
+/// A site whose people have a proven telephone, [`NUMBER`], and no address.
+pub(crate) fn site_of_phones(people: &[&Person], config: &str) -> Site {
+    let people: Vec<Person> = people.iter().map(|person| (*person).clone()).collect();
+    let site = Site::with(&people, config);
+    prove_phones(&site, &people, NUMBER);
     site
 }
 
