@@ -26,18 +26,19 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use mfad::radius::AttributeType;
+use mfad::radius::{AttributeType, Packet};
 use mfad::token::{Digits, Factor, Otp, base32};
 
 use common::chance::Chance;
 use common::daemon::{Daemon, Site};
+use common::gateway::{ACCEPT, CHALLENGE, Port};
 use common::ledger::Ledger;
 use common::people::Person;
 use common::reach::prove_addresses;
 use common::sink::Sink;
 
-/// Where the links of mails lead.
-const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
+/// Where the links of mails lead. Codes that are sent are so long that none is met by chance.
+const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n\n[sent_code]\ndigits = 8\n";
 
 /// A secret, and the forms in which it is looked for.
 struct Canary {
@@ -197,9 +198,14 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let mut answers = Vec::new();
     for round in 0..2 {
         let mut daemon = site.start();
+        // What was left open in the round before is to be changed.
+        let pin = json!({"pin": planted.person.pin, "keep": true});
+        daemon.operator().change("Pins.Reset", "alice", &pin);
         sign_in(&daemon, &mut planted, &mut chance);
         operate(&daemon, &mut planted, &mut answers, round);
         enrol_by_link(&daemon, &sink, &mut planted, &mut answers, round);
+        send_codes(&daemon, &sink, &mut planted, &mut answers, round);
+        ask(&daemon, &mut planted, &mut chance, &mut answers);
         reload_with_a_secret_in_the_file(&mut daemon, &spare, &mail);
         sink.wait(6 * (round + 1));
         search_process(&daemon, &planted);
@@ -356,7 +362,7 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
 /// Changes of which a person is told: that they were made, and not what they are.
 fn tell_by_mail(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>) {
     let operator = daemon.operator();
-    let secrets = json!({"pin": planted.person.pin});
+    let secrets = json!({"pin": planted.person.pin, "keep": true});
     operator.change("Pins.Reset", "alice", &secrets);
     let secrets = json!({"password": planted.person.password});
     operator.change("Pins.PasswordSet", "alice", &secrets);
@@ -426,6 +432,96 @@ fn enrol_by_link(
     let wrong = json!({"ticket": ticket, "otp": "no code", "from": from});
     answers.push(refused(daemon, "Enrol.Prove", &wrong));
     answers.push(operator.call("Notify.List", &json!({"user": user})));
+}
+
+/// Codes that are sent: one is used, and one is out when the store is looked at.
+fn send_codes(
+    daemon: &Daemon,
+    sink: &Sink,
+    planted: &mut Planted,
+    answers: &mut Vec<Value>,
+    round: usize,
+) {
+    let operator = daemon.operator();
+    let user = format!("linked{round}");
+    let kind = json!({"kind": "virtual", "via": "email"});
+    let added = operator.change("Tokens.Add", &user, &kind);
+    let token = added["done"]["token"].as_str().unwrap();
+    for number in 0..2 {
+        let mut test = json!({"token": token, "reason": "x"});
+        answers.push(operator.call("Tokens.Test", &test));
+        let end = Instant::now() + Duration::from_secs(30);
+        let code = loop {
+            let mails = sink.mails().into_iter();
+            let own = mails.filter(|mail| mail.contains(&format!("To: {user}")));
+            let code = |mail: String| {
+                let (_, rest) = mail.split_once("Your code: ")?;
+                Some(rest.lines().next()?.to_owned())
+            };
+            if let Some(code) = own.filter_map(code).nth(number) {
+                break code;
+            }
+            assert!(Instant::now() < end, "no mail with a code");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        planted.watch("code that was sent", &code);
+        if number == 0 {
+            test["code"] = json!(code);
+            answers.push(operator.call("Tokens.Test", &test));
+        }
+    }
+    answers.push(operator.show(&user));
+}
+
+/// Questions: one is answered with a code; to one a new PIN is typed, and the next waits for it once
+/// more when the store is looked at.
+fn ask(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance, answers: &mut Vec<Value>) {
+    let mut port = daemon.gateway("gw-two").port();
+    let mut typed = vec![planted.person.pin.clone(), planted.person.code()];
+    assert_eq!(rounds(&mut port, planted, &typed), ACCEPT);
+    let new_pin = format!("9{:010}", chance.next() % 10_000_000_000);
+    planted.watch("new PIN", &new_pin);
+    let operator = daemon.operator();
+    let pin = json!({"pin": planted.person.pin});
+    operator.change("Pins.Reset", "alice", &pin);
+    typed = vec![
+        planted.person.pin.clone(),
+        planted.person.code(),
+        new_pin.clone(),
+    ];
+    assert_eq!(rounds(&mut port, planted, &typed), CHALLENGE);
+    answers.push(operator.show("alice"));
+    answers.push(operator.call("Auth.Log", &json!({"user": "alice"})));
+}
+
+/// Types one after the other, each in answer to the question before; the code of the last reply.
+fn rounds(port: &mut Port, planted: &mut Planted, typed: &[String]) -> u8 {
+    let (mut state, mut last) = (None::<Vec<u8>>, 0);
+    for passcode in typed {
+        let request = port.build(|request, secret| {
+            request.message_authenticator().unwrap();
+            request
+                .attribute(AttributeType::USER_NAME, b"alice")
+                .unwrap();
+            request.user_password(passcode.as_bytes(), secret).unwrap();
+            if let Some(state) = &state {
+                request.attribute(AttributeType::STATE, state).unwrap();
+            }
+        });
+        let reply = port.ask(&request);
+        last = reply.code;
+        let packet = Packet::decode(&reply.octets).unwrap();
+        state = packet.first(AttributeType::STATE).map(<[u8]>::to_vec);
+        if let Some(state) = &state {
+            let text = std::str::from_utf8(state).unwrap();
+            planted.watch("State of a question", text);
+            let octet = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+            let handle: Vec<u8> = (0..text.len()).step_by(2).map(octet).collect();
+            let handle = Canary::new("handle of a question", &handle);
+            planted.canaries.push(handle);
+        }
+    }
+    last
 }
 
 fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {
