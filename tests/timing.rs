@@ -32,7 +32,7 @@ use serde_json::json;
 
 use common::chance::{Chance, size};
 use common::daemon::{Daemon, Site};
-use common::gateway::{Port, REJECT};
+use common::gateway::{CHALLENGE, Port, REJECT};
 use common::people::{PASSWORD, PIN, Person};
 use common::until::Until;
 use measure::{Question, ask_mixed, report};
@@ -177,25 +177,10 @@ const FEW: usize = 3;
 
 #[test]
 fn the_time_of_a_reject_is_measured() {
-    let samples = std::env::var("MFAD_SAMPLES").ok();
-    let samples = samples
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| size(30, 20_000));
+    let samples = samples();
     let mut chance = Chance::new("timing");
     for (title, busy) in [("idle", 0), ("under load", 2)] {
-        let cast: Vec<Vec<Person>> = CLASSES
-            .iter()
-            .enumerate()
-            .map(|(class, (_, each))| {
-                let many = if *each == usize::MAX {
-                    FEW
-                } else {
-                    samples.div_ceil(*each)
-                };
-                let named = |number| without_password(&format!("user{class}{number:05}"));
-                (0..many).map(named).collect()
-            })
-            .collect();
+        let cast = cast(&CLASSES, samples);
         let busy: Vec<_> = (0..busy)
             .map(|at| without_password(&format!("busy{at}")))
             .collect();
@@ -215,7 +200,7 @@ fn the_time_of_a_reject_is_measured() {
                 scope.spawn(move || keep_busy(daemon, &mut person, over));
             }
             let gateway = daemon.gateway("gw-pin");
-            let times = ask_mixed(&gateway, questions, CLASSES.len());
+            let times = ask_mixed(&gateway, questions, CLASSES.len(), REJECT);
             drop(end);
             times
         });
@@ -223,6 +208,80 @@ fn the_time_of_a_reject_is_measured() {
         assert!(times.iter().all(|times| !times.is_empty()));
         daemon.stop();
     }
+}
+
+/// Classes of people where nothing is checked before the code is asked for, and how many questions of
+/// one person are kept in a row.
+const ASKED: [(&str, usize); 4] = [
+    ("unknown", usize::MAX),
+    ("known", 30),
+    ("locked", usize::MAX),
+    ("disabled", usize::MAX),
+];
+
+/// Everybody is asked, and nobody for longer: a question that is kept is a commit, of the others
+/// nothing is kept.
+#[test]
+fn the_time_of_a_question_is_measured() {
+    let samples = samples();
+    let mut chance = Chance::new("timing");
+    let cast = cast(&ASKED, samples);
+    let people: Vec<_> = cast[1..].iter().flatten().cloned().collect();
+    let mut site = Site::with(&people, NO_LOCK);
+    site.reject_delay = REJECT_DELAY;
+    site.write_config(NO_LOCK);
+    let daemon = site.start();
+    for person in &cast[2] {
+        let operator = daemon.operator();
+        operator.change("Users.Lock", &person.name, &json!({}));
+    }
+    for person in &cast[3] {
+        daemon.operator().set_state(&person.name, "deactivated");
+    }
+    let question = |(class, number): (usize, usize)| Question {
+        class,
+        user: cast[class][number % cast[class].len()].name.clone(),
+        passcode: "whatever".to_owned(),
+    };
+    let turns = turns(ASKED.len(), samples, &mut chance);
+    let questions = turns.into_iter().map(question).collect();
+    let gateway = daemon.gateway("gw-two-none");
+    let times = ask_mixed(&gateway, questions, ASKED.len(), CHALLENGE);
+    report("asked", &ASKED.map(|(name, _)| name), &times, samples);
+    assert!(times.iter().all(|times| !times.is_empty()));
+    daemon.stop();
+}
+
+/// How many requests of each class.
+fn samples() -> usize {
+    let samples = std::env::var("MFAD_SAMPLES").ok();
+    let samples = samples.and_then(|text| text.parse().ok());
+    samples.unwrap_or_else(|| size(30, 20_000))
+}
+
+/// The people of each class.
+fn cast(classes: &[(&str, usize)], samples: usize) -> Vec<Vec<Person>> {
+    let of_class = |(class, (_, each)): (usize, &(&str, usize))| {
+        let many = if *each == usize::MAX {
+            FEW
+        } else {
+            samples.div_ceil(*each)
+        };
+        let named = |number| without_password(&format!("user{class}{number:05}"));
+        (0..many).map(named).collect()
+    };
+    classes.iter().enumerate().map(of_class).collect()
+}
+
+/// Whose turn it is, in an order that is drawn: a class and one of its people.
+fn turns(classes: usize, samples: usize, chance: &mut Chance) -> Vec<(usize, usize)> {
+    let mut turns: Vec<(usize, usize)> = (0..classes)
+        .flat_map(|class| (0..samples).map(move |number| (class, number)))
+        .collect();
+    for at in (1..turns.len()).rev() {
+        turns.swap(at, chance.below(at + 1));
+    }
+    turns
 }
 
 /// Nobody is asked for one here, and each costs a hash to set.
@@ -251,13 +310,7 @@ fn questions(
         let code = person.code();
         daemon.gateway("gw-none").lets_in(&person.name, &code);
     }
-    // Whose turn it is: a class and one of its people.
-    let mut turns: Vec<(usize, usize)> = (0..cast.len())
-        .flat_map(|class| (0..samples).map(move |number| (class, number)))
-        .collect();
-    for at in (1..turns.len()).rev() {
-        turns.swap(at, chance.below(at + 1));
-    }
+    let turns = turns(cast.len(), samples, chance);
     let mut wrong: Vec<Vec<_>> = cast
         .iter()
         .map(|people| people.iter().map(Person::wrong_codes).collect())

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use crate::common::gateway::{Gateway, Port, REJECT, verified};
+use mfad::domain::dialogue::STATE_OCTETS;
+
+use crate::common::gateway::{Gateway, Port, verified};
 use crate::common::until::Until;
 use crate::compare::{holm, mann_whitney, quantile};
 
@@ -37,11 +39,12 @@ struct Asked {
     at: Instant,
 }
 
-/// Asks everything in its order; the times of each class, sorted, in microseconds.
+/// Asks everything in its order, to which a reply of this code is due; the times of each class, sorted, in microseconds.
 pub(crate) fn ask_mixed(
     gateway: &Gateway,
     questions: Vec<Question>,
     classes: usize,
+    code: u8,
 ) -> Vec<Vec<f64>> {
     let mut ports: Vec<Port> = (0..PORTS).map(|_| gateway.port()).collect();
     let mut asked: Vec<Vec<Asked>> = (0..PORTS).map(|_| Vec::new()).collect();
@@ -76,7 +79,7 @@ pub(crate) fn ask_mixed(
     });
     let mut times = vec![Vec::new(); classes];
     for ((port, asked), heard) in ports.iter().zip(&asked).zip(&heard) {
-        match_replies(port, asked, heard, &mut times);
+        match_replies(port, asked, heard, code, &mut times);
     }
     for times in &mut times {
         times.sort_by(f64::total_cmp);
@@ -99,8 +102,18 @@ fn listen(socket: &UdpSocket, over: &Until) -> Vec<Heard> {
     }
 }
 
-/// Finds the request of each reply. Every reply says no, in the same octets, and none was early.
-fn match_replies(port: &Port, asked: &[Asked], heard: &[Heard], times: &mut [Vec<f64>]) {
+/// What a reply says, but for the State that each question has of its own.
+fn said(octets: &[u8]) -> Vec<u8> {
+    let mut said = octets[38..].to_vec();
+    let state = [24, 2 + u8::try_from(STATE_OCTETS).unwrap()];
+    if let Some(at) = said.windows(2).position(|pair| pair == state) {
+        said[at + 2..][..STATE_OCTETS].fill(0);
+    }
+    said
+}
+
+/// Finds the request of each reply. Every reply says the same in the same octets, and none was early.
+fn match_replies(port: &Port, asked: &[Asked], heard: &[Heard], code: u8, times: &mut [Vec<f64>]) {
     let mut by_identifier: HashMap<u8, Vec<&Asked>> = HashMap::new();
     for one in asked {
         by_identifier.entry(one.request[1]).or_default().push(one);
@@ -112,8 +125,8 @@ fn match_replies(port: &Port, asked: &[Asked], heard: &[Heard], times: &mut [Vec
             .and_then(|all| all.iter().rev().find(|one| one.at < *at))
             .expect("a reply to something");
         let reply = verified(&meant.request, octets, port.secret());
-        assert_eq!(reply.code, REJECT);
-        assert_eq!(reply.octets[38..], heard[0].1[38..], "one Reject");
+        assert_eq!(reply.code, code);
+        assert_eq!(said(&reply.octets), said(&heard[0].1), "one reply");
         let took = at.duration_since(meant.at);
         assert!(took >= crate::REJECT_DELAY, "early: {took:?}");
         times[meant.class].push(took.as_secs_f64() * 1e6);
