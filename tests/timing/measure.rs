@@ -39,7 +39,8 @@ struct Asked {
     at: Instant,
 }
 
-/// Asks everything in its order, to which a reply of this code is due; the times of each class, sorted, in microseconds.
+/// Asks everything in its order, to which a reply of this code is due; the times of each class,
+/// sorted, in microseconds.
 pub(crate) fn ask_mixed(
     gateway: &Gateway,
     questions: Vec<Question>,
