@@ -246,8 +246,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::flag(
         "auth_code.always_suppress",
         "false",
-        "No auth codes are made, and no page asks for one: whoever gets the mail with the link can \
-         enrol.",
+        "No auth codes are made, and no page asks for one: whoever gets the message with the link \
+         can enrol.",
     ),
     Key::span(
         "auth_code.ttl",
