@@ -24,6 +24,7 @@ use mfad::domain::dialogue::Handle;
 use mfad::domain::lapse;
 use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
 use mfad::domain::passthrough::Revoked;
+use mfad::domain::pin::{AfterChange, Memorized};
 use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
 use mfad::domain::token_record::{Base, TokenKind, effective};
 use mfad::domain::user::{UserId, UserRecord, UserState};
@@ -169,6 +170,15 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
         assert!(!now.must_change && now.set_by == "alice");
         facts.push(format!("pin={}", str::from_utf8(&now.hash.data).unwrap()));
     }
+    let password = |user: &UserRecord| user.profile.password.clone();
+    if password(after) != password(before) {
+        let now = password(after).unwrap();
+        assert_eq!((&*now.set_by, now.registered_at), ("alice", Timestamp(0)));
+        facts.push(format!(
+            "password={}",
+            str::from_utf8(&now.hash.data).unwrap()
+        ));
+    }
     if after.profile.state != before.profile.state {
         facts.push(format!("state={}", after.profile.state.name()));
     }
@@ -254,6 +264,7 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "pin-max" => policy.pin.max_failures = number(value),
         "pin-duration" => policy.pin.block_duration = span(value),
         "pin-locks" => policy.pin.block_locks_account = value == "yes",
+        "reauth" => policy.pin.after_change = AfterChange::Reauth,
         "end-on-enrol" => policy.passthrough.end_on_enrol = value == "yes",
         "end-on-token-use" => policy.passthrough.end_on_token_use = value == "yes",
         "no-recovery-login" => policy.recovery_allow_login = false,
@@ -293,6 +304,7 @@ fn prepare_counters(world: &mut World, key: &str, value: &str) -> bool {
 fn prepare_person(alice: &mut UserRecord, key: &str, value: &str) {
     match key {
         "state" => alice.profile_mut().state = UserState::by_name(value).unwrap(),
+        "what" => alice.profile_mut().update = Memorized::by_name(value),
         "no-pin" => alice.profile_mut().pin = None,
         "must-change" => alice.profile_mut().pin.as_mut().unwrap().must_change = true,
         "no-password" => alice.profile_mut().password = None,
@@ -418,8 +430,12 @@ impl Script {
             "block-pin" => prepare_person(world.alice(), "pin-blocked", ""),
             "deactivate" => prepare_person(world.alice(), "state", "deactivated"),
             answer if answer.starts_with("answer:") => {
-                let last = self.outcomes.iter().rev().find_map(Outcome::handle);
-                self.answer(world, last, &answer["answer:".len()..]);
+                let answer = &answer["answer:".len()..];
+                let (typed, times) = answer.split_once('*').unwrap_or((answer, "1"));
+                for _ in 0..number(times) {
+                    let last = self.outcomes.iter().rev().find_map(Outcome::handle);
+                    self.answer(world, last, typed);
+                }
             }
             answer if answer.starts_with("old:") => {
                 let first = self.outcomes.iter().find_map(Outcome::handle);

@@ -13,7 +13,7 @@ use super::value;
 use crate::domain::auth_code::AuthCodePolicy;
 use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy, TokenRule};
 use crate::domain::passthrough::PassthroughPolicy;
-use crate::domain::pin::{Charset, PinPolicy};
+use crate::domain::pin::{AfterChange, Charset, PinPolicy};
 use crate::domain::policy::{EmailContent, Policy};
 use crate::domain::token_record::TokenKind;
 use crate::domain::wait;
@@ -195,6 +195,10 @@ fn pin(settings: &Settings<'_>, problems: &mut Collector<'_>) -> PinPolicy {
             _ => Charset::Digits,
         },
         admin_reset_must_change: settings.flag("pin.admin_reset_must_change"),
+        after_change: match settings.text("pin.after_change") {
+            Some("reauth") => AfterChange::Reauth,
+            _ => AfterChange::Accept,
+        },
     };
     order(
         settings,

@@ -5,7 +5,7 @@
 //! The writer looks again if the record has a new revision; time passes without one. So nothing is
 //! accepted on the word of a finding: I1, I3, I16 and I18 hold in the judge for whatever it is given.
 
-use super::dialogue::Dialogue;
+use super::dialogue::{self, Dialogue};
 use super::judge::FirstFactor;
 use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
 use super::user::UserRecord;
@@ -93,15 +93,23 @@ pub(super) fn first_factor(
     now: Now,
     (ask, first): (&Ask, FirstFactor),
     answered: Option<&Dialogue>,
+    code: CodeMatch,
 ) -> Result<(), Reason> {
+    let alone = dialogue::opens_by_code(record, gateway);
+    let shown = matches!(
+        code,
+        CodeMatch::Fits { .. } | CodeMatch::Recovery { .. } | CodeMatch::Replay { grace: true, .. }
+    );
     let proven = answered.is_some_and(|dialogue| dialogue.proven.first.is_some());
     let blocked = record.auth.pin.blocked(policy.pin.block_duration, now);
     match (gateway.first_factor, ask, first) {
         (_, Ask::Blocked, _) => Err(Reason::PinBlocked),
-        (_, Ask::Pin(_), _) | (FirstFactorBy::Pin, Ask::Proven, _) if blocked => {
+        (_, Ask::Pin(_), _) | (FirstFactorBy::Pin, Ask::Proven | Ask::Unset, _) if blocked => {
             Err(Reason::PinBlocked)
         }
         (_, Ask::Proven, _) if proven => Ok(()),
+        // The Accept waits until a PIN is set.
+        (_, Ask::Unset, _) if alone && shown => Ok(()),
         (FirstFactorBy::Gateway | FirstFactorBy::None, Ask::Nothing, _)
         | (FirstFactorBy::Pin, Ask::Pin(_), FirstFactor::Right)
         | (FirstFactorBy::Local, Ask::Password(_), FirstFactor::Right) => Ok(()),
@@ -158,6 +166,7 @@ mod tests {
                 Now::at(NOW),
                 asked,
                 None,
+                CodeMatch::Unenrolled,
             )
         };
         assert_eq!(judged(&alice), Ok(()));

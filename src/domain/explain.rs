@@ -12,6 +12,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::attempt::{Attempt, Proof, Pseudonym};
+use super::dialogue::{asks_new, opens_by_code};
 use super::event::Source;
 use super::judge::{reject_message, told_of};
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
@@ -101,7 +102,7 @@ pub fn explain(
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
     all.extend(d12(gateway, granted));
-    all.push(d13(gateway));
+    all.push(d13(record, gateway, granted));
     finish(record.name(), gateway, all)
 }
 
@@ -273,6 +274,9 @@ fn d7(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -
     let text = match gateway.first_factor {
         FirstFactorBy::Gateway => format!("first factor: {name} checks the password itself"),
         FirstFactorBy::None => "no first factor: the code alone decides".to_owned(),
+        FirstFactorBy::Pin if opens_by_code(record, gateway) => {
+            "no PIN is set: the code alone, then a new PIN".to_owned()
+        }
         FirstFactorBy::Pin if record.profile.pin.is_none() => return lacks("PIN", "pin reset"),
         FirstFactorBy::Pin if record.auth.pin.blocked(policy.pin.block_duration, now) => {
             let user = record.name();
@@ -334,6 +338,9 @@ fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Ste
         UserState::New | UserState::Replace => {
             let text = format!("{title}: the first sign-in with a proven token completes it");
             step("D9", Mark::Ok, text)
+        }
+        UserState::Update if asks_new(record, gateway).is_some() => {
+            step("D9", Mark::Ok, format!("{title} is done before the Accept"))
         }
         UserState::Update | UserState::Renew => {
             let text = format!("{title} is put off: this gateway has no dialogue");
@@ -447,11 +454,15 @@ fn needs(record: &UserRecord, token: &Token, policy: &Policy, now: Now) -> Strin
     }
 }
 
-fn d13(gateway: &GatewayPolicy) -> Step {
-    let text = format!(
+fn d13(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Step {
+    let accept = format!(
         "then Access-Accept with what {} is to be told",
         gateway.name
     );
+    let text = match asks_new(record, gateway).filter(|_| granted.is_none()) {
+        Some(secret) => format!("a new {} is asked for (M26, M27)\n{accept}", secret.noun()),
+        None => accept,
+    };
     step("D13", Mark::Ok, text)
 }
 

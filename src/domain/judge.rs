@@ -103,7 +103,15 @@ pub fn judge(
     let code = confirm::code(finding.code, &case.record, &attempt.gateway, policy, now);
     let asked = (&finding.ask, evidence.first);
     let answered = case.answered.as_ref();
-    let first = confirm::first_factor(&case.record, &attempt.gateway, policy, now, asked, answered);
+    let first = confirm::first_factor(
+        &case.record,
+        &attempt.gateway,
+        policy,
+        now,
+        asked,
+        answered,
+        code,
+    );
     match (code, first) {
         (CodeMatch::Fits { token, factor }, first) => {
             case.consume(token, factor)
@@ -159,7 +167,7 @@ pub(super) struct Case<'a> {
     /// The dialogue that the attempt answers; no longer in the record.
     answered: Option<Dialogue>,
     /// What is right, in this round and those before.
-    proven: Proven,
+    pub(super) proven: Proven,
     changed: bool,
     events: Vec<Event>,
     /// What is sent to the person if the judgement is committed.
@@ -353,20 +361,23 @@ impl<'a> Case<'a> {
         let state = self.record.profile.state;
         let waiting = matches!(state, UserState::New | UserState::Replace);
         if primary && waiting {
-            let profile = self.record.profile_mut();
-            let voided = profile.enter(UserState::Steady, self.now.wall, "auto");
-            let event = self
-                .about(Event::new("user.state"))
-                .change(state.name(), "steady");
-            self.events.push(event.detail("by", "auto"));
-            if voided {
-                let event = self.about(Event::new("authcode.revoked"));
-                self.events.push(event.detail("why", "state"));
-            }
+            self.end_workflow();
         }
         let rules = &self.policy.passthrough;
         if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {
             self.end_grants();
+        }
+    }
+
+    /// What the state waited for is done (T2, T5).
+    pub(super) fn end_workflow(&mut self) {
+        let before = self.record.profile.state.name();
+        let profile = self.record.profile_mut();
+        let voided = profile.enter(UserState::Steady, self.now.wall, "auto");
+        let event = Event::new("user.state").change(before, "steady");
+        self.tell(event.detail("by", "auto"));
+        if voided {
+            self.tell(Event::new("authcode.revoked").detail("why", "state"));
         }
     }
 

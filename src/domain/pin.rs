@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::{FirstFactorBy, GatewayPolicy};
 use super::sealed::Sealed;
 use super::user::Profile;
 use crate::time::Timestamp;
@@ -36,6 +37,72 @@ pub struct PasswordRecord {
     pub set_by: String,
     /// When one was set for the first time.
     pub registered_at: Timestamp,
+}
+
+/// A secret that its owner keeps in mind and mfad as a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Memorized {
+    /// The PIN.
+    Pin,
+    /// The local password.
+    Password,
+}
+
+impl Memorized {
+    /// The one that is typed at `gateway`, if one is that mfad checks.
+    #[must_use]
+    pub const fn typed_at(gateway: &GatewayPolicy) -> Option<Self> {
+        match gateway.first_factor {
+            FirstFactorBy::Pin => Some(Self::Pin),
+            FirstFactorBy::Local => Some(Self::Password),
+            FirstFactorBy::Gateway | FirstFactorBy::None => None,
+        }
+    }
+
+    /// The word for it in commands.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pin => "pin",
+            Self::Password => "password",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all = [Self::Pin, Self::Password];
+        all.into_iter().find(|secret| secret.name() == name)
+    }
+
+    /// What people call it where a sentence begins.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Pin => "PIN",
+            Self::Password => "Password",
+        }
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Pin => "PIN",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// What follows when a person has set a new PIN or password in a sign-in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterChange {
+    /// The Accept.
+    #[default]
+    Accept,
+    /// A sign-in with the new one.
+    Reauth,
 }
 
 /// C1 and the block.
@@ -118,6 +185,8 @@ pub struct PinPolicy {
     pub charset: Charset,
     /// A PIN set by an operator is to be changed by the person.
     pub admin_reset_must_change: bool,
+    /// What follows when a person has changed it.
+    pub after_change: AfterChange,
 }
 
 /// Shortest local password, in characters.

@@ -254,6 +254,7 @@ impl Default for Policy {
                 max_length: 12,
                 charset: super::pin::Charset::Digits,
                 admin_reset_must_change: true,
+                after_change: super::pin::AfterChange::Accept,
             },
             passthrough: PassthroughPolicy {
                 duration: Duration::from_secs(7 * day),

@@ -19,7 +19,7 @@ use super::dialogue::Dialogue;
 use super::link::Link;
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
-use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
+use super::pin::{Memorized, PasswordRecord, PasswordState, PinRecord, PinState};
 use super::rekey::Rekey;
 use super::sealed::unhex;
 use super::token_record::{Token, TokenState};
@@ -183,6 +183,9 @@ pub struct Profile {
     pub state_since: Timestamp,
     /// Who set it: a login name, or `auto`.
     pub state_by: String,
+    /// What is to be changed in Update Credential; none: whichever the gateway asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Memorized>,
     /// PIN, if one is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<PinRecord>,
@@ -232,6 +235,7 @@ impl Profile {
         self.state_since = at;
         by.clone_into(&mut self.state_by);
         self.rekey = None;
+        self.update = None;
         self.auth_code.take().is_some()
     }
 }

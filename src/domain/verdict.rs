@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::dialogue::Handle;
-use super::pin::Weakness;
+use super::pin::{Memorized, Weakness};
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -234,7 +234,9 @@ pub enum Message {
     /// M20 where more than the code is typed.
     EnterPasscode,
     /// M26, with what was wrong about the last one in front.
-    NewPin {
+    NewSecret {
+        /// What is asked for.
+        secret: Memorized,
         /// Shortest.
         min: usize,
         /// Longest.
@@ -245,9 +247,11 @@ pub enum Message {
         weakness: Option<Weakness>,
     },
     /// M27.
-    NewPinAgain,
-    /// No new PIN was agreed on.
-    PinUnchanged,
+    NewSecretAgain(Memorized),
+    /// M28.
+    NewSecretSet(Memorized),
+    /// No new one was agreed on.
+    SecretUnchanged(Memorized),
 }
 
 impl Message {
@@ -267,9 +271,10 @@ impl Message {
             Self::TemporaryEndsIn { .. } => "M10",
             Self::TokenExpiresOn(_) => "M11",
             Self::EnterCode | Self::EnterPasscode => "M20",
-            Self::NewPin { .. } => "M26",
-            Self::NewPinAgain => "M27",
-            Self::PinUnchanged => "M35",
+            Self::NewSecret { .. } => "M26",
+            Self::NewSecretAgain(_) => "M27",
+            Self::NewSecretSet(_) => "M28",
+            Self::SecretUnchanged(_) => "M35",
         }
     }
 }
@@ -299,7 +304,8 @@ impl fmt::Display for Message {
             }
             Self::EnterCode => f.write_str("Enter your one-time code:"),
             Self::EnterPasscode => f.write_str("Enter your passcode:"),
-            Self::NewPin {
+            Self::NewSecret {
+                secret,
                 min,
                 max,
                 digits,
@@ -309,10 +315,20 @@ impl fmt::Display for Message {
                     write!(f, "Not taken: {weakness}. ")?;
                 }
                 let signs = if *digits { "digits" } else { "characters" };
-                write!(f, "Enter a new PIN having from {min} to {max} {signs}:")
+                let noun = secret.noun();
+                write!(f, "Enter a new {noun} having from {min} to {max} {signs}:")
             }
-            Self::NewPinAgain => f.write_str("Please re-enter new PIN:"),
-            Self::PinUnchanged => f.write_str("Your PIN was not changed. Please sign in again."),
+            Self::NewSecretAgain(secret) => write!(f, "Please re-enter new {}:", secret.noun()),
+            Self::NewSecretSet(secret) => write!(
+                f,
+                "{} Accepted. Wait for the token code to change, then enter the new passcode:",
+                secret.title()
+            ),
+            Self::SecretUnchanged(secret) => write!(
+                f,
+                "Your {} was not changed. Please sign in again.",
+                secret.noun()
+            ),
         }
     }
 }

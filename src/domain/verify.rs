@@ -95,6 +95,8 @@ pub enum Ask {
     Blocked,
     /// None: right in an earlier round of this dialogue.
     Proven,
+    /// None: no PIN is set, and the code alone opens the dialogue that sets one.
+    Unset,
     /// None; this part of the answer is to become the PIN, and its hash is wanted.
     Hash(Range<usize>),
 }
@@ -205,14 +207,19 @@ pub fn verify(
             .next()
             .is_some()
     };
-    let asks = blind == Some(false) && granted.is_none();
+    let unset = dialogue::opens_by_code(record, &attempt.gateway);
+    let asks = blind == Some(false) && granted.is_none() && !unset;
     if asks && (!nobody() || recovers()) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, answered, now);
         return Finding::of(record, CodeMatch::Awaited, ask);
     }
     let form = answered.and_then(|dialogue| dialogue.kind.form(&attempt.gateway));
-    let form = form.unwrap_or(attempt.gateway.passcode);
+    let form = match form.unwrap_or(attempt.gateway.passcode) {
+        // There is nothing to be typed before the code.
+        PasscodeForm::Challenge if unset => PasscodeForm::PinOtp,
+        form => form,
+    };
     let (code, head) = match_code(
         record,
         attempt,
@@ -226,7 +233,11 @@ pub fn verify(
     let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
     let finding = |code, ask| Finding::of(record, code, ask);
     if fits || graced {
-        let ask = ask(record, attempt, policy, Some(head), answered, now);
+        let alone = unset && head.is_empty();
+        let ask = match ask(record, attempt, policy, Some(head), answered, now) {
+            Ask::Missing if alone => Ask::Unset,
+            ask => ask,
+        };
         return finding(code, ask);
     }
     // 8.2.7: what ends in the last accepted code is a double click, not a PIN of that length.

@@ -15,11 +15,12 @@ use smol_str::SmolStr;
 
 use super::action::Role;
 use super::command::words;
-use super::dialogue::asks_new_pin;
+use super::dialogue::asks_new;
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::passthrough;
+use super::pin::Memorized;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::rekey::Rekey;
 use super::token_record::{Base, Status, Token, effective};
@@ -425,13 +426,15 @@ fn closing(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let can_log_in = !open.is_empty();
-    let asking = open.iter().filter(|gateway| asks_new_pin(record, gateway));
-    let asking: Vec<&str> = asking.map(|gateway| &*gateway.name).collect();
-    if !asking.is_empty() {
-        lines.push(format!(
-            "A new PIN is asked for at the next sign-in at {}.",
-            asking.join(", ")
-        ));
+    for secret in [Memorized::Pin, Memorized::Password] {
+        let asks = |gateway: &&&GatewayPolicy| asks_new(record, gateway) == Some(secret);
+        let asking: Vec<&str> = open.iter().filter(asks).map(|it| &*it.name).collect();
+        if !asking.is_empty() {
+            let (noun, at) = (secret.noun(), asking.join(", "));
+            lines.push(format!(
+                "A new {noun} is asked for at the next sign-in at {at}."
+            ));
+        }
     }
     for wait in wait::all(record, now).iter().filter(|_| can_log_in) {
         let who = match &wait.known_at {

@@ -124,6 +124,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
     let kind = prop_oneof![
         Just(Kind::Passcode),
         Just(Kind::Code),
+        Just(Kind::Reauth),
         new_pin.prop_map(|(chosen, weak, unequal)| Kind::NewPin(NewPin {
             chosen,
             weak,

@@ -259,9 +259,14 @@ impl Outcome {
                 let held = if question.held { " held" } else { "" };
                 let asked = match message {
                     Message::EnterCode => "code",
-                    Message::NewPin { weakness: None, .. } => "pin",
-                    Message::NewPin { .. } => "better-pin",
-                    Message::NewPinAgain => "pin-again",
+                    Message::NewSecret {
+                        secret, weakness, ..
+                    } => &match weakness {
+                        None => secret.name().to_owned(),
+                        Some(_) => format!("better-{}", secret.name()),
+                    },
+                    Message::NewSecretAgain(secret) => &format!("{}-again", secret.name()),
+                    Message::NewSecretSet(_) => "next-passcode",
                     _ => "passcode",
                 };
                 format!("ASK {asked}{held}")
@@ -339,7 +344,12 @@ impl World {
     pub fn first_factor(&self, finding: &Finding, passcode: &[u8]) -> FirstFactor {
         let profile = &self.record.as_ref().unwrap().profile;
         let (part, stored) = match &finding.ask {
-            Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven | Ask::Hash(_) => {
+            Ask::Nothing
+            | Ask::Missing
+            | Ask::Blocked
+            | Ask::Proven
+            | Ask::Unset
+            | Ask::Hash(_) => {
                 return FirstFactor::NotAsked;
             }
             Ask::Pin(part) => (part, &profile.pin.as_ref().unwrap().hash),

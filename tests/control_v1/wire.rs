@@ -96,6 +96,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
             json!("AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")
         }
         ("via" | "send" | "send_code", _) => json!("email"),
+        ("what", _) => json!("pin"),
         ("notes", _) => json!("first line\nsecond line"),
         (_, Type::Text | Type::Prose | Type::Secret | Type::Piece) => json!(format!("some-{name}")),
         (_, Type::Texts) => json!(["vpn1", "ocserv"]),

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use mfad::domain::delivery::destination;
+use mfad::domain::pin::Memorized;
 use mfad::domain::policy::Policy;
 use mfad::domain::token_record::effective;
 use mfad::domain::user::UserRecord;
@@ -31,6 +32,7 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
     };
     let (state, since, by) = (profile.state.name(), profile.state_since, &profile.state_by);
     so("state", format!("{state} by {by} since {since}"));
+    so("update", or_dash(profile.update.map(Memorized::name)));
     so("created", profile.created.to_string());
     so("protected", profile.protected.to_string());
     so("name", profile.display_name.clone());

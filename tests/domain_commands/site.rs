@@ -341,6 +341,7 @@ pub(crate) fn set_state(state: UserState) -> Command {
         user: user(),
         state,
         force: false,
+        update: None,
         auth_code: None,
     }
 }

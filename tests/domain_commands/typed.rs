@@ -17,6 +17,7 @@ use mfad::domain::command::{
     UserEdit,
 };
 use mfad::domain::delivery::Via;
+use mfad::domain::pin::Memorized;
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
@@ -77,6 +78,7 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             state: state(words[2]),
             force,
+            update: value("what").map(|what| Memorized::by_name(what).unwrap()),
             auth_code: match (flag("send-code"), flag("text-code"), flag("show-code")) {
                 (true, ..) => Some(Delivery::Email),
                 (_, true, _) => Some(Delivery::Sms),

@@ -6,7 +6,7 @@ use super::dialogues::{answer, state};
 use crate::common::daemon::Site;
 use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT};
 use crate::common::ledger::Ledger;
-use crate::common::people::{PIN, Person};
+use crate::common::people::{PASSWORD, PIN, Person};
 
 const NEW_PIN: &str = "778240";
 
@@ -52,6 +52,59 @@ fn kill_between_any_two_rounds_and_the_new_pin_is_set() {
             "{kept}"
         );
     }
+}
+
+/// Without a PIN the code alone opens the dialogue, and the new one has to be typed once more.
+#[test]
+fn a_cleared_pin_is_set_by_whoever_has_the_code_and_then_proven() {
+    let mut alice = Person::new("alice");
+    let site = Site::with(
+        std::slice::from_ref(&alice),
+        "[pin]\nafter_change = \"reauth\"\n",
+    );
+    let mut daemon = site.start();
+    daemon.operator().change("Pins.Clear", "alice", &json!({}));
+    let mut port = daemon.gateway("gw-two").port();
+    let mut request = port.request("alice", &alice.code());
+    for _ in 0..2 {
+        let asked = port.ask(&request);
+        request = answer(&mut port, "alice", &state(&asked), NEW_PIN);
+    }
+    let asked = port.ask(&request);
+    daemon = daemon.kill().start();
+    assert_eq!(port.ask(&request), asked, "the same question");
+    let passcode = format!("{NEW_PIN}{}", alice.code());
+    request = answer(&mut port, "alice", &state(&asked), &passcode);
+    assert_eq!(port.ask(&request).code, ACCEPT);
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("pin.changed", "alice"), 1);
+    assert_eq!(ledger.count("auth.accept", "alice"), 1);
+}
+
+#[test]
+fn update_credential_has_the_password_changed_and_ends() {
+    const NEW: &str = "mountain lakes 7";
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let operator = daemon.operator();
+    let update = json!({"state": "update", "what": "password"});
+    operator.change("Users.SetState", "alice", &update);
+    // Nobody types a password there.
+    daemon
+        .gateway("gw-pin")
+        .lets_in("alice", &format!("{PIN}{}", alice.code()));
+    assert_eq!(operator.show("alice")["base"], "update");
+    let mut port = daemon.gateway("gw-local").port();
+    let mut request = port.request("alice", &format!("{PASSWORD}{}", alice.code()));
+    for _ in 0..2 {
+        let asked = port.ask(&request);
+        request = answer(&mut port, "alice", &state(&asked), NEW);
+    }
+    assert_eq!(port.ask(&request).code, ACCEPT);
+    assert_eq!(operator.show("alice")["base"], "steady");
+    let local = daemon.gateway("gw-local");
+    local.keeps_out("alice", &format!("{PASSWORD}{}", alice.code()));
+    local.lets_in("alice", &format!("{NEW}{}", alice.code()));
 }
 
 /// Whoever does not go on has changed nothing, and has used up his code.

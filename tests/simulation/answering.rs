@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mfad::domain::user::UserState;
 
+use super::asking::NEW_PIN;
 use super::judging::Asking;
 use super::orders::Order;
 use super::run::{Law, NAMES, Run};
@@ -46,7 +47,8 @@ impl Run {
             words: value(18),
             state: value(24),
         };
-        if self.shown.iter().any(|known| known.state == shown.state) {
+        let known = |known: &Shown| known.state == shown.state;
+        if shown.words == NEW_PIN.as_bytes() || self.shown.iter().any(known) {
             return;
         }
         if self.shown.len() == SHOWN_MAX {

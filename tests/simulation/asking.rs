@@ -18,6 +18,9 @@ const OPEN_MAX: usize = 3;
 const ROW_MAX: u32 = 30;
 const ROUNDS_MAX: u32 = 10;
 
+/// What is asked for when a new PIN is due.
+pub(crate) const NEW_PIN: &str = "Enter a new PIN having from 6 to 12 digits:";
+
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
@@ -25,6 +28,8 @@ pub(crate) enum About {
     Code(First),
     /// The passcode, of which nothing was typed.
     Passcode,
+    /// A new PIN, once all else is right. Nobody answers it here: see the table of the domain.
+    NewPin,
 }
 
 /// A question that is kept until it is answered.
@@ -72,7 +77,7 @@ impl About {
     pub(crate) const fn checked_by(self) -> &'static str {
         match self {
             Self::Code(First::Gateway) => "gateway",
-            Self::Code(First::Pin) => "pin",
+            Self::Code(First::Pin) | Self::NewPin => "pin",
             Self::Code(First::Nobody) => "none",
             Self::Passcode => "",
         }
@@ -109,11 +114,10 @@ impl Sent<'_> {
     /// A question that is not kept.
     pub(crate) fn asked(&self, about: About, left_ms: i64, now: Now) -> Question {
         let code_alone = self.door.asking == Asking::WhenEmpty && self.door.first != First::Pin;
-        let code = about != About::Passcode || code_alone;
-        let words = if code {
-            "Enter your one-time code:"
-        } else {
-            "Enter your passcode:"
+        let (words, code) = match about {
+            About::NewPin => (NEW_PIN, false),
+            About::Passcode if !code_alone => ("Enter your passcode:", false),
+            About::Passcode | About::Code(_) => ("Enter your one-time code:", true),
         };
         Question {
             words,
@@ -139,6 +143,7 @@ impl Person {
             let checked = match it.about {
                 About::Code(by) => by == sent.door.first,
                 About::Passcode => true,
+                About::NewPin => sent.door.first == First::Pin,
             };
             hex(&it.handle).as_bytes() == state
                 && it.gateway == sent.door.name
@@ -217,6 +222,7 @@ impl Dialogue {
         let name = match self.about {
             About::Code(_) => "code",
             About::Passcode => "passcode",
+            About::NewPin => "new_pin",
         };
         let _ = writeln!(
             text,

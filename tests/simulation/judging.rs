@@ -49,6 +49,20 @@ pub(crate) struct Door {
 }
 
 impl Door {
+    /// Whether whoever has no PIN signs in by the code, and is asked for one then.
+    fn opens_by_code(&self, person: &Person) -> bool {
+        self.first == First::Pin
+            && self.asking != Asking::Never
+            && person.pin.is_none()
+            && !matches!(person.state, "new" | "replace")
+    }
+
+    /// Whether a right sign-in goes on with a new PIN.
+    fn asks_new_pin(&self, person: &Person) -> bool {
+        let typed = self.first == First::Pin && self.asking != Asking::Never;
+        self.opens_by_code(person) || typed && person.state == "update"
+    }
+
     /// Whether a temporary passthrough counts here.
     pub(crate) fn lets_pass(&self) -> bool {
         self.passthrough && self.first != First::Nobody
@@ -205,6 +219,13 @@ impl Trial<'_> {
         {
             return self.first_is_wrong(person, why, again, due);
         }
+        due.answered = answered;
+        self.put(person, about, due);
+    }
+
+    /// Asks this next.
+    fn put(&self, person: &mut Person, about: About, due: &mut Due) {
+        let answered = due.answered.take();
         let (answered, ttl_ms) = (answered.as_ref(), self.rules.challenge_ms);
         match person.keep_question(&self.sent, about, answered, ttl_ms, self.now) {
             Some(question) => {
@@ -289,12 +310,17 @@ impl Trial<'_> {
             return Found::Nothing("policy");
         }
         let candidates = person.candidates(rules, now);
+        let unset = self.sent.door.opens_by_code(person);
         let alone = called_for.is_some_and(|about| !about.is_blind()) && granted.is_none();
+        let alone = alone && !unset;
         let paper = || (0..person.tokens.len()).any(|at| person.is_paper(at, rules, now));
         if alone && (!candidates.is_empty() || paper()) {
             return Found::Awaited;
         }
-        let form = self.form(answered);
+        let form = match self.form(answered) {
+            Form::Nowhere if unset => Form::Behind,
+            form => form,
+        };
         let (found, head) = self.matched(person, form, &candidates, rules, now);
         match found {
             Found::Fits(..) | Found::Recovery(..) | Found::Replay { grace: true, .. } => found,
@@ -416,6 +442,9 @@ impl Trial<'_> {
             _ => 6,
         };
         match self.first_factor(person, signs, due) {
+            Ok(()) if how != "passthrough" && self.sent.door.asks_new_pin(person) => {
+                self.put(person, About::NewPin, due);
+            }
             Ok(()) => {
                 if self.sent.door.first == First::Pin {
                     person.pin_failures = 0;
@@ -442,6 +471,7 @@ impl Trial<'_> {
             Some(_) if due.blocked || blocked => Err("pin_blocked"),
             Some(pin) if typed == pin => Ok(()),
             Some(_) => Err("bad_pin"),
+            None if signs > 0 && typed.is_empty() && self.sent.door.opens_by_code(person) => Ok(()),
             None => Err("no_pin"),
         }
     }

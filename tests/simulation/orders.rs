@@ -172,6 +172,7 @@ impl Order {
                 user: user(),
                 state: *state,
                 force: true,
+                update: None,
                 auth_code: wants_code(state.name()).then_some(Delivery::Shown),
             },
             Self::Reactivate => Command::UserReactivate { user: user() },

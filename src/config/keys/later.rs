@@ -6,7 +6,6 @@ use super::fits;
 const LATER: &[&str] = &[
     "unlock",
     "pin.history",
-    "pin.after_change",
     "emergency",
     "auth_code.self_service",
     "device_auth",

@@ -207,6 +207,13 @@ pub(super) const KEYS: &[Key] = &[
         "true",
         "A PIN that an operator has set is to be changed by the person.",
     ),
+    Key::word(
+        "pin.after_change",
+        "\"accept\"",
+        &["accept", "reauth"],
+        "What follows when a person has set a new PIN or password in a sign-in: the Accept, or a \
+         sign-in with the new one and the next code.",
+    ),
     Key::span(
         "passthrough.duration",
         "\"7d\"",

@@ -66,7 +66,7 @@ interfaces! {
         Change Unlock = UserUnlock, users::unlock, [user: must Text, with_pin: may Bool];
         Change SetState = UserSetState, users::set_state, [
             user: must Text, state: must Text, force: may Bool, auth_code: may Bool,
-            send_code: may Text
+            send_code: may Text, what: may Text
         ];
         Change Reactivate = UserReactivate, users::reactivate, [user: must Text];
         Read SetList = SetList, users::set_list, [];

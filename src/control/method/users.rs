@@ -7,6 +7,7 @@ use crate::control::words;
 use crate::domain::auth_code::Delivery;
 use crate::domain::command::{Command, NewUser, UserEdit};
 use crate::domain::lockout::LockReason;
+use crate::domain::pin::Memorized;
 use crate::domain::user::UserState;
 
 pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
@@ -133,6 +134,7 @@ pub(super) fn set_state(a: &mut Arguments) -> Result<Command, Fault> {
         user: a.user()?,
         state: state(&a.text("state")?)?,
         force: a.flag("force"),
+        update: a.maybe("what").map(|what| secret(&what)).transpose()?,
         auth_code: match (a.maybe("send_code"), a.flag("auth_code")) {
             (Some(via), _) => Some(words::delivery("send_code", &via)?),
             (None, shown) => shown.then_some(Delivery::Shown),
@@ -166,6 +168,13 @@ fn state(name: &str) -> Result<UserState, Fault> {
     UserState::by_name(name).ok_or_else(|| {
         let states = UserState::ALL.map(UserState::name).join(", ");
         Fault::argument(format!("there is no state `{name}`")).doing(format!("use one of {states}"))
+    })
+}
+
+fn secret(name: &str) -> Result<Memorized, Fault> {
+    Memorized::by_name(name).ok_or_else(|| {
+        Fault::argument(format!("`{name}` cannot be changed in a sign-in"))
+            .doing("use one of pin, password")
     })
 }
 

@@ -163,6 +163,8 @@ pub struct Password {
     pub set_at: Option<Instant>,
     /// Who set it.
     pub set_by: Option<String>,
+    /// Gateways that ask for a new one.
+    pub asked_at: Vec<String>,
     /// When one was set for the first time.
     pub registered_at: Option<Instant>,
     /// First sign-in with it.

@@ -197,11 +197,21 @@ pub(super) const VERBS: &[Verb] = &[
             )
             .read_as(Kind::Words(STATES)),
             switch("force", "force", "steady even without a usable token"),
+            flag(
+                "what",
+                "what",
+                Kind::Words(&["pin", "password"]),
+                "WHAT",
+                "what update changes; without it whichever a gateway asks for",
+            ),
             SHOW_CODE,
             SEND_CODE,
             TO_STDOUT,
         ],
-        examples: &["mfactl user set-state alice replace -r \"phone stolen\""],
+        examples: &[
+            "mfactl user set-state alice replace -r \"phone stolen\"",
+            "mfactl user set-state alice update --what pin -r \"seen by a colleague\"",
+        ],
         more: "`deactivated` and `revoke` are an admin's. New, replace, reset and reset-all may \
                make an auth code.",
         run: Run::Special(auth_code::beside),

@@ -6,9 +6,10 @@ use crate::control::query::{Page, UserFilter};
 use crate::control::reply::{
     AuthCode, Candidate, LockShow, Password, Pin, Rekey, Reply, UserPage, UserRow, UserShow,
 };
-use crate::domain::dialogue::asks_new_pin;
+use crate::domain::dialogue::asks_new;
 use crate::domain::lockout::LockReason;
 use crate::domain::passthrough;
+use crate::domain::pin::Memorized;
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::Base;
@@ -106,6 +107,13 @@ impl Desk<'_> {
             .any(|gateway| gateway.first_factor == by)
     }
 
+    /// The gateways that will ask the person for a new one.
+    fn asking(&self, record: &UserRecord, secret: Memorized) -> Vec<String> {
+        let gateways = self.rules.gateways.iter();
+        let asking = gateways.filter(|gateway| asks_new(record, gateway) == Some(secret));
+        asking.map(|gateway| gateway.name.to_string()).collect()
+    }
+
     fn pin_of(&self, view: &View<'_>) -> Pin {
         let (pin, state) = (view.record.profile.pin.as_ref(), view.record.auth.pin);
         let rules = &self.policy().pin;
@@ -117,13 +125,7 @@ impl Desk<'_> {
             set_at: pin.map(|pin| pin.set_at.into()),
             set_by: pin.map(|pin| pin.set_by.clone()),
             must_change: pin.is_some_and(|pin| pin.must_change),
-            asked_at: self
-                .rules
-                .gateways
-                .iter()
-                .filter(|gateway| asks_new_pin(view.record, gateway))
-                .map(|gateway| gateway.name.to_string())
-                .collect(),
+            asked_at: self.asking(view.record, Memorized::Pin),
             failures: state.failures,
             limit: rules.max_failures,
             blocked_since: since.map(Into::into),
@@ -140,6 +142,7 @@ impl Desk<'_> {
             used: self.asked_for(FirstFactorBy::Local),
             set_at: password.map(|password| password.set_at.into()),
             set_by: password.map(|password| password.set_by.clone()),
+            asked_at: self.asking(record, Memorized::Password),
             registered_at: password.map(|password| password.registered_at.into()),
             activated_at: state.activated_at.map(Into::into),
             last_used: state.last_used.map(Into::into),

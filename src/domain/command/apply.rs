@@ -43,9 +43,10 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::UserSetState {
             state,
             force,
+            update,
             auth_code,
             ..
-        } => state::set(case, *state, *force, *auth_code, prepared),
+        } => state::set(case, *state, *force, *update, *auth_code, prepared),
         Command::UserReactivate { .. } => state::reactivate(case, &prepared),
         Command::CountersClear { .. } => Ok(lock::clear_counters(case)),
 

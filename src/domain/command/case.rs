@@ -15,6 +15,7 @@ use crate::domain::delivery::Via;
 use crate::domain::event::Event;
 use crate::domain::lapse;
 use crate::domain::link::Purpose;
+use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind, effective};
 use crate::domain::user::{UserRecord, UserState};
@@ -289,6 +290,13 @@ impl<'a> Case<'a> {
             && group.contains(&token.kind)
             && policy.enabled_kinds.contains(&token.kind)
             && effective(&self.record, token, policy, self.now()).usable()
+    }
+
+    /// The names of these gateways.
+    pub(super) fn gateways(&self, which: impl Fn(&&GatewayPolicy) -> bool) -> String {
+        let gateways = self.site.gateways.iter().map(AsRef::as_ref).filter(which);
+        let names: Vec<&str> = gateways.map(|gateway| &*gateway.name).collect();
+        names.join(", ")
     }
 
     /// Whether there is a token to sign in with, `but` not counted.

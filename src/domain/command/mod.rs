@@ -51,6 +51,7 @@ use super::delivery::Via;
 use super::event::{Event, Operator};
 use super::message::Message;
 use super::notice::Enclosure;
+use super::pin::Memorized;
 use super::policy::{GatewayPolicy, Policy};
 use super::refusal::Refusal;
 use super::rekey::ResetWhy;
@@ -117,6 +118,8 @@ pub enum Command {
         state: UserState,
         /// Steady even without a usable token.
         force: bool,
+        /// What is to be changed in Update Credential; none: whichever a gateway asks for.
+        update: Option<Memorized>,
         /// Hands out an auth code with it, in this way.
         auth_code: Option<Delivery>,
     },

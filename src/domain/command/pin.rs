@@ -4,7 +4,7 @@ use super::case::Case;
 use super::lock::end_lock;
 use super::{Applied, Prepared};
 use crate::domain::action::Action;
-use crate::domain::dialogue::asks_new_pin;
+use crate::domain::dialogue::{asks_new, opens_by_code};
 use crate::domain::lockout::LockReason;
 use crate::domain::pin::{
     PasswordRecord, PasswordState, PinRecord, PinState, Weakness, check_password, check_pin,
@@ -84,9 +84,9 @@ pub(super) fn reset(
 /// Where the person will be asked for a new PIN, and where not.
 fn note_change(case: &mut Case<'_>) {
     let typed = |gateway: &&GatewayPolicy| gateway.first_factor == FirstFactorBy::Pin;
-    let asks = |gateway: &&GatewayPolicy| asks_new_pin(&case.record, gateway);
-    let asked = names(case, asks);
-    let silent = names(case, |gateway| typed(gateway) && !asks(gateway));
+    let asks = |gateway: &&GatewayPolicy| asks_new(&case.record, gateway).is_some();
+    let asked = case.gateways(asks);
+    let silent = case.gateways(|gateway| typed(gateway) && !asks(gateway));
     if !asked.is_empty() {
         case.note(
             "change",
@@ -111,7 +111,14 @@ pub(super) fn clear(mut case: Case<'_>) -> Applied {
     case.record.auth.dialogues.clear();
     case.record.auth.pin = PinState::default();
     case.push(event);
-    let at = gateways(&case, FirstFactorBy::Pin);
+    let typed = |gateway: &&GatewayPolicy| gateway.first_factor == FirstFactorBy::Pin;
+    let alone = |gateway: &&GatewayPolicy| opens_by_code(&case.record, gateway);
+    let asking = case.gateways(alone);
+    let at = case.gateways(|gateway| typed(gateway) && !alone(gateway));
+    if !asking.is_empty() {
+        let text = format!("the code alone signs in at {asking}, where a new PIN is asked for");
+        case.note("next", text);
+    }
     if !at.is_empty() {
         case.note(
             "next",
@@ -217,13 +224,7 @@ fn weak(case: &Case<'_>, noun: &str, weakness: Weakness, action: Action) -> Refu
 
 /// The names of the gateways that ask for this first factor.
 fn gateways(case: &Case<'_>, first: FirstFactorBy) -> String {
-    names(case, |gateway| gateway.first_factor == first)
-}
-
-fn names(case: &Case<'_>, which: impl Fn(&&GatewayPolicy) -> bool) -> String {
-    let gateways = case.site.gateways.iter().map(AsRef::as_ref).filter(which);
-    let names: Vec<&str> = gateways.map(|gateway| &*gateway.name).collect();
-    names.join(", ")
+    case.gateways(|gateway| gateway.first_factor == first)
 }
 
 fn note_lock(case: &mut Case<'_>) {

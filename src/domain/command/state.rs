@@ -4,7 +4,10 @@ use super::case::Case;
 use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::{Delivery, asked_for_in};
+use crate::domain::dialogue::asks_new;
 use crate::domain::passthrough::current;
+use crate::domain::pin::Memorized;
+use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
 use crate::domain::user::UserState;
@@ -16,10 +19,15 @@ pub(super) fn set(
     mut case: Case<'_>,
     to: UserState,
     force: bool,
+    update: Option<Memorized>,
     with_code: Option<Delivery>,
     prepared: Prepared,
 ) -> Result<Applied, Refusal> {
     let from = case.state();
+    if update.is_some() && to != UserState::Update {
+        let what = format!("nothing is named that {} changes", to.title());
+        return Err(Refusal::new(Code::Arg, what));
+    }
     if with_code.is_some() && !asked_for_in(to) {
         let what = format!("no auth code is handed out for {}", to.title());
         return Err(Refusal::new(Code::Arg, what));
@@ -33,7 +41,8 @@ pub(super) fn set(
     }
     // Steady State for somebody who is in it ends the wait for a token whose secret was reset.
     let awaited = case.record.profile.rekey.is_some();
-    if from == to && !(awaited && to == UserState::Steady) {
+    let renamed = update != case.record.profile.update;
+    if from == to && !renamed && !(awaited && to == UserState::Steady) {
         let event = case.event("user.state").change(from.name(), to.name());
         let message = format!(
             "{} is already in {}; nothing changed.",
@@ -51,8 +60,12 @@ pub(super) fn set(
     if to == UserState::Steady {
         steady_possible(&case, from, force)?;
     }
-    let event = case.event("user.state");
+    let mut event = case.event("user.state");
+    if let Some(secret) = update {
+        event = event.detail("what", secret.name());
+    }
     case.enter(to, None, event);
+    case.record.profile_mut().update = update;
     let voided = match to {
         UserState::Replace => void_tokens(&mut case, "lost"),
         UserState::Revoke => void_tokens(&mut case, "revoked"),
@@ -142,6 +155,10 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
             "Sign-ins are refused (M07) until an operator has reset what is needed and sets Steady \
              State: no gateway leads that dialogue."
         }
+        UserState::Update if usable && !asked_for(case).is_empty() => {
+            let asked = asked_for(case);
+            return format!("Their next sign-in asks for a new {asked}.");
+        }
         UserState::Update | UserState::Renew if usable => {
             "They sign in normally; the change they are to make is deferred, since no gateway \
              leads that dialogue."
@@ -160,6 +177,18 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
         }
     };
     text.to_owned()
+}
+
+/// What a sign-in asks to be changed, and where: `PIN at vpn1, vpn2`.
+fn asked_for(case: &Case<'_>) -> String {
+    let at = |secret: Memorized| {
+        let asks = |gateway: &&GatewayPolicy| asks_new(&case.record, gateway) == Some(secret);
+        let names = case.gateways(asks);
+        (!names.is_empty()).then(|| format!("{} at {names}", secret.noun()))
+    };
+    let asked = [Memorized::Pin, Memorized::Password].into_iter();
+    let asked: Vec<String> = asked.filter_map(at).collect();
+    asked.join(" and for a new ")
 }
 
 /// Refuses one more counted user than the limit allows.

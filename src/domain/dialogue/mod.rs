@@ -44,7 +44,7 @@ use crate::time::{Now, Timestamp};
 use crate::token::DialogueId;
 
 pub use handle::{Handle, HandleDigest, STATE_OCTETS};
-pub use new_pin::{NewPin, asks_new_pin};
+pub use new_pin::{NewPin, asks_new, opens_by_code};
 
 /// Open dialogues of one person; the oldest ends for a further one.
 pub const OPEN_MAX: usize = 3;
@@ -64,8 +64,10 @@ pub enum Kind {
     Code,
     /// The passcode, of a person who has typed none.
     Passcode,
-    /// A new PIN, once or again.
+    /// A new PIN or password, once or again.
     NewPin(NewPin),
+    /// A sign-in with the new one.
+    Reauth,
 }
 
 /// What was right in the rounds so far.
@@ -138,6 +140,7 @@ impl Kind {
             Self::Code => "code",
             Self::Passcode => "passcode",
             Self::NewPin(_) => "new_pin",
+            Self::Reauth => "reauth",
         }
     }
 
@@ -148,7 +151,7 @@ impl Kind {
         match name {
             "code" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
-            "new_pin" => Some(false),
+            "new_pin" | "reauth" => Some(false),
             _ => None,
         }
     }
@@ -170,10 +173,11 @@ impl Kind {
     }
 
     /// How the answer is split, if it is judged as a passcode; none: the dialogue reads it.
-    pub(super) const fn form(&self, gateway: &GatewayPolicy) -> Option<PasscodeForm> {
+    pub(super) fn form(&self, gateway: &GatewayPolicy) -> Option<PasscodeForm> {
         match self {
             Self::Code => Some(PasscodeForm::Otp),
             Self::Passcode => Some(gateway.passcode),
+            Self::Reauth => Some(new_pin::form(gateway)),
             Self::NewPin(_) => None,
         }
     }
@@ -201,7 +205,7 @@ pub(super) fn look(
     unseal: &dyn Unseal,
 ) -> Option<Finding> {
     let (seen, ask) = match &answered.kind {
-        Kind::Code | Kind::Passcode => return None,
+        Kind::Code | Kind::Passcode | Kind::Reauth => return None,
         Kind::NewPin(asked) => new_pin::look(asked, record, attempt, policy, unseal),
     };
     Some(Finding::of(record, CodeMatch::Told(seen), ask))
@@ -217,7 +221,7 @@ pub(super) fn turn(
     Ok(match asked {
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
         // What is judged as a passcode takes no turn of its own.
-        Kind::Code | Kind::Passcode => Turn::Ended(Message::Denied),
+        Kind::Code | Kind::Passcode | Kind::Reauth => Turn::Ended(Message::Denied),
     })
 }
 

@@ -1,21 +1,28 @@
-//! A new PIN, asked for when all that the sign-in asks for is right (domain rules 11.2).
+//! A new PIN or local password, asked for when all that the sign-in asks for is right (domain rules
+//! 11.2). Which of the two it is hangs on what is typed at the gateway. Who has no PIN comes here by a
+//! right code alone.
 //!
 //! 1. *Enter a new PIN having from 6 to 12 digits:* An answer that is not good enough is asked for
 //!    again with the reason in front; the third ends the dialogue, and the PIN stays.
 //! 2. *Please re-enter new PIN:* An answer that is another one leads back to 1, once.
-//! 3. The PIN is stored, then the Accept.
+//! 3. The PIN is stored, then the Accept. With `pin.after_change = "reauth"` it takes a sign-in with
+//!    the new one before: *PIN Accepted. Wait for the token code to change, then enter the new
+//!    passcode:*
 //!
-//! Between the two the record keeps a keyed hash of what was typed. The slow hash is made of the
-//! second answer, when it is known to be the same.
+//! Between the first two the record keeps a keyed hash of what was typed. The slow hash is made of
+//! the second answer, when it is known to be the same.
 
-use super::{Asking, Kind, Seen, Turn};
+use super::{Asking, Kind, Proven, Seen, Turn};
 use crate::domain::attempt::Attempt;
 use crate::domain::event::Event;
 use crate::domain::judge::{Case, Evidence};
-use crate::domain::pin::{Charset, PinPolicy, PinRecord, PinState, Weakness, check_pin};
-use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Policy};
-use crate::domain::sealed::Unseal;
-use crate::domain::user::UserRecord;
+use crate::domain::pin::{
+    AfterChange, Charset, Memorized, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN, PasswordRecord,
+    PinRecord, PinState, Weakness, check_password, check_pin,
+};
+use crate::domain::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
+use crate::domain::sealed::{Sealed, Unseal};
+use crate::domain::user::{UserRecord, UserState};
 use crate::domain::verdict::Message;
 use crate::domain::verify::Ask;
 use crate::secret::equal;
@@ -26,7 +33,7 @@ const WEAK_MAX: u8 = 3;
 /// Where it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewPin {
-    /// Keyed hash of the new PIN, once it was typed.
+    /// Keyed hash of the new one, once it was typed.
     pub chosen: Option<[u8; 32]>,
     /// Answers that were not good enough.
     pub weak: u8,
@@ -34,27 +41,60 @@ pub struct NewPin {
     pub unequal: bool,
 }
 
-/// Whether a right sign-in of this person at `gateway` goes on with a new PIN: one is to be changed,
-/// where PINs are typed and questions can be asked.
+/// What a right sign-in of this person at `gateway` goes on with, if it is a new PIN or password: the
+/// one that is typed there, where questions can be asked.
 #[must_use]
-pub fn asks_new_pin(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
-    let pin = record.profile.pin.as_ref();
+pub fn asks_new(record: &UserRecord, gateway: &GatewayPolicy) -> Option<Memorized> {
+    let secret = Memorized::typed_at(gateway).filter(|_| gateway.challenge)?;
+    let lacks = match (secret, &record.profile.pin) {
+        (Memorized::Pin, Some(pin)) => pin.must_change,
+        (Memorized::Pin, None) => opens_by_code(record, gateway),
+        (Memorized::Password, _) => false,
+    };
+    (lacks || updates(record, secret)).then_some(secret)
+}
+
+/// Whether a right code alone opens the dialogue at `gateway`: there is no PIN to be typed before it.
+/// Who never signed in and whoever lost a token has to prove more than a code.
+#[must_use]
+pub fn opens_by_code(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
     let typed = gateway.first_factor == FirstFactorBy::Pin;
-    typed && gateway.challenge && pin.is_some_and(|pin| pin.must_change)
+    let known = !matches!(record.profile.state, UserState::New | UserState::Replace);
+    typed && gateway.challenge && known && record.profile.pin.is_none()
+}
+
+/// Whether the person is in Update Credential for this one.
+fn updates(record: &UserRecord, secret: Memorized) -> bool {
+    let profile = &record.profile;
+    profile.state == UserState::Update && profile.update.is_none_or(|what| what == secret)
+}
+
+/// How a sign-in with the new one is typed.
+pub(super) fn form(gateway: &GatewayPolicy) -> PasscodeForm {
+    match (gateway.passcode, gateway.first_factor) {
+        (PasscodeForm::Challenge, FirstFactorBy::Local) => PasscodeForm::PasswordOtp,
+        (PasscodeForm::Challenge, _) => PasscodeForm::PinOtp,
+        (stated, _) => stated,
+    }
 }
 
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
-    asks_new_pin(&case.record, &case.attempt.gateway)
-        .then(|| first(NewPin::default(), None, &case.policy.pin))
+    let secret = asks_new(&case.record, &case.attempt.gateway)?;
+    Some(first(secret, NewPin::default(), None, case.policy))
 }
 
-fn first(asked: NewPin, weakness: Option<Weakness>, policy: &PinPolicy) -> Asking {
+fn first(secret: Memorized, asked: NewPin, weakness: Option<Weakness>, policy: &Policy) -> Asking {
+    let (min, max) = match secret {
+        Memorized::Pin => (policy.pin.min_length, policy.pin.max_length),
+        Memorized::Password => (PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX),
+    };
     Asking {
         kind: Kind::NewPin(asked),
-        message: Message::NewPin {
-            min: policy.min_length,
-            max: policy.max_length,
-            digits: policy.charset == Charset::Digits,
+        message: Message::NewSecret {
+            secret,
+            min,
+            max,
+            digits: secret == Memorized::Pin && policy.pin.charset == Charset::Digits,
             weakness,
         },
     }
@@ -72,10 +112,14 @@ pub(super) fn look(
     match asked.chosen {
         Some(chosen) if equal(&chosen, &hash) => (Seen::Right, Ask::Hash(0..typed.len())),
         Some(_) => (Seen::Wrong, Ask::Nothing),
-        None => match check_pin(&policy.pin, &record.profile, typed) {
-            Ok(()) => (Seen::Chosen(hash), Ask::Nothing),
-            Err(weakness) => (Seen::Weak(weakness), Ask::Nothing),
-        },
+        None => {
+            let checked = match Memorized::typed_at(&attempt.gateway) {
+                Some(Memorized::Password) => check_password(&record.profile, typed),
+                _ => check_pin(&policy.pin, &record.profile, typed),
+            };
+            let seen = checked.map_or_else(Seen::Weak, |()| Seen::Chosen(hash));
+            (seen, Ask::Nothing)
+        }
     }
 }
 
@@ -85,44 +129,74 @@ pub(super) fn turn(
     seen: Seen,
     evidence: &Evidence,
 ) -> Turn {
-    let policy = &case.policy.pin;
-    match (asked.chosen, seen) {
-        (None, Seen::Chosen(hash)) => {
+    let Some(secret) = Memorized::typed_at(&case.attempt.gateway) else {
+        return Turn::Ended(Message::Denied);
+    };
+    match (asked.chosen, seen, &evidence.hash) {
+        (None, Seen::Chosen(hash), _) => {
             asked.chosen = Some(hash);
             Turn::Ask(Asking {
                 kind: Kind::NewPin(asked),
-                message: Message::NewPinAgain,
+                message: Message::NewSecretAgain(secret),
             })
         }
-        (None, Seen::Weak(weakness)) => {
+        (None, Seen::Weak(weakness), _) if asked.weak + 1 < WEAK_MAX => {
             asked.weak += 1;
-            if asked.weak >= WEAK_MAX {
-                return Turn::Ended(Message::PinUnchanged);
-            }
-            Turn::Ask(first(asked, Some(weakness), policy))
+            Turn::Ask(first(secret, asked, Some(weakness), case.policy))
         }
-        (Some(_), Seen::Right) => match &evidence.hash {
-            Some(hash) => {
-                let record = PinRecord {
-                    hash: hash.clone(),
-                    set_at: case.now.wall,
-                    set_by: case.record.name().to_owned(),
-                    must_change: false,
-                };
-                case.record.profile_mut().pin = Some(record);
-                case.record.auth.pin = PinState::default();
-                // What else is open stands on the old one.
-                case.record.auth.dialogues.clear();
-                case.tell(Event::new("pin.changed"));
-                Turn::Passed
+        (Some(_), Seen::Right, Some(hash)) => {
+            set(case, secret, hash.clone());
+            match case.policy.pin.after_change {
+                AfterChange::Accept => Turn::Passed,
+                AfterChange::Reauth => {
+                    case.proven = Proven::default();
+                    Turn::Ask(Asking {
+                        kind: Kind::Reauth,
+                        message: Message::NewSecretSet(secret),
+                    })
+                }
             }
-            None => Turn::Ended(Message::PinUnchanged),
-        },
-        (Some(_), _) if !asked.unequal => {
+        }
+        (Some(_), Seen::Wrong, _) if !asked.unequal => {
             asked.chosen = None;
             asked.unequal = true;
-            Turn::Ask(first(asked, None, policy))
+            Turn::Ask(first(secret, asked, None, case.policy))
         }
-        _ => Turn::Ended(Message::PinUnchanged),
+        _ => Turn::Ended(Message::SecretUnchanged(secret)),
+    }
+}
+
+/// Stores the new one. What else is open stands on the old one, and ends.
+fn set(case: &mut Case<'_>, secret: Memorized, hash: Sealed) {
+    let updated = updates(&case.record, secret);
+    let (set_at, set_by) = (case.now.wall, case.record.name().to_owned());
+    let profile = case.record.profile_mut();
+    match secret {
+        Memorized::Pin => {
+            profile.pin = Some(PinRecord {
+                hash,
+                set_at,
+                set_by,
+                must_change: false,
+            });
+            case.record.auth.pin = PinState::default();
+        }
+        Memorized::Password => {
+            let old = profile.password.as_ref();
+            profile.password = Some(PasswordRecord {
+                hash,
+                set_at,
+                set_by,
+                registered_at: old.map_or(set_at, |old| old.registered_at),
+            });
+        }
+    }
+    case.record.auth.dialogues.clear();
+    case.tell(Event::new(match secret {
+        Memorized::Pin => "pin.changed",
+        Memorized::Password => "password.changed",
+    }));
+    if updated {
+        case.end_workflow();
     }
 }

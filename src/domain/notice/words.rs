@@ -257,10 +257,15 @@ const fn english(notice: Notice) -> (&'static str, &'static str) {
             "Your PIN was reset",
             "An operator has set a new PIN for you.",
         ),
+        Notice::PinChanged => ("Your PIN was changed", "A new PIN was set in a sign-in."),
         Notice::PinCleared => ("Your PIN was removed", "Your PIN has been removed."),
         Notice::PasswordSet => (
             "Your password was set",
             "An operator has set a new VPN password for you.",
+        ),
+        Notice::PasswordChanged => (
+            "Your password was changed",
+            "A new VPN password was set in a sign-in.",
         ),
         Notice::PasswordCleared => (
             "Your password was removed",
@@ -378,10 +383,15 @@ const fn german(notice: Notice) -> (&'static str, &'static str) {
             "Ihre PIN wurde neu gesetzt",
             "Die Administration hat eine neue PIN für Sie gesetzt.",
         ),
+        Notice::PinChanged => ("Ihre PIN wurde geändert", "Eine neue PIN wurde gesetzt."),
         Notice::PinCleared => ("Ihre PIN wurde entfernt", "Ihre PIN wurde entfernt."),
         Notice::PasswordSet => (
             "Ihr Passwort wurde gesetzt",
             "Die Administration hat ein neues VPN-Passwort für Sie gesetzt.",
+        ),
+        Notice::PasswordChanged => (
+            "Ihr Passwort wurde geändert",
+            "Bei einer Anmeldung wurde ein neues VPN-Passwort gesetzt.",
         ),
         Notice::PasswordCleared => (
             "Ihr Passwort wurde entfernt",

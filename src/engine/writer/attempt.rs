@@ -13,6 +13,7 @@ use crate::domain::judge::{
     Evidence, FirstFactor, Fresh, Judgement, Lacking, judge, judge_stranger,
 };
 use crate::domain::notice::Told;
+use crate::domain::pin::Memorized;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserId, UserRecord};
@@ -294,8 +295,11 @@ pub(in crate::engine) fn check_of<'a>(
             range,
             Some(&record.profile.password.as_ref()?.hash),
         ),
-        Ask::Hash(range) => (What::Pin, range, None),
-        Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven => return None,
+        Ask::Hash(range) => match Memorized::typed_at(&attempt.gateway)? {
+            Memorized::Pin => (What::Pin, range, None),
+            Memorized::Password => (What::Password, range, None),
+        },
+        Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven | Ask::Unset => return None,
     };
     Some(Check {
         user: record.id,

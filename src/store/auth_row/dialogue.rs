@@ -12,12 +12,14 @@ use crate::token::TokenId;
 const PASSCODE: u8 = 0;
 const CODE: u8 = 1;
 const NEW_PIN: u8 = 20;
+const REAUTH: u8 = 21;
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     out.push(match dialogue.kind {
         Kind::Passcode => PASSCODE,
         Kind::Code => CODE,
         Kind::NewPin(_) => NEW_PIN,
+        Kind::Reauth => REAUTH,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -27,7 +29,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     out.put_text(&dialogue.gateway);
     put_proven(out, &dialogue.proven);
     match &dialogue.kind {
-        Kind::Passcode | Kind::Code => {}
+        Kind::Passcode | Kind::Code | Kind::Reauth => {}
         Kind::NewPin(asked) => {
             out.push(asked.weak);
             out.push(u8::from(asked.unequal));
@@ -41,7 +43,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
 /// A dialogue; none: of a kind that only a later version knows.
 pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
     let kind = value.octet()?;
-    if ![PASSCODE, CODE, NEW_PIN].contains(&kind) {
+    if ![PASSCODE, CODE, NEW_PIN, REAUTH].contains(&kind) {
         return Ok(None);
     }
     let handle = HandleDigest(value.array()?);
@@ -52,6 +54,7 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
     let kind = match kind {
         PASSCODE => Kind::Passcode,
         CODE => Kind::Code,
+        REAUTH => Kind::Reauth,
         _ => Kind::NewPin(NewPin {
             weak: value.octet()?,
             unequal: match value.octet()? {
