@@ -235,7 +235,10 @@ fn instant(text: &str) -> Timestamp {
 
 fn prepare(world: &mut World, word: &str) {
     let (key, value) = word.split_once('=').unwrap_or((word, ""));
-    if prepare_site(world, key, value) || prepare_counters(world, key, value) {
+    if prepare_site(world, key, value)
+        || prepare_counters(world, key, value)
+        || rules::prepare_enrolment(world, key, value)
+    {
         return;
     }
     if key == "stranger" || key == "no-name" {
@@ -423,6 +426,7 @@ impl Script {
                 world.alice().auth.lock = None;
                 lapse::clear_soft(world.alice(), &policy);
             }
+            "page" => rules::open_page(world),
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),
@@ -489,6 +493,7 @@ impl Script {
             return text.expose().replace('-', "").to_lowercase().into_bytes();
         }
         match part {
+            "auth" => rules::auth_code().text().expose().as_bytes().to_vec(),
             "pin" => PIN.to_vec(),
             "bad-pin" => b"402818".to_vec(),
             "pw" => PASSWORD.to_vec(),
@@ -536,7 +541,7 @@ fn shown(given: &str, typed: &str, helpful: bool) -> Option<Message> {
 }
 
 fn message(given: &str, typed: &str, helpful: bool) -> Option<&'static str> {
-    shown(given, typed, helpful).map(Message::id)
+    shown(given, typed, helpful).map(|message| message.id())
 }
 
 /// D7: nothing is hashed for a passcode that cannot open anything.

@@ -16,6 +16,8 @@
 mod common;
 #[path = "end_to_end/dialogues.rs"]
 mod dialogues;
+#[path = "end_to_end/enrolment.rs"]
+mod enrolment;
 #[path = "end_to_end/links.rs"]
 mod links;
 #[path = "end_to_end/lockout.rs"]

@@ -311,6 +311,39 @@ fn pam_radius_walks_through_a_sign_in_in_two_steps() {
     assert!(let_in && shown.contains(question), "three lines: {shown}");
 }
 
+/// A new person types the auth code at the prompt of the VPN, and then the first code of the token that
+/// the operator has shown.
+#[test]
+fn pam_radius_walks_a_new_person_from_the_auth_code_to_the_login() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+        return;
+    };
+    let operator = daemon.operator();
+    operator.change("Users.Add", "dora", &json!({}));
+    operator.change("Pins.Reset", "dora", &json!({"pin": PIN, "keep": true}));
+    let added = operator.change("Tokens.Add", "dora", &json!({"kind": "totp"}));
+    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
+    let (_, secret) = uri.split_once("secret=").unwrap();
+    let secret = secret.split('&').next().unwrap();
+    let generated = operator.change("Tokens.AuthCodeGenerate", "dora", &json!({}));
+    let auth_code = generated["done"]["reveal"]["text"].as_str().unwrap();
+    let said = run("oathtool", &["--totp", "-b", secret], "/".as_ref(), "");
+    let code = said.text.lines().next().unwrap().to_owned();
+    let question = "Enter your authorization code:";
+
+    let (let_in, shown) = two.walk("dora", &[PIN, "AAAAA-AAAAA"]);
+    assert!(!let_in && shown.contains(question), "a wrong one: {shown}");
+    let (let_in, shown) = two.walk("dora", &[PIN, auth_code, &code]);
+    assert!(let_in && shown.contains(question), "{shown}");
+    assert!(shown.contains("Enter your one-time code:"), "{shown}");
+    assert_eq!(operator.show("dora")["state"], "Steady State");
+}
+
 #[test]
 fn pam_radius_walks_through_a_new_pin_with_one_too_weak_and_one_mistyped() {
     if !have("pamtester") || !have("oathtool") {

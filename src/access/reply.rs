@@ -80,7 +80,7 @@ impl ReplyKind {
 /// The text of a verdict's message.
 pub(super) fn message(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Accept { message, .. } => message.map(|message| message.to_string()),
+        Verdict::Accept { message, .. } => message.as_ref().map(ToString::to_string),
         Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => {
             Some(message.to_string())
         }

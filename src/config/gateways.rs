@@ -120,7 +120,7 @@ impl One<'_> {
             passcode: passcode?,
             challenge: settings.flag("challenge"),
             unknown_user: self.otherwise("unknown_user"),
-            unenrolled: self.otherwise("unenrolled"),
+            unenrolled: self.unenrolled(first_factor?),
             allow_passthrough: match settings.value("allow_passthrough") {
                 Some(Value::Flag(stated)) => *stated,
                 _ => first_factor? != FirstFactorBy::None,
@@ -212,6 +212,16 @@ impl One<'_> {
         }
     }
 
+    fn unenrolled(&self, first_factor: FirstFactorBy) -> Otherwise {
+        let leads = self.settings.flag("challenge") && first_factor != FirstFactorBy::None;
+        match self.settings.text("unenrolled") {
+            Some("passthrough") => Otherwise::Passthrough,
+            Some("enroll") => Otherwise::Enroll,
+            None if leads => Otherwise::Enroll,
+            _ => Otherwise::Reject,
+        }
+    }
+
     fn allowed_kinds(&self, problems: &mut Collector<'_>) -> Option<Vec<TokenKind>> {
         let Some(Value::List(items)) = self.settings.value("allowed_types") else {
             return None;
@@ -256,6 +266,15 @@ impl One<'_> {
         }
         if policy.unenrolled == Otherwise::Passthrough && by == FirstFactorBy::None {
             clash("unenrolled", "it would let in without any check");
+        }
+        if policy.unenrolled == Otherwise::Enroll && by == FirstFactorBy::None {
+            clash("unenrolled", "a stranger could take the token of another");
+        }
+        if policy.unenrolled == Otherwise::Enroll && !policy.challenge {
+            let place = self.settings.line(&["unenrolled"]);
+            let text = format!("gateway {}: `unenrolled` does not fit", self.name);
+            let found = Found::error(place, text);
+            problems.add(found.label("nobody can be led to a token without challenges"));
         }
         if policy.allow_passthrough && by == FirstFactorBy::Gateway {
             let place = self.settings.line(&["allow_passthrough", "first_factor"]);

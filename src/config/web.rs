@@ -4,8 +4,8 @@ use super::problems::{Collector, Found};
 use super::settings::Settings;
 use crate::domain::policy::EmailContent;
 
-/// Longest address of the pages, in octets: a link is to stay in one line of a mail.
-const OCTETS_MAX: usize = 200;
+/// Longest address of the pages, in octets: a link is to fit in a question, which has 253.
+const OCTETS_MAX: usize = 100;
 
 /// Where the pages are, without a slash at the end.
 pub(super) fn pages(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Option<String> {

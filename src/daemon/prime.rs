@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::front::Front;
 use crate::access::{self, ANSWER_KEPT, PrimedVerdict, ReplyKind};
 use crate::audit::record::AuditRecord;
-use crate::domain::dialogue::Handle;
+use crate::domain::dialogue::{Handle, PageLink};
 use crate::domain::verdict::{Message, Question};
 use crate::engine::{Engine, Rules};
 use crate::log::info_always;
@@ -69,6 +69,22 @@ pub fn verdicts(
     verdicts
 }
 
+/// The words of a question, with the link that stood in them. None: it cannot be made again.
+fn linked(
+    text: Box<str>,
+    record: &AuditRecord,
+    rules: &Rules,
+    handle: &Handle,
+) -> Option<Box<str>> {
+    if !text.contains(PageLink::PLACE) {
+        return Some(text);
+    }
+    let pages = rules.policy.pages.as_ref()?;
+    let secret = handle.link(record.target.user_id?);
+    let link = PageLink::new(pages, &secret).to_string();
+    Some(text.replace(PageLink::PLACE, &link).into())
+}
+
 fn primed(record: &AuditRecord, rules: &Rules, handles: &SecretKey) -> Option<PrimedVerdict> {
     if !record.event.starts_with("auth.") {
         return None;
@@ -90,6 +106,10 @@ fn primed(record: &AuditRecord, rules: &Rules, handles: &SecretKey) -> Option<Pr
             let left = Duration::from_secs(record.detail.get("seconds")?.as_u64()?);
             let handle = Handle::fresh(handles, &digest, record.wall);
             let question = Question::of(kind, policy, handle, left)?;
+            let said = match said {
+                Some(text) => Some(linked(text, record, rules, &handle)?),
+                None => None,
+            };
             (ReplyKind::Challenge(question), said)
         }
         _ => (

@@ -3,7 +3,7 @@
 //! A person has one live code at most. It is made for a change that is pending, and goes with it: a
 //! change of the lifecycle state, a proven token or its end voids it. The record keeps a keyed hash;
 //! the code itself is shown once. What asks for it is the enrolment page of a one-time link
-//! ([`super::link`]).
+//! ([`super::link`]), or the prompt ([`super::dialogue`]).
 
 use std::time::Duration;
 
@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::Via;
 use super::link::Purpose;
+use super::sealed::Unseal;
 use super::token_record::Base;
-use super::user::{UserRecord, UserState};
+use super::user::{Profile, UserRecord, UserState};
+use crate::secret::equal;
 use crate::time::{Now, Timestamp};
+use crate::token::auth_code::AuthCode;
 
 /// Rules of auth codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +107,28 @@ impl AuthCodeRecord {
     pub fn over(&self, now: Now) -> bool {
         now.latest() >= self.expires
     }
+}
+
+/// Whether what was typed is the live auth code of this person.
+#[must_use]
+pub fn fits(record: &UserRecord, typed: &[u8], unseal: &dyn Unseal, now: Now) -> bool {
+    let typed = AuthCode::parse(typed).map(|code| unseal.auth_code_hash(record.id, &code));
+    let known = record.profile.auth_code.as_ref();
+    let known = known.filter(|known| !known.over(now));
+    typed
+        .zip(known)
+        .is_some_and(|(typed, known)| equal(&typed, &known.hash))
+}
+
+/// Counts a wrong one on the code that is out: the tries that are left. At none it is void.
+pub fn count_wrong(profile: &mut Profile, policy: &AuthCodePolicy) -> Option<u32> {
+    let code = profile.auth_code.as_mut()?;
+    code.failures = code.failures.saturating_add(1);
+    let left = policy.tries.saturating_sub(code.failures);
+    if left == 0 {
+        profile.auth_code = None;
+    }
+    Some(left)
 }
 
 /// Whether somebody in this state needs an auth code to go on.

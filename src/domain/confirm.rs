@@ -63,7 +63,25 @@ pub(super) fn code(
             granted.map_or(CodeMatch::NoCode, |grant| CodeMatch::Passthrough { grant })
         }
         CodeMatch::Unenrolled if !verify::unenrolled(record, gateway) => gone,
+        CodeMatch::Enrols { shown } if !led(shown, record, gateway, policy, now) => gone,
         other => other,
+    }
+}
+
+/// Whether the gateway still leads to a token: to the one whose first code was typed, or to any.
+fn led(
+    shown: Option<(TokenId, u64)>,
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> bool {
+    match shown {
+        Some((shown, _)) => {
+            let mut waits = verify::pending(record, gateway, policy, now);
+            dialogue::leads(record, gateway, policy) && waits.any(|token| token.id == shown)
+        }
+        None => dialogue::enrols(record, gateway, policy, now),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::attempt::{Attempt, Proof, Pseudonym};
-use super::dialogue::{asks_new, opens_by_code};
+use super::dialogue::{self, asks_new, opens_by_code};
 use super::event::Source;
 use super::judge::{reject_message, told_of};
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
@@ -97,8 +97,14 @@ pub fn explain(
     all.push(d7(record, gateway, policy, now));
     let granted = verify::grant(record, gateway, now);
     all.push(d8(record, granted, now));
-    all.push(d9(record, gateway, granted));
     let candidates: Vec<_> = verify::candidates(record, gateway, policy, now).collect();
+    let led = granted.is_none()
+        && candidates.is_empty()
+        && dialogue::enrols(record, gateway, policy, now);
+    all.push(match led {
+        true => way_to_a_token(record, policy),
+        false => d9(record, gateway, granted),
+    });
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
     all.extend(d12(gateway, granted));
@@ -350,6 +356,24 @@ fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Ste
     }
 }
 
+/// Whoever has no token is led to one.
+fn way_to_a_token(record: &UserRecord, policy: &Policy) -> Step {
+    let why = match &record.profile.rekey {
+        Some(rekey) => format!(
+            "the secret of {} was reset {} ({})",
+            rekey.token, rekey.at, rekey.why
+        ),
+        None => record.profile.state.title().to_owned(),
+    };
+    let asked = if policy.auth_code.always_suppress {
+        "the first code of a new token is"
+    } else {
+        "the auth code (M23) and the first code of a new token are"
+    };
+    let text = format!("{why}: once the first factor is right, {asked} asked for");
+    step("D9", Mark::Ok, text)
+}
+
 fn d10(
     record: &UserRecord,
     gateway: &GatewayPolicy,
@@ -376,6 +400,9 @@ fn d10(
     if verify::unenrolled(record, gateway) {
         let text = "no token yet; unenrolled = passthrough asks for none".to_owned();
         return step("D10", Mark::Ok, text);
+    }
+    if dialogue::enrols(record, gateway, policy, now) {
+        return step("D10", Mark::Ok, "no token yet; D9 leads to one".to_owned());
     }
     let mut text = "no token counts here".to_owned();
     for token in &record.profile.tokens {

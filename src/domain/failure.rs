@@ -24,7 +24,7 @@ pub enum Kind {
         /// None: it fits none of several.
         only: Option<TokenId>,
     },
-    /// Nothing that could be a code.
+    /// Nothing that could be a code of a token that counts.
     Shapeless,
     /// The PIN, with a right code or asked alone.
     Pin,

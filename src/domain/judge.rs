@@ -114,8 +114,8 @@ pub fn judge(
     );
     match (code, first) {
         (CodeMatch::Fits { token, factor }, first) => {
-            case.consume(token, factor)
-                .decide(first, How::Token(token), evidence)
+            case.consume(token, factor);
+            case.decide(first, How::Token(token), evidence)
         }
         (CodeMatch::Replay { token, grace: true }, first) => {
             case.spend_grace(token);
@@ -128,6 +128,7 @@ pub fn judge(
         (CodeMatch::Passthrough { grant }, first) => {
             case.decide(first, How::Passthrough(grant), evidence)
         }
+        (CodeMatch::Enrols { shown }, first) => case.enrol(first, shown, evidence),
         (CodeMatch::Unenrolled, first) => case.decide(first, How::PolicyPassthrough, evidence),
         (
             CodeMatch::Replay {
@@ -197,9 +198,9 @@ impl<'a> Case<'a> {
     }
 
     /// The code is used up from now on, whatever the verdict.
-    fn consume(mut self, id: TokenId, factor: u64) -> Self {
+    pub(super) fn consume(&mut self, id: TokenId, factor: u64) {
         let Some(otp) = self.record.token(id).and_then(|token| token.otp) else {
-            return self;
+            return;
         };
         let wall = self.now.wall;
         let gateway = self.gateway();
@@ -216,7 +217,6 @@ impl<'a> Case<'a> {
             grace_used: true,
         });
         self.changed = true;
-        self
     }
 
     /// The one repetition of D18 is spent, whatever the verdict.
@@ -317,7 +317,7 @@ impl<'a> Case<'a> {
         if let How::Passthrough(grant) = how {
             event = event.detail("grant", grant);
         }
-        if let Some(message) = message {
+        if let Some(message) = &message {
             event = event.detail("message", message.to_string());
         }
         self.events.push(event);
@@ -504,7 +504,7 @@ impl<'a> Case<'a> {
                 && *message != Message::Denied
             {
                 // A retransmitted request is to get the same octets after a restart, too.
-                event.detail.push(("message", message.to_string().into()));
+                event.detail.push(("message", message.recorded().into()));
             }
         }
         if self.changed {

@@ -72,6 +72,9 @@ pub struct Link {
     pub sent_to: Option<String>,
     /// Wrong uses that are left before it is void.
     pub tries: u32,
+    /// It stood in a question to somebody who has shown already what an auth code would.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_prompt: bool,
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -149,6 +152,7 @@ mod tests {
             expires: Timestamp(expires),
             sent_to: None,
             tries: TRIES,
+            at_prompt: false,
             extra: serde_json::Map::new(),
         }
     }

@@ -193,6 +193,8 @@ pub enum Otherwise {
     Reject,
     /// Access-Accept if the first factor is verified.
     Passthrough,
+    /// Whoever is to have a token is led to it, once the first factor is verified; of people only.
+    Enroll,
 }
 
 /// One VPN gateway and its policy block.

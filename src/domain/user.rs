@@ -16,13 +16,13 @@ use smol_str::SmolStr;
 
 use super::auth_code::AuthCodeRecord;
 use super::dialogue::Dialogue;
-use super::link::Link;
+use super::link::{Link, Purpose};
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
 use super::pin::{Memorized, PasswordRecord, PasswordState, PinRecord, PinState};
 use super::rekey::Rekey;
 use super::sealed::unhex;
-use super::token_record::{Token, TokenState};
+use super::token_record::{Base, Token, TokenState};
 use super::wait::Station;
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -236,6 +236,23 @@ impl Profile {
         by.clone_into(&mut self.state_by);
         self.rekey = None;
         self.update = None;
+        self.auth_code.take().is_some()
+    }
+
+    /// Takes a token as proven: what has led to it is over. Whether that voids an auth code.
+    pub fn prove(&mut self, id: TokenId, at: Timestamp) -> bool {
+        let Some(token) = self.tokens.iter_mut().find(|token| token.id == id) else {
+            return false;
+        };
+        token.base = Base::Registered;
+        token.registered_at = Some(at);
+        token.updated = at;
+        // One whose codes are sent replaces no secret.
+        if token.kind.computes() {
+            self.rekey = None;
+        }
+        self.last_access = Some(at);
+        self.void_links(|link| link.purpose == Purpose::Enrol);
         self.auth_code.take().is_some()
     }
 }

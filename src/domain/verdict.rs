@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::dialogue::Handle;
+use super::dialogue::{Handle, PageLink};
 use super::pin::{Memorized, Weakness};
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -202,7 +202,7 @@ impl Verdict {
 }
 
 /// Reply-Message texts; the numbers are the manual's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// M01, the one Reject.
     Denied,
@@ -252,12 +252,21 @@ pub enum Message {
     NewSecretSet(Memorized),
     /// No new one was agreed on.
     SecretUnchanged(Memorized),
+    /// M23.
+    EnterAuthCode,
+    /// M25.
+    OpenPage {
+        /// Where the page is.
+        link: PageLink,
+        /// How long it is there.
+        minutes: u64,
+    },
 }
 
 impl Message {
     /// The number in the manual.
     #[must_use]
-    pub const fn id(self) -> &'static str {
+    pub const fn id(&self) -> &'static str {
         match self {
             Self::Denied => "M01",
             Self::Locked => "M02",
@@ -275,11 +284,27 @@ impl Message {
             Self::NewSecretAgain(_) => "M27",
             Self::NewSecretSet(_) => "M28",
             Self::SecretUnchanged(_) => "M35",
+            Self::EnterAuthCode => "M23",
+            Self::OpenPage { .. } => "M25",
+        }
+    }
+
+    /// The text as the audit log keeps it: without the link that stands in it.
+    #[must_use]
+    pub fn recorded(&self) -> String {
+        match self {
+            Self::OpenPage { minutes, .. } => Self::OpenPage {
+                link: PageLink::default(),
+                minutes: *minutes,
+            }
+            .to_string(),
+            message => message.to_string(),
         }
     }
 }
 
-/// The text on the wire: ASCII, one line, at most 200 octets.
+/// The text on the wire: ASCII, one line, at most 200 octets; with a link at most the 253 of an
+/// attribute.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -328,6 +353,12 @@ impl fmt::Display for Message {
                 f,
                 "Your {} was not changed. Please sign in again.",
                 secret.noun()
+            ),
+            Self::EnterAuthCode => f.write_str("Enter your authorization code:"),
+            Self::OpenPage { link, minutes } => write!(
+                f,
+                "Open {link} within {minutes} minutes, add the account in your app, then enter the \
+                 code it shows:"
             ),
         }
     }

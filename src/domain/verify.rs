@@ -8,6 +8,8 @@
 //! The code is matched first, in microseconds. Only if it fits, or if the form carries none, does a
 //! first factor have to be checked, so nobody without the token can make the daemon hash a PIN (D7).
 
+mod candidates;
+
 use std::ops::Range;
 
 use super::attempt::{Attempt, Proof, Split, split, split_recovery};
@@ -15,12 +17,15 @@ use super::dialogue::{self, Dialogue, Seen};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
-use super::token_record::{Accepted, Base, Status, Token, TokenKind, TokenState, effective};
+use super::token_record::{Accepted, Base, Status, Token, TokenState, effective};
 use super::user::{UserId, UserRecord, UserState};
 use super::verdict::Reason;
 use super::wait;
 use crate::time::Now;
 use crate::token::{OtpCode, Progress, TokenId, Windows};
+
+pub use candidates::{candidates, pending};
+pub(super) use candidates::{counts_here, recovery_sets};
 
 /// What is settled without looking at the passcode (D3..D6).
 #[must_use]
@@ -72,6 +77,11 @@ pub enum CodeMatch {
     },
     /// No code is needed: the gateway's `unenrolled`.
     Unenrolled,
+    /// No token counts, and the gateway leads to a new one.
+    Enrols {
+        /// The token that waits for its first code, and the factor of that code, if it was typed.
+        shown: Option<(TokenId, u64)>,
+    },
     /// No code was typed yet: it is asked for.
     Awaited,
     /// An answer that its dialogue reads itself.
@@ -183,7 +193,7 @@ pub fn verify(
     now: Now,
 ) -> Finding {
     let answered = dialogue::answered(record, attempt, now);
-    let read = answered.and_then(|it| dialogue::look(record, attempt, it, policy, unseal));
+    let read = answered.and_then(|it| dialogue::look(record, attempt, it, policy, unseal, now));
     if let Some(finding) = read {
         return finding;
     }
@@ -192,24 +202,21 @@ pub fn verify(
     let nobody = || candidates.clone().next().is_none();
     let called_for = dialogue::called_for(attempt, answered);
     let blind = called_for.map(|asking| asking.kind.blind(&attempt.gateway));
+    let checked = attempt.gateway.first_factor == FirstFactorBy::Gateway;
     if blind == Some(true) {
         // Whom the gateway has checked and who needs no code is not asked for one.
-        let let_in = granted.is_some() || nobody() && unenrolled(record, &attempt.gateway);
-        if !let_in || attempt.gateway.first_factor != FirstFactorBy::Gateway {
+        let tokenless = || nobody() && tokenless(record, &attempt.gateway, policy, now).is_some();
+        if !checked || granted.is_none() && !tokenless() {
             return Finding::of(record, CodeMatch::Awaited, Ask::Nothing);
         }
     }
     if granted.is_none() && demands_dialogue(record.profile.state) {
         return Finding::of(record, CodeMatch::NoToken(Reason::Policy), Ask::Nothing);
     }
-    let recovers = || {
-        recovery_sets(record, &attempt.gateway, policy, now)
-            .next()
-            .is_some()
-    };
+    let mut recovery = recovery_sets(record, &attempt.gateway, policy, now);
     let unset = dialogue::opens_by_code(record, &attempt.gateway);
     let asks = blind == Some(false) && granted.is_none() && !unset;
-    if asks && (!nobody() || recovers()) {
+    if asks && (!nobody() || recovery.next().is_some()) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, answered, now);
         return Finding::of(record, CodeMatch::Awaited, ask);
@@ -241,14 +248,18 @@ pub fn verify(
         return finding(code, ask);
     }
     // 8.2.7: what ends in the last accepted code is a double click, not a PIN of that length.
-    let clicked_twice = matches!(code, CodeMatch::Replay { .. })
-        && !head.is_empty()
-        && attempt.gateway.first_factor != FirstFactorBy::Gateway;
+    let clicked_twice = matches!(code, CodeMatch::Replay { .. }) && !head.is_empty() && !checked;
     if let Some(grant) = granted.filter(|_| !clicked_twice) {
         let whole = Some(0..attempt.passcode().len());
         let code = CodeMatch::Passthrough { grant };
         let ask = ask(record, attempt, policy, whole, answered, now);
         return finding(code, ask);
+    }
+    if matches!(code, CodeMatch::Wrong { .. } | CodeMatch::NoCode)
+        && let Some((shown, head)) = shown(record, attempt, form, policy, unseal, now)
+    {
+        let ask = ask(record, attempt, policy, Some(head), answered, now);
+        return finding(CodeMatch::Enrols { shown: Some(shown) }, ask);
     }
     if nobody() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
         return without_token(record, attempt, policy, answered, now);
@@ -261,58 +272,6 @@ pub fn verify(
 #[must_use]
 pub const fn demands_dialogue(state: UserState) -> bool {
     matches!(state, UserState::Reset | UserState::ResetAll)
-}
-
-/// The tokens whose codes count for `record` at `gateway` now (D10), recovery codes not among them.
-pub fn candidates<'a>(
-    record: &'a UserRecord,
-    gateway: &'a GatewayPolicy,
-    policy: &'a Policy,
-    now: Now,
-) -> impl Iterator<Item = &'a Token> + Clone {
-    let group = policy.set(record.profile.set.as_deref());
-    let here = move |kind| {
-        gateway
-            .allowed_kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind))
-    };
-    record
-        .profile
-        .tokens
-        .iter()
-        .filter(move |token| token.kind.computes() && group.contains(&token.kind))
-        .filter(move |token| here(token.kind))
-        .filter(|token| policy.enabled_kinds.contains(&token.kind))
-        .filter(move |token| effective(record, token, policy, now).usable())
-        .filter(|token| {
-            !record
-                .auth
-                .token(token.id)
-                .is_some_and(|state| state.resync_required)
-        })
-}
-
-/// The recovery sets whose codes count for `record` at `gateway` now.
-pub(super) fn recovery_sets<'a>(
-    record: &'a UserRecord,
-    gateway: &GatewayPolicy,
-    policy: &Policy,
-    now: Now,
-) -> impl Iterator<Item = &'a Token> {
-    let kind = TokenKind::Recovery;
-    let allowed = policy.recovery_allow_login
-        && policy.enabled_kinds.contains(&kind)
-        && gateway
-            .allowed_kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind));
-    record
-        .profile
-        .tokens
-        .iter()
-        .filter(move |token| allowed && token.kind == kind)
-        .filter(move |token| effective(record, token, policy, now).usable())
 }
 
 /// How far codes may lie around the expected factor.
@@ -414,6 +373,44 @@ fn match_token(
     found
 }
 
+/// The factor of a code that fits a token and was never accepted.
+pub(super) fn code_fits(
+    record: &UserRecord,
+    token: &Token,
+    code: &OtpCode,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    now: Now,
+) -> Option<u64> {
+    let (otp, sealed) = (token.otp?, token.seed.as_ref()?);
+    let state = record.auth.token(token.id);
+    let mut fits = None;
+    unseal.show(Field::Seed(record.id, token.id), sealed, &mut |seed| {
+        fits = otp.search(seed, code, progress(state), windows(policy), now.wall);
+    });
+    fits
+}
+
+/// The token that waits for its proof and whose first code was typed (D11), and where the first
+/// factor stands; only where the gateway leads on from there.
+fn shown(
+    record: &UserRecord,
+    attempt: &Attempt,
+    form: PasscodeForm,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    now: Now,
+) -> Option<((TokenId, u64), Range<usize>)> {
+    if !dialogue::leads(record, &attempt.gateway, policy) {
+        return None;
+    }
+    pending(record, &attempt.gateway, policy, now).find_map(|token| {
+        let Split { head, code } = split(form, attempt.passcode(), token.otp?.digits)?;
+        let factor = code_fits(record, token, &code, policy, unseal, now)?;
+        Some(((token.id, factor), head))
+    })
+}
+
 /// Whether the last accepted code may be accepted once more (D18). A clock that was ahead when it
 /// was accepted does not prolong this.
 pub(super) fn graced(accepted: &Accepted, gateway: &GatewayPolicy, now: Now) -> bool {
@@ -483,6 +480,20 @@ pub(super) fn unenrolled(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
         && tokens.iter().all(|token| token.base == Base::Pending)
 }
 
+/// What a person without a usable token needs none for.
+fn tokenless(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> Option<CodeMatch> {
+    if unenrolled(record, gateway) {
+        return Some(CodeMatch::Unenrolled);
+    }
+    let led = dialogue::enrols(record, gateway, policy, now);
+    led.then_some(CodeMatch::Enrols { shown: None })
+}
+
 /// What a person without a usable token gets.
 fn without_token(
     record: &UserRecord,
@@ -491,10 +502,10 @@ fn without_token(
     answered: Option<&Dialogue>,
     now: Now,
 ) -> Finding {
-    if unenrolled(record, &attempt.gateway) {
+    if let Some(code) = tokenless(record, &attempt.gateway, policy, now) {
         let whole = Some(0..attempt.passcode().len());
         let ask = ask(record, attempt, policy, whole, answered, now);
-        return Finding::of(record, CodeMatch::Unenrolled, ask);
+        return Finding::of(record, code, ask);
     }
     let status = |token| effective(record, token, policy, now);
     let mut statuses = record

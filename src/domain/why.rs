@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 
 use super::action::Role;
 use super::command::words;
-use super::dialogue::asks_new;
+use super::dialogue::{self, asks_new};
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
@@ -183,12 +183,15 @@ fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
     let at: Vec<&str> = open.iter().map(|gateway| &*gateway.name).collect();
     let mut with: Vec<String> = Vec::new();
     for gateway in open {
-        for token in verify::candidates(record, gateway, policy, now) {
-            let token = format!("{} ({})", token.id, token.kind.name());
-            if !with.contains(&token) {
-                with.push(token);
-            }
+        let tokens = verify::candidates(record, gateway, policy, now);
+        let mut here: Vec<String> = tokens
+            .map(|token| format!("{} ({})", token.id, token.kind.name()))
+            .collect();
+        if here.is_empty() && dialogue::enrols(record, gateway, policy, now) {
+            here.push("a new token, to which the sign-in leads".to_owned());
         }
+        here.retain(|token| !with.contains(token));
+        with.extend(here);
     }
     let with = if with.is_empty() {
         "without a token".to_owned()

@@ -12,12 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
+use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
 use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Event, Source};
 use mfad::domain::judge::{Evidence, FirstFactor, Fresh, Judgement, judge, judge_stranger};
 use mfad::domain::passthrough::Grant;
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
+use mfad::domain::rekey::Rekey;
 use mfad::domain::sealed::{Field, Sealed, Unseal};
 use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
 use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
@@ -210,6 +212,61 @@ pub fn alice() -> UserRecord {
     }
 }
 
+/// The auth code that alice was handed out.
+pub fn auth_code() -> AuthCode {
+    AuthCode::from_random(&[7; 10])
+}
+
+/// What there is beside the token, for a person who has none: whether `key` says something of it.
+pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
+    let suppress = &mut world.policy.auth_code.always_suppress;
+    match key {
+        "enroll" => {
+            world.gateway.unenrolled = Otherwise::Enroll;
+            world.gateway.challenge = true;
+        }
+        "pages" => world.policy.pages = Some("https://mfa.example.org".to_owned()),
+        "suppress" => *suppress = true,
+        "auth-code" => {
+            let seconds = value.parse().unwrap_or(24 * 3600);
+            let code = AuthCodeRecord {
+                hash: Clear.auth_code_hash(world.alice().id, &auth_code()),
+                purpose: "new".to_owned(),
+                created: START,
+                created_by: "bob".to_owned(),
+                expires: START + Duration::from_secs(seconds),
+                delivery: Delivery::Shown,
+                failures: 0,
+                extra: serde_json::Map::new(),
+            };
+            world.alice().profile_mut().auth_code = Some(code);
+        }
+        "rekey" => {
+            let rekey = Rekey {
+                token: id(A),
+                at: START,
+                by: "bob".to_owned(),
+                why: "lost_phone".to_owned(),
+                extra: serde_json::Map::new(),
+            };
+            world.alice().profile_mut().rekey = Some(rekey);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// What the page of a question does: it takes the link and shows the token B.
+pub fn open_page(world: &mut World) {
+    let profile = world.alice().profile_mut();
+    assert_eq!(profile.void_links(|link| link.at_prompt), 1, "one link");
+    let shown = Token {
+        base: Base::Pending,
+        ..token(B, TokenKind::Totp)
+    };
+    profile.tokens.push(shown);
+}
+
 /// What came of one attempt.
 #[derive(Debug)]
 pub struct Outcome {
@@ -236,9 +293,11 @@ impl Outcome {
     }
 
     pub fn message(&self) -> Option<Message> {
-        match self.verdict {
-            Verdict::Accept { message, .. } => message,
-            Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => Some(message),
+        match &self.verdict {
+            Verdict::Accept { message, .. } => message.clone(),
+            Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => {
+                Some(message.clone())
+            }
         }
     }
 
@@ -252,7 +311,7 @@ impl Outcome {
 
     /// `ACCEPT token`, `ASK code`, or the reason of a Reject.
     pub fn text(&self) -> String {
-        match self.verdict {
+        match &self.verdict {
             Verdict::Accept { how, .. } => format!("ACCEPT {}", how.name()),
             Verdict::Reject { reason, .. } => reason.name().to_owned(),
             Verdict::Challenge { question, message } => {
@@ -267,6 +326,8 @@ impl Outcome {
                     },
                     Message::NewSecretAgain(secret) => &format!("{}-again", secret.name()),
                     Message::NewSecretSet(_) => "next-passcode",
+                    Message::EnterAuthCode => "auth",
+                    Message::OpenPage { .. } => "page",
                     _ => "passcode",
                 };
                 format!("ASK {asked}{held}")

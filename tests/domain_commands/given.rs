@@ -188,6 +188,10 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         "helpful" => first.helpful = true,
         "unknown" => first.unknown_user = Otherwise::Passthrough,
         "unenrolled" => first.unenrolled = Otherwise::Passthrough,
+        "enroll" => {
+            first.unenrolled = Otherwise::Enroll;
+            first.challenge = true;
+        }
         "allowed" => first.allowed_kinds = Some(kinds(value)),
         _ => return false,
     }
@@ -252,10 +256,12 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 expires: WALL + DAY,
                 sent_to,
                 tries: 5,
+                at_prompt: false,
                 extra: serde_json::Map::new(),
             };
             record.profile_mut().add_link(link, Now::at(WALL));
         }
+        "link-at-prompt" => record.profile_mut().links[0].at_prompt = true,
         "link-over" => record.profile_mut().links[0].expires = WALL,
         "link-tries" => record.profile_mut().links[0].tries = number(value),
         "code-mailed" | "code-texted" => {

@@ -159,8 +159,8 @@ static ENGLISH: Texts = Texts {
     user: "User name",
     user_hint: "The one you log in to the VPN with.",
     code: "Auth code",
-    code_hint: "You were given it apart from the link, like K7Q2M-4XW9P. If you were given none, \
-                leave this empty.",
+    code_hint: "You were given it apart from the link, like K7Q2M-4XW9P. If you were given none, or \
+                have entered it to log in to the VPN, leave this empty.",
     next: "Next",
     failed: "That did not work",
     failed_try: "The link has been used or has expired, or the user name or the auth code is not \
@@ -219,7 +219,7 @@ static GERMAN: Texts = Texts {
     user_hint: "Der, mit dem Sie sich am VPN anmelden.",
     code: "Auth-Code",
     code_hint: "Sie haben ihn getrennt vom Link erhalten, etwa K7Q2M-4XW9P. Wenn Sie keinen \
-                erhalten haben, lassen Sie das Feld leer.",
+                erhalten oder ihn schon am VPN eingegeben haben, lassen Sie das Feld leer.",
     next: "Weiter",
     failed: "Das hat nicht geklappt",
     failed_try: "Der Link ist benutzt oder abgelaufen, oder Benutzername oder Auth-Code stimmen \

@@ -83,15 +83,15 @@ pub(super) const KEYS: &[Key] = &[
         "Answer to a name that mfad does not know. `passthrough` lets in whom the gateway has \
          checked; it goes with `first_factor = \"gateway\"` only.",
     ),
-    Key::word(
+    Key::new(
         "gateway.NAME.unenrolled",
-        "\"reject\"",
-        &["reject", "passthrough"],
-        "Answer to a person without a token that could be asked for. `passthrough` needs a first \
-         factor. Enrolment at the sign-in needs challenges, so `reject` is the default in this \
-         version.",
-    )
-    .later(&["enroll"]),
+        Kind::Word(&["enroll", "reject", "passthrough"]),
+        Fallback::Computed("enroll; reject without challenges or with `first_factor = \"none\"`"),
+        "Answer to a person without a token that could be asked for. `enroll`: whoever is new or has \
+         to replace a token is asked for the auth code once the first factor is right, and led to a \
+         page of mfad-web (`web.base_url`) or asked for the first code of the token that an operator \
+         has shown. `passthrough` lets in who is new, with the first factor alone.",
+    ),
     Key::new(
         "gateway.NAME.allow_passthrough",
         Kind::Flag,

@@ -6,6 +6,7 @@ use crate::audit::record::AuditRecord;
 use crate::control;
 use crate::control::reply::{Attempt, Stages};
 use crate::domain::attempt::attempt_id;
+use crate::domain::dialogue::PageLink;
 use crate::domain::distance::Distance;
 use crate::domain::verdict::{Message, Reason};
 use crate::engine::trace;
@@ -122,7 +123,7 @@ impl Desk<'_> {
 
 /// The number of the message that was shown. The log keeps its text, unless it is the one Reject.
 pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'static str> {
-    const FIXED: [Message; 10] = [
+    const FIXED: [Message; 11] = [
         Message::Denied,
         Message::Locked,
         Message::PinBlocked,
@@ -133,6 +134,7 @@ pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'s
         Message::CodeUsed,
         Message::EnterCode,
         Message::EnterPasscode,
+        Message::EnterAuthCode,
     ];
     match text(record, "message") {
         None if accepted => None,
@@ -146,7 +148,8 @@ pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'s
             let known = FIXED
                 .into_iter()
                 .find(|message| message.to_string() == said);
-            known.map(Message::id)
+            let page = || said.contains(PageLink::PLACE).then_some("M25");
+            known.map(|message| message.id()).or_else(page)
         }
     }
 }
@@ -209,7 +212,10 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
         return "D17";
     }
     if record.event == "auth.challenge" {
-        return "D12";
+        return match text(record, "kind").as_deref() {
+            Some("auth_code" | "first_code") => "D9",
+            _ => "D12",
+        };
     }
     match (reason, text(record, "how").as_deref()) {
         (Some(Reason::UnsupportedAuth | Reason::DialogueExpired), _) => "D3",
@@ -263,7 +269,7 @@ fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
 
 /// What was asked for, and which question of its dialogue it was.
 fn asked(record: &AuditRecord) -> String {
-    let kind = text(record, "kind").unwrap_or_default();
+    let kind = text(record, "kind").unwrap_or_default().replace('_', " ");
     match number(record, "round") {
         Some(round) if round > 1 => format!("asked for the {kind}, question {round}"),
         _ => format!("asked for the {kind}"),

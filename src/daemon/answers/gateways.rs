@@ -132,6 +132,7 @@ fn show(
     let otherwise = |otherwise: Otherwise| match otherwise {
         Otherwise::Reject => "reject".to_owned(),
         Otherwise::Passthrough => "passthrough".to_owned(),
+        Otherwise::Enroll => "enroll".to_owned(),
     };
     let count = |name: &str, count| NamedCount {
         name: name.to_owned(),

@@ -12,9 +12,9 @@ use super::permit::denied;
 use super::{Applied, Asked, Done, Effect, Prepared, Reveal, Site, TokenRef, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::delivery::Via;
+use crate::domain::dialogue::Kind;
 use crate::domain::event::Event;
 use crate::domain::lapse;
-use crate::domain::link::Purpose;
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind, effective};
@@ -308,8 +308,10 @@ impl<'a> Case<'a> {
     /// Enters a lifecycle state, with its event; `by` is `auto` for what follows by itself.
     pub(super) fn enter(&mut self, state: UserState, by: Option<&str>, event: Event) {
         let before = self.state().name();
-        // What was asked for in the state before is over.
-        self.record.auth.dialogues.clear();
+        // What was asked for in the state before is over. Who has proven the token on the page may
+        // still go on at the prompt, with a code of it.
+        let dialogues = &mut self.record.auth.dialogues;
+        dialogues.retain(|open| by == Some("auto") && matches!(open.kind, Kind::FirstCode { .. }));
         let (at, operator) = (self.wall(), self.by());
         let profile = self.record.profile_mut();
         let voided = profile.enter(state, at, by.unwrap_or(&operator));
@@ -324,22 +326,11 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// T2, T5: a proven token ends the wait for one. One whose codes are sent replaces no secret, and
-    /// counts only where the person's set names it.
+    /// T2, T5: a proven token ends the wait for one. One whose codes are sent counts only where the
+    /// person's set names it.
     pub(super) fn enrolled(&mut self, kind: TokenKind) {
-        let at = self.wall();
         let group = self.site.policy.set(self.record.profile.set.as_deref());
         let awaited = kind.computes() || group.contains(&kind);
-        let profile = self.record.profile_mut();
-        profile.last_access = Some(at);
-        if kind.computes() {
-            profile.rekey = None;
-        }
-        profile.void_links(|link| link.purpose == Purpose::Enrol);
-        if self.record.profile_mut().auth_code.take().is_some() {
-            let event = self.event("authcode.revoked");
-            self.push(event.detail("why", "enrolled"));
-        }
         if awaited && matches!(self.state(), UserState::New | UserState::Replace) {
             let event = Event::new("user.state").user(self.record.id, self.record.name());
             self.enter(UserState::Steady, Some("auto"), event);

@@ -369,16 +369,17 @@ fn prove(case: &mut Case<'_>, id: TokenId, code: &OtpCode, stays: &str) -> Resul
 
 /// Takes a token as proven.
 pub(super) fn register(case: &mut Case<'_>, id: TokenId) {
-    let at = case.wall();
-    let Some(token) = case.record.token_mut(id) else {
+    let Some(kind) = case.record.token(id).map(|token| token.kind) else {
         return;
     };
-    let kind = token.kind;
-    token.base = Base::Registered;
-    token.registered_at = Some(at);
-    token.updated = at;
+    let at = case.wall();
+    let voided = case.record.profile_mut().prove(id, at);
     let event = case.event("token.registered").token(id);
     case.push(event.detail("by", case.by()));
+    if voided {
+        let event = case.event("authcode.revoked");
+        case.push(event.detail("why", "enrolled"));
+    }
     case.enrolled(kind);
     let state = case.state();
     if matches!(

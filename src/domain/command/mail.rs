@@ -264,6 +264,7 @@ pub(super) fn add(
         expires,
         sent_to: Some(sent_to),
         tries: link::TRIES,
+        at_prompt: false,
         extra: Map::new(),
     };
     case.record.profile_mut().add_link(link, now);

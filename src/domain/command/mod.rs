@@ -65,7 +65,7 @@ use crate::token::{Otp, OtpCode, TokenId};
 pub use apply::apply;
 pub use bring::{Brought, bring};
 pub use needs::{Encloses, Needs, SeedFor, needs};
-pub use page::{PageStep, Step, pending_totp, refused as refused_link};
+pub use page::{PageStep, Step, pending_totp, refused as refused_link, room};
 pub use permit::permit;
 pub use resolve::{pending, resolve};
 

@@ -12,15 +12,16 @@ use super::case::Case;
 use super::code::{device_ahead_s, open, use_up};
 use super::enrol::{new_totp, register, uri};
 use super::{Applied, Prepared, recovery, words};
+use crate::domain::auth_code;
 use crate::domain::delivery::Via;
 use crate::domain::link::{self, Link, Purpose, TICKET_TTL};
 use crate::domain::name;
+use crate::domain::policy::Policy;
 use crate::domain::refusal::{Code, Refusal, WrongCode};
 use crate::domain::token_record::{Base, Token, TokenKind};
 use crate::domain::user::{UserRecord, UserState};
 use crate::domain::verify::windows;
 use crate::secret::{SecretBytes, SecretKey, equal};
-use crate::token::auth_code::AuthCode;
 use crate::token::link::LinkSecret;
 use crate::token::{Factor, Otp, OtpCode, TokenId};
 
@@ -109,7 +110,7 @@ fn begin(
 ) -> Result<Applied, Refusal> {
     let named = name::canonical(typed.as_bytes());
     let named = named.is_ok_and(|name| equal(name.as_bytes(), case.user.as_bytes()));
-    let coded = code_fits(&case, code);
+    let coded = code_fits(&case, link, code);
     let why = match obstacle(&case) {
         _ if !named => "name",
         Some(why) => why,
@@ -123,27 +124,28 @@ fn begin(
 }
 
 /// Whether the auth code is the one that was handed out, where one is asked for.
-fn code_fits(case: &Case<'_>, typed: Option<&SecretBytes>) -> bool {
-    if case.site.policy.auth_code.always_suppress {
+fn code_fits(case: &Case<'_>, link: &Link, typed: Option<&SecretBytes>) -> bool {
+    if link.at_prompt || case.site.policy.auth_code.always_suppress {
         return true;
     }
-    let typed = typed.and_then(|typed| AuthCode::parse(typed.expose()));
-    let hash = typed.map(|code| case.site.unseal.auth_code_hash(case.record.id, &code));
-    let known = case.record.profile.auth_code.as_ref();
-    let known = known.filter(|known| !known.over(case.now()));
-    hash.zip(known)
-        .is_some_and(|(hash, known)| equal(&hash, &known.hash))
+    let (unseal, now) = (case.site.unseal, case.now());
+    typed.is_some_and(|typed| auth_code::fits(&case.record, typed.expose(), unseal, now))
 }
 
 /// What keeps this person from enrolling, whatever the link.
 fn obstacle(case: &Case<'_>) -> Option<&'static str> {
     let policy = case.site.policy;
-    let tokens = case.record.profile.tokens.iter();
-    let have = tokens.filter(|token| token.base != Base::Obsolete).count();
-    let no_room = have >= policy.tokens_max_per_user && pending_totp(&case.record).is_none();
     closed(case)
         .or_else(|| (!policy.enabled_kinds.contains(&TokenKind::Totp)).then_some("type"))
-        .or_else(|| no_room.then_some("tokens"))
+        .or_else(|| (!room(&case.record, policy)).then_some("tokens"))
+}
+
+/// Whether an opened enrolment has a token to show: one that waits, or a new one.
+#[must_use]
+pub fn room(record: &UserRecord, policy: &Policy) -> bool {
+    let tokens = record.profile.tokens.iter();
+    let have = tokens.filter(|token| token.base != Base::Obsolete).count();
+    have < policy.tokens_max_per_user || pending_totp(record).is_some()
 }
 
 /// Why this person may do nothing on any page.
@@ -157,16 +159,13 @@ fn closed(case: &Case<'_>) -> Option<&'static str> {
 
 /// A wrong auth code for a right link and name counts on the code as well.
 fn count_code(case: &mut Case<'_>) {
-    let tries = case.site.policy.auth_code.tries;
-    let Some(code) = case.record.profile_mut().auth_code.as_mut() else {
+    let policy = &case.site.policy.auth_code;
+    let Some(left) = auth_code::count_wrong(case.record.profile_mut(), policy) else {
         return;
     };
-    code.failures = code.failures.saturating_add(1);
-    let left = tries.saturating_sub(code.failures);
     let event = case.event("authcode.failed").refused();
     case.push(event.detail("tries_left", left));
     if left == 0 {
-        case.record.profile_mut().auth_code = None;
         let event = case.event("authcode.revoked");
         case.push(event.detail("why", "tries"));
     }
@@ -322,6 +321,7 @@ fn ticket(case: &mut Case<'_>, purpose: Purpose, random: &SecretKey) -> String {
         expires,
         sent_to: None,
         tries: link::TRIES,
+        at_prompt: false,
         extra: serde_json::Map::new(),
     };
     let now = case.now();

@@ -33,7 +33,7 @@ pub(super) fn reset(
     let event = case.event("token.secret_reset").token(id);
     let event = event.change(before, Status::Obsolete.name());
     case.push(event.detail("why", why.name()));
-    let next = if refused_for_it(&case) {
+    let next = if refused_for_it(&case) && state::led(&case).is_none() {
         let seen = seen(&case);
         format!("Sign-ins are refused until a new token is proven: they read {seen}.")
     } else {

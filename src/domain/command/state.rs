@@ -4,7 +4,7 @@ use super::case::Case;
 use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::{Delivery, asked_for_in};
-use crate::domain::dialogue::asks_new;
+use crate::domain::dialogue::{self, asks_new};
 use crate::domain::passthrough::current;
 use crate::domain::pin::Memorized;
 use crate::domain::policy::GatewayPolicy;
@@ -144,6 +144,9 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
         );
     }
     let usable = case.usable_token(None);
+    if let Some(led) = led(case).filter(|_| !usable) {
+        return led;
+    }
     let text = match case.state() {
         UserState::New | UserState::Replace if usable => {
             "Their next sign-in is judged normally and ends in Steady State."
@@ -189,6 +192,27 @@ fn asked_for(case: &Case<'_>) -> String {
     let asked = [Memorized::Pin, Memorized::Password].into_iter();
     let asked: Vec<String> = asked.filter_map(at).collect();
     asked.join(" and for a new ")
+}
+
+/// Where a person without a token is led to a new one, and over what; none: nowhere.
+pub(super) fn led(case: &Case<'_>) -> Option<String> {
+    let (record, policy) = (&case.record, case.site.policy);
+    let gateways = case.site.gateways.iter();
+    let here = gateways.filter(|gateway| dialogue::enrols(record, gateway, policy, case.now()));
+    let here: Vec<String> = here.map(|gateway| words::shell(&gateway.name)).collect();
+    let what = if policy.auth_code.always_suppress {
+        "leads to a new token"
+    } else {
+        "asks for the auth code (M23) and leads to a new token"
+    };
+    match here.len() {
+        0 => None,
+        all if all == case.site.gateways.len() => Some(format!("Their next sign-in {what}.")),
+        _ => Some(format!(
+            "At {} their next sign-in {what}; elsewhere it is refused (M07).",
+            here.join(", ")
+        )),
+    }
 }
 
 /// Refuses one more counted user than the limit allows.

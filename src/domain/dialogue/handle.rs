@@ -1,14 +1,21 @@
-//! The handle of a dialogue: what the gateway holds, and what the record holds of it.
+//! The handle of a dialogue: what the gateway holds, what the record holds of it, and the link that
+//! leads from the question to a page.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::domain::sealed::{hex, unhex};
-use crate::secret::SecretKey;
+use crate::domain::user::UserId;
+use crate::secret::{Secret, SecretKey, equal};
 use crate::time::Timestamp;
 use crate::token::DialogueId;
+use crate::token::link::LinkSecret;
+
+/// Sets the secret of a link apart from the digest of its handle.
+const LINK_LABEL: &[u8] = b"mfad dialogue link v1\0";
 
 /// Octets of a State: the handle in hexadecimal digits, because there are gateways that take a State
 /// for text.
@@ -56,6 +63,17 @@ impl Handle {
         hex(&self.0)
     }
 
+    /// The secret of the link that stands in this question to `user`. It says as little of the handle
+    /// as the digest does, and whoever has the handle has read the question.
+    #[must_use]
+    pub fn link(&self, user: UserId) -> LinkSecret {
+        let random = Sha256::new()
+            .chain_update(LINK_LABEL)
+            .chain_update(self.0)
+            .finalize();
+        LinkSecret::new(user.0, &random.into())
+    }
+
     /// What the record keeps of it.
     #[must_use]
     pub fn digest(&self) -> HandleDigest {
@@ -66,7 +84,7 @@ impl Handle {
 impl HandleDigest {
     /// Whether it is the digest of `handle`.
     pub(super) fn is_of(&self, handle: &Handle) -> bool {
-        crate::secret::equal(&self.0, &handle.digest().0)
+        equal(&self.0, &handle.digest().0)
     }
 
     /// The id people see.
@@ -75,6 +93,51 @@ impl HandleDigest {
         DialogueId::from_random([a, b, c, d, e])
     }
 }
+
+/// Where the page is that a question leads to: a one-time link, or the place of one.
+#[derive(Clone, Default)]
+pub struct PageLink(Option<Arc<Secret<String>>>);
+
+impl PageLink {
+    /// What stands for it in the audit log.
+    pub const PLACE: &str = "{link}";
+
+    /// The link below `pages` with this secret.
+    #[must_use]
+    pub fn new(pages: &str, secret: &LinkSecret) -> Self {
+        let text = secret.text();
+        let text = text.expose();
+        let mut link = String::with_capacity(pages.len() + 3 + text.len());
+        for part in [pages, "/e/", text] {
+            link.push_str(part);
+        }
+        Self(Some(Arc::new(Secret::new(link))))
+    }
+}
+
+impl fmt::Display for PageLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.as_ref().map(|link| link.expose().as_str());
+        f.write_str(text.unwrap_or(Self::PLACE))
+    }
+}
+
+impl fmt::Debug for PageLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PageLink(..)")
+    }
+}
+
+impl PartialEq for PageLink {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => equal(one.expose().as_bytes(), other.expose().as_bytes()),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+impl Eq for PageLink {}
 
 /// Whoever reads it can answer the question, so it is not shown.
 impl fmt::Debug for Handle {
@@ -105,6 +168,23 @@ mod tests {
             assert_ne!(one, other);
             assert!(!one.digest().is_of(&other));
         }
+    }
+
+    #[test]
+    fn the_link_of_a_question_hangs_on_its_handle_and_person_and_is_not_shown() {
+        let (handle, user) = (fresh(1, 1, 1), UserId([7; 16]));
+        let text =
+            |handle: Handle, user| PageLink::new("https://x", &handle.link(user)).to_string();
+        let link = text(handle, user);
+        assert_eq!(link, text(handle, user));
+        assert_ne!(link, text(fresh(1, 1, 2), user));
+        assert_ne!(link, text(handle, UserId([8; 16])));
+        let secret = link.strip_prefix("https://x/e/").unwrap();
+        let read = LinkSecret::parse(secret.as_bytes()).unwrap();
+        assert_eq!(read.user(), user.0);
+        assert_ne!(read.fingerprint(), handle.digest().0);
+        let shown = format!("{:?}", PageLink::new("https://x", &handle.link(user)));
+        assert_eq!(shown, "PageLink(..)");
     }
 
     #[test]

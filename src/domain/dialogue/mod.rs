@@ -24,7 +24,10 @@
 //! person: that question is a [blind](Kind::blind) one. Everybody gets it, at the time of a Reject;
 //! for those who could not sign in anyway nothing is stored, and the answer is refused.
 
+mod auth_code;
 mod code;
+mod enrol;
+mod first_code;
 mod handle;
 mod new_pin;
 mod passcode;
@@ -33,17 +36,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{Attempt, Proof};
+use super::failure;
 use super::judge::{Case, Evidence, Lacking};
+use super::link::TICKET_TTL;
 use super::pin::Weakness;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::sealed::Unseal;
 use super::user::{AuthState, UserRecord};
-use super::verdict::{How, Message, Question};
+use super::verdict::{How, Message, Question, Reason};
 use super::verify::{CodeMatch, Finding};
 use crate::time::{Now, Timestamp};
-use crate::token::DialogueId;
+use crate::token::{DialogueId, TokenId};
 
-pub use handle::{Handle, HandleDigest, STATE_OCTETS};
+pub(super) use enrol::begin as begin_enrolment;
+pub use enrol::{enrols, leads};
+pub(super) use first_code::is_of_prompt;
+pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
 pub use new_pin::{NewPin, asks_new, opens_by_code};
 
 /// Open dialogues of one person; the oldest ends for a further one.
@@ -68,6 +76,13 @@ pub enum Kind {
     NewPin(NewPin),
     /// A sign-in with the new one.
     Reauth,
+    /// The auth code that a new token is given for; with the token whose first code was right before.
+    AuthCode(Option<TokenId>),
+    /// The first code of a new token.
+    FirstCode {
+        /// Wrong ones so far.
+        wrong: u8,
+    },
 }
 
 /// What was right in the rounds so far.
@@ -120,6 +135,13 @@ pub enum Seen {
     Chosen([u8; 32]),
     /// A new secret that is not good enough.
     Weak(Weakness),
+    /// A code of this token.
+    Code {
+        /// Which token.
+        token: TokenId,
+        /// Its counter or time step.
+        factor: u64,
+    },
 }
 
 /// How a dialogue goes on.
@@ -130,6 +152,10 @@ pub(super) enum Turn {
     Passed,
     /// With a Reject that is no failure.
     Ended(Message),
+    /// With a Reject that tells no more than the gateway wants, and is no failure.
+    Refused(Reason),
+    /// With a Reject that counts.
+    Failed(Reason, failure::Kind),
 }
 
 impl Kind {
@@ -141,6 +167,8 @@ impl Kind {
             Self::Passcode => "passcode",
             Self::NewPin(_) => "new_pin",
             Self::Reauth => "reauth",
+            Self::AuthCode(_) => "auth_code",
+            Self::FirstCode { .. } => "first_code",
         }
     }
 
@@ -149,9 +177,9 @@ impl Kind {
     #[must_use]
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
-            "code" => Some(true),
+            "code" | "first_code" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
-            "new_pin" | "reauth" => Some(false),
+            "new_pin" | "reauth" | "auth_code" => Some(false),
             _ => None,
         }
     }
@@ -178,7 +206,7 @@ impl Kind {
             Self::Code => Some(PasscodeForm::Otp),
             Self::Passcode => Some(gateway.passcode),
             Self::Reauth => Some(new_pin::form(gateway)),
-            Self::NewPin(_) => None,
+            Self::NewPin(_) | Self::AuthCode(_) | Self::FirstCode { .. } => None,
         }
     }
 }
@@ -203,10 +231,13 @@ pub(super) fn look(
     answered: &Dialogue,
     policy: &Policy,
     unseal: &dyn Unseal,
+    now: Now,
 ) -> Option<Finding> {
     let (seen, ask) = match &answered.kind {
         Kind::Code | Kind::Passcode | Kind::Reauth => return None,
         Kind::NewPin(asked) => new_pin::look(asked, record, attempt, policy, unseal),
+        Kind::AuthCode(_) => auth_code::look(record, attempt, unseal, now),
+        Kind::FirstCode { .. } => first_code::look(record, attempt, policy, unseal, now),
     };
     Some(Finding::of(record, CodeMatch::Told(seen), ask))
 }
@@ -220,6 +251,8 @@ pub(super) fn turn(
 ) -> Result<Turn, Lacking> {
     Ok(match asked {
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
+        Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen),
+        Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
         // What is judged as a passcode takes no turn of its own.
         Kind::Code | Kind::Passcode | Kind::Reauth => Turn::Ended(Message::Denied),
     })
@@ -335,7 +368,12 @@ pub(super) fn open(auth: &mut AuthState, opening: Opening<'_>, now: Now) -> bool
     if rounds > ROUNDS_MAX || row > ROW_MAX {
         return false;
     }
+    // Who has to open a page first gets time for that, once.
+    let page = |kind: &Kind| matches!(kind, Kind::FirstCode { .. });
     let (opened, expires) = match opening.after {
+        Some(dialogue) if page(&opening.kind) && !page(&dialogue.kind) => {
+            (dialogue.opened, now.latest() + opening.ttl.max(TICKET_TTL))
+        }
         Some(dialogue) => (dialogue.opened, dialogue.expires),
         None => (now.wall, now.latest() + opening.ttl),
     };

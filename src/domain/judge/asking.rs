@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::{Case, Evidence, Judgement, Lacking, rejected};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::{self, Asking, Handle, Opening, Seen, Turn};
+use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Seen, Turn};
 use crate::domain::event::Event;
+use crate::domain::link::{self, Link, Purpose};
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::{How, Message, Question, Reason, Verdict};
 use crate::domain::verify::{candidates, recovery_sets};
+use crate::time::Timestamp;
+use crate::token::TokenId;
 
 /// The question that is asked.
 pub(super) fn question(
@@ -93,9 +96,8 @@ impl Case<'_> {
             return Ok(self.accept(how));
         }
         match dialogue::due(&mut self, evidence)? {
-            Turn::Ask(asking) => self.ask(asking, evidence),
             Turn::Passed => Ok(self.accept(how)),
-            Turn::Ended(message) => Ok(self.end(message)),
+            turn => self.follow(turn, evidence),
         }
     }
 
@@ -111,10 +113,39 @@ impl Case<'_> {
         if pin && self.record.auth.pin.blocked(blocks, self.now) {
             return Ok(self.refuse(Reason::PinBlocked));
         }
-        match dialogue::turn(&mut self, &asked, seen, evidence)? {
+        let turn = dialogue::turn(&mut self, &asked, seen, evidence)?;
+        self.follow(turn, evidence)
+    }
+
+    /// No token counts: the way to one begins, once the first factor is right. A first code that was
+    /// typed with it is used up, whatever the verdict.
+    pub(super) fn enrol(
+        mut self,
+        first: Result<(), Reason>,
+        shown: Option<(TokenId, u64)>,
+        evidence: &Evidence,
+    ) -> Result<Judgement, Lacking> {
+        if let Some((token, factor)) = shown {
+            self.consume(token, factor);
+        }
+        let repeated = evidence.repeated && shown.is_none();
+        match first {
+            Ok(()) => {
+                self.proven.first = Some(self.attempt.gateway.first_factor);
+                let turn = dialogue::begin_enrolment(&mut self, shown.map(|(token, _)| token));
+                self.follow(turn, evidence)
+            }
+            Err(reason) => Ok(self.wrong_first(reason, repeated)),
+        }
+    }
+
+    fn follow(self, turn: Turn, evidence: &Evidence) -> Result<Judgement, Lacking> {
+        match turn {
             Turn::Ask(asking) => self.ask(asking, evidence),
             Turn::Passed => self.go_on(evidence),
             Turn::Ended(message) => Ok(self.end(message)),
+            Turn::Refused(reason) => Ok(self.refuse(reason)),
+            Turn::Failed(reason, kind) => Ok(self.fail(reason, kind, false)),
         }
     }
 
@@ -125,8 +156,30 @@ impl Case<'_> {
         self.close(Verdict::Reject { reason, message }, false)
     }
 
+    /// The link that stands in the question with this handle. There is one of its kind.
+    fn page_link(&mut self, handle: &Handle, expires: Timestamp) -> Option<PageLink> {
+        let pages = self.policy.pages.as_ref()?;
+        let (now, secret) = (self.now, handle.link(self.record.id));
+        let link = Link {
+            id: 0,
+            purpose: Purpose::Enrol,
+            hash: secret.fingerprint(),
+            created: now.wall,
+            created_by: self.record.name().to_owned(),
+            expires,
+            sent_to: None,
+            tries: link::TRIES,
+            at_prompt: true,
+            extra: serde_json::Map::new(),
+        };
+        let profile = self.record.profile_mut();
+        profile.void_links(dialogue::is_of_prompt);
+        profile.add_link(link, now);
+        Some(PageLink::new(pages, &secret))
+    }
+
     /// Opens the next question. Who has opened too many is asked as well, and cannot answer.
-    fn ask(mut self, asking: Asking, evidence: &Evidence) -> Result<Judgement, Lacking> {
+    fn ask(mut self, mut asking: Asking, evidence: &Evidence) -> Result<Judgement, Lacking> {
         let handle = evidence.fresh.handle()?;
         let opening = Opening {
             kind: asking.kind.clone(),
@@ -143,11 +196,16 @@ impl Case<'_> {
         let Some(opened) = self.record.auth.dialogues.last() else {
             return Ok(self.refuse(Reason::Internal));
         };
-        let left = opened.expires.since(self.now.latest());
+        let (expires, rounds) = (opened.expires, opened.rounds);
+        let left = expires.since(self.now.latest());
+        if let Message::OpenPage { link, minutes } = &mut asking.message {
+            *link = self.page_link(&handle, expires).unwrap_or_default();
+            *minutes = left.as_secs() / 60;
+        }
         let event = self
             .about(Event::new("auth.challenge"))
             .detail("kind", asking.kind.name())
-            .detail("round", opened.rounds)
+            .detail("round", rounds)
             .detail("seconds", left.as_secs());
         self.events.push(event);
         let verdict = question(asking, handle, self.attempt, left);

@@ -100,6 +100,7 @@ impl Writer {
                 | CodeMatch::NoCode
                 | CodeMatch::Passthrough { .. }
                 | CodeMatch::Unenrolled
+                | CodeMatch::Enrols { .. }
                 | CodeMatch::Awaited
         );
         let repeated = may_repeat && self.is_repeat(record.id, attempt, now);

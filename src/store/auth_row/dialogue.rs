@@ -11,8 +11,13 @@ use crate::token::TokenId;
 
 const PASSCODE: u8 = 0;
 const CODE: u8 = 1;
+const AUTH_CODE: u8 = 10;
+const FIRST_CODE: u8 = 11;
 const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
+
+/// The kinds of this version.
+const KINDS: [u8; 6] = [PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     out.push(match dialogue.kind {
@@ -20,6 +25,8 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
         Kind::Code => CODE,
         Kind::NewPin(_) => NEW_PIN,
         Kind::Reauth => REAUTH,
+        Kind::AuthCode(_) => AUTH_CODE,
+        Kind::FirstCode { .. } => FIRST_CODE,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -37,13 +44,19 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
                 out.extend_from_slice(chosen);
             }
         }
+        Kind::AuthCode(shown) => {
+            if let Some(token) = shown {
+                out.extend_from_slice(&id_octets(*token));
+            }
+        }
+        Kind::FirstCode { wrong } => out.push(*wrong),
     }
 }
 
 /// A dialogue; none: of a kind that only a later version knows.
 pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
     let kind = value.octet()?;
-    if ![PASSCODE, CODE, NEW_PIN, REAUTH].contains(&kind) {
+    if !KINDS.contains(&kind) {
         return Ok(None);
     }
     let handle = HandleDigest(value.array()?);
@@ -55,6 +68,11 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         PASSCODE => Kind::Passcode,
         CODE => Kind::Code,
         REAUTH => Kind::Reauth,
+        AUTH_CODE if value.is_empty() => Kind::AuthCode(None),
+        AUTH_CODE => Kind::AuthCode(Some(take_id(value)?)),
+        FIRST_CODE => Kind::FirstCode {
+            wrong: value.octet()?,
+        },
         _ => Kind::NewPin(NewPin {
             weak: value.octet()?,
             unequal: match value.octet()? {

@@ -1,0 +1,98 @@
+//! The first code of a new token (R30).
+//!
+//! 1. *Open https://.. within 10 minutes, add the account in your app, then enter the code it shows:*
+//!    The link is good once and for this person; what an auth code would show is shown already, so the
+//!    page asks for the name only. Where there is no page, an operator has shown the token before:
+//!    *Enter your one-time code:*
+//! 2. The answer is a code of a token that waits for its proof, or of one that was proven on the page
+//!    meanwhile: it is proven, then the Accept.
+//! 3. Another code is asked for again, with a new link if the first was not opened. The third wrong one
+//!    is a failure; the token goes on waiting.
+
+use super::{Asking, Kind, Seen, Turn, enrol};
+use crate::domain::attempt::{Attempt, split};
+use crate::domain::failure;
+use crate::domain::judge::Case;
+use crate::domain::link::{Link, Purpose, TICKET_TTL};
+use crate::domain::policy::{PasscodeForm, Policy};
+use crate::domain::sealed::Unseal;
+use crate::domain::user::UserRecord;
+use crate::domain::verdict::{How, Message, Reason};
+use crate::domain::verify::{Ask, candidates, code_fits, pending};
+use crate::time::Now;
+
+use super::handle::PageLink;
+
+/// Wrong codes that end it.
+const WRONG_MAX: u8 = 3;
+
+/// The question after so many wrong codes; none: there is no token to prove, and no page that shows
+/// one.
+pub(super) fn asking(case: &Case<'_>, wrong: u8) -> Option<Asking> {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    let page = enrol::has_page(record, gateway, case.policy);
+    let opened = wrong > 0 && !record.profile.links.iter().any(is_of_prompt);
+    let message = if page && !opened {
+        Message::OpenPage {
+            link: PageLink::default(),
+            minutes: TICKET_TTL.as_secs() / 60,
+        }
+    } else {
+        pending(record, gateway, case.policy, case.now)
+            .chain(candidates(record, gateway, case.policy, case.now))
+            .next()?;
+        Message::EnterCode
+    };
+    let kind = Kind::FirstCode { wrong };
+    Some(Asking { kind, message })
+}
+
+/// Whether a link stands in a question.
+pub(in crate::domain) fn is_of_prompt(link: &Link) -> bool {
+    link.purpose == Purpose::Enrol && link.at_prompt
+}
+
+pub(super) fn look(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    now: Now,
+) -> (Seen, Ask) {
+    let gateway = &attempt.gateway;
+    let mut tokens = pending(record, gateway, policy, now)
+        .chain(candidates(record, gateway, policy, now))
+        .filter_map(|token| Some((token, token.otp?.digits)));
+    let found = tokens.find_map(|(token, digits)| {
+        let typed = split(PasscodeForm::Otp, attempt.passcode(), digits)?;
+        let factor = code_fits(record, token, &typed.code, policy, unseal, now)?;
+        Some((token.id, factor))
+    });
+    let seen = match found {
+        Some((token, factor)) => Seen::Code { token, factor },
+        None => Seen::Wrong,
+    };
+    (seen, Ask::Nothing)
+}
+
+pub(super) fn turn(case: &mut Case<'_>, wrong: u8, seen: Seen) -> Turn {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    if let Seen::Code { token, factor } = seen {
+        let here = |it: &crate::domain::token_record::Token| it.id == token;
+        if pending(record, gateway, case.policy, case.now).any(here) {
+            case.consume(token, factor);
+            enrol::prove(case, token);
+            return Turn::Passed;
+        }
+        if candidates(record, gateway, case.policy, case.now).any(here) {
+            case.consume(token, factor);
+            case.proven.factors.push(How::Token(token));
+            return Turn::Passed;
+        }
+    }
+    let wrong = wrong.saturating_add(1);
+    match asking(case, wrong).filter(|_| wrong < WRONG_MAX) {
+        Some(asking) => Turn::Ask(asking),
+        None => Turn::Failed(Reason::BadCode, failure::Kind::Shapeless),
+    }
+}

@@ -1,0 +1,166 @@
+//! The first sign-in of somebody without a token: the auth code, the page, the first code.
+
+use serde_json::json;
+
+use mfad::radius::{AttributeType, Packet};
+use mfad::token::{Otp, Period, base32, totp};
+
+use crate::common::daemon::{Daemon, Site};
+use crate::common::gateway::{ACCEPT, Port, REJECT, Reply};
+use crate::common::ledger::Ledger;
+use crate::common::people::Person;
+use crate::dialogues::{answer, state};
+
+const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
+const FROM: &str = "192.0.2.9";
+
+/// The words of a question.
+fn words(reply: &Reply) -> String {
+    let packet = Packet::decode(&reply.octets).unwrap();
+    let words = packet.first(AttributeType::REPLY_MESSAGE).unwrap();
+    String::from_utf8(words.to_vec()).unwrap()
+}
+
+/// The secret in the link that stands in them.
+fn link(words: &str) -> String {
+    let link = words.strip_prefix("Open https://mfa.example.org/e/");
+    let (secret, rest) = link.unwrap_or_else(|| panic!("{words}")).split_at(64);
+    let then = " within 10 minutes, add the account in your app, then enter the code it shows:";
+    assert_eq!(rest, then);
+    secret.to_owned()
+}
+
+/// What the app shows that has scanned the page.
+fn shown(secret: &str) -> String {
+    let seed = base32::decode(secret.as_bytes()).unwrap();
+    let now = mfad::sys::clock::Clock::start().now();
+    let step = totp::step_at(now.wall, Period::THIRTY);
+    let code = Otp::TOTP.code_at(seed.expose(), step);
+    code.text().expose().clone()
+}
+
+/// dora is new, and has an auth code.
+fn dora(daemon: &Daemon) -> String {
+    let operator = daemon.operator();
+    operator.change("Users.Add", "dora", &json!({}));
+    let done = operator.change("Tokens.AuthCodeGenerate", "dora", &json!({}));
+    done["done"]["reveal"]["text"].as_str().unwrap().to_owned()
+}
+
+/// The question that follows on this answer, and its words.
+fn next(port: &mut Port, asked: &Reply, typed: &str) -> (Vec<u8>, Reply) {
+    let request = answer(port, "dora", &state(asked), typed);
+    let reply = port.ask(&request);
+    (request, reply)
+}
+
+/// A daemon that is killed after each step: what was asked is asked again in the same octets, the link
+/// among them, and what was done is done.
+#[test]
+fn a_new_person_comes_from_the_auth_code_over_the_page_to_the_login() {
+    let alice = Person::new("alice");
+    let daemon = Site::with(std::slice::from_ref(&alice), PAGES).start();
+    let code = dora(&daemon);
+    let mut port = daemon.gateway("gw-gateway").port();
+    let first = port.request("dora", "whatever");
+    let asked = port.ask(&first);
+    assert_eq!(words(&asked), "Enter your authorization code:");
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&first), asked, "the same question");
+
+    let (second, open) = next(&mut port, &asked, &code);
+    let link = link(&words(&open));
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&second), open, "the same link");
+
+    let begin = |user| json!({"link": link, "user": user, "from": FROM});
+    let operator = daemon.operator();
+    let stranger = operator.try_call("Enrol.Begin", &begin("alice"));
+    assert_eq!(stranger.unwrap_err()["error"], "org.mfad.Link");
+    let begun = operator.call("Enrol.Begin", &begin("dora"));
+    let daemon = daemon.kill().start();
+    let again = daemon.operator().try_call("Enrol.Begin", &begin("dora"));
+    assert_eq!(again.unwrap_err()["error"], "org.mfad.Link", "it is used");
+
+    let (third, asked) = next(&mut port, &open, "000000");
+    assert_eq!(words(&asked), "Enter your one-time code:");
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&third), asked, "the same question");
+    let typed = shown(begun["secret"].as_str().unwrap());
+    let (last, accepted) = next(&mut port, &asked, &typed);
+    assert_eq!(accepted.code, ACCEPT);
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&last), accepted, "the same answer");
+
+    let operator = daemon.operator();
+    assert_eq!(operator.show("dora")["state"], "Steady State");
+    let site = daemon.stop();
+    let ledger = Ledger::of(&site);
+    for event in [
+        "authcode.used",
+        "token.enrolled",
+        "token.registered",
+        "auth.accept",
+    ] {
+        assert_eq!(ledger.count(event, "dora"), 1, "{event}");
+    }
+    for record in &ledger.records {
+        let text = format!("{record:?}");
+        assert!(!text.contains(&link) && !text.contains(&code), "{text}");
+    }
+}
+
+/// Whoever types the code on the page already may still sign in at the prompt, with the next one.
+#[test]
+fn a_token_that_is_proven_on_the_page_ends_the_question_with_its_next_code() {
+    let alice = Person::new("alice");
+    let daemon = Site::with(std::slice::from_ref(&alice), PAGES).start();
+    let code = dora(&daemon);
+    let mut port = daemon.gateway("gw-gateway").port();
+    let first = port.request("dora", "whatever");
+    let asked = port.ask(&first);
+    let (_, open) = next(&mut port, &asked, &code);
+    let call = json!({"link": link(&words(&open)), "user": "dora", "from": FROM});
+    let operator = daemon.operator();
+    let begun = operator.call("Enrol.Begin", &call);
+    let typed = shown(begun["secret"].as_str().unwrap());
+    let call = json!({"ticket": begun["ticket"], "otp": typed, "from": FROM});
+    operator.call("Enrol.Prove", &call);
+    assert_eq!(operator.show("dora")["state"], "Steady State");
+    // The same code once more is a wrong one; a recovery code was not asked for.
+    let (_, asked) = next(&mut port, &open, &typed);
+    assert_eq!(words(&asked), "Enter your one-time code:");
+    // A phone that is a step ahead, so that nobody has to wait for it.
+    let seed = base32::decode(begun["secret"].as_str().unwrap().as_bytes()).unwrap();
+    let now = mfad::sys::clock::Clock::start().now();
+    let step = totp::step_at(now.wall, Period::THIRTY) + 1;
+    let typed = Otp::TOTP
+        .code_at(seed.expose(), step)
+        .text()
+        .expose()
+        .clone();
+    let (_, accepted) = next(&mut port, &asked, &typed);
+    assert_eq!(accepted.code, ACCEPT);
+}
+
+/// Without pages nobody is led anywhere, unless an operator has shown a token.
+#[test]
+fn where_there_is_no_page_a_new_person_is_refused_until_a_token_was_shown() {
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let code = dora(&daemon);
+    let mut port = daemon.gateway("gw-gateway").port();
+    let first = port.request("dora", "whatever");
+    assert_eq!(port.ask(&first).code, REJECT);
+    let operator = daemon.operator();
+    let added = operator.change("Tokens.Add", "dora", &json!({"kind": "totp"}));
+    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
+    let (_, secret) = uri.split_once("secret=").unwrap();
+    let secret = secret.split('&').next().unwrap();
+    let first = port.request("dora", "whatever");
+    let asked = port.ask(&first);
+    let (_, asked) = next(&mut port, &asked, &code);
+    assert_eq!(words(&asked), "Enter your one-time code:");
+    let (_, accepted) = next(&mut port, &asked, &shown(secret));
+    assert_eq!(accepted.code, ACCEPT);
+}
