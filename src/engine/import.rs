@@ -4,7 +4,7 @@
 //! A batch goes to the writer as any change does and takes its turn with sign-ins. The store itself
 //! sees to it that no serial and no name is there twice: a batch that meets one leaves nothing.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::Engine;
 use super::writer::{Arrival, Job, Note};
@@ -227,6 +227,17 @@ impl Engine {
         self.note_of(origin, Some(event), Vec::new(), people)
     }
 
+    /// As [`Engine::put_people`], without waiting: the answer comes through the receiver, for whoever
+    /// drives the writer in the same thread.
+    pub fn begin_people(
+        &self,
+        people: Vec<Arrival>,
+        origin: Origin,
+        event: Event,
+    ) -> Option<Receiver<Option<u64>>> {
+        self.begin_note(origin, Some(event), Vec::new(), people)
+    }
+
     /// Writes people whom mfad itself has changed, and mails, with an event or the events of the
     /// people; all of it or nothing, as [`Engine::put_people`].
     #[must_use]
@@ -253,6 +264,17 @@ impl Engine {
         writes: Vec<Write>,
         people: Vec<Arrival>,
     ) -> Option<u64> {
+        let answer = self.begin_note(origin, event, writes, people)?;
+        answer.recv().ok().flatten()
+    }
+
+    fn begin_note(
+        &self,
+        origin: Origin,
+        event: Option<Event>,
+        writes: Vec<Write>,
+        people: Vec<Arrival>,
+    ) -> Option<Receiver<Option<u64>>> {
         let (reply, answer) = sync_channel(1);
         self.order(Job::Note(Box::new(Note {
             origin,
@@ -262,6 +284,6 @@ impl Engine {
             reply: Some(reply),
         })))
         .ok()?;
-        answer.recv().ok().flatten()
+        Some(answer)
     }
 }

@@ -106,6 +106,8 @@ pub(crate) enum Bug {
     DeviceStaysInPool,
     /// A device that went back into the pool is still with its owner.
     DeviceStaysWithOwner,
+    /// A token is brought into a person as that person was when another one was.
+    BroughtOverOld,
     /// A State is good once more after it was answered.
     StateGoodTwice,
     /// A State is good at every gateway.
@@ -143,7 +145,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 54] = [
+    pub(crate) const ALL: [Self; 55] = [
         Self::AcknowledgeBeforeCommit,
         Self::LastOfBatchLost,
         Self::EventsLost,
@@ -182,6 +184,7 @@ impl Bug {
         Self::UnlockCountsForNothing,
         Self::DeviceStaysInPool,
         Self::DeviceStaysWithOwner,
+        Self::BroughtOverOld,
         Self::StateGoodTwice,
         Self::StateGoodElsewhere,
         Self::StateGoodForOthers,

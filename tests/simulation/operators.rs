@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use mfad::domain::action::Role;
-use mfad::domain::event::Operator;
+use mfad::domain::event::{Actor, Event, Operator, Origin, RequestRef};
 use mfad::domain::user::UserState;
 use mfad::engine::prepare::Manner;
+use mfad::engine::writer::Arrival;
+use mfad::token::import::owned::Owned;
 
+use super::bugs::Bug;
 use super::orders::Order;
 use super::person::{Device, Kind, Person, Token, code_of, latest};
-use super::run::{Law, NAMES, Ordered, Run};
+use super::run::{Answer, Law, NAMES, Ordered, Run};
 
 const PINS: [&[u8]; 3] = [b"402817", b"915263", b"7306418"];
 
@@ -148,11 +151,84 @@ impl Run {
         if from_pool {
             return Order::Assign { device, next };
         }
+        let import = self.orders;
+        if self.chance.coin() {
+            return Order::Bring {
+                device,
+                next,
+                import,
+            };
+        }
         Order::Import {
             device,
             next,
-            import: self.orders,
+            import,
         }
+    }
+
+    /// A token out of a file: its owner is made ready now, and written if nothing comes in between.
+    /// What time has brought about is that of this moment.
+    fn bring(&mut self, person: usize, order: Order, token: &Owned) -> Law {
+        self.drain()?;
+        if self.plan.is_dead() || self.possible.is_some() {
+            return Ok(());
+        }
+        let ready = order.ready(&self.records, person);
+        self.orders += 1;
+        let request = format!("c{}", self.orders);
+        let operator = Operator {
+            uid: 0,
+            name: Arc::from("root"),
+            role: Role::Admin,
+        };
+        self.note(|| format!("{request}: {order:?} for {person}"));
+        let engine = Arc::clone(&self.life().engine);
+        let Ok(mut arrival) = engine.arrival(&operator, &token.user, &[token]) else {
+            return Ok(());
+        };
+        if self.bug == Some(Bug::BroughtOverOld) {
+            self.make_old(&mut arrival);
+        }
+        if self.chance.below(4) == 0 {
+            self.order(person, Order::ClearCounters)?;
+        }
+        let origin = Origin {
+            actor: Actor::Operator(operator),
+            source: None,
+            request: RequestRef::Command(request.clone()),
+        };
+        let event = Event::new("token.imported");
+        if let Some(answer) = engine.begin_people(vec![arrival], origin, event) {
+            let ordered = Ordered {
+                person,
+                order,
+                ready,
+                answer: Answer::People(answer),
+                if_revision: None,
+            };
+            self.ordered.insert(request, ordered);
+        }
+        self.turn(usize::MAX)
+    }
+
+    /// The person as at the first import, with the new token.
+    fn make_old(&mut self, arrival: &mut Arrival) {
+        let Some(before) = &arrival.before else {
+            return;
+        };
+        let auth = &mut arrival.after.auth;
+        let first = self.first_import.entry(before.id);
+        let mut old = first.or_insert_with(|| before.auth.clone()).clone();
+        old.revision = auth.revision;
+        let known = |id| old.tokens.iter().any(|token| token.id == id);
+        let new: Vec<_> = auth
+            .tokens
+            .iter()
+            .filter(|token| !known(token.id))
+            .cloned()
+            .collect();
+        old.tokens.extend(new);
+        *auth = old;
     }
 
     /// Somebody is deleted and made anew under the same name, while a sign-in is under way.
@@ -272,6 +348,9 @@ impl Run {
         if unknown || matches!(&order, Order::Resync { token, .. } if totp(token)) {
             return Ok(());
         }
+        if let Some(token) = order.owned(subject.name) {
+            return self.bring(person, order, &token);
+        }
         let Some(mut command) = order.command(subject.name) else {
             return Ok(());
         };
@@ -303,7 +382,7 @@ impl Run {
                     person,
                     order,
                     ready,
-                    answer,
+                    answer: Answer::Command(answer),
                     if_revision,
                 };
                 self.ordered.insert(request, ordered);

@@ -11,6 +11,7 @@ use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
+use mfad::token::import::owned::Owned;
 use mfad::token::{Otp, OtpCode, TokenId};
 
 use super::linking::{AuthCode, For, Page};
@@ -26,6 +27,12 @@ pub(crate) enum Order {
     Delete,
     /// A device with its seed.
     Import {
+        device: Device,
+        next: u64,
+        import: u64,
+    },
+    /// A device out of a file, with its owner, who may be somebody new.
+    Bring {
         device: Device,
         next: u64,
         import: u64,
@@ -88,6 +95,8 @@ pub(crate) enum Order {
 pub(crate) struct Ready {
     /// How many had the name before the person it was made for; none: nobody was there.
     former: Option<u32>,
+    /// The revision of the person.
+    revision: u64,
     /// The device was in the pool.
     in_pool: bool,
     /// The token that was to go back there.
@@ -135,6 +144,7 @@ impl Order {
             Self::Import { device, next, .. } => {
                 new_token(device, *next, Some(SecretBytes::copy_of(&device.seed)))
             }
+            Self::Bring { .. } => return None,
             Self::Assign { device, next } => new_token(device, *next, None),
             Self::Unassign(serial) => Command::HwUnassign {
                 serial: serial.clone(),
@@ -218,6 +228,28 @@ impl Order {
         })
     }
 
+    /// What a file says, if the order is one to bring a file's token in.
+    pub(crate) fn owned(&self, name: &str) -> Option<Owned> {
+        let Self::Bring { device, next, .. } = self else {
+            return None;
+        };
+        Some(Owned {
+            line: 1,
+            user: name.to_owned(),
+            otp: match device.kind {
+                Kind::Totp => Otp::TOTP,
+                _ => Otp::HOTP,
+            },
+            seed: SecretBytes::copy_of(&device.seed),
+            next_factor: *next,
+            serial: Some(device.serial.clone()),
+            description: String::new(),
+            disabled: false,
+            expires: None,
+            scratch_codes: 0,
+        })
+    }
+
     /// What the product makes it ready with, as things are now.
     pub(crate) fn ready(&self, records: &Records, at: usize) -> Ready {
         let person = &records.people[at];
@@ -229,6 +261,7 @@ impl Order {
         let token = serial.and_then(|serial| person.with_serial(serial));
         Ready {
             former: person.exists().then_some(person.former),
+            revision: person.revision,
             in_pool: serial.is_some_and(|serial| records.pool.contains_key(serial)),
             token: token.and_then(|token| token.id.clone()),
             shown: person.shown().and_then(|token| token.id.clone()),
@@ -243,6 +276,7 @@ impl Order {
         matches!(
             self,
             Self::Import { .. }
+                | Self::Bring { .. }
                 | Self::Assign { .. }
                 | Self::Unassign(_)
                 | Self::ResetPin(_)
@@ -265,8 +299,16 @@ impl Order {
         now: Now,
     ) -> bool {
         let mut person = records.people[at].clone();
+        let free = |device: &Device| records.owner(&device.serial).is_none();
+        let in_pool = |device: &Device| records.pool.contains_key(&device.serial);
         if !person.exists() {
-            return matches!(self, Self::Add);
+            return match self {
+                Self::Add => true,
+                Self::Bring { device, .. } => {
+                    ready.former.is_none() && free(device) && !in_pool(device)
+                }
+                _ => false,
+            };
         }
         let rules = &site.rules;
         person.lapse(rules, now);
@@ -276,12 +318,13 @@ impl Order {
         let grantable = site.lets_pass() && !matches!(person.state, "deactivated" | "revoke");
         let token = |id: &String, may: &dyn Fn(&Token) -> bool| person.named(id).is_some_and(may);
         let ahead = |until: &Option<i64>| until.is_none_or(|until| until > latest(now));
-        let free = |device: &Device| records.owner(&device.serial).is_none();
-        let in_pool = |device: &Device| records.pool.contains_key(&device.serial);
         match self {
             Self::Add => false,
             Self::Delete | Self::ResetPin(_) | Self::ClearCounters | Self::EndGrants => true,
             Self::Import { device, .. } => free(device) && !in_pool(device),
+            Self::Bring { device, .. } => {
+                free(device) && !in_pool(device) && ready.revision == person.revision
+            }
             // The seed was taken out of the pool when the order was made ready.
             Self::Assign { device, .. } => {
                 let spare = records.pool.get(&device.serial);
@@ -353,7 +396,10 @@ impl Order {
                 !matches!(person.state, "deactivated" | "revoke") && (*force || person.wants_code())
             }
             Self::RevokeAuthCode | Self::RevokeLinks => true,
-            Self::SendLink => !matches!(person.state, "deactivated" | "revoke") && person.enrols(),
+            Self::SendLink => {
+                let open = !matches!(person.state, "deactivated" | "revoke");
+                open && person.has_address && person.enrols()
+            }
             Self::Page(page) => page.allowed(&person, ready.shown.as_ref(), now),
             Self::IssueCodes => !matches!(person.state, "deactivated" | "revoke"),
         }
@@ -401,6 +447,7 @@ impl Order {
         match self {
             Self::Add if person.exists() => return Err("somebody was made twice".to_owned()),
             Self::Add => {
+                person.has_address = true;
                 person.add_link(For::Confirm, latest(now) + PENDING_MS, now);
                 person.auth_code = Some(AuthCode::new(latest(now) + DAY_MS, done));
                 (person.made, person.state_since) = (now.wall.0, now.wall.0);
@@ -418,7 +465,15 @@ impl Order {
                 device,
                 next,
                 import,
+            }
+            | Self::Bring {
+                device,
+                next,
+                import,
             } => {
+                if !person.exists() {
+                    person.made = now.wall.0;
+                }
                 let token = Token::new(device.kind, device.seed.clone(), *next);
                 let token = Token {
                     serial: Some(device.serial.clone()),

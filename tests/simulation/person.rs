@@ -139,6 +139,7 @@ pub(crate) struct Person {
     /// The auth code that was handed out.
     pub(crate) auth_code: Option<AuthCode>,
     pub(crate) links: Vec<Link>,
+    pub(crate) has_address: bool,
     /// The address is one that the person reads.
     pub(crate) proven: bool,
     /// A secret was reset, and no new token is proven yet.
@@ -347,6 +348,7 @@ impl Person {
             unlocked: 0,
             auth_code: None,
             links: Vec::new(),
+            has_address: false,
             proven: false,
             rekey: false,
             tokens: Vec::new(),

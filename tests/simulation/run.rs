@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use mfad::domain::message::MessageId;
+use mfad::domain::user::{AuthState, UserId};
 use mfad::engine::World as _;
 use mfad::engine::writer::Reply;
 use mfad::time::Now;
@@ -62,12 +63,19 @@ pub(crate) struct Pending {
     pub(crate) door: Door,
 }
 
+/// Where what becomes of an order is told.
+pub(crate) enum Answer {
+    Command(Receiver<Reply>),
+    /// Of people out of a file.
+    People(Receiver<Option<u64>>),
+}
+
 /// A command that waits for the writer.
 pub(crate) struct Ordered {
     pub(crate) person: usize,
     pub(crate) order: Order,
     pub(crate) ready: Ready,
-    pub(crate) answer: Receiver<Reply>,
+    pub(crate) answer: Answer,
     pub(crate) if_revision: Option<u64>,
 }
 
@@ -95,12 +103,16 @@ pub(crate) struct Run {
     pub(crate) shown: VecDeque<Shown>,
     pub(crate) pending: BTreeMap<[u64; 2], Pending>,
     pub(crate) ordered: BTreeMap<String, Ordered>,
+    /// People as they were when a token was first brought in, for a planted bug.
+    pub(crate) first_import: BTreeMap<UserId, AuthState>,
     pub(crate) orders: u64,
     /// Answers that leave later.
     pub(crate) held: Vec<(u64, usize, Arc<[u8]>)>,
     pub(crate) wrong: Wrong,
     pub(crate) accepted: Accepted,
     pub(crate) ledger: Ledger,
+    /// Records of the log when the messages were counted last.
+    pub(crate) told: usize,
     /// Messages whose secrets have been read, and the secrets of links, whoever has them.
     pub(crate) read: BTreeSet<MessageId>,
     pub(crate) secrets: Secrets,
@@ -218,11 +230,13 @@ impl Run {
             shown: VecDeque::new(),
             pending: BTreeMap::new(),
             ordered: BTreeMap::new(),
+            first_import: BTreeMap::new(),
             orders: 0,
             held: Vec::new(),
             wrong: BTreeMap::new(),
             accepted: BTreeSet::new(),
             ledger: Ledger::default(),
+            told: 0,
             read: BTreeSet::new(),
             secrets: Secrets::new(),
             letters: Vec::new(),

@@ -1,7 +1,11 @@
 //! A turn of the writer, and whether what it said is what the rules say.
 
+use std::sync::mpsc::TryRecvError;
+
+use mfad::domain::command::Done;
+use mfad::domain::event::RequestRef;
 use mfad::domain::message::Message;
-use mfad::domain::refusal::Code;
+use mfad::domain::refusal::{Code, Refusal};
 use mfad::domain::sealed::{Field, Unseal as _};
 use mfad::domain::verdict::Verdict;
 use mfad::engine::World as _;
@@ -16,7 +20,7 @@ use super::linking::kept;
 use super::orders::Order;
 use super::person::Person;
 use super::records::Records;
-use super::run::{Law, NAMES, Ordered, Pending, Run, Wrong};
+use super::run::{Answer, Law, NAMES, Ordered, Pending, Run, Wrong};
 use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT};
 
 use super::site::{ADMIN, Site};
@@ -375,7 +379,7 @@ impl Run {
             .remove(request)
             .ok_or("a command that nobody gave")?;
         let allowed = ordered.holds(&self.records, &self.site, now);
-        match ordered.answer.try_recv() {
+        match ordered.told(quiet) {
             Ok(Reply::Done(done, seq)) => {
                 law(allowed, || {
                     format!("{request} is done against the rules, or on another revision (I19)")
@@ -421,6 +425,7 @@ impl Run {
             Order::Assign { .. } => self.count("assignments"),
             Order::Unassign(_) => self.count("unassignments"),
             Order::Page(_) => self.count("pages"),
+            Order::Bring { .. } => self.count("brought"),
             _ => {}
         }
     }
@@ -458,6 +463,17 @@ impl Run {
     /// Nothing is ever sent here: the outbox has one message for each lock, to the administrator. What
     /// goes to people is read.
     fn check_outbox(&mut self) -> Law {
+        // What makes no message is not asked about: there are many to read.
+        let from = self.told.min(self.ledger.len());
+        self.told = self.ledger.len();
+        let makes_one = |event: &str| {
+            let kinds = ["user.", "enroll.", "store."];
+            kinds.iter().any(|kind| event.starts_with(kind))
+        };
+        let mut news = self.ledger.records[from..].iter();
+        if !news.any(|record| makes_one(&record.event)) {
+            return Ok(());
+        }
         let outbox = self.life().reader.outbox(usize::MAX);
         let outbox = outbox.map_err(|error| format!("the outbox cannot be read: {error}"))?;
         let locks = self.ledger.locks();
@@ -526,6 +542,19 @@ impl Run {
 }
 
 impl Ordered {
+    /// What the product says of it.
+    fn told(&self, quiet: bool) -> Result<Reply, TryRecvError> {
+        let answer = match &self.answer {
+            Answer::Command(answer) => return answer.try_recv(),
+            Answer::People(answer) => answer.try_recv()?,
+        };
+        let code = if quiet { Code::Store } else { Code::Conflict };
+        Ok(match answer {
+            Some(seq) => Reply::Done(Box::new(nothing_more()), seq),
+            None => Reply::Refused(Box::new(Refusal::new(code, "not brought in"))),
+        })
+    }
+
     /// Whether the rules let it be done on these records.
     fn holds(&self, records: &Records, site: &Site, now: Now) -> bool {
         let revision = records.people[self.person].revision;
@@ -537,12 +566,36 @@ impl Ordered {
     }
 }
 
+/// An answer that says no more than that it is done.
+fn nothing_more() -> Done {
+    Done {
+        unchanged: false,
+        message: String::new(),
+        notes: Vec::new(),
+        undo: None,
+        user: None,
+        state: None,
+        revision: None,
+        token: None,
+        data: Vec::new(),
+        reveal: None,
+        refused: None,
+        ticket: None,
+    }
+}
+
 impl Work {
     fn of(job: &Job) -> Self {
         match job {
             Job::Attempt(pending) => Self::Attempt(pending.ticket.0),
             Job::Command(ordered) => Self::Command(ordered.request.clone()),
-            Job::Note(_) | Job::Lapse(..) | Job::Stop => Self::Other,
+            Job::Note(note) => match &note.origin.request {
+                RequestRef::Command(request) if !note.people.is_empty() => {
+                    Self::Command(request.clone())
+                }
+                _ => Self::Other,
+            },
+            Job::Lapse(..) | Job::Stop => Self::Other,
         }
     }
 }
