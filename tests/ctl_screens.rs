@@ -78,6 +78,7 @@ const SCREENS: &[(&str, &[&str])] = &[
             "phone in repair",
         ],
     ),
+    ("dialogue_list", &["dialogue"]),
     ("notify_list", &["notify", "list", "alice"]),
     ("notify_test", &["notify", "test"]),
     ("audit_log", &["audit"]),

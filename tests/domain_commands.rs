@@ -62,6 +62,7 @@ enroll qr             E_NOTOKEN
 enroll email          E_DELIVERY
 enroll sms            E_DELIVERY
 enroll revoke         same
+dialogue end          E_STATE
 enroll page           E_LINK
 auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
 auth-code revoke      same
@@ -143,6 +144,7 @@ enroll qr             alice  T-11111  clear_seed
 enroll email          alice  -        link clear_seed encloses:Enrolment(Email)
 enroll sms            alice  -        auth_code link encloses:Enrolment(Sms)
 enroll revoke         alice  -
+dialogue end          -      -
 enroll page           -      -        link seed:Page
 auth-code generate    alice  -        auth_code
 auth-code revoke      alice  -

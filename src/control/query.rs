@@ -332,6 +332,13 @@ pub enum Query {
         /// Which part.
         page: Page,
     },
+    /// `dialogue list`: [`super::reply::DialoguePage`].
+    DialogueList {
+        /// Whose; none: everybody's.
+        user: Option<String>,
+        /// Which part.
+        page: Page,
+    },
     /// `enroll list`: [`super::reply::LinkPage`].
     EnrollList {
         /// Whose; none: everybody's.

@@ -126,6 +126,10 @@ actions! {
     AuthLog = "auth log", Viewer, Read;
     /// One attempt in full.
     AuthShow = "auth show", Viewer, Read;
+    /// Questions at sign-ins that wait for their answers.
+    DialogueList = "dialogue list", Viewer, Read;
+    /// Ends one of them.
+    DialogueEnd = "dialogue end", Support, Light;
     /// Failure counters against their limits.
     LockShow = "lock show", Viewer, Read;
     /// Sets the soft failure counters to zero.

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod pins;
 pub mod prepare;
 pub mod repeat;
+mod target;
 pub mod trace;
 pub mod writer;
 

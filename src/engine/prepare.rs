@@ -13,7 +13,7 @@ use super::writer::{Job, Ordered, Reply};
 use super::{Engine, pace};
 use crate::domain::action::Action;
 use crate::domain::command::{
-    self, Asked, Command, Done, Needs, NewToken, Prepared, Reveal, SeedFor, Site, TokenRef, needs,
+    self, Asked, Command, Done, Needs, NewToken, Prepared, Reveal, SeedFor, Site, needs,
 };
 use crate::domain::event::Operator;
 use crate::domain::refusal::{Code, Refusal};
@@ -145,19 +145,22 @@ impl Engine {
         command: &Command,
         manner: &Manner,
     ) -> Result<Ready, Refusal> {
+        let (action, reason) = (command.action(), manner.reason.as_deref());
+        let permit = |record: Option<&UserRecord>| {
+            let refused = |refusal: &Refusal| {
+                if refusal.code == Code::Perm {
+                    self.denied(operator, action);
+                }
+            };
+            command::permit(action, operator, record, reason).inspect_err(refused)
+        };
+        if operator.role < action.spec().least {
+            // Nor is it told whether there is what is named.
+            permit(None)?;
+        }
         let (target, record) = self.target(command)?;
         // Permission first, so that nobody makes the daemon hash who may not.
-        command::permit(
-            command.action(),
-            operator,
-            record.as_deref(),
-            manner.reason.as_deref(),
-        )
-        .inspect_err(|refusal| {
-            if refusal.code == Code::Perm {
-                self.denied(operator, command.action());
-            }
-        })?;
+        permit(record.as_deref())?;
         if record.is_some() {
             self.pace_of(command, &target)?;
         }
@@ -196,41 +199,6 @@ impl Engine {
         let mut done = command::apply(command, record.as_deref(), prepared, &asked, &site)?.done;
         done.reveal = None;
         Ok(Carried { done, audit: None })
-    }
-
-    /// The person a command is about, by name, by token id or by serial.
-    fn target(&self, command: &Command) -> Result<(String, Option<Arc<UserRecord>>), Refusal> {
-        let by_token = |text: &str| self.reader().user_by_token(text).map_err(|e| store(&e));
-        let record = match (command.user(), command.token(), command) {
-            (Some(user), _, _) => {
-                return Ok((user.to_owned(), self.load(user).map_err(|e| store(&e))?));
-            }
-            (None, Some(TokenRef::Id(id)), _) => by_token(&id.to_string())?,
-            (None, Some(TokenRef::Serial(serial)), _)
-            | (None, None, Command::HwUnassign { serial, .. }) => by_token(serial)?,
-            (_, _, Command::Page(step)) => {
-                let id = UserId(step.link.user());
-                let found = self.reader().user(id).map_err(|e| store(&e))?;
-                Some(found.ok_or_else(command::refused_link)?)
-            }
-            _ => None,
-        };
-        let Some(record) = record else {
-            let what = match (command.token(), command) {
-                (Some(TokenRef::Id(id)), _) => id.to_string(),
-                (Some(TokenRef::Serial(serial)), _) | (_, Command::HwUnassign { serial, .. }) => {
-                    serial.clone()
-                }
-                _ => "it".to_owned(),
-            };
-            return Err(
-                Refusal::new(Code::NoToken, format!("there is no token `{what}`"))
-                    .try_next("mfactl token find"),
-            );
-        };
-        let name = record.name().to_owned();
-        let newest = self.load(&name).map_err(|e| store(&e))?;
-        Ok((name, newest))
     }
 
     /// Commands that look at a code: so many tries a minute (R36, R37).

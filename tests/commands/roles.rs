@@ -120,6 +120,7 @@ fn parameters(method: &Method) -> Value {
             "user" => "alice",
             "token" => "alice/hotp",
             "gateway" => "gw-pin",
+            "dialogue" => "d-00000",
             "attempt" => "a-00000",
             "serial" => "S-alice",
             "key" => "lockout.hard_cap",

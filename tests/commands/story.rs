@@ -4,11 +4,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use serde_json::json;
+
 use mfad::domain::action::Action as A;
 use mfad::secret::SecretBytes;
 use mfad::token::{Otp, base32};
 
 use crate::common::daemon::{Daemon, Site};
+use crate::common::gateway::CHALLENGE;
 use crate::common::people::Person;
 use crate::common::sink::Sink;
 use crate::common::tools::{have, oathtool_hotp, oathtool_totp, run};
@@ -94,6 +97,7 @@ fn tell(form: Form, user: &str) {
     has_a_pin(&mut desk, user);
     goes_wrong(&mut desk, &daemon, user, &mut app);
     is_locked(&mut desk, user);
+    is_asked(&mut desk, &daemon);
     forgets_the_phone(&mut desk, &daemon, user);
     changes_state(&mut desk, user);
     loses_the_app(&mut desk, user);
@@ -111,6 +115,17 @@ fn tell(form: Form, user: &str) {
         assert!(desk.met.contains(action), "{action:?} was never tried");
     }
     daemon.stop();
+}
+
+/// Somebody signs in in two steps and does not come to the second.
+fn is_asked(desk: &mut Desk<'_>, daemon: &Daemon) {
+    let mut port = daemon.gateway("gw-two").port();
+    let request = port.request("root-of-all", crate::common::people::PIN);
+    assert_eq!(port.ask(&request).code, CHALLENGE);
+    desk.go(A::DialogueList, &[]);
+    let listed = daemon.operator().call("Auth.DialogueList", &json!({}));
+    let id = listed["rows"][0]["id"].as_str().unwrap();
+    desk.go(A::DialogueEnd, &[id]);
 }
 
 fn uri(desk: &Desk<'_>, said: &Said) -> String {

@@ -96,6 +96,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
             json!("AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")
         }
         ("via" | "send" | "send_code", _) => json!("email"),
+        ("dialogue", _) => json!("d-8F3K2"),
         ("what", _) => json!("pin"),
         ("notes", _) => json!("first line\nsecond line"),
         (_, Type::Text | Type::Prose | Type::Secret | Type::Piece) => json!(format!("some-{name}")),
@@ -258,6 +259,7 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
         "Enrol.Prove" => through::<reply::Proved>,
         "Enrol.Recovery" => through::<reply::PageCodes>,
         "Enrol.Confirm" => through::<reply::Confirmed>,
+        "Auth.DialogueList" => through::<reply::DialoguePage>,
         "Auth.Why" => through::<reply::Why>,
         "Auth.Explain" => through::<reply::Explain>,
         "Auth.Log" => through::<reply::AuthPage>,

@@ -63,6 +63,12 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
         so("password", format!("{hash} of {at} by {by}, first {first}"));
     }
     so("password used", or_dash(auth.password.last_used));
+    for dialogue in &auth.dialogues {
+        so(
+            "open dialogue",
+            format!("{} at {}", dialogue.id(), dialogue.gateway),
+        );
+    }
     so("C1", auth.pin.failures.to_string());
     so("C3", auth.soft.to_string());
     so("waits until", or_dash(auth.wait_until));

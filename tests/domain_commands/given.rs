@@ -14,6 +14,7 @@ use std::time::Duration;
 use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
 use mfad::domain::command::Prepared;
 use mfad::domain::delivery::{self, SentCode, TypeRule, Via};
+use mfad::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
 use mfad::domain::link::{Link, Purpose};
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
@@ -203,6 +204,16 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
         "state" => record.profile_mut().state = state(value),
         "protected" => record.profile_mut().protected = true,
         "set" => record.profile_mut().set = Some(value.to_owned()),
+        "asked" => record.auth.dialogues.push(Dialogue {
+            kind: Kind::Code,
+            proven: Proven::default(),
+            gateway: Arc::from("ocserv"),
+            opened: WALL,
+            expires: WALL + span("5m"),
+            handle: HandleDigest([7; 32]),
+            rounds: 2,
+            row: 1,
+        }),
         "C1" => record.auth.pin.failures = number(value),
         "C2" => record.auth.token_mut(id(1)).soft = number(value),
         "C3" => record.auth.soft = number(value),

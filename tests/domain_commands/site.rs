@@ -457,6 +457,9 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::EnrollSms { user: user() },
         Command::EnrollRevoke { user: user() },
+        Command::DialogueEnd {
+            dialogue: "d-77777".parse().unwrap(),
+        },
         page(Step::Begin {
             user: user(),
             code: None,

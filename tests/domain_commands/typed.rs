@@ -188,6 +188,9 @@ pub(crate) fn command(line: &str) -> Command {
             token: value("token").map(token_named),
         },
         ("enroll", "sms") => Command::EnrollSms { user: user() },
+        ("dialogue", "end") => Command::DialogueEnd {
+            dialogue: words[2].parse().unwrap(),
+        },
         ("enroll", "revoke") => Command::EnrollRevoke { user: user() },
         ("page", "begin") => page(Step::Begin {
             user: spaced(words[2]),

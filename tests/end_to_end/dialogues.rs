@@ -106,6 +106,32 @@ fn a_state_opens_nothing_for_anybody_else() {
 }
 
 #[test]
+fn an_operator_sees_what_is_asked_and_ends_it() {
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let operator = daemon.operator();
+    let mut port = daemon.gateway("gw-two").port();
+    let first = port.request("alice", PIN);
+    let state = state(&port.ask(&first));
+    let listed = || operator.call("Auth.DialogueList", &json!({}))["rows"].clone();
+    let row = &listed()[0];
+    assert_eq!(
+        [&row["user"], &row["kind"], &row["gateway"], &row["rounds"]],
+        [&json!("alice"), &json!("code"), &json!("gw-two"), &json!(1)]
+    );
+    operator.call("Auth.DialogueEnd", &json!({"dialogue": row["id"]}));
+    assert_eq!(listed(), json!([]));
+    let request = answer(&mut port, "alice", &state, &alice.code());
+    assert_eq!(port.ask(&request).code, REJECT);
+    let again = operator.try_call("Auth.DialogueEnd", &json!({"dialogue": row["id"]}));
+    assert!(again.is_err(), "it is over");
+    assert_eq!(
+        Ledger::of(&daemon.stop()).count("dialogue.ended", "alice"),
+        1
+    );
+}
+
+#[test]
 fn what_ends_a_persons_rights_ends_the_question() {
     let people = ["alice", "bob", "carol"].map(Person::new);
     let daemon = Site::new(&people).start();

@@ -5,6 +5,7 @@ use crate::control::fault::Fault;
 use crate::control::query::{
     AuditFilter, AuthFilter, Manner, Outcome, Query, WHY_ATTEMPTS, WHY_ATTEMPTS_MAX,
 };
+use crate::domain::command::Command;
 
 pub(super) fn why(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::Why {
@@ -40,6 +41,24 @@ pub(super) fn log(a: &mut Arguments) -> Result<Query, Fault> {
 pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
     Ok(Query::AuthShow {
         attempt: a.text("attempt")?,
+    })
+}
+
+pub(super) fn dialogue_list(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::DialogueList {
+        user: a.maybe_user()?,
+        page: a.page()?,
+    })
+}
+
+pub(super) fn dialogue_end(a: &mut Arguments) -> Result<Command, Fault> {
+    let typed = a.text("dialogue")?;
+    let unreadable = || {
+        Fault::argument(format!("`{typed}` is no id of a dialogue"))
+            .doing("take one of `mfactl dialogue list`, such as d-8F3K2")
+    };
+    Ok(Command::DialogueEnd {
+        dialogue: typed.parse().map_err(|_| unreadable())?,
     })
 }
 

@@ -188,6 +188,8 @@ interfaces! {
             until: may Text, stages: may Bool
         ];
         Read Show = AuthShow, auth::show, [attempt: must Text];
+        List DialogueList = DialogueList, auth::dialogue_list, [user: may Text];
+        Change DialogueEnd = DialogueEnd, auth::dialogue_end, [dialogue: must Text];
     }
 
     "org.mfad.Gateways" {

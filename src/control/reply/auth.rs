@@ -257,3 +257,35 @@ pub struct AuditRef {
     /// Its event.
     pub event: String,
 }
+
+/// A question at a sign-in that waits for its answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OpenDialogue {
+    /// d-8F3K2.
+    pub id: String,
+    /// Login name.
+    pub user: String,
+    /// What is asked, as the audit log has it: `code`.
+    pub kind: String,
+    /// The same in words.
+    pub asked: String,
+    /// Through which gateway.
+    pub gateway: String,
+    /// Questions so far.
+    pub rounds: u32,
+    /// When the first was asked.
+    pub opened: Instant,
+    /// First instant at which no answer counts.
+    pub until: Instant,
+}
+
+/// Questions that wait for their answers (`dialogue list`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DialoguePage {
+    /// One line each.
+    pub rows: Vec<OpenDialogue>,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+}

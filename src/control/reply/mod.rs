@@ -21,7 +21,8 @@ use serde::Serialize;
 
 pub use audit::{Archived, AuditEntry, AuditPage, AuditVerify, Damage, VerifyCheck};
 pub use auth::{
-    Attempt, AuditRef, AuthPage, AuthShow, Diagnosis, Explain, Stages, Step, Todo, Why, WhyAttempt,
+    Attempt, AuditRef, AuthPage, AuthShow, Diagnosis, DialoguePage, Explain, OpenDialogue, Stages,
+    Step, Todo, Why, WhyAttempt,
 };
 pub use common::{ActionState, FailedLogin, Instant, Lock, Login, Unlocked, Wait};
 pub use daemon::{
@@ -68,6 +69,7 @@ pub enum Reply {
     GrantUses(GrantUses),
     NotificationPage(NotificationPage),
     LinkPage(LinkPage),
+    DialoguePage(DialoguePage),
     AuditPage(AuditPage),
     AuditVerify(Box<AuditVerify>),
     Status(Box<Status>),

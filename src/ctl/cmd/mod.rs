@@ -5,6 +5,7 @@ mod auth;
 mod auth_code;
 mod config;
 mod daemon;
+mod dialogue;
 mod enroll;
 mod gateway;
 pub(crate) mod gateway_kinds;
@@ -34,6 +35,7 @@ use super::verb::Verb;
 pub(super) const NOUNS: &[&[Verb]] = &[
     why::VERBS,
     auth::VERBS,
+    dialogue::VERBS,
     lock::VERBS,
     gateway::VERBS,
     user::VERBS,
@@ -54,6 +56,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
 pub(super) const BARE: &[(&str, &str)] = &[
     ("auth", "log"),
     ("audit", "log"),
+    ("dialogue", "list"),
     ("gateway", "list"),
     ("hw", "list"),
     ("passthrough", "list"),

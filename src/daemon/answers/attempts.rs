@@ -6,7 +6,7 @@ use crate::audit::record::AuditRecord;
 use crate::control;
 use crate::control::reply::{Attempt, Stages};
 use crate::domain::attempt::attempt_id;
-use crate::domain::dialogue::PageLink;
+use crate::domain::dialogue::{Kind, PageLink};
 use crate::domain::distance::Distance;
 use crate::domain::verdict::{Message, Reason};
 use crate::engine::trace;
@@ -269,7 +269,8 @@ fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
 
 /// What was asked for, and which question of its dialogue it was.
 fn asked(record: &AuditRecord) -> String {
-    let kind = text(record, "kind").unwrap_or_default().replace('_', " ");
+    let kind = text(record, "kind").unwrap_or_default();
+    let kind = Kind::words_of(&kind);
     match number(record, "round") {
         Some(round) if round > 1 => format!("asked for the {kind}, question {round}"),
         _ => format!("asked for the {kind}"),

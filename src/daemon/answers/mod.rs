@@ -21,6 +21,7 @@ mod change;
 mod complete;
 mod config;
 mod desk;
+mod dialogue;
 mod enrol;
 mod explain;
 mod export;
@@ -219,6 +220,7 @@ impl Answerer {
                 desk.passthrough_list(expiring_s, &page, sink)
             }
             Query::PassthroughUses { user, page } => desk.passthrough_uses(&user, &page, sink),
+            Query::DialogueList { user, page } => desk.dialogue_list(user.as_deref(), &page, sink),
             Query::EnrollList { user, page } => desk.enroll_list(user.as_deref(), &page, sink),
             Query::NotifyList { user, page } => desk.notify_list(&user, &page, sink),
             Query::NotifyTest { to, manner } => self.notify_test(desk, to, &manner),

@@ -2,9 +2,9 @@
 
 use super::case::Case;
 use super::{
-    Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, enrol, hardware, lock,
-    mail, migrate, page, passthrough, permit, pin, recovery, reset_secret, resolve, sent, state,
-    token, token_edit, user, words,
+    Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, dialogue, enrol, hardware,
+    lock, mail, migrate, page, passthrough, permit, pin, recovery, reset_secret, resolve, sent,
+    state, token, token_edit, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -75,6 +75,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         }
         Command::EnrollEmail { token, .. } => mail::enrol(case, token.as_ref(), prepared),
         Command::EnrollSms { .. } => mail::enrol_by_sms(case, prepared),
+        Command::DialogueEnd { dialogue } => dialogue::end(case, *dialogue),
         Command::EnrollRevoke { .. } => Ok(mail::revoke(case)),
         Command::Page(step) => page::step(case, step, prepared),
         Command::AuthCodeGenerate {

@@ -19,6 +19,7 @@ mod auth_code;
 mod bring;
 mod case;
 mod code;
+mod dialogue;
 mod enrol;
 mod hardware;
 mod lock;
@@ -60,10 +61,11 @@ use super::token_record::{HardwareToken, RecoveryHash, TokenKind};
 use super::user::{UserId, UserRecord, UserState};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::{Now, Timestamp};
-use crate::token::{Otp, OtpCode, TokenId};
+use crate::token::{DialogueId, Otp, OtpCode, TokenId};
 
 pub use apply::apply;
 pub use bring::{Brought, bring};
+pub use dialogue::none as no_dialogue;
 pub use needs::{Encloses, Needs, SeedFor, needs};
 pub use page::{PageStep, Step, pending_totp, refused as refused_link, room};
 pub use permit::permit;
@@ -122,6 +124,11 @@ pub enum Command {
         update: Option<Memorized>,
         /// Hands out an auth code with it, in this way.
         auth_code: Option<Delivery>,
+    },
+    /// Ends a question at a sign-in that waits for its answer.
+    DialogueEnd {
+        /// Which.
+        dialogue: DialogueId,
     },
     /// Out of Deactivated.
     UserReactivate {

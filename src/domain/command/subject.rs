@@ -38,6 +38,7 @@ impl Command {
             Self::EnrollEmail { .. } => Action::EnrollEmail,
             Self::EnrollSms { .. } => Action::EnrollSms,
             Self::EnrollRevoke { .. } => Action::EnrollRevoke,
+            Self::DialogueEnd { .. } => Action::DialogueEnd,
             Self::Page(_) => Action::EnrollPage,
             Self::AuthCodeGenerate { .. } => Action::AuthCodeGenerate,
             Self::AuthCodeRevoke { .. } => Action::AuthCodeRevoke,
@@ -96,7 +97,7 @@ impl Command {
             | Self::TokenEnable { token }
             | Self::TokenObsolete { token }
             | Self::TokenDelete { token, .. } => token.user(),
-            Self::HwUnassign { .. } | Self::Page(_) => None,
+            Self::HwUnassign { .. } | Self::DialogueEnd { .. } | Self::Page(_) => None,
         }
     }
 

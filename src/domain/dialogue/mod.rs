@@ -172,6 +172,16 @@ impl Kind {
         }
     }
 
+    /// What the kind of this name asks for, in words.
+    #[must_use]
+    pub fn words_of(name: &str) -> String {
+        match name {
+            "new_pin" => "new PIN or password".to_owned(),
+            "reauth" => "passcode with the new one".to_owned(),
+            name => name.replace('_', " "),
+        }
+    }
+
     /// Whether an answer to the kind of this name may be shown while it is typed; none: no kind is
     /// called so.
     #[must_use]

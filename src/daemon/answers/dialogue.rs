@@ -1,0 +1,49 @@
+//! Questions at sign-ins that wait for their answers: `dialogue list`.
+
+use crate::control::query::Page;
+use crate::control::reply::{DialoguePage, OpenDialogue, Reply};
+use crate::domain::dialogue::{Dialogue, Kind};
+use crate::domain::refusal::Refusal;
+use crate::domain::user::UserRecord;
+use crate::server::control::Sink;
+use crate::store::Find;
+
+use super::desk::Desk;
+use super::pages;
+
+impl Desk<'_> {
+    pub(super) fn dialogue_list(
+        &self,
+        user: Option<&str>,
+        page: &Page,
+        sink: &mut dyn Sink,
+    ) -> Result<Reply, Refusal> {
+        if let Some(user) = user {
+            let rows = dialogues(&self.person(user, "mfactl dialogue list --user")?);
+            return Ok(Reply::DialoguePage(DialoguePage { rows, cursor: None }));
+        }
+        pages::answer(
+            page,
+            sink,
+            |cursor, sink| {
+                let everybody = Find::default();
+                pages::people(self, &everybody, cursor, page.limit, sink, dialogues)
+            },
+            |rows, cursor| Reply::DialoguePage(DialoguePage { rows, cursor }),
+        )
+    }
+}
+
+fn dialogues(record: &UserRecord) -> Vec<OpenDialogue> {
+    let row = |dialogue: &Dialogue| OpenDialogue {
+        id: dialogue.id().to_string(),
+        user: record.name().to_owned(),
+        kind: dialogue.kind.name().to_owned(),
+        asked: Kind::words_of(dialogue.kind.name()),
+        gateway: dialogue.gateway.to_string(),
+        rounds: dialogue.rounds,
+        opened: dialogue.opened.into(),
+        until: dialogue.expires.into(),
+    };
+    record.auth.dialogues.iter().map(row).collect()
+}
