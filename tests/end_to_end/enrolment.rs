@@ -1,6 +1,6 @@
 //! The first sign-in of somebody without a token: the auth code, the page, the first code.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use mfad::radius::{AttributeType, Packet};
 use mfad::token::{Otp, Period, base32, totp};
@@ -8,7 +8,7 @@ use mfad::token::{Otp, Period, base32, totp};
 use crate::common::daemon::{Daemon, Site};
 use crate::common::gateway::{ACCEPT, Port, REJECT, Reply};
 use crate::common::ledger::Ledger;
-use crate::common::people::Person;
+use crate::common::people::{PIN, Person};
 use crate::dialogues::{answer, state};
 
 const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
@@ -39,6 +39,13 @@ fn shown(secret: &str) -> String {
     code.text().expose().clone()
 }
 
+/// The secret of a token that was added.
+fn secret(added: &Value) -> String {
+    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
+    let (_, secret) = uri.split_once("secret=").unwrap();
+    secret.split('&').next().unwrap().to_owned()
+}
+
 /// dora is new, and has an auth code.
 fn dora(daemon: &Daemon) -> String {
     let operator = daemon.operator();
@@ -47,7 +54,7 @@ fn dora(daemon: &Daemon) -> String {
     done["done"]["reveal"]["text"].as_str().unwrap().to_owned()
 }
 
-/// The question that follows on this answer, and its words.
+/// dora's answer to this question, and what she is asked next.
 fn next(port: &mut Port, asked: &Reply, typed: &str) -> (Vec<u8>, Reply) {
     let request = answer(port, "dora", &state(asked), typed);
     let reply = port.ask(&request);
@@ -143,6 +150,42 @@ fn a_token_that_is_proven_on_the_page_ends_the_question_with_its_next_code() {
     assert_eq!(accepted.code, ACCEPT);
 }
 
+/// A lost phone: the old token is void at once, and the PIN, the auth code and the page lead to the new
+/// one.
+#[test]
+fn a_secret_that_was_reset_leads_to_a_new_token_at_the_next_sign_in() {
+    let alice = Person::new("alice");
+    let daemon = Site::with(std::slice::from_ref(&alice), PAGES).start();
+    let operator = daemon.operator();
+    operator.change("Users.Add", "dora", &json!({}));
+    operator.change("Pins.Reset", "dora", &json!({"pin": PIN, "keep": true}));
+    let call = json!({"kind": "totp", "trusted": true});
+    let old = secret(&operator.change("Tokens.Add", "dora", &call));
+    let mut port = daemon.gateway("gw-two").port();
+    let first = port.request("dora", PIN);
+    let asked = port.ask(&first);
+    assert_eq!(words(&asked), "Enter your one-time code:");
+
+    let why = json!({"why": "lost_phone"});
+    operator.change("Tokens.ResetSecret", "dora", &why);
+    let done = operator.change("Tokens.AuthCodeGenerate", "dora", &json!({}));
+    let code = done["done"]["reveal"]["text"].as_str().unwrap();
+    let first = port.request("dora", PIN);
+    let asked = port.ask(&first);
+    assert_eq!(words(&asked), "Enter your authorization code:");
+    let (_, refused) = next(&mut port, &asked, &shown(&old));
+    assert_eq!(refused.code, REJECT, "the old token proves nothing");
+    let first = port.request("dora", PIN);
+    let asked = port.ask(&first);
+    let (_, open) = next(&mut port, &asked, code);
+    let call = json!({"link": link(&words(&open)), "user": "dora", "from": FROM});
+    let begun = operator.call("Enrol.Begin", &call);
+    let typed = shown(begun["secret"].as_str().unwrap());
+    let (_, accepted) = next(&mut port, &open, &typed);
+    assert_eq!(accepted.code, ACCEPT);
+    assert_eq!(operator.show("dora")["rekey"], json!(null));
+}
+
 /// Without pages nobody is led anywhere, unless an operator has shown a token.
 #[test]
 fn where_there_is_no_page_a_new_person_is_refused_until_a_token_was_shown() {
@@ -154,13 +197,11 @@ fn where_there_is_no_page_a_new_person_is_refused_until_a_token_was_shown() {
     assert_eq!(port.ask(&first).code, REJECT);
     let operator = daemon.operator();
     let added = operator.change("Tokens.Add", "dora", &json!({"kind": "totp"}));
-    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
-    let (_, secret) = uri.split_once("secret=").unwrap();
-    let secret = secret.split('&').next().unwrap();
+    let secret = secret(&added);
     let first = port.request("dora", "whatever");
     let asked = port.ask(&first);
     let (_, asked) = next(&mut port, &asked, &code);
     assert_eq!(words(&asked), "Enter your one-time code:");
-    let (_, accepted) = next(&mut port, &asked, &shown(secret));
+    let (_, accepted) = next(&mut port, &asked, &shown(&secret));
     assert_eq!(accepted.code, ACCEPT);
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use mfad::radius::{AttributeType, Packet};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Scheme};
 use crate::common::daemon::Daemon;
+use crate::common::gateway::{ACCEPT, Port, Reply};
 use crate::common::people::Person;
 use crate::common::tools;
 use crate::mailbox::{self, Mailbox, Security};
@@ -83,6 +85,55 @@ fn code_of(secret: &str, at: &str) -> String {
 fn secret_of(uri: &str) -> &str {
     let (_, rest) = uri.split_once("secret=").unwrap();
     rest.split('&').next().unwrap()
+}
+
+/// The next packet of a sign-in: what is typed, and the State of the question that it answers.
+fn packet(port: &mut Port, asked: Option<&Reply>, typed: &str) -> Reply {
+    let question = asked.map(|reply| Packet::decode(&reply.octets).unwrap());
+    let state = question.and_then(|packet| packet.first(AttributeType::STATE));
+    let request = port.build(|request, secret| {
+        request.message_authenticator().unwrap();
+        let name = AttributeType::USER_NAME;
+        request.attribute(name, USER.as_bytes()).unwrap();
+        if let Some(state) = state {
+            request.attribute(AttributeType::STATE, state).unwrap();
+        }
+        request.user_password(typed.as_bytes(), secret).unwrap();
+    });
+    port.ask(&request)
+}
+
+/// Somebody new at the prompt of the VPN, with a browser beside it.
+#[test]
+fn from_the_question_at_the_prompt_over_the_page_to_the_login() {
+    if !can_walk() || !tools::have("oathtool") {
+        return;
+    }
+    let Some(world) = World::start() else { return };
+    let operator = world.daemon.operator();
+    let made = operator.change("Tokens.AuthCodeGenerate", USER, &json!({}));
+    let code = made["done"]["reveal"]["text"].as_str().unwrap();
+    let mut port = world.daemon.gateway("gw-gateway").port();
+    let asked = packet(&mut port, None, "whatever");
+    let asked = packet(&mut port, Some(&asked), code);
+    let question = Packet::decode(&asked.octets).unwrap();
+    let words = question.first(AttributeType::REPLY_MESSAGE).unwrap();
+    let words = std::str::from_utf8(words).unwrap();
+    let link = words.split(' ').nth(1).unwrap();
+
+    let browser = Browser::open(HOST, world.web.address, Scheme::Light);
+    browser.go(link);
+    browser.enter("#user", USER);
+    browser.press("button");
+    let uri = scanned(&picture(&browser, "prompt-scan"));
+    let accepted = packet(&mut port, Some(&asked), &code_of(secret_of(&uri), "now"));
+    assert_eq!(accepted.code, ACCEPT);
+    // The link is dead.
+    browser.go(link);
+    browser.enter("#user", USER);
+    browser.press("button");
+    assert!(browser.text("[role=alert]").contains("That did not work"));
+    world.daemon.stop();
 }
 
 #[test]
