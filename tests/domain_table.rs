@@ -179,6 +179,9 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
             str::from_utf8(&now.hash.data).unwrap()
         ));
     }
+    if before.profile.confirm_unlock && !after.profile.confirm_unlock {
+        facts.push("confirmed".to_owned());
+    }
     if after.profile.state != before.profile.state {
         facts.push(format!("state={}", after.profile.state.name()));
     }
@@ -308,6 +311,7 @@ fn prepare_person(alice: &mut UserRecord, key: &str, value: &str) {
     match key {
         "state" => alice.profile_mut().state = UserState::by_name(value).unwrap(),
         "what" => alice.profile_mut().update = Memorized::by_name(value),
+        "confirm-unlock" => alice.profile_mut().confirm_unlock = true,
         "no-pin" => alice.profile_mut().pin = None,
         "must-change" => alice.profile_mut().pin.as_mut().unwrap().must_change = true,
         "no-password" => alice.profile_mut().password = None,

@@ -62,6 +62,7 @@ impl Life {
             4 => Command::UserUnlock {
                 user: user(),
                 with_pin: force,
+                confirm: false,
             },
             5 => Command::UserSetState {
                 user: user(),

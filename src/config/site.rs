@@ -50,6 +50,7 @@ pub(super) fn policy(
         recovery_count: settings.count_u32("recovery.count"),
         tokens_max_per_user: settings.size("tokens.max_per_user"),
         pending_ttl: settings.span("enroll.pending_ttl"),
+        unlock_confirmation: settings.flag("unlock.require_confirmation"),
         challenge_ttl: settings.span("challenge.ttl"),
         seats_limit: settings.count("seats.limit"),
         issuer: issuer.to_owned(),

@@ -244,6 +244,10 @@ impl<'a> Case<'a> {
             Ok(()) => {
                 self.proven.first = Some(self.attempt.gateway.first_factor);
                 self.proven.factors.push(how);
+                let answered = self.answered.as_ref().map(|it| &it.kind);
+                if answered == Some(&dialogue::Kind::Confirm) {
+                    dialogue::confirmed(&mut self);
+                }
                 self.go_on(evidence)
             }
             Err(reason) => {
@@ -404,6 +408,10 @@ impl<'a> Case<'a> {
 
     /// A pending update cannot be asked for at a gateway without dialogues: said, not refused.
     fn defer_workflow(&mut self) {
+        if self.record.profile.confirm_unlock {
+            let event = self.about(Event::new("workflow.deferred"));
+            self.events.push(event.detail("workflow", "confirm"));
+        }
         if matches!(
             self.record.profile.state,
             UserState::Update | UserState::Renew

@@ -43,6 +43,8 @@ pub struct Policy {
     pub tokens_max_per_user: usize,
     /// How long a token that was shown waits for its proof; zero: for ever.
     pub pending_ttl: Duration,
+    /// Every unlock by an operator is to be confirmed by its owner.
+    pub unlock_confirmation: bool,
     /// How long a question waits for its answer.
     pub challenge_ttl: Duration,
     /// Counted users allowed; 0: no limit.
@@ -280,6 +282,7 @@ impl Default for Policy {
             recovery_count: 10,
             tokens_max_per_user: 10,
             pending_ttl: Duration::from_secs(7 * day),
+            unlock_confirmation: false,
             challenge_ttl: Duration::from_secs(300),
             seats_limit: 0,
             issuer: "mfad".to_owned(),

@@ -183,6 +183,9 @@ pub struct Profile {
     pub state_since: Timestamp,
     /// Who set it: a login name, or `auto`.
     pub state_by: String,
+    /// An unlock is to be confirmed by one more code at the next sign-in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm_unlock: bool,
     /// What is to be changed in Update Credential; none: whichever the gateway asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Memorized>,

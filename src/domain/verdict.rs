@@ -250,6 +250,8 @@ pub enum Message {
     NewSecretAgain(Memorized),
     /// M28.
     NewSecretSet(Memorized),
+    /// M34.
+    ConfirmUnlock,
     /// No new one was agreed on.
     SecretUnchanged(Memorized),
     /// M23.
@@ -283,6 +285,7 @@ impl Message {
             Self::NewSecret { .. } => "M26",
             Self::NewSecretAgain(_) => "M27",
             Self::NewSecretSet(_) => "M28",
+            Self::ConfirmUnlock => "M34",
             Self::SecretUnchanged(_) => "M35",
             Self::EnterAuthCode => "M23",
             Self::OpenPage { .. } => "M25",
@@ -349,6 +352,9 @@ impl fmt::Display for Message {
                 "{} Accepted. Wait for the token code to change, then enter the new passcode:",
                 secret.title()
             ),
+            Self::ConfirmUnlock => {
+                f.write_str("Your account was unlocked. Enter a one-time code to confirm:")
+            }
             Self::SecretUnchanged(secret) => write!(
                 f,
                 "Your {} was not changed. Please sign in again.",

@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 
 use super::action::Role;
 use super::command::words;
-use super::dialogue::{self, asks_new};
+use super::dialogue::{self, asks_confirmation, asks_new};
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
@@ -429,6 +429,14 @@ fn closing(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let can_log_in = !open.is_empty();
+    let confirms = |gateway: &&&GatewayPolicy| asks_confirmation(record, gateway);
+    let at: Vec<&str> = open.iter().filter(confirms).map(|it| &*it.name).collect();
+    if !at.is_empty() {
+        let at = at.join(", ");
+        lines.push(format!(
+            "One more code confirms the unlock at the next sign-in at {at}."
+        ));
+    }
     for secret in [Memorized::Pin, Memorized::Password] {
         let asks = |gateway: &&&GatewayPolicy| asks_new(record, gateway) == Some(secret);
         let asking: Vec<&str> = open.iter().filter(asks).map(|it| &*it.name).collect();

@@ -125,6 +125,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(Kind::Passcode),
         Just(Kind::Code),
         Just(Kind::Reauth),
+        Just(Kind::Confirm),
         proptest::option::of(id()).prop_map(Kind::AuthCode),
         any::<u8>().prop_map(|wrong| Kind::FirstCode { wrong }),
         new_pin.prop_map(|(chosen, weak, unequal)| Kind::NewPin(NewPin {

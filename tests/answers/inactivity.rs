@@ -103,6 +103,7 @@ fn whoever_has_not_signed_in_for_so_many_days_is_locked_and_let_in_again_once_un
     let unlock = Command::UserUnlock {
         user: "gone".to_owned(),
         with_pin: false,
+        confirm: false,
     };
     site.change(Role::Support, unlock).unwrap();
     // Refused before it was looked at, the code is as good as it was.

@@ -180,6 +180,7 @@ fn a_sealed_mfad_answers_three_questions_only() {
     let unlock = Command::UserUnlock {
         user: "alice".to_owned(),
         with_pin: false,
+        confirm: false,
     };
     assert_eq!(
         site.change(Role::Admin, unlock).err().map(|r| r.code),

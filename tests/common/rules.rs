@@ -326,6 +326,7 @@ impl Outcome {
                     },
                     Message::NewSecretAgain(secret) => &format!("{}-again", secret.name()),
                     Message::NewSecretSet(_) => "next-passcode",
+                    Message::ConfirmUnlock => "confirm",
                     Message::EnterAuthCode => "auth",
                     Message::OpenPage { .. } => "page",
                     _ => "passcode",

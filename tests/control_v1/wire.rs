@@ -79,6 +79,7 @@ fn example(method: &Method, name: &str, kind: Type) -> Value {
         }
         ("last_login_before" | "last_login_after", _) => json!("2026-11-28T18:00:00+01:00"),
         ("token", _) => json!("T-8F3K2"),
+        ("confirm", Type::Bool) => json!(true),
         ("code" | "first" | "second" | "confirm", _) => json!("287082"),
         ("seed", _) => json!("KVKFKRCPNZQUYMLXOVYDSQKJKZDTSRLD"),
         ("algorithm", _) => json!("SHA256"),

@@ -32,6 +32,7 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
     };
     let (state, since, by) = (profile.state.name(), profile.state_since, &profile.state_by);
     so("state", format!("{state} by {by} since {since}"));
+    so("confirm unlock", profile.confirm_unlock.to_string());
     so("update", or_dash(profile.update.map(Memorized::name)));
     so("created", profile.created.to_string());
     so("protected", profile.protected.to_string());

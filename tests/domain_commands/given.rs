@@ -168,6 +168,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         "window" => policy.totp_window_steps = number(value),
         "hotp-resync" => policy.hotp_resync_window = number(value),
         "totp-resync" => policy.totp_resync_window_steps = number(value),
+        "confirmed-unlocks" => policy.unlock_confirmation = true,
         "challenge" => {
             for gateway in &mut run.gateways {
                 let challenge = gateway.challenge || &*gateway.name == value;

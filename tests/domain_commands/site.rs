@@ -359,6 +359,7 @@ pub(crate) fn unlock(with_pin: bool) -> Command {
     Command::UserUnlock {
         user: user(),
         with_pin,
+        confirm: false,
     }
 }
 

@@ -73,7 +73,11 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             until: at("until"),
         },
-        ("user", "unlock") => unlock(flag("with-pin")),
+        ("user", "unlock") => Command::UserUnlock {
+            user: user(),
+            with_pin: flag("with-pin"),
+            confirm: flag("confirm"),
+        },
         ("user", "set-state") => Command::UserSetState {
             user: user(),
             state: state(words[2]),

@@ -132,6 +132,36 @@ fn an_operator_sees_what_is_asked_and_ends_it() {
 }
 
 #[test]
+fn an_unlock_is_confirmed_with_another_code() {
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let operator = daemon.operator();
+    operator.change("Users.Lock", "alice", &json!({}));
+    operator.change("Users.Unlock", "alice", &json!({"confirm": true}));
+    let mut port = daemon.gateway("gw-two").port();
+    let first = port.request("alice", PIN);
+    let code = alice.code();
+    let asked = port.ask(&first);
+    let mut request = answer(&mut port, "alice", &state(&asked), &code);
+    let asked = port.ask(&request);
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&request), asked, "the same question");
+    request = answer(&mut port, "alice", &state(&asked), &code);
+    assert_eq!(port.ask(&request).code, REJECT, "the code of the sign-in");
+    let passcode = format!("{PIN}{}", alice.code());
+    let mut port = daemon.gateway("gw-pin").port();
+    let first = port.request("alice", &passcode);
+    let asked = port.ask(&first);
+    request = answer(&mut port, "alice", &state(&asked), &alice.code());
+    assert_eq!(port.ask(&request).code, ACCEPT);
+    daemon
+        .gateway("gw-pin")
+        .lets_in("alice", &format!("{PIN}{}", alice.code()));
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("unlock.confirmed", "alice"), 1);
+}
+
+#[test]
 fn what_ends_a_persons_rights_ends_the_question() {
     let people = ["alice", "bob", "carol"].map(Person::new);
     let daemon = Site::new(&people).start();

@@ -307,6 +307,7 @@ impl Days {
             0 | 1 => Command::UserUnlock {
                 user,
                 with_pin: true,
+                confirm: false,
             },
             2 => Command::UserLock { user, until: None },
             3 => Command::PassthroughEnable {

@@ -176,6 +176,7 @@ impl Order {
             Self::Unlock { with_pin } => Command::UserUnlock {
                 user: user(),
                 with_pin: *with_pin,
+                confirm: false,
             },
             Self::ClearCounters => Command::CountersClear { user: user() },
             Self::State(state) => Command::UserSetState {

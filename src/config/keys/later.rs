@@ -4,7 +4,6 @@ use super::fits;
 
 /// Paths and tables; a path below a listed table is listed with it.
 const LATER: &[&str] = &[
-    "unlock",
     "pin.history",
     "emergency",
     "auth_code.self_service",

@@ -302,6 +302,12 @@ pub(super) const KEYS: &[Key] = &[
         "Where the pages of mfad-web are, as people's browsers reach them: an address that begins with \
          `https://`. Links in messages lead there.",
     ),
+    Key::flag(
+        "unlock.require_confirmation",
+        "false",
+        "Whoever is unlocked by an operator confirms it at the next sign-in with one more code, \
+         where questions can be asked.",
+    ),
     Key::span(
         "challenge.ttl",
         "\"5m\"",

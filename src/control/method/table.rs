@@ -63,7 +63,9 @@ interfaces! {
         ];
         Change Delete = UserDelete, users::delete, [user: must Text];
         Change Lock = UserLock, users::lock, [user: must Text, until: may Text];
-        Change Unlock = UserUnlock, users::unlock, [user: must Text, with_pin: may Bool];
+        Change Unlock = UserUnlock, users::unlock, [
+            user: must Text, with_pin: may Bool, confirm: may Bool
+        ];
         Change SetState = UserSetState, users::set_state, [
             user: must Text, state: must Text, force: may Bool, auth_code: may Bool,
             send_code: may Text, what: may Text

@@ -126,6 +126,7 @@ pub(super) fn unlock(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::UserUnlock {
         user: a.user()?,
         with_pin: a.flag("with_pin"),
+        confirm: a.flag("confirm"),
     })
 }
 

@@ -175,6 +175,11 @@ pub(super) const VERBS: &[Verb] = &[
                 "with_pin",
                 "also lift a PIN block (the old PIN works again)",
             ),
+            switch(
+                "confirm",
+                "confirm",
+                "have it confirmed with one more code at the next sign-in",
+            ),
         ],
         examples: &[
             "mfactl user unlock alice",

@@ -39,7 +39,9 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::UserEdit { edit, .. } => user::edit(case, edit, prepared),
         Command::UserDelete { .. } => Ok(user::delete(case, &prepared)),
         Command::UserLock { until, .. } => lock::lock(case, *until),
-        Command::UserUnlock { with_pin, .. } => lock::unlock(case, *with_pin),
+        Command::UserUnlock {
+            with_pin, confirm, ..
+        } => lock::unlock(case, *with_pin, *confirm),
         Command::UserSetState {
             state,
             force,

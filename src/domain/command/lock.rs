@@ -65,7 +65,11 @@ pub(super) fn lock(mut case: Case<'_>, until: Option<Timestamp>) -> Result<Appli
 }
 
 /// `user unlock`: Locked Date and Lock Reason vanish, Unlocked By stays (I11). Waits end with it.
-pub(super) fn unlock(mut case: Case<'_>, with_pin: bool) -> Result<Applied, Refusal> {
+pub(super) fn unlock(
+    mut case: Case<'_>,
+    with_pin: bool,
+    confirm: bool,
+) -> Result<Applied, Refusal> {
     let lock = case.record.auth.lock.clone();
     let done = match lock {
         Some(lock) if lock.reason == LockReason::PinBlocked && !with_pin => {
@@ -91,11 +95,29 @@ pub(super) fn unlock(mut case: Case<'_>, with_pin: bool) -> Result<Applied, Refu
         case.record.auth.pin = PinState::default();
     }
     note_what_stays(&mut case);
+    if confirm || case.site.policy.unlock_confirmation {
+        have_confirmed(&mut case);
+    }
     let outlook = state::outlook(&case);
     let message = format!("{} {done}. {} {outlook}", case.user, case.current());
     let typed = case.typed.clone();
     case.undo(Action::UserLock, &typed);
     Ok(case.done(message))
+}
+
+/// The next sign-in asks for one more code.
+fn have_confirmed(case: &mut Case<'_>) {
+    case.record.profile_mut().confirm_unlock = true;
+    let asked = case.gateways(|gateway| gateway.challenge);
+    let silent = case.gateways(|gateway| !gateway.challenge);
+    if !asked.is_empty() {
+        let text = format!("one more code is asked for at the next sign-in at {asked}");
+        case.note("confirm", text);
+    }
+    if !silent.is_empty() {
+        let text = format!("{silent}: nobody can be asked there; it stays due elsewhere");
+        case.note("confirm", text);
+    }
 }
 
 /// `lock clear-counters`: C2 and C3; a lock or wait that exists stays, and so do the totals (I10).

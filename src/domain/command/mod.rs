@@ -111,6 +111,8 @@ pub enum Command {
         user: String,
         /// Lifts a PIN block as well.
         with_pin: bool,
+        /// The person is to confirm it with one more code.
+        confirm: bool,
     },
     /// Another lifecycle state.
     UserSetState {

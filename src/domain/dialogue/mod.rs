@@ -26,6 +26,7 @@
 
 mod auth_code;
 mod code;
+mod confirm;
 mod enrol;
 mod first_code;
 mod handle;
@@ -48,6 +49,8 @@ use super::verify::{CodeMatch, Finding};
 use crate::time::{Now, Timestamp};
 use crate::token::{DialogueId, TokenId};
 
+pub use confirm::asks_confirmation;
+pub(super) use confirm::confirmed;
 pub(super) use enrol::begin as begin_enrolment;
 pub use enrol::{enrols, leads};
 pub(super) use first_code::is_of_prompt;
@@ -76,6 +79,8 @@ pub enum Kind {
     NewPin(NewPin),
     /// A sign-in with the new one.
     Reauth,
+    /// One more code, because an operator has ended a lock.
+    Confirm,
     /// The auth code that a new token is given for; with the token whose first code was right before.
     AuthCode(Option<TokenId>),
     /// The first code of a new token.
@@ -167,6 +172,7 @@ impl Kind {
             Self::Passcode => "passcode",
             Self::NewPin(_) => "new_pin",
             Self::Reauth => "reauth",
+            Self::Confirm => "confirm",
             Self::AuthCode(_) => "auth_code",
             Self::FirstCode { .. } => "first_code",
         }
@@ -178,6 +184,7 @@ impl Kind {
         match name {
             "new_pin" => "new PIN or password".to_owned(),
             "reauth" => "passcode with the new one".to_owned(),
+            "confirm" => "code that confirms an unlock".to_owned(),
             name => name.replace('_', " "),
         }
     }
@@ -187,7 +194,7 @@ impl Kind {
     #[must_use]
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
-            "code" | "first_code" => Some(true),
+            "code" | "first_code" | "confirm" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
             "new_pin" | "reauth" | "auth_code" => Some(false),
             _ => None,
@@ -213,7 +220,7 @@ impl Kind {
     /// How the answer is split, if it is judged as a passcode; none: the dialogue reads it.
     pub(super) fn form(&self, gateway: &GatewayPolicy) -> Option<PasscodeForm> {
         match self {
-            Self::Code => Some(PasscodeForm::Otp),
+            Self::Code | Self::Confirm => Some(PasscodeForm::Otp),
             Self::Passcode => Some(gateway.passcode),
             Self::Reauth => Some(new_pin::form(gateway)),
             Self::NewPin(_) | Self::AuthCode(_) | Self::FirstCode { .. } => None,
@@ -244,7 +251,7 @@ pub(super) fn look(
     now: Now,
 ) -> Option<Finding> {
     let (seen, ask) = match &answered.kind {
-        Kind::Code | Kind::Passcode | Kind::Reauth => return None,
+        Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => return None,
         Kind::NewPin(asked) => new_pin::look(asked, record, attempt, policy, unseal),
         Kind::AuthCode(_) => auth_code::look(record, attempt, unseal, now),
         Kind::FirstCode { .. } => first_code::look(record, attempt, policy, unseal, now),
@@ -264,7 +271,7 @@ pub(super) fn turn(
         Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen),
         Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
         // What is judged as a passcode takes no turn of its own.
-        Kind::Code | Kind::Passcode | Kind::Reauth => Turn::Ended(Message::Denied),
+        Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => Turn::Ended(Message::Denied),
     })
 }
 
@@ -273,7 +280,8 @@ pub(super) fn due(case: &mut Case<'_>, _evidence: &Evidence) -> Result<Turn, Lac
     if !case.attempt.gateway.challenge {
         return Ok(Turn::Passed);
     }
-    Ok(new_pin::due(case).map_or(Turn::Passed, Turn::Ask))
+    let asking = confirm::due(case).or_else(|| new_pin::due(case));
+    Ok(asking.map_or(Turn::Passed, Turn::Ask))
 }
 
 impl Dialogue {

@@ -15,9 +15,12 @@ const AUTH_CODE: u8 = 10;
 const FIRST_CODE: u8 = 11;
 const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
+const CONFIRM: u8 = 22;
 
 /// The kinds of this version.
-const KINDS: [u8; 6] = [PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH];
+const KINDS: [u8; 7] = [
+    PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH, CONFIRM,
+];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     out.push(match dialogue.kind {
@@ -25,6 +28,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
         Kind::Code => CODE,
         Kind::NewPin(_) => NEW_PIN,
         Kind::Reauth => REAUTH,
+        Kind::Confirm => CONFIRM,
         Kind::AuthCode(_) => AUTH_CODE,
         Kind::FirstCode { .. } => FIRST_CODE,
     });
@@ -36,7 +40,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     out.put_text(&dialogue.gateway);
     put_proven(out, &dialogue.proven);
     match &dialogue.kind {
-        Kind::Passcode | Kind::Code | Kind::Reauth => {}
+        Kind::Passcode | Kind::Code | Kind::Reauth | Kind::Confirm => {}
         Kind::NewPin(asked) => {
             out.push(asked.weak);
             out.push(u8::from(asked.unequal));
@@ -68,6 +72,7 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         PASSCODE => Kind::Passcode,
         CODE => Kind::Code,
         REAUTH => Kind::Reauth,
+        CONFIRM => Kind::Confirm,
         AUTH_CODE if value.is_empty() => Kind::AuthCode(None),
         AUTH_CODE => Kind::AuthCode(Some(take_id(value)?)),
         FIRST_CODE => Kind::FirstCode {

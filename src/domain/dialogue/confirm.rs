@@ -1,0 +1,32 @@
+//! The confirmation of an unlock, asked for when all that the sign-in asks for is right (domain
+//! rules R16).
+//!
+//! 1. *Your account was unlocked. Enter a one-time code to confirm:*
+//! 2. The answer is a code and nothing else, and another one than that of the sign-in, which is used
+//!    up. Right: it is confirmed. Wrong: it counts, Reject, and it is asked for again next time.
+
+use super::{Asking, Kind};
+use crate::domain::event::Event;
+use crate::domain::judge::Case;
+use crate::domain::policy::GatewayPolicy;
+use crate::domain::user::UserRecord;
+use crate::domain::verdict::Message;
+
+/// Whether a right sign-in of this person at `gateway` goes on with the confirmation.
+#[must_use]
+pub fn asks_confirmation(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
+    gateway.challenge && record.profile.confirm_unlock
+}
+
+pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
+    asks_confirmation(&case.record, &case.attempt.gateway).then_some(Asking {
+        kind: Kind::Confirm,
+        message: Message::ConfirmUnlock,
+    })
+}
+
+/// The code was right.
+pub(in crate::domain) fn confirmed(case: &mut Case<'_>) {
+    case.record.profile_mut().confirm_unlock = false;
+    case.tell(Event::new("unlock.confirmed"));
+}
