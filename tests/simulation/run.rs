@@ -450,8 +450,13 @@ impl Run {
             station: datagram.station,
         };
         let sent = datagram.sent(&self.site.doors[datagram.door]);
+        // Who has not signed in for too long is locked when the attempt is judged.
+        let active = Rules {
+            inactive_ms: 0,
+            ..rules
+        };
         let open = person.exists()
-            && person.shut(source, &rules, now).is_none()
+            && person.shut(source, &active, now).is_none()
             && (sent.state.is_none() || person.answered(&sent, now).is_some());
         open.then(|| Look {
             version: person.version(),
