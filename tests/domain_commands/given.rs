@@ -274,6 +274,16 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
             record.profile_mut().add_link(link, Now::at(WALL));
         }
         "link-at-prompt" => record.profile_mut().links[0].at_prompt = true,
+        "asked-first-code" => record.auth.dialogues.push(Dialogue {
+            kind: Kind::FirstCode { wrong: 0 },
+            proven: Proven::default(),
+            gateway: Arc::from("vpn1"),
+            opened: WALL - DAY,
+            expires: WALL + DAY,
+            handle: HandleDigest([0; 32]),
+            rounds: 2,
+            row: 1,
+        }),
         "link-over" => record.profile_mut().links[0].expires = WALL,
         "link-tries" => record.profile_mut().links[0].tries = number(value),
         "code-mailed" | "code-texted" => {

@@ -14,6 +14,7 @@ use super::enrol::{new_totp, register, uri};
 use super::{Applied, Prepared, recovery, words};
 use crate::domain::auth_code;
 use crate::domain::delivery::Via;
+use crate::domain::dialogue::{Dialogue, Kind};
 use crate::domain::link::{self, Link, Purpose, TICKET_TTL};
 use crate::domain::name;
 use crate::domain::policy::Policy;
@@ -125,7 +126,11 @@ fn begin(
 
 /// Whether the auth code is the one that was handed out, where one is asked for.
 fn code_fits(case: &Case<'_>, link: &Link, typed: Option<&SecretBytes>) -> bool {
-    if link.at_prompt || case.site.policy.auth_code.always_suppress {
+    // What was shown at the prompt counts as long as the question is open.
+    let first_code =
+        |open: &Dialogue| matches!(open.kind, Kind::FirstCode { .. }) && open.open(case.now());
+    let asked = link.at_prompt && case.record.auth.dialogues.iter().any(first_code);
+    if asked || case.site.policy.auth_code.always_suppress {
         return true;
     }
     let (unseal, now) = (case.site.unseal, case.now());
