@@ -380,6 +380,16 @@ fn reports_warnings_by_number() {
         .replace("vpn1.secret", "same")
         .replace("vpn2.secret", "same");
     assert_eq!(numbers(&same), ["W035"]);
+    let asked = |set: &str, gateway: &str| {
+        let sends = "[token_types.email]\nenabled = true\n";
+        numbers(&format!("{sends}[sets]\ndefault = {set}\n{gateway}"))
+    };
+    let (both, mailed) = ("[[\"totp\"], [\"hotp\"]]", "[[\"email\"]]");
+    let mute = format!("{plain}challenge = false\n");
+    let stepped = plain.replace("pin+otp", "challenge");
+    assert!(asked(both, &plain).is_empty() && asked(mailed, &stepped).is_empty());
+    assert_eq!(asked(both, &mute), ["W036"]);
+    assert_eq!(asked(mailed, &plain), ["W036"]);
 }
 
 #[test]
@@ -427,7 +437,7 @@ fn values_are_had_by_key() {
     assert_eq!(config.get("passthrough.warn_before"), Some("1d"));
     assert_eq!(config.get("enroll.issuer"), Some("mfa1"));
     assert_eq!(config.get("key.credential"), Some("mfad.key"));
-    assert_eq!(config.get("sets.default"), Some("totp|hotp"));
+    assert_eq!(config.get("sets.default"), Some("totp|hotp|virtual"));
     assert_eq!(config.get("gateway.vpn1.reject_delay"), Some("1s"));
     assert_eq!(config.get("gateway.vpn1.allow_passthrough"), Some("true"));
     assert_eq!(config.get("gateway.vpn1.allowed_types"), Some("all"));

@@ -22,6 +22,8 @@ mod enrolment;
 mod links;
 #[path = "end_to_end/lockout.rs"]
 mod lockout;
+#[path = "end_to_end/methods.rs"]
+mod methods;
 #[path = "end_to_end/metrics.rs"]
 mod metrics;
 #[path = "end_to_end/new_pin.rs"]

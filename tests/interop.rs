@@ -17,7 +17,12 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -105,6 +110,29 @@ impl Service {
         self.walk(user, &[passcode]).0
     }
 
+    /// The same for one who reads the last line from a text message.
+    fn walk_with_text(&self, user: &str, typed: &[&str], texts: &Texts) -> (bool, String) {
+        let mut child = Command::new("pamtester")
+            .args([&self.name, user, "authenticate"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        for line in typed {
+            writeln!(keyboard, "{line}").unwrap();
+        }
+        writeln!(keyboard, "{}", texts.code()).unwrap();
+        drop(keyboard);
+        let output = child.wait_with_output().unwrap();
+        let shown = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&shown).into_owned(),
+        )
+    }
+
     /// Whether somebody who types these lines, one at each prompt, is let in; and what is shown.
     fn walk(&self, user: &str, typed: &[&str]) -> (bool, String) {
         let arguments = [self.name.as_str(), user, "authenticate"];
@@ -118,6 +146,51 @@ impl Service {
             said.text
         );
         (accepted, said.text)
+    }
+}
+
+/// An SMS gateway: takes requests over HTTP, and keeps what they bring.
+struct Texts {
+    port: u16,
+    had: Receiver<String>,
+}
+
+impl Texts {
+    fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, had) = channel();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = String::new();
+                BufReader::new(&stream).read_line(&mut request).unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                    .unwrap();
+                let _ = sender.send(request);
+            }
+        });
+        Self { port, had }
+    }
+
+    fn config(&self) -> String {
+        format!(
+            "[sms]\nurl = \"http://127.0.0.1:{}/send?to={{to}}&text={{text}}\"\nmethod = \"GET\"\n\
+             [token_types.sms]\nenabled = true\n\
+             [sets]\ndefault = [[\"hotp\", \"sms\"]]\nboth = [[\"hotp\"], [\"sms\"]]\n",
+            self.port
+        )
+    }
+
+    /// The code of the next sign-in message; others are passed over.
+    fn code(&self) -> String {
+        loop {
+            let request = self.had.recv_timeout(Duration::from_secs(30)).unwrap();
+            assert!(request.starts_with("GET /send?to="), "{request}");
+            if let Some((_, rest)) = request.split_once("sign-in%3A%20") {
+                return rest.chars().take(6).collect();
+            }
+        }
     }
 }
 
@@ -382,6 +455,47 @@ fn pam_radius_walks_through_a_new_pin_with_one_too_weak_and_one_mistyped() {
     assert!(!two.login("alice", PIN), "the old one");
     let (let_in, shown) = two.walk("alice", &[new, &phone.code()]);
     assert!(let_in && !shown.contains(first), "{shown}");
+}
+
+#[test]
+fn pam_radius_walks_through_the_menu_to_a_code_by_sms_and_through_two_methods() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let texts = Texts::open();
+    let alice = Person::new("alice");
+    let daemon = Site::with(std::slice::from_ref(&alice), &texts.config()).start();
+    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+        return;
+    };
+    let mut phone = Phone::of(&alice);
+    let operator = daemon.operator();
+    let token = json!({"kind": "sms", "phone": "+491701234567", "trusted": true});
+    operator.change("Tokens.Add", "alice", &token);
+    let menu = "1 = app or token code, 2 = SMS to +49 *** **67:";
+    let sent = "Code sent by SMS to +49 *** **67. Enter it:";
+
+    let (let_in, shown) = two.walk_with_text("alice", &[PIN, "2"], &texts);
+    assert!(
+        let_in && shown.contains(menu) && shown.contains(sent),
+        "{shown}"
+    );
+    let (let_in, shown) = two.walk("alice", &[PIN, &phone.code()]);
+    assert!(
+        let_in && shown.contains(menu) && !shown.contains(sent),
+        "{shown}"
+    );
+    let (let_in, shown) = two.walk("alice", &[PIN, "2", "000000"]);
+    assert!(!let_in && shown.contains(sent), "{shown}");
+    texts.code();
+
+    operator.change("Users.Edit", "alice", &json!({"set": "both"}));
+    let typed = [PIN, &phone.code()];
+    let (let_in, shown) = two.walk_with_text("alice", &typed, &texts);
+    assert!(
+        let_in && !shown.contains(menu) && shown.contains(sent),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -135,6 +135,7 @@ fn check(
         values: std::collections::BTreeMap::new(),
         stated: raw.entries.keys().cloned().collect(),
     };
+    sets::asked_at(&config.policy.sets, &config.gateways, &settings, problems);
     config.fill_values(&raw);
     config
 }

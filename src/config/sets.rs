@@ -1,14 +1,22 @@
-//! Checks of authentication sets: one group of the types that this version builds.
+//! Checks of authentication sets: groups of the types that this version builds.
 
+use super::checked::Gateway;
 use super::problems::{Collector, Found};
 use super::raw::{Item, Raw, Value};
 use super::settings::Settings;
 use super::token_types;
 use super::value;
+use crate::domain::methods::sends_codes;
 use crate::domain::token_record::TokenKind;
 
 /// Most sets.
 const SETS_MAX: usize = 64;
+
+/// Most groups of a set: a sign-in asks ten questions at most.
+const GROUPS_MAX: usize = 4;
+
+/// What switches virtual tokens on or off; without it they are on where codes can be sent.
+const VIRTUAL: &str = "token_types.virtual.enabled";
 
 /// Types that the domain names and this version does not build.
 const LATER: [&str; 3] = ["password", "qa", "push"];
@@ -21,17 +29,17 @@ pub(super) fn sets(
     raw: &Raw,
     settings: &Settings<'_>,
     problems: &mut Collector<'_>,
-) -> Vec<(String, Vec<TokenKind>)> {
+) -> Vec<(String, Vec<Vec<TokenKind>>)> {
     let mut sets = Vec::new();
     for name in &raw.sets {
         if !value::is_name(&name.text) || sets.len() >= SETS_MAX {
             let text = format!("\"{}\" is no name for a set, or one too many", name.text);
             problems.add(Found::error(name.place, text).label(value::NAME_FORM));
         }
-        sets.push((name.text.clone(), group(name, settings, problems)));
+        sets.push((name.text.clone(), groups(name, settings, problems)));
     }
     if raw.sets.is_empty() {
-        sets.push(("default".to_owned(), default_group(settings, problems)));
+        sets.push(("default".to_owned(), default_groups(settings, problems)));
     }
     let default = settings.text("default_set").unwrap_or_default();
     if !sets.iter().any(|(name, _)| name == default) {
@@ -49,36 +57,74 @@ pub(super) fn sets(
     sets
 }
 
-fn group(name: &Item, settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<TokenKind> {
+fn groups(
+    name: &Item,
+    settings: &Settings<'_>,
+    problems: &mut Collector<'_>,
+) -> Vec<Vec<TokenKind>> {
     let path = format!("sets.{}", name.text);
-    let groups = match settings.value(&path) {
-        Some(Value::Groups(groups)) => groups.as_slice(),
+    let Some(Value::Groups(groups)) = settings.value(&path) else {
         // What is wrong with it has been told.
-        _ => return Vec::new(),
-    };
-    let [group] = groups else {
-        let found = Found::error(
-            settings.place(&[&path]),
-            format!("set {} has {} groups", name.text, groups.len()),
-        );
-        problems.add(
-            found
-                .number("E103")
-                .label("this version knows sets of one group"),
-        );
         return Vec::new();
     };
-    if group.is_empty() {
-        let text = format!("set {} has an empty group", name.text);
-        problems.add(Found::error(settings.place(&[&path]), text).label("nobody could sign in"));
+    if groups.is_empty() || groups.len() > GROUPS_MAX {
+        let text = format!("set {} has {} groups", name.text, groups.len());
+        let label = format!("1 to {GROUPS_MAX}: each is one more method to show");
+        problems.add(Found::error(settings.place(&[&path]), text).label(label));
     }
+    let group = |group| kinds(name, group, settings, problems);
+    groups.iter().map(Vec::as_slice).map(group).collect()
+}
+
+/// Warns of sets that a gateway has no way to ask for.
+pub(super) fn asked_at(
+    sets: &[(String, Vec<Vec<TokenKind>>)],
+    gateways: &[Gateway],
+    settings: &Settings<'_>,
+    problems: &mut Collector<'_>,
+) {
+    for (name, groups) in sets {
+        let sent = groups
+            .first()
+            .is_some_and(|group| !group.is_empty() && group.iter().all(|kind| kind.is_sent()));
+        for gateway in gateways.iter().map(|gateway| &gateway.policy) {
+            let why = if groups.len() > 1 && !gateway.challenge {
+                "the set has several groups, and `challenge` is false there"
+            } else if sent && !sends_codes(gateway) {
+                "its codes are sent, and there none is before the first factor is right"
+            } else {
+                continue;
+            };
+            let place = settings.place(&[&format!("sets.{name}")]);
+            let text = format!("nobody of set {name} signs in at {}", gateway.name);
+            problems.add(Found::warning("W036", place, text).label(why));
+        }
+    }
+}
+
+/// The types of one group.
+fn kinds(
+    name: &Item,
+    group: &[Item],
+    settings: &Settings<'_>,
+    problems: &mut Collector<'_>,
+) -> Vec<TokenKind> {
+    if group.is_empty() {
+        let place = settings.place(&[&format!("sets.{}", name.text)]);
+        let text = format!("set {} has an empty group", name.text);
+        problems.add(Found::error(place, text).label("nobody could sign in"));
+    }
+    // As in the default, it may stand beside others where nothing is sent.
+    let alone = group.len() == 1;
     let mut kinds = Vec::new();
     for item in group {
         if let Some(kind) = kind(item, problems) {
             if kind == TokenKind::Recovery {
                 let found = Found::error(item.place, "a recovery code stands in for any token");
                 problems.add(found.label("leave it out: `recovery.allow_login` decides"));
-            } else if !token_types::is_enabled(settings, kind) {
+            } else if !token_types::is_enabled(settings, kind)
+                && (alone || kind != TokenKind::Virtual || settings.stated(VIRTUAL))
+            {
                 let text = format!("set {} asks for {}, which is off", name.text, kind.name());
                 let label = format!("`token_types.{}.enabled` is false", kind.name());
                 problems.add(Found::error(item.place, text).label(label));
@@ -86,18 +132,11 @@ fn group(name: &Item, settings: &Settings<'_>, problems: &mut Collector<'_>) -> 
             kinds.push(kind);
         }
     }
-    if !kinds.is_empty() && kinds.iter().all(|kind| kind.is_sent()) {
-        let text = format!("set {} has only types whose codes are sent", name.text);
-        let found = Found::error(settings.place(&[&path]), text).number("E103");
-        problems.add(
-            found.label("no gateway asks for such a code in this version: nobody could sign in"),
-        );
-    }
     kinds
 }
 
 /// The set that there is without any: its types as far as they are not switched off.
-fn default_group(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<TokenKind> {
+fn default_groups(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<Vec<TokenKind>> {
     let enabled = |kind: &TokenKind| token_types::is_enabled(settings, *kind);
     let kinds: Vec<TokenKind> = match value::fallback("sets.NAME") {
         Some(Value::Groups(groups)) => groups
@@ -108,12 +147,12 @@ fn default_group(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<T
             .collect(),
         _ => Vec::new(),
     };
-    if !kinds.iter().any(|kind| kind.computes()) {
+    if kinds.is_empty() {
         let place = settings.line(&["token_types.totp.enabled", "token_types.hotp.enabled"]);
         let found = Found::error(place, "every type of token is switched off");
         problems.add(found.label("nobody could sign in"));
     }
-    kinds
+    vec![kinds]
 }
 
 /// A type of token by its name.

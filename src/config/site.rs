@@ -29,7 +29,7 @@ const LISTEN_MAX: usize = 16;
 pub(super) fn policy(
     settings: &Settings<'_>,
     issuer: &str,
-    sets: Vec<(String, Vec<TokenKind>)>,
+    sets: Vec<(String, Vec<Vec<TokenKind>>)>,
     problems: &mut Collector<'_>,
 ) -> Policy {
     let policy = Policy {

@@ -73,5 +73,7 @@ pub(super) fn sent_code(settings: &Settings<'_>) -> SentCodePolicy {
         digits: digits.unwrap_or(Digits::SIX),
         ttl: settings.span("sent_code.ttl"),
         max_per_hour: settings.size("sent_code.max_per_hour"),
+        max_per_dialogue: u8::try_from(settings.count("sent_code.max_per_dialogue")).unwrap_or(1),
+        sms_max_unanswered: settings.count_u32("sms.max_unanswered"),
     }
 }

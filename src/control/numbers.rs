@@ -157,6 +157,18 @@ pub const ALL: &[Number] = &[
             addresses is one block with several `addresses`.",
     },
     Number {
+        code: "W036",
+        title: "nobody of a set can sign in at a gateway",
+        meaning: "People with this authentication set are refused there, whatever they type. \
+            `mfactl auth explain USER --gateway GATEWAY` says so of each of them.",
+        cause: "The set asks for several methods and the gateway shows no questions (`challenge = \
+            false`); or its codes are sent, and the gateway sends the code together with the PIN or \
+            password, or has no first factor: a code is sent only once the first factor is right.",
+        cure: "Set `challenge = true` if the gateway can show questions, and `passcode = \
+            \"challenge\"` where codes are sent. Where these people are not to sign in there, leave \
+            it as it is.",
+    },
+    Number {
         code: "W040",
         title: "mass lock: many users were locked or made to wait within a minute",
         meaning: "More than `alert.locks_per_minute` people were locked, or with `lockout.mode = \

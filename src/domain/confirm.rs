@@ -5,8 +5,9 @@
 //! The writer looks again if the record has a new revision; time passes without one. So nothing is
 //! accepted on the word of a finding: I1, I3, I16 and I18 hold in the judge for whatever it is given.
 
-use super::dialogue::{self, Dialogue};
+use super::dialogue::{self, Dialogue, Kind};
 use super::judge::FirstFactor;
+use super::methods;
 use super::policy::{FirstFactorBy, GatewayPolicy, Policy};
 use super::user::UserRecord;
 use super::verdict::Reason;
@@ -20,10 +21,12 @@ pub(super) fn code(
     record: &UserRecord,
     gateway: &GatewayPolicy,
     policy: &Policy,
+    answered: Option<&Dialogue>,
     now: Now,
 ) -> CodeMatch {
+    let passed = dialogue::passed(answered);
     let counts = |token: TokenId| {
-        let mut candidates = verify::candidates(record, gateway, policy, now);
+        let mut candidates = methods::candidates(record, gateway, policy, passed, now);
         candidates.any(|candidate| candidate.id == token)
     };
     let gone = CodeMatch::NoToken(Reason::NoToken);
@@ -48,8 +51,21 @@ pub(super) fn code(
             let grace = accepted.is_some_and(|accepted| verify::graced(accepted, gateway, now));
             CodeMatch::Replay { token, grace }
         }
+        CodeMatch::Sent { token } => {
+            let asked = answered.map(|dialogue| &dialogue.kind);
+            match asked {
+                Some(Kind::Sent(sent)) if sent.token == token && counts(token) => {
+                    if now.latest() < sent.until {
+                        found
+                    } else {
+                        CodeMatch::Wrong { only: Some(token) }
+                    }
+                }
+                _ => gone,
+            }
+        }
         CodeMatch::Recovery { token, index } => {
-            let mut sets = verify::recovery_sets(record, gateway, policy, now);
+            let mut sets = methods::recovery_sets(record, gateway, policy, passed, now);
             if !sets.any(|set| set.id == token) {
                 return gone;
             }
@@ -78,7 +94,7 @@ fn led(
 ) -> bool {
     match shown {
         Some((shown, _)) => {
-            let mut waits = verify::pending(record, gateway, policy, now);
+            let mut waits = methods::pending(record, gateway, policy, now);
             dialogue::leads(record, gateway, policy) && waits.any(|token| token.id == shown)
         }
         None => dialogue::enrols(record, gateway, policy, now),
@@ -162,7 +178,8 @@ mod tests {
         });
         let found = |factor| {
             let fits = CodeMatch::Fits { token, factor };
-            code(fits, &alice, &vpn1(), &Policy::default(), Now::at(NOW))
+            let policy = Policy::default();
+            code(fits, &alice, &vpn1(), &policy, None, Now::at(NOW))
         };
         assert_eq!(found(101), CodeMatch::Fits { token, factor: 101 });
         let grace = false;

@@ -182,6 +182,22 @@ pub fn destination<'a>(token: &'a Token, profile: &'a Profile) -> Option<Destina
     })
 }
 
+/// The codes that `profile` was sent within the hour, with one that is sent now.
+///
+/// # Errors
+/// It may be sent none before this time.
+pub fn paced(profile: &Profile, most: usize, now: Now) -> Result<Vec<Timestamp>, Timestamp> {
+    let within = |at: &&Timestamp| now.earliest() < **at + SENDS_WITHIN;
+    let mut sends: Vec<Timestamp> = profile.code_sends.iter().filter(within).copied().collect();
+    match sends.first() {
+        Some(first) if sends.len() >= most => Err(*first + SENDS_WITHIN),
+        _ => {
+            sends.push(now.latest());
+            Ok(sends)
+        }
+    }
+}
+
 /// Rules of codes that are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentCodePolicy {
@@ -191,6 +207,23 @@ pub struct SentCodePolicy {
     pub ttl: Duration,
     /// How many one person may be sent in an hour.
     pub max_per_hour: usize,
+    /// How many for one question.
+    pub max_per_dialogue: u8,
+    /// How many by SMS without a sign-in in between: `sms.max_unanswered`.
+    pub sms_max_unanswered: u32,
+}
+
+/// The defaults of the manual.
+impl Default for SentCodePolicy {
+    fn default() -> Self {
+        Self {
+            digits: Digits::SIX,
+            ttl: Duration::from_secs(300),
+            max_per_hour: 5,
+            max_per_dialogue: 3,
+            sms_max_unanswered: 10,
+        }
+    }
 }
 
 /// What the site says of one type of token, besides whether it is on.

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use super::attempt::{Attempt, Split, split};
 use super::command::words::count;
+use super::methods;
 use super::policy::{PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
 use super::token_record::Token;
@@ -58,7 +59,7 @@ pub fn distance(
         PasscodeForm::Challenge => PasscodeForm::Otp,
         form => form,
     };
-    let counting = verify::candidates(record, &attempt.gateway, policy, now);
+    let counting = methods::candidates(record, &attempt.gateway, policy, &[], now);
     let look = |token: &Token| {
         let (otp, sealed) = (token.otp?, token.seed.as_ref()?);
         let state = record.auth.token(token.id);

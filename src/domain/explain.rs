@@ -15,6 +15,7 @@ use super::attempt::{Attempt, Proof, Pseudonym};
 use super::dialogue::{self, asks_new, opens_by_code};
 use super::event::Source;
 use super::judge::{reject_message, told_of};
+use super::methods;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::token_record::{Token, effective};
 use super::user::{UserRecord, UserState};
@@ -97,7 +98,7 @@ pub fn explain(
     all.push(d7(record, gateway, policy, now));
     let granted = verify::grant(record, gateway, now);
     all.push(d8(record, granted, now));
-    let candidates: Vec<_> = verify::candidates(record, gateway, policy, now).collect();
+    let candidates: Vec<_> = methods::candidates(record, gateway, policy, &[], now).collect();
     let led = granted.is_none()
         && candidates.is_empty()
         && dialogue::enrols(record, gateway, policy, now);
@@ -107,7 +108,7 @@ pub fn explain(
     });
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
-    all.extend(d12(gateway, granted));
+    all.extend(d12(gateway, &candidates, granted));
     all.push(d13(record, gateway, granted));
     finish(record.name(), gateway, all)
 }
@@ -384,7 +385,7 @@ fn d10(
 ) -> Step {
     let named = |token: &Token| format!("{} {}", token.id, token.kind.name());
     let mut names: Vec<String> = candidates.iter().map(|token| named(token)).collect();
-    for set in verify::recovery_sets(record, gateway, policy, now) {
+    for set in methods::recovery_sets(record, gateway, policy, &[], now) {
         names.push(format!("{} if one is typed", named(set)));
     }
     if !names.is_empty() {
@@ -405,10 +406,17 @@ fn d10(
         return step("D10", Mark::Ok, "no token yet; D9 leads to one".to_owned());
     }
     let mut text = "no token counts here".to_owned();
+    if methods::several(&record.profile, policy) {
+        text.push_str(if gateway.challenge {
+            ": the set asks for several methods, and not all are there"
+        } else {
+            ": the set asks for several methods, and this gateway asks no questions"
+        });
+    }
     for token in &record.profile.tokens {
         let status = effective(record, token, policy, now);
         let why = if status.usable() && token.kind.is_sent() {
-            "no gateway asks for its codes yet"
+            "its codes are not sent here"
         } else if status.usable() {
             "not accepted here"
         } else {
@@ -441,10 +449,18 @@ fn d11(
 }
 
 /// When the code is asked for; nothing where it comes with the first packet.
-fn d12(gateway: &GatewayPolicy, granted: Option<u32>) -> Option<Step> {
-    let asked = gateway.passcode == PasscodeForm::Challenge && granted.is_none();
-    let text = "the code is asked for in a second step (M20)";
-    asked.then(|| step("D12", Mark::Ok, text.to_owned()))
+fn d12(gateway: &GatewayPolicy, candidates: &[&Token], granted: Option<u32>) -> Option<Step> {
+    let sent = candidates
+        .iter()
+        .filter(|token| token.kind.is_sent())
+        .count();
+    let asked = gateway.passcode == PasscodeForm::Challenge || sent > 0;
+    let text = match (sent, candidates.len()) {
+        (0, _) => "the code is asked for in a second step (M20)",
+        (1, 1) => "after the first factor the code is sent and asked for (M21, M22)",
+        _ => "after the first factor the method is asked for (M33)",
+    };
+    (asked && granted.is_none()).then(|| step("D12", Mark::Ok, text.to_owned()))
 }
 
 /// Which codes of a token would fit.
@@ -477,7 +493,7 @@ fn needs(record: &UserRecord, token: &Token, policy: &Policy, now: Now) -> Strin
                 next.saturating_add(ahead)
             )
         }
-        None => "needs a code".to_owned(),
+        None => format!("needs the code that is sent then ({})", token.kind.name()),
     }
 }
 

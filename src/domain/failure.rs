@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::attempt::Attempt;
 use super::event::Event;
 use super::lockout::{HardAction, Lock, LockReason, LockoutMode};
+use super::methods::candidates;
 use super::policy::{FirstFactorBy, Policy};
 use super::token_record::Base;
 use super::user::{LastFailed, UserRecord};
-use super::verify::candidates;
+use super::verdict::How;
 use super::wait::{self, Counted};
 use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
@@ -41,6 +42,7 @@ pub fn count(
     record: &mut UserRecord,
     kind: Kind,
     attempt: &Attempt,
+    passed: &[How],
     policy: &Policy,
     now: Now,
     events: &mut Vec<Event>,
@@ -69,7 +71,7 @@ pub fn count(
         Kind::Code { only: None } => {
             record.auth.total = record.auth.total.saturating_add(1);
             if record.auth.total >= policy.lockout.hard_cap {
-                let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, now)
+                let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, passed, now)
                     .map(|t| t.id)
                     .collect();
                 for token in all {

@@ -9,6 +9,7 @@ mod asking;
 mod fresh;
 mod stranger;
 mod told;
+mod used;
 
 use std::sync::Arc;
 
@@ -19,10 +20,9 @@ use super::event::Event;
 use super::failure::{self, Kind};
 use super::lapse;
 use super::message::Message as Letter;
-use super::passthrough;
-use super::policy::{FirstFactorBy, Policy};
+use super::policy::Policy;
 use super::sealed::Sealed;
-use super::token_record::{Accepted, Used};
+use super::token_record::Accepted;
 use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
 use super::verify::{Admission, CodeMatch, Finding, admit, progress};
@@ -100,23 +100,16 @@ pub fn judge(
         return Ok(case.refuse(Reason::NoToken));
     }
     let finding = &evidence.finding;
-    let code = confirm::code(finding.code, &case.record, &attempt.gateway, policy, now);
+    let (answered, gateway) = (case.answered.as_ref(), &attempt.gateway);
+    let code = confirm::code(finding.code, &case.record, gateway, policy, answered, now);
     let asked = (&finding.ask, evidence.first);
-    let answered = case.answered.as_ref();
-    let first = confirm::first_factor(
-        &case.record,
-        &attempt.gateway,
-        policy,
-        now,
-        asked,
-        answered,
-        code,
-    );
+    let first = confirm::first_factor(&case.record, gateway, policy, now, asked, answered, code);
     match (code, first) {
         (CodeMatch::Fits { token, factor }, first) => {
             case.consume(token, factor);
             case.decide(first, How::Token(token), evidence)
         }
+        (CodeMatch::Sent { token }, first) => case.decide(first, How::Token(token), evidence),
         (CodeMatch::Replay { token, grace: true }, first) => {
             case.spend_grace(token);
             case.decide(first, How::Grace(token), evidence)
@@ -269,36 +262,14 @@ impl<'a> Case<'a> {
     }
 
     fn accept(mut self, how: How) -> Judgement {
+        let shown = std::mem::take(&mut self.proven.factors);
         let at = self.now.wall;
         let (gateway, station) = (self.gateway(), self.attempt.source.station.clone());
         self.used_first_factor();
         let (source, mode) = (&self.attempt.source, self.policy.lockout.mode);
         let proven = how.token().is_some();
         wait::signed_in(&mut self.record, source, mode, proven, self.now);
-        // Since the round in which it was right, another attempt may have used up a later one.
-        let form = |answered: &Dialogue| answered.kind.form(&self.attempt.gateway);
-        let spent_now = self.answered.as_ref().is_none_or(|it| form(it).is_some());
-        let mut used = None;
-        if let Some(id) = how.token() {
-            // A passthrough proves no token, so it clears no count towards the hard cap (I10).
-            self.record.auth.total = 0;
-            let state = self.record.auth.token_mut(id);
-            state.soft = 0;
-            state.total = 0;
-            if let (How::Token(_), Some(accepted)) = (how, state.accepted.as_mut())
-                && spent_now
-            {
-                accepted.grace_used = false;
-            }
-            let first_use = state.activated_at.is_none();
-            state.activated_at.get_or_insert(at);
-            state.last_used = Some(Used {
-                at,
-                gateway: Arc::clone(&gateway),
-                station: station.clone(),
-            });
-            used = Some((id, first_use));
-        }
+        let used = self.use_tokens(&shown, how, &station);
         if let How::Passthrough(grant) = how {
             let state = self.record.auth.grant_mut(grant);
             state.uses = state.uses.saturating_add(1);
@@ -318,6 +289,10 @@ impl<'a> Case<'a> {
         if let Some(id) = how.token() {
             event = event.token(id);
         }
+        if let [_, _, ..] = used.as_slice() {
+            let all: Vec<String> = used.iter().map(|(_, id, _)| id.to_string()).collect();
+            event = event.detail("tokens", all.join(","));
+        }
         if let How::Passthrough(grant) = how {
             event = event.detail("grant", grant);
         }
@@ -325,85 +300,16 @@ impl<'a> Case<'a> {
             event = event.detail("message", message.to_string());
         }
         self.events.push(event);
-        if let How::Recovery(id) = how {
-            let event = self.about(Event::new("recovery.used")).token(id);
-            self.events.push(event);
-        }
         // After the verdict: what follows from a sign-in stands behind it in the log.
-        if let Some((id, first_use)) = used {
+        for (by, id, first_use) in used {
+            if let How::Recovery(_) = by {
+                let event = self.about(Event::new("recovery.used")).token(id);
+                self.events.push(event);
+            }
             self.used_token(id, first_use);
         }
         self.defer_workflow();
         self.close(Verdict::Accept { how, message }, false)
-    }
-
-    /// What the use of the first factor that mfad has checked brings about.
-    fn used_first_factor(&mut self) {
-        let at = self.now.wall;
-        let proven = self.proven.first;
-        if proven == Some(FirstFactorBy::Pin) {
-            self.record.auth.pin.failures = 0;
-        }
-        if proven == Some(FirstFactorBy::Local) {
-            let password = &mut self.record.auth.password;
-            password.activated_at.get_or_insert(at);
-            password.last_used = Some(at);
-        }
-    }
-
-    /// What the use of a token brings about besides the sign-in.
-    fn used_token(&mut self, id: TokenId, first_use: bool) {
-        if first_use {
-            let event = self.about(Event::new("token.activated")).token(id);
-            self.events.push(event);
-        }
-        // E9: without dialogues, the first sign-in with a proven token completes the enrolment.
-        let primary = self
-            .record
-            .token(id)
-            .is_some_and(super::token_record::Token::primary);
-        let state = self.record.profile.state;
-        let waiting = matches!(state, UserState::New | UserState::Replace);
-        if primary && waiting {
-            self.end_workflow();
-        }
-        let rules = &self.policy.passthrough;
-        if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {
-            self.end_grants();
-        }
-    }
-
-    /// What the state waited for is done (T2, T5).
-    pub(super) fn end_workflow(&mut self) {
-        let before = self.record.profile.state.name();
-        let profile = self.record.profile_mut();
-        let voided = profile.enter(UserState::Steady, self.now.wall, "auto");
-        let event = Event::new("user.state").change(before, "steady");
-        self.tell(event.detail("by", "auto"));
-        if voided {
-            self.tell(Event::new("authcode.revoked").detail("why", "state"));
-        }
-    }
-
-    fn end_grants(&mut self) {
-        let now = self.now;
-        let record = &self.record;
-        let valid =
-            |grant: &&passthrough::Grant| grant.valid(record.auth.grant(grant.id), None, now);
-        let ended: Vec<u32> = record
-            .profile
-            .grants
-            .iter()
-            .filter(valid)
-            .map(|g| g.id)
-            .collect();
-        for id in ended {
-            self.record.auth.grant_mut(id).ended = true;
-            let event = self
-                .about(Event::new("passthrough.ended"))
-                .detail("grant", id);
-            self.events.push(event.detail("by", "token"));
-        }
     }
 
     /// A pending update cannot be asked for at a gateway without dialogues: said, not refused.
@@ -466,6 +372,7 @@ impl<'a> Case<'a> {
                 &mut self.record,
                 kind,
                 self.attempt,
+                &self.proven.factors,
                 self.policy,
                 self.now,
                 &mut brought_about,

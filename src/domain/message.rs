@@ -220,6 +220,8 @@ pub enum EnclosedKind {
     AuthCode,
     /// A code of a token whose codes are sent.
     Code,
+    /// The same for a sign-in.
+    SignInCode,
 }
 
 impl EnclosedKind {
@@ -232,6 +234,7 @@ impl EnclosedKind {
             Self::Seed => "enrolment-seed",
             Self::AuthCode => "auth-code",
             Self::Code => "code",
+            Self::SignInCode => "sign-in-code",
         }
     }
 

@@ -41,6 +41,7 @@ pub mod lapse;
 pub mod link;
 pub mod lockout;
 pub mod message;
+pub mod methods;
 pub mod name;
 pub mod notice;
 pub mod owned;

@@ -15,6 +15,7 @@ use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
 use super::token_record::TokenKind;
+use crate::token::Windows;
 
 /// The site's rules.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,8 +60,8 @@ pub struct Policy {
     pub sent_code: SentCodePolicy,
     /// A token of type sms or email is proven once its owner has proven its address.
     pub implicit_registration: bool,
-    /// Authentication sets by name: one group of kinds each in this version.
-    pub sets: Vec<(String, Vec<TokenKind>)>,
+    /// Authentication sets by name: groups of kinds, all of which are passed.
+    pub sets: Vec<(String, Vec<Vec<TokenKind>>)>,
     /// The set of a user who names none.
     pub default_set: String,
     /// Any audited read by an operator of another person's log is itself recorded.
@@ -114,14 +115,30 @@ impl Policy {
         notices.is_some_and(|notices| notices.carries(via.channel()))
     }
 
-    /// The kinds of the group that `set` (none: the default one) asks for.
+    /// How far codes may lie around the expected factor.
     #[must_use]
-    pub fn set(&self, set: Option<&str>) -> &[TokenKind] {
+    pub fn windows(&self) -> Windows {
+        let narrow = |window: u64| u16::try_from(window).unwrap_or(u16::MAX);
+        Windows {
+            look_ahead: narrow(self.hotp_look_ahead),
+            window_steps: narrow(self.totp_window_steps),
+        }
+    }
+
+    /// The groups of `set` (none: the default one): each is passed by a token of any of its kinds.
+    #[must_use]
+    pub fn groups(&self, set: Option<&str>) -> &[Vec<TokenKind>] {
         let name = set.unwrap_or(&self.default_set);
         self.sets
             .iter()
             .find(|(known, _)| known == name)
-            .map_or(&[], |(_, kinds)| kinds)
+            .map_or(&[], |(_, groups)| groups)
+    }
+
+    /// Whether a group of `set` (none: the default one) names this kind.
+    #[must_use]
+    pub fn asks_for(&self, set: Option<&str>, kind: TokenKind) -> bool {
+        self.groups(set).iter().any(|group| group.contains(&kind))
     }
 }
 
@@ -288,13 +305,12 @@ impl Default for Policy {
             issuer: "mfad".to_owned(),
             enabled_kinds: vec![TokenKind::Hotp, TokenKind::Totp, TokenKind::Recovery],
             types: Vec::new(),
-            sent_code: SentCodePolicy {
-                digits: crate::token::Digits::SIX,
-                ttl: Duration::from_secs(300),
-                max_per_hour: 5,
-            },
+            sent_code: SentCodePolicy::default(),
             implicit_registration: false,
-            sets: vec![("default".to_owned(), vec![TokenKind::Totp, TokenKind::Hotp])],
+            sets: vec![(
+                "default".to_owned(),
+                vec![vec![TokenKind::Totp, TokenKind::Hotp]],
+            )],
             default_set: "default".to_owned(),
             audit_reads: false,
             audit_retain: Duration::ZERO,

@@ -211,6 +211,9 @@ pub struct Profile {
     /// When codes were sent to this person, of the last hour; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code_sends: Vec<Timestamp>,
+    /// Codes that were sent by SMS for a sign-in since the last that came to an Accept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sms_unanswered: u32,
     /// Temporary passthrough grants, oldest first; ended ones are kept for the renewal chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,
@@ -224,6 +227,11 @@ pub struct Profile {
     /// What a newer daemon wrote here.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Profile {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::delivery::Via;
 use super::dialogue::{Handle, PageLink};
 use super::pin::{Memorized, Weakness};
 use crate::time::Timestamp;
@@ -201,6 +202,23 @@ impl Verdict {
     }
 }
 
+/// An address in a text that has to stay short.
+struct Cut<'a>(&'a str);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(..Self::OCTETS_MAX) {
+            Some(start) if start.len() < self.0.len() => write!(f, "{start}..."),
+            _ => f.write_str(self.0),
+        }
+    }
+}
+
+impl Cut<'_> {
+    /// Three of them fit into a question.
+    const OCTETS_MAX: usize = 36;
+}
+
 /// Reply-Message texts; the numbers are the manual's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -263,6 +281,22 @@ pub enum Message {
         /// How long it is there.
         minutes: u64,
     },
+    /// M21, M22.
+    CodeSent {
+        /// By what.
+        via: Via,
+        /// The address, masked.
+        to: String,
+    },
+    /// M33.
+    Methods {
+        /// The first is a code that is typed.
+        typed: bool,
+        /// The others are sent, to these masked addresses.
+        sent: Vec<(Via, String)>,
+    },
+    /// The person was sent as many codes as may be.
+    NoFurtherCode,
 }
 
 impl Message {
@@ -289,6 +323,12 @@ impl Message {
             Self::SecretUnchanged(_) => "M35",
             Self::EnterAuthCode => "M23",
             Self::OpenPage { .. } => "M25",
+            Self::CodeSent {
+                via: Via::Email, ..
+            } => "M21",
+            Self::CodeSent { via: Via::Sms, .. } => "M22",
+            Self::Methods { .. } => "M33",
+            Self::NoFurtherCode => "M38",
         }
     }
 
@@ -366,6 +406,26 @@ impl fmt::Display for Message {
                 "Open {link} within {minutes} minutes, add the account in your app, then enter the \
                  code it shows:"
             ),
+            Self::CodeSent { via, to } => {
+                let by = match via {
+                    Via::Email => "",
+                    Via::Sms => "by SMS ",
+                };
+                write!(f, "Code sent {by}to {}. Enter it:", Cut(to))
+            }
+            Self::Methods { typed, sent } => write!(f, "{}:", offered(*typed, sent)),
+            Self::NoFurtherCode => f.write_str("No further code can be sent now. Try again later."),
         }
     }
+}
+
+/// What can be chosen, with its numbers.
+fn offered(typed: bool, sent: &[(Via, String)]) -> String {
+    let typed = typed.then(|| "app or token code".to_owned());
+    let sent = sent
+        .iter()
+        .map(|(via, to)| format!("{} to {}", via.words(), Cut(to)));
+    let offered = (1..).zip(typed.into_iter().chain(sent));
+    let offered: Vec<String> = offered.map(|(n, what)| format!("{n} = {what}")).collect();
+    offered.join(", ")
 }

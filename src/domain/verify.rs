@@ -8,12 +8,11 @@
 //! The code is matched first, in microseconds. Only if it fits, or if the form carries none, does a
 //! first factor have to be checked, so nobody without the token can make the daemon hash a PIN (D7).
 
-mod candidates;
-
 use std::ops::Range;
 
 use super::attempt::{Attempt, Proof, Split, split, split_recovery};
 use super::dialogue::{self, Dialogue, Seen};
+use super::methods::{candidates, pending, recovery_sets};
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
@@ -22,10 +21,7 @@ use super::user::{UserId, UserRecord, UserState};
 use super::verdict::Reason;
 use super::wait;
 use crate::time::Now;
-use crate::token::{OtpCode, Progress, TokenId, Windows};
-
-pub use candidates::{candidates, pending};
-pub(super) use candidates::{counts_here, recovery_sets};
+use crate::token::{OtpCode, Progress, TokenId};
 
 /// What is settled without looking at the passcode (D3..D6).
 #[must_use]
@@ -55,6 +51,11 @@ pub enum CodeMatch {
         token: TokenId,
         /// It may be accepted once more (D18).
         grace: bool,
+    },
+    /// The code that was sent for the question that is answered.
+    Sent {
+        /// Which token.
+        token: TokenId,
     },
     /// An unused recovery code.
     Recovery {
@@ -198,7 +199,8 @@ pub fn verify(
         return finding;
     }
     let granted = grant(record, &attempt.gateway, now);
-    let candidates = candidates(record, &attempt.gateway, policy, now);
+    let passed = dialogue::passed(answered);
+    let candidates = candidates(record, &attempt.gateway, policy, passed, now);
     let nobody = || candidates.clone().next().is_none();
     let called_for = dialogue::called_for(attempt, answered);
     let blind = called_for.map(|asking| asking.kind.blind(&attempt.gateway));
@@ -213,7 +215,7 @@ pub fn verify(
     if granted.is_none() && demands_dialogue(record.profile.state) {
         return Finding::of(record, CodeMatch::NoToken(Reason::Policy), Ask::Nothing);
     }
-    let mut recovery = recovery_sets(record, &attempt.gateway, policy, now);
+    let mut recovery = recovery_sets(record, &attempt.gateway, policy, passed, now);
     let unset = dialogue::opens_by_code(record, &attempt.gateway);
     let asks = blind == Some(false) && granted.is_none() && !unset;
     if asks && (!nobody() || recovery.next().is_some()) {
@@ -227,15 +229,9 @@ pub fn verify(
         PasscodeForm::Challenge if unset => PasscodeForm::PinOtp,
         form => form,
     };
-    let (code, head) = match_code(
-        record,
-        attempt,
-        form,
-        policy,
-        candidates.clone(),
-        unseal,
-        now,
-    );
+    // A code that is sent fits the question that it was sent for, and nothing else.
+    let typed = candidates.clone().filter(|token| token.kind.computes());
+    let (code, head) = match_code(record, attempt, form, policy, typed, unseal, now);
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
     let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
     let finding = |code, ask| Finding::of(record, code, ask);
@@ -272,15 +268,6 @@ pub fn verify(
 #[must_use]
 pub const fn demands_dialogue(state: UserState) -> bool {
     matches!(state, UserState::Reset | UserState::ResetAll)
-}
-
-/// How far codes may lie around the expected factor.
-pub(super) fn windows(policy: &Policy) -> Windows {
-    let narrow = |window: u64| u16::try_from(window).unwrap_or(u16::MAX);
-    Windows {
-        look_ahead: narrow(policy.hotp_look_ahead),
-        window_steps: narrow(policy.totp_window_steps),
-    }
 }
 
 /// Where a token stands, as the code search wants it.
@@ -322,13 +309,8 @@ fn match_code<'a>(
     if let Some(found) = replay {
         return found;
     }
-    if let Some((head, typed)) = split_recovery(form, passcode) {
-        let hash = unseal.recovery_hash(record.id, &typed);
-        for set in recovery_sets(record, &attempt.gateway, policy, now) {
-            if let Some(found) = match_recovery(record, set, &hash) {
-                return (found, head);
-            }
-        }
+    if let Some(found) = recovery(record, attempt, form, policy, unseal, now) {
+        return found;
     }
     if !shaped {
         return (wrong_recovery(record, attempt, form, policy, now), 0..0);
@@ -354,7 +336,7 @@ fn match_token(
     };
     let state = record.auth.token(token.id);
     unseal.show(Field::Seed(record.id, token.id), sealed, &mut |seed| {
-        let fits = otp.search(seed, code, progress(state), windows(policy), now.wall);
+        let fits = otp.search(seed, code, progress(state), policy.windows(), now.wall);
         let accepted = state.and_then(|state| state.accepted.as_ref());
         if let Some(factor) = fits {
             found = CodeMatch::Fits {
@@ -386,7 +368,7 @@ pub(super) fn code_fits(
     let state = record.auth.token(token.id);
     let mut fits = None;
     unseal.show(Field::Seed(record.id, token.id), sealed, &mut |seed| {
-        fits = otp.search(seed, code, progress(state), windows(policy), now.wall);
+        fits = otp.search(seed, code, progress(state), policy.windows(), now.wall);
     });
     fits
 }
@@ -421,6 +403,26 @@ pub(super) fn graced(accepted: &Accepted, gateway: &GatewayPolicy, now: Now) -> 
         && now.latest() < accepted.at + gateway.same_code_grace
 }
 
+/// The recovery code that the passcode ends in, if it is one that counts; with it, where the first
+/// factor stands.
+pub(super) fn recovery(
+    record: &UserRecord,
+    attempt: &Attempt,
+    form: PasscodeForm,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    now: Now,
+) -> Option<(CodeMatch, Range<usize>)> {
+    let (head, typed) = split_recovery(form, attempt.passcode())?;
+    let hash = unseal.recovery_hash(record.id, &typed);
+    let passed = dialogue::passed(dialogue::answered(record, attempt, now));
+    let mut sets = recovery_sets(record, &attempt.gateway, policy, passed, now);
+    Some((
+        sets.find_map(|set| match_recovery(record, set, &hash))?,
+        head,
+    ))
+}
+
 /// Looks a recovery code up in one set; a used one is found nowhere.
 fn match_recovery(record: &UserRecord, set: &Token, hash: &[u8; 32]) -> Option<CodeMatch> {
     let used = record
@@ -453,12 +455,12 @@ fn wrong_recovery(
     policy: &Policy,
     now: Now,
 ) -> CodeMatch {
-    let set = recovery_sets(record, &attempt.gateway, policy, now).next();
-    match split_recovery(form, attempt.passcode()) {
-        Some(_) if set.is_some() => CodeMatch::Wrong {
-            only: set.map(|set| set.id),
-        },
-        _ => CodeMatch::NoCode,
+    let passed = dialogue::passed(dialogue::answered(record, attempt, now));
+    let mut sets = recovery_sets(record, &attempt.gateway, policy, passed, now);
+    let typed = split_recovery(form, attempt.passcode());
+    match sets.next().filter(|_| typed.is_some()) {
+        Some(set) => CodeMatch::Wrong { only: Some(set.id) },
+        None => CodeMatch::NoCode,
     }
 }
 

@@ -19,6 +19,7 @@ use super::dialogue::{self, asks_confirmation, asks_new};
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
+use super::methods;
 use super::passthrough;
 use super::pin::Memorized;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
@@ -183,7 +184,7 @@ fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
     let at: Vec<&str> = open.iter().map(|gateway| &*gateway.name).collect();
     let mut with: Vec<String> = Vec::new();
     for gateway in open {
-        let tokens = verify::candidates(record, gateway, policy, now);
+        let tokens = methods::candidates(record, gateway, policy, &[], now);
         let mut here: Vec<String> = tokens
             .map(|token| format!("{} ({})", token.id, token.kind.name()))
             .collect();
@@ -324,7 +325,7 @@ fn no_token(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
                 ("to be resynced", format!("mfactl token resync {id}"))
             }
             Status::Active | Status::Registered if token.kind.is_sent() => {
-                ("not asked for: no gateway sends codes yet", add.clone())
+                ("not asked for: no gateway sends its codes", add.clone())
             }
             Status::Active | Status::Registered => ("not accepted at any gateway", add.clone()),
             Status::Obsolete if token.base != Base::Obsolete => {

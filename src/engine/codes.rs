@@ -105,7 +105,7 @@ impl Engine {
                 fresh.handle = Some(Handle::fresh(key, &attempt.digest, now.wall));
             }
             (Lacking::Code(token), Some(user)) => {
-                let (made, enclosure) = self.sent_code(user, token, EnclosedKind::Code)?;
+                let (made, enclosure) = self.sent_code(user, token, EnclosedKind::SignInCode)?;
                 fresh.code = Some(made);
                 fresh.enclosure = Some(enclosure);
             }

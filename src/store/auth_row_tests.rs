@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use smol_str::SmolStr;
 
 use super::*;
-use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, NewPin, Proven};
+use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, Methods, NewPin, Proven, Sent};
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
 
@@ -121,7 +121,16 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
     ];
     let chosen = proptest::option::of(any::<[u8; 32]>());
     let new_pin = (chosen, any::<u8>(), any::<bool>());
+    let sent = (id(), any::<[u8; 32]>(), time(), any::<u8>());
+    let methods = (any::<bool>(), proptest::collection::vec(id(), 0..4));
     let kind = prop_oneof![
+        sent.prop_map(|(token, hash, until, sends)| Kind::Sent(Sent {
+            token,
+            hash,
+            until,
+            sends,
+        })),
+        methods.prop_map(|(typed, sent)| Kind::Method(Methods { typed, sent })),
         Just(Kind::Passcode),
         Just(Kind::Code),
         Just(Kind::Reauth),

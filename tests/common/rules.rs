@@ -12,10 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
-use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
+use mfad::domain::auth_code::{self, AuthCodeRecord};
+use mfad::domain::command::MadeCode;
+use mfad::domain::delivery::{Delivery, Via};
 use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Event, Source};
-use mfad::domain::judge::{Evidence, FirstFactor, Fresh, Judgement, judge, judge_stranger};
+use mfad::domain::judge::{
+    Evidence, FirstFactor, Fresh, Judgement, Lacking, judge, judge_stranger,
+};
+use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
+use mfad::domain::notice::Enclosure;
 use mfad::domain::passthrough::Grant;
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
@@ -80,8 +86,13 @@ impl Unseal for Clear {
         hash
     }
 
-    fn sent_code_hash(&self, _: UserId, _: TokenId, _: &OtpCode) -> [u8; 32] {
-        [0; 32]
+    fn sent_code_hash(&self, _: UserId, token: TokenId, code: &OtpCode) -> [u8; 32] {
+        let mut hash = [0; 32];
+        let text = [token.to_string(), code.text().expose().to_owned()].concat();
+        for (to, from) in hash.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        hash
     }
 
     fn choice_hash(&self, _: UserId, typed: &[u8]) -> [u8; 32] {
@@ -140,10 +151,26 @@ pub fn token(which: u8, kind: TokenKind) -> Token {
         obsolete_reason: None,
         expires: None,
         last_tested: None,
-        delivery: None,
+        delivery: delivery(kind),
         updated: Timestamp(0),
         extra: serde_json::Map::new(),
     }
+}
+
+/// Where codes are sent: to an address of the token's own, or to the person's mailbox.
+fn delivery(kind: TokenKind) -> Option<Delivery> {
+    let (via, address) = match kind {
+        TokenKind::Sms => (Via::Sms, Some("+491701234567")),
+        TokenKind::Email => (Via::Email, Some("al@example.org")),
+        TokenKind::Virtual => (Via::Email, None),
+        _ => return None,
+    };
+    Some(Delivery {
+        via,
+        address: address.map(str::to_owned),
+        code: None,
+        extra: serde_json::Map::new(),
+    })
 }
 
 pub fn grant(id: u32, from: Timestamp, until: Timestamp) -> Grant {
@@ -235,7 +262,7 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
                 created: START,
                 created_by: "bob".to_owned(),
                 expires: START + Duration::from_secs(seconds),
-                delivery: Delivery::Shown,
+                delivery: auth_code::Delivery::Shown,
                 failures: 0,
                 extra: serde_json::Map::new(),
             };
@@ -329,6 +356,8 @@ impl Outcome {
                     Message::ConfirmUnlock => "confirm",
                     Message::EnterAuthCode => "auth",
                     Message::OpenPage { .. } => "page",
+                    Message::CodeSent { via, .. } => via.name(),
+                    Message::Methods { .. } => "method",
                     _ => "passcode",
                 };
                 format!("ASK {asked}{held}")
@@ -347,6 +376,8 @@ pub struct World {
     pub named: bool,
     /// Attempts so far: each is a datagram of its own.
     attempts: u8,
+    /// Codes that were sent.
+    pub sent: Vec<String>,
     last_wrong: HashMap<Arc<str>, (Vec<u8>, Timestamp)>,
 }
 
@@ -360,6 +391,7 @@ impl World {
             now: Now::at(START),
             named: true,
             attempts: 0,
+            sent: Vec::new(),
             last_wrong: HashMap::new(),
         }
     }
@@ -463,7 +495,17 @@ impl World {
                     repeated: self.repeated(passcode),
                     fresh,
                 };
-                judge(record, attempt, &evidence, &self.policy, self.now)
+                let judge =
+                    |evidence: &Evidence| judge(record, attempt, evidence, &self.policy, self.now);
+                match judge(&evidence) {
+                    Err(Lacking::Code(token)) => {
+                        let code = format!("{:06}", 900_001 + self.sent.len());
+                        judge(&sending(evidence, record.id, token, &code)).inspect(|_| {
+                            self.sent.push(code);
+                        })
+                    }
+                    judged => judged,
+                }
             }
             (Some(record), None) => {
                 let evidence = Evidence {
@@ -501,6 +543,25 @@ impl World {
             code,
         }
     }
+}
+
+/// What the engine makes to send a code.
+fn sending(evidence: Evidence, user: UserId, token: TokenId, code: &str) -> Evidence {
+    let typed = OtpCode::parse(code.as_bytes()).unwrap();
+    let hash = Clear.sent_code_hash(user, token, &typed);
+    let enclosed = Enclosed {
+        kind: EnclosedKind::SignInCode,
+        sealed: sealed(code.as_bytes()),
+    };
+    let fresh = Fresh {
+        code: Some(MadeCode { token, hash }),
+        enclosure: Some(Enclosure {
+            id: MessageId([9; 16]),
+            enclosed,
+        }),
+        ..evidence.fresh
+    };
+    Evidence { fresh, ..evidence }
 }
 
 /// What the engine hands over if `admit` has refused already.

@@ -150,7 +150,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
             labels: Vec::new(),
         }),
         "implicit" => policy.implicit_registration = true,
-        "virtual-in-set" => policy.sets[0].1.push(TokenKind::Virtual),
+        "virtual-in-set" => policy.sets[0].1[0].push(TokenKind::Virtual),
         "no-recovery-login" => policy.recovery_allow_login = false,
         "sets" => {
             let names = value.split(',').map(|name| (name.to_owned(), Vec::new()));

@@ -16,7 +16,6 @@ const LATER: &[&str] = &[
     "token_types.virtual.duration",
     "token_types.qa",
     "token_types.password",
-    "sent_code.max_per_dialogue",
     "renew",
     "self_service",
     "ldap",

@@ -147,6 +147,13 @@ pub(super) const KEYS: &[Key] = &[
         "Refused: a secret never stands in the configuration. Use `secret_file` or \
          `secret_credential`.",
     ),
+    Key::count(
+        "sms.max_unanswered",
+        "10",
+        (1, 100),
+        "Codes that one person is sent by SMS without a sign-in in between. Then none is sent for a \
+         sign-in, until one succeeds in another way, or an operator tests the token.",
+    ),
     Key::new(
         "sms.ca",
         Kind::Text,

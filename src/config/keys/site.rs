@@ -40,10 +40,10 @@ pub(super) const KEYS: &[Key] = &[
     Key::new(
         "sets.NAME",
         Kind::Groups,
-        Fallback::Value("[[\"totp\", \"hotp\"]]"),
-        "An authentication set: groups of token types, any type of the group will do. This \
-         version knows sets of one group. Without any set stated there is one named `default` \
-         with the value shown.",
+        Fallback::Value("[[\"totp\", \"hotp\", \"virtual\"]]"),
+        "An authentication set: groups of token types. All groups are asked for, one after another, \
+         and any type of a group will do; more than one group needs a gateway with `challenge`. \
+         Without any set stated there is one named `default` with the value shown.",
     ),
     Key::new(
         "radius.listen",

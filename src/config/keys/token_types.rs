@@ -40,8 +40,7 @@ pub(super) const KEYS: &[Key] = &[
         "token_types.virtual.enabled",
         Kind::Flag,
         Fallback::Computed("true where `smtp.server` or `sms.url` is stated"),
-        "Tokens whose codes are sent to the main address of their owner may be added. No gateway asks \
-         for such a code in this version.",
+        "Tokens whose codes are sent to the main address of their owner may be added.",
     ),
     label("token_types.virtual.label"),
     status("token_types.virtual.status"),
@@ -81,6 +80,12 @@ pub(super) const KEYS: &[Key] = &[
         "5",
         (1, 60),
         "Codes that one person may be sent in an hour.",
+    ),
+    Key::count(
+        "sent_code.max_per_dialogue",
+        "3",
+        (1, 9),
+        "Codes that are sent for one question: the first, and those after the answer `send`.",
     ),
 ];
 

@@ -51,6 +51,8 @@ pub struct UserShow {
     pub set_stated: bool,
     /// Kinds of token it asks for, any of them.
     pub set_kinds: Vec<String>,
+    /// The groups of the set, each with the kinds of which any will do.
+    pub set_groups: Vec<Vec<String>>,
     /// Label for lists.
     pub role_label: String,
     /// Free text of operators.

@@ -31,7 +31,7 @@ pub(super) const VERBS: &[Verb] = &[
 ];
 
 /// `totp or hotp, and email`.
-fn asked(groups: &[Vec<String>]) -> String {
+pub(super) fn asked(groups: &[Vec<String>]) -> String {
     let groups: Vec<String> = groups.iter().map(|kinds| kinds.join(" or ")).collect();
     groups.join(", and ")
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::set::asked;
 use crate::control::reply::{ActionState, Contact, FailedLogin, Lock, Pin, Token, UserShow, Wait};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::table::{free, table, words};
@@ -170,7 +171,7 @@ fn facts(screen: &mut Screen, user: &UserShow) {
             text.to_owned()
         }
     };
-    let set = format!("{}: {}", user.set, user.set_kinds.join(" or "));
+    let set = format!("{}: {}", user.set, asked(&user.set_groups));
     fact(screen, "Language", &dash(&user.language));
     fact(screen, "Set", &set);
     fact(screen, "Role label", &dash(&user.role_label));

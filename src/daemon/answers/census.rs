@@ -84,13 +84,13 @@ impl Desk<'_> {
         let mut rows: Vec<SetRow> = policy
             .sets
             .iter()
-            .map(|(name, kinds)| {
+            .map(|(name, asked)| {
                 let tally = census.sets.remove(name).unwrap_or_default();
                 SetRow {
                     set: name.clone(),
                     default: *name == policy.default_set,
                     known: true,
-                    groups: groups(kinds),
+                    groups: groups(asked),
                     people: tally.people,
                     lacking: tally.lacking,
                 }
@@ -109,7 +109,7 @@ impl Desk<'_> {
     pub(super) fn set_show(&self, set: &str, sink: &mut dyn Sink) -> Result<Reply, Refusal> {
         let policy = self.policy();
         let known = || policy.sets.iter().map(|(name, _)| name.as_str());
-        let Some((_, kinds)) = policy.sets.iter().find(|(name, _)| name == set) else {
+        let Some((_, asked)) = policy.sets.iter().find(|(name, _)| name == set) else {
             let what = format!("there is no authentication set `{set}`");
             let refusal = Refusal::new(Code::Arg, what).try_next("mfactl set list");
             return Err(match crate::config::nearest(set, known()) {
@@ -122,7 +122,7 @@ impl Desk<'_> {
         Ok(Reply::SetShow(SetShow {
             set: set.to_owned(),
             default: set == policy.default_set,
-            groups: groups(kinds),
+            groups: groups(asked),
             recovery: policy.recovery_allow_login,
             people: tally.people,
             lacking: tally.lacking,
@@ -145,9 +145,7 @@ impl Desk<'_> {
             census.idle_30d += u64::from(idle(since, 30));
             census.idle_90d += u64::from(idle(since, 90));
             let set = profile.set.as_deref().unwrap_or(&self.policy().default_set);
-            let kinds = self.policy().set(Some(set));
-            let mut usable = view.usable_primaries();
-            let lacks = !usable.any(|token| kinds.contains(&token.kind));
+            let lacks = !view.complete();
             let tally = census.sets.entry(set.to_owned()).or_default();
             tally.people += 1;
             tally.lacking += u64::from(lacks);
@@ -156,7 +154,7 @@ impl Desk<'_> {
                     user: record.name().to_owned(),
                     display_name: profile.display_name.clone(),
                     state: record.current_state().to_owned(),
-                    missing: groups(kinds),
+                    missing: groups(view.groups_without()),
                 });
             }
             Vec::new()
@@ -165,7 +163,8 @@ impl Desk<'_> {
     }
 }
 
-/// The groups of a set, each with the kinds of which any will do.
-fn groups(kinds: &[TokenKind]) -> Vec<Vec<String>> {
-    vec![kinds.iter().map(|kind| kind.name().to_owned()).collect()]
+/// Groups of a set, each with the kinds of which any will do.
+pub(super) fn groups<'a>(groups: impl IntoIterator<Item = &'a Vec<TokenKind>>) -> Vec<Vec<String>> {
+    let names = |kinds: &Vec<TokenKind>| kinds.iter().map(|kind| kind.name().to_owned()).collect();
+    groups.into_iter().map(names).collect()
 }

@@ -13,6 +13,7 @@ use crate::store::{AuditFilter, Find};
 
 use super::Answerer;
 use super::auth::Deaf;
+use super::census::groups;
 use super::desk::{Desk, store};
 use super::pages::{self, Wanted};
 use super::view::View;
@@ -70,9 +71,9 @@ impl Answerer {
                 .policy()
                 .sets
                 .iter()
-                .map(|(name, kinds)| {
-                    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                    row(name, kinds.join(" or "))
+                .map(|(name, asked)| {
+                    let each = groups(asked).into_iter().map(|kinds| kinds.join(" or "));
+                    row(name, each.collect::<Vec<_>>().join(", and "))
                 })
                 .collect(),
             CandidateKind::Attempt => desk.attempts()?,

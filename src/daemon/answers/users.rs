@@ -17,6 +17,7 @@ use crate::domain::user::UserRecord;
 use crate::domain::wait;
 use crate::server::control::Sink;
 
+use super::census::groups;
 use super::desk::{Desk, store};
 use super::view::{self, View};
 use super::{actions, filter, mask, near, pages};
@@ -60,12 +61,8 @@ impl Desk<'_> {
             language: profile.language.clone(),
             set: set.to_owned(),
             set_stated: profile.set.is_some(),
-            set_kinds: self
-                .policy()
-                .set(Some(set))
-                .iter()
-                .map(|k| k.name().to_owned())
-                .collect(),
+            set_kinds: groups(self.policy().groups(Some(set))).concat(),
+            set_groups: groups(self.policy().groups(Some(set))),
             role_label: profile.role_label.clone(),
             notes: profile.notes.clone(),
             protected: profile.protected,

@@ -3,6 +3,7 @@
 use crate::control::reply::{self, Counter, FailedLogin, Login, Unlocked};
 use crate::domain::delivery::destination;
 use crate::domain::lockout::{LockReason, LockoutMode};
+use crate::domain::methods::is_reached;
 use crate::domain::notice::Language;
 use crate::domain::passthrough;
 use crate::domain::policy::Policy;
@@ -45,13 +46,11 @@ impl<'a> View<'a> {
         self.policy.label(kind, language)
     }
 
-    /// A code of the token can be accepted. None that is sent can: no gateway asks for one.
+    /// A code of the token can be accepted. One that is sent has to arrive.
     pub(super) fn usable(&self, token: &Token) -> bool {
         let state = self.record.auth.token(token.id);
-        let asked_for = !token.kind.is_sent();
-        asked_for
-            && self.status(token).usable()
-            && !state.is_some_and(|state| state.resync_required)
+        let arrives = !token.kind.is_sent() || is_reached(token, &self.record.profile, self.policy);
+        arrives && self.status(token).usable() && !state.is_some_and(|state| state.resync_required)
     }
 
     /// Tokens that a person can sign in with.
@@ -68,9 +67,25 @@ impl<'a> View<'a> {
     }
 
     /// `full`, `partial` or `none`.
+    /// The groups of the person's set of which there is no token to sign in with.
+    pub(super) fn groups_without(&self) -> Vec<&'a Vec<TokenKind>> {
+        let groups = self.policy.groups(self.record.profile.set.as_deref());
+        let lacks = |group: &&Vec<TokenKind>| {
+            let mut usable = self.usable_primaries();
+            !usable.any(|token| group.contains(&token.kind))
+        };
+        groups.iter().filter(lacks).collect()
+    }
+
+    /// Whether there is a token for each group of the person's set.
+    pub(super) fn complete(&self) -> bool {
+        let groups = self.policy.groups(self.record.profile.set.as_deref());
+        !groups.is_empty() && self.groups_without().is_empty()
+    }
+
     pub(super) fn enrolment(&self) -> &'static str {
         let mut tokens = self.record.profile.tokens.iter();
-        if self.usable_primaries().next().is_some() {
+        if self.complete() {
             "full"
         } else if tokens.any(|token| token.primary() && self.status(token) != Status::Obsolete) {
             "partial"

@@ -75,6 +75,7 @@ pub(super) fn readdressed(case: &mut Case<'_>, id: TokenId, trusted: bool) {
     let Some((via, address)) = to.map(|to| (to.via, to.address.to_owned())) else {
         return;
     };
+    void_code(case, id);
     if trusted {
         vouch(case, id, via, &address);
     } else {
@@ -85,6 +86,8 @@ pub(super) fn readdressed(case: &mut Case<'_>, id: TokenId, trusted: bool) {
 
 /// A code that is out went to the address before.
 fn void_code(case: &mut Case<'_>, id: TokenId) {
+    let dialogues = &mut case.record.auth.dialogues;
+    dialogues.retain(|dialogue| !dialogue.waits_for(id));
     if let Some(delivery) = delivery(case, id) {
         delivery.code = None;
     }

@@ -15,6 +15,7 @@ use crate::domain::delivery::Via;
 use crate::domain::dialogue::Kind;
 use crate::domain::event::Event;
 use crate::domain::lapse;
+use crate::domain::methods::is_reached;
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind, effective};
@@ -285,9 +286,9 @@ impl<'a> Case<'a> {
     /// Whether a code of `token` would be accepted at a sign-in.
     pub(super) fn usable(&self, token: &Token) -> bool {
         let policy = self.site.policy;
-        let group = policy.set(self.record.profile.set.as_deref());
-        token.kind.computes()
-            && group.contains(&token.kind)
+        let profile = &self.record.profile;
+        policy.asks_for(profile.set.as_deref(), token.kind)
+            && (token.kind.computes() || is_reached(token, profile, policy))
             && policy.enabled_kinds.contains(&token.kind)
             && effective(&self.record, token, policy, self.now()).usable()
     }
@@ -329,8 +330,8 @@ impl<'a> Case<'a> {
     /// T2, T5: a proven token ends the wait for one. One whose codes are sent counts only where the
     /// person's set names it.
     pub(super) fn enrolled(&mut self, kind: TokenKind) {
-        let group = self.site.policy.set(self.record.profile.set.as_deref());
-        let awaited = kind.computes() || group.contains(&kind);
+        let set = self.record.profile.set.as_deref();
+        let awaited = kind.computes() || self.site.policy.asks_for(set, kind);
         if awaited && matches!(self.state(), UserState::New | UserState::Replace) {
             let event = Event::new("user.state").user(self.record.id, self.record.name());
             self.enter(UserState::Steady, Some("auto"), event);

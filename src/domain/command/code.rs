@@ -15,7 +15,7 @@ use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::Field;
 use crate::domain::token_record::{Accepted, Base, Status};
-use crate::domain::verify::{progress, windows};
+use crate::domain::verify::progress;
 use crate::secret::SecretBytes;
 use crate::token::{Factor, Otp, OtpCode, Progress, Resync, TokenId, totp};
 
@@ -36,7 +36,7 @@ pub(super) fn test(
 ) -> Result<Applied, Refusal> {
     let opened = open(&case, id)?;
     let sleeping = awake(&case, id, anyway)?;
-    let windows = windows(case.site.policy);
+    let windows = case.site.policy.windows();
     let (otp, seed) = (opened.otp, opened.seed.expose());
     let Some(factor) = otp.search(seed, code, opened.progress, windows, case.wall()) else {
         return Err(wrong_code(&case, &opened, code, "nothing changed"));

@@ -11,7 +11,6 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::{Field, Sealed};
 use crate::domain::token_record::{Base, HardwareToken, Token, TokenKind};
 use crate::domain::user::UserState;
-use crate::domain::verify::windows;
 use crate::secret::SecretBytes;
 use crate::token::otpauth::Enrolment;
 use crate::token::{Factor, Otp, OtpCode, SEED_STRONG_OCTETS_MIN, TokenId};
@@ -360,7 +359,13 @@ pub(super) fn new_totp(case: &Case<'_>, id: TokenId, sealed: Sealed) -> Token {
 fn prove(case: &mut Case<'_>, id: TokenId, code: &OtpCode, stays: &str) -> Result<(), Refusal> {
     let opened = open(case, id)?;
     let (otp, seed, wall) = (opened.otp, opened.seed.expose(), case.wall());
-    match otp.search(seed, code, opened.progress, windows(case.site.policy), wall) {
+    match otp.search(
+        seed,
+        code,
+        opened.progress,
+        case.site.policy.windows(),
+        wall,
+    ) {
         Some(factor) => use_up(case, &opened, factor),
         None => return Err(wrong_code(case, &opened, code, stays)),
     }
@@ -419,8 +424,8 @@ fn notes(case: &mut Case<'_>, id: TokenId) {
         case.note("resync", format!("sign-ins wait for it: {line}"));
     }
     let kind = case.record.token(id).map(|token| token.kind);
-    let group = case.site.policy.set(case.record.profile.set.as_deref());
-    if kind.is_some_and(|kind| !group.contains(&kind)) {
+    let set = case.record.profile.set.as_deref();
+    if kind.is_some_and(|kind| !case.site.policy.asks_for(set, kind)) {
         case.note(
             "set",
             "this type is not in the person's set: its codes do not count",

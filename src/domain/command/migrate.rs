@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::admitted::admitted;
 use super::case::Case;
-use super::sent::{NOT_ASKED_FOR, implied};
+use super::sent::implied;
 use super::token::{remove, status};
 use super::{Applied, Prepared};
 use crate::domain::action::Action;
@@ -85,7 +85,6 @@ pub(super) fn migrate(
     let message = match made.first() {
         Some(id) => {
             case.about(*id);
-            case.note("sign-in", NOT_ASKED_FOR);
             format!(
                 "{id} for {}: virtual, codes by {} to {}, {}, in place of {}. {}",
                 case.user,

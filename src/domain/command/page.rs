@@ -21,7 +21,6 @@ use crate::domain::policy::Policy;
 use crate::domain::refusal::{Code, Refusal, WrongCode};
 use crate::domain::token_record::{Base, Token, TokenKind};
 use crate::domain::user::{UserRecord, UserState};
-use crate::domain::verify::windows;
 use crate::secret::{SecretBytes, SecretKey, equal};
 use crate::token::link::LinkSecret;
 use crate::token::{Factor, Otp, OtpCode, TokenId};
@@ -274,7 +273,7 @@ fn prove(
     };
     let opened = open(&case, id)?;
     let (otp, seed, wall) = (opened.otp, opened.seed.expose(), case.wall());
-    let windows = windows(case.site.policy);
+    let windows = case.site.policy.windows();
     let found = code.and_then(|code| otp.search(seed, code, opened.progress, windows, wall));
     let Some(factor) = found else {
         let device_clock_s = code.and_then(|code| device_ahead_s(&case, &opened, code));

@@ -1,8 +1,5 @@
 //! Tokens whose codes are sent (R33, R35, R36, R46): bound to an address, proven by a code that was
 //! sent there, and pending again when the address changes.
-//!
-//! No gateway asks for such a code yet, so every answer about a token of this kind says that nobody
-//! signs in with it.
 
 use super::admitted::admitted;
 use super::case::Case;
@@ -11,7 +8,7 @@ use super::enrol::register;
 use super::token::{forced_if_last, out_of_date, status};
 use super::{Applied, Effect, NewSent, Prepared, Proof, SendTo, user, words};
 use crate::domain::action::Action;
-use crate::domain::delivery::{Delivery, SENDS_WITHIN, SentCode, Via, destination};
+use crate::domain::delivery::{self, Delivery, SentCode, Via, destination};
 use crate::domain::message::Address;
 use crate::domain::notice::enclosing;
 use crate::domain::recipient::{Phone, Recipient};
@@ -20,10 +17,6 @@ use crate::domain::token_record::{Base, Status, Token, TokenKind};
 use crate::secret::equal;
 use crate::time::Timestamp;
 use crate::token::{OtpCode, TokenId};
-
-/// What is said of every token that no gateway asks for.
-pub(super) const NOT_ASKED_FOR: &str =
-    "no gateway asks for its codes in this version: nobody signs in with it";
 
 impl SendTo {
     /// The type of such a token.
@@ -171,7 +164,6 @@ fn then(case: &mut Case<'_>, id: TokenId, via: Via) {
     if let Err(refusal) = channel(case, via) {
         case.note("channel", refusal.why.unwrap_or(refusal.what));
     }
-    case.note("sign-in", NOT_ASKED_FOR);
 }
 
 /// R46: a token is proven with the address that its owner has proven.
@@ -317,26 +309,16 @@ fn channel(case: &Case<'_>, via: Via) -> Result<(), Refusal> {
 
 /// The sends of the last hour with this one, if there may be another.
 fn paced(case: &Case<'_>) -> Result<Vec<Timestamp>, Refusal> {
-    let now = case.now();
-    let within = |at: &&Timestamp| now.earliest() < **at + SENDS_WITHIN;
-    let sends = case.record.profile.code_sends.iter();
-    let mut sends: Vec<Timestamp> = sends.filter(within).copied().collect();
     let most = case.site.policy.sent_code.max_per_hour;
-    if let Some(first) = sends.first().filter(|_| sends.len() >= most) {
+    delivery::paced(&case.record.profile, most, case.now()).map_err(|until| {
         let what = format!(
-            "{} was sent {} codes in an hour; none was sent",
-            case.user,
-            sends.len()
+            "{} was sent {most} codes in an hour; none was sent",
+            case.user
         );
-        return Err(Refusal::new(Code::Busy, what)
+        Refusal::new(Code::Busy, what)
             .why(format!("sent_code.max_per_hour = {most}"))
-            .doing(format!(
-                "wait until {}",
-                words::instant(*first + SENDS_WITHIN)
-            )));
-    }
-    sends.push(now.latest());
-    Ok(sends)
+            .doing(format!("wait until {}", words::instant(until)))
+    })
 }
 
 /// `token confirm` with the code that was sent.
@@ -345,7 +327,6 @@ pub(super) fn confirm(mut case: Case<'_>, id: TokenId, code: &OtpCode) -> Result
     let (via, to) = take(&mut case, id, code, Action::TokenConfirm)?;
     vouch(&mut case, id, via, &to);
     case.about(id);
-    case.note("sign-in", NOT_ASKED_FOR);
     let message = format!(
         "{id} of {} proven and REGISTERED: what is sent to {} arrives. {}",
         case.user,
@@ -365,7 +346,6 @@ pub(super) fn test(
     let sleeping = awake(&case, id, anyway)?;
     let (via, to) = take(&mut case, id, code, Action::TokenTest)?;
     super::code::tested(&mut case, id, sleeping);
-    case.note("sign-in", NOT_ASKED_FOR);
     let message = format!(
         "{id} of {}: the code is right, what is sent to {} arrives. {}",
         case.user,
@@ -405,5 +385,7 @@ fn take(
     if let Some(delivery) = delivery(case, id) {
         delivery.code = None;
     }
+    // Who reads out what has arrived has not given up.
+    case.record.profile_mut().sms_unanswered = 0;
     Ok((via, sent.to))
 }

@@ -8,6 +8,7 @@
 use super::{Asking, Kind};
 use crate::domain::event::Event;
 use crate::domain::judge::Case;
+use crate::domain::methods::candidates;
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::Message;
@@ -19,7 +20,11 @@ pub fn asks_confirmation(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
 }
 
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
-    asks_confirmation(&case.record, &case.attempt.gateway).then_some(Asking {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    // A code that has to be sent first is not asked for here.
+    let mut tokens = candidates(record, gateway, case.policy, &[], case.now);
+    let asks = asks_confirmation(record, gateway) && tokens.any(|token| token.kind.computes());
+    asks.then_some(Asking {
         kind: Kind::Confirm,
         message: Message::ConfirmUnlock,
     })

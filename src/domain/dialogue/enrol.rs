@@ -12,11 +12,11 @@ use super::{Turn, auth_code, first_code};
 use crate::domain::command::room;
 use crate::domain::event::Event;
 use crate::domain::judge::Case;
+use crate::domain::methods::{counts_here, pending};
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::{UserRecord, UserState};
 use crate::domain::verdict::{How, Message};
-use crate::domain::verify::{self, pending};
 use crate::time::Now;
 use crate::token::TokenId;
 
@@ -52,7 +52,7 @@ pub fn leads(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy) -> b
 pub(super) fn has_page(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy) -> bool {
     policy.pages.is_some()
         && room(record, policy)
-        && verify::counts_here(record, gateway, policy, TokenKind::Totp)
+        && counts_here(record, gateway, policy, TokenKind::Totp)
 }
 
 /// The first factor is right. `shown`: the token that waits, and whose first code was typed with it.

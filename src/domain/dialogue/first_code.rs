@@ -14,11 +14,12 @@ use crate::domain::attempt::{Attempt, split};
 use crate::domain::failure;
 use crate::domain::judge::Case;
 use crate::domain::link::{Link, Purpose, TICKET_TTL};
+use crate::domain::methods::{candidates, pending};
 use crate::domain::policy::{PasscodeForm, Policy};
 use crate::domain::sealed::Unseal;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::{How, Message, Reason};
-use crate::domain::verify::{Ask, candidates, code_fits, pending};
+use crate::domain::verify::{Ask, code_fits};
 use crate::time::Now;
 
 use super::handle::PageLink;
@@ -39,7 +40,7 @@ pub(super) fn asking(case: &Case<'_>, wrong: u8) -> Option<Asking> {
         }
     } else {
         pending(record, gateway, case.policy, case.now)
-            .chain(candidates(record, gateway, case.policy, case.now))
+            .chain(candidates(record, gateway, case.policy, &[], case.now))
             .next()?;
         Message::EnterCode
     };
@@ -61,7 +62,7 @@ pub(super) fn look(
 ) -> (Seen, Ask) {
     let gateway = &attempt.gateway;
     let mut tokens = pending(record, gateway, policy, now)
-        .chain(candidates(record, gateway, policy, now))
+        .chain(candidates(record, gateway, policy, &[], now))
         .filter_map(|token| Some((token, token.otp?.digits)));
     let found = tokens.find_map(|(token, digits)| {
         let typed = split(PasscodeForm::Otp, attempt.passcode(), digits)?;
@@ -84,7 +85,7 @@ pub(super) fn turn(case: &mut Case<'_>, wrong: u8, seen: Seen) -> Turn {
             enrol::prove(case, token);
             return Turn::Passed;
         }
-        if candidates(record, gateway, case.policy, case.now).any(here) {
+        if candidates(record, gateway, case.policy, &[], case.now).any(here) {
             case.consume(token, factor);
             case.proven.factors.push(How::Token(token));
             return Turn::Passed;

@@ -30,8 +30,10 @@ mod confirm;
 mod enrol;
 mod first_code;
 mod handle;
+mod method;
 mod new_pin;
 mod passcode;
+mod sent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,12 +42,13 @@ use super::attempt::{Attempt, Proof};
 use super::failure;
 use super::judge::{Case, Evidence, Lacking};
 use super::link::TICKET_TTL;
+use super::methods;
 use super::pin::Weakness;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::sealed::Unseal;
 use super::user::{AuthState, UserRecord};
 use super::verdict::{How, Message, Question, Reason};
-use super::verify::{CodeMatch, Finding};
+use super::verify::{Ask, CodeMatch, Finding, demands_dialogue};
 use crate::time::{Now, Timestamp};
 use crate::token::{DialogueId, TokenId};
 
@@ -55,7 +58,9 @@ pub(super) use enrol::begin as begin_enrolment;
 pub use enrol::{enrols, leads};
 pub(super) use first_code::is_of_prompt;
 pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
+pub use method::Methods;
 pub use new_pin::{NewPin, asks_new, opens_by_code};
+pub use sent::Sent;
 
 /// Open dialogues of one person; the oldest ends for a further one.
 pub const OPEN_MAX: usize = 3;
@@ -88,6 +93,10 @@ pub enum Kind {
         /// Wrong ones so far.
         wrong: u8,
     },
+    /// The code that was sent.
+    Sent(Sent),
+    /// Which of several methods.
+    Method(Methods),
 }
 
 /// What was right in the rounds so far.
@@ -147,6 +156,10 @@ pub enum Seen {
         /// Its counter or time step.
         factor: u64,
     },
+    /// Another code is to be sent.
+    Again,
+    /// This number of what was offered.
+    Choice(usize),
 }
 
 /// How a dialogue goes on.
@@ -175,6 +188,8 @@ impl Kind {
             Self::Confirm => "confirm",
             Self::AuthCode(_) => "auth_code",
             Self::FirstCode { .. } => "first_code",
+            Self::Sent(_) => "sent_code",
+            Self::Method(_) => "method",
         }
     }
 
@@ -194,7 +209,7 @@ impl Kind {
     #[must_use]
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
-            "code" | "first_code" | "confirm" => Some(true),
+            "code" | "first_code" | "confirm" | "sent_code" | "method" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
             "new_pin" | "reauth" | "auth_code" => Some(false),
             _ => None,
@@ -220,10 +235,10 @@ impl Kind {
     /// How the answer is split, if it is judged as a passcode; none: the dialogue reads it.
     pub(super) fn form(&self, gateway: &GatewayPolicy) -> Option<PasscodeForm> {
         match self {
-            Self::Code | Self::Confirm => Some(PasscodeForm::Otp),
+            Self::Code | Self::Confirm | Self::Method(_) => Some(PasscodeForm::Otp),
             Self::Passcode => Some(gateway.passcode),
             Self::Reauth => Some(new_pin::form(gateway)),
-            Self::NewPin(_) | Self::AuthCode(_) | Self::FirstCode { .. } => None,
+            Self::NewPin(_) | Self::AuthCode(_) | Self::FirstCode { .. } | Self::Sent(_) => None,
         }
     }
 }
@@ -250,13 +265,19 @@ pub(super) fn look(
     unseal: &dyn Unseal,
     now: Now,
 ) -> Option<Finding> {
-    let (seen, ask) = match &answered.kind {
+    let told = |(seen, ask): (Seen, Ask)| (CodeMatch::Told(seen), ask);
+    let (code, ask) = match &answered.kind {
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => return None,
-        Kind::NewPin(asked) => new_pin::look(asked, record, attempt, policy, unseal),
-        Kind::AuthCode(_) => auth_code::look(record, attempt, unseal, now),
-        Kind::FirstCode { .. } => first_code::look(record, attempt, policy, unseal, now),
+        Kind::NewPin(asked) => told(new_pin::look(asked, record, attempt, policy, unseal)),
+        Kind::AuthCode(_) => told(auth_code::look(record, attempt, unseal, now)),
+        Kind::FirstCode { .. } => told(first_code::look(record, attempt, policy, unseal, now)),
+        Kind::Sent(asked) => {
+            let code = sent::look(asked, record, attempt, policy, unseal, now);
+            (code, Ask::Proven)
+        }
+        Kind::Method(asked) => (CodeMatch::Told(method::look(asked, attempt)?), Ask::Nothing),
     };
-    Some(Finding::of(record, CodeMatch::Told(seen), ask))
+    Some(Finding::of(record, code, ask))
 }
 
 /// The turn that the dialogue takes with what was seen.
@@ -270,13 +291,44 @@ pub(super) fn turn(
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
         Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen),
         Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
+        Kind::Sent(asked) => sent::turn(case, asked, seen, evidence)?,
+        Kind::Method(asked) => method::turn(case, asked, seen, evidence)?,
         // What is judged as a passcode takes no turn of its own.
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => Turn::Ended(Message::Denied),
     })
 }
 
+/// The question for the code of whoever has proven the first factor, or whom `asking` asks blindly.
+pub(super) fn for_code(
+    case: &mut Case<'_>,
+    asking: Asking,
+    evidence: &Evidence,
+) -> Result<Turn, Lacking> {
+    let gateway = &case.attempt.gateway;
+    let proven = asking.kind == Kind::Code || gateway.first_factor == FirstFactorBy::Gateway;
+    if !proven || demands_dialogue(case.record.profile.state) {
+        return Ok(Turn::Ask(asking));
+    }
+    match method::begin(case, evidence)? {
+        Turn::Ask(Asking {
+            kind: Kind::Code, ..
+        }) => Ok(Turn::Ask(asking)),
+        other => Ok(other),
+    }
+}
+
 /// What has to be walked through before the Accept, although all that the sign-in asks for is right.
-pub(super) fn due(case: &mut Case<'_>, _evidence: &Evidence) -> Result<Turn, Lacking> {
+pub(super) fn due(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lacking> {
+    let passed = &case.proven.factors;
+    if !methods::in_order(&case.record, case.policy, passed) {
+        return Ok(Turn::Ended(Message::Denied));
+    }
+    if methods::groups_left(&case.record.profile, case.policy, passed) > 0 {
+        return match method::any(case) {
+            true => method::begin(case, evidence),
+            false => Ok(Turn::Ended(Message::Denied)),
+        };
+    }
     if !case.attempt.gateway.challenge {
         return Ok(Turn::Passed);
     }
@@ -289,6 +341,12 @@ impl Dialogue {
     #[must_use]
     pub fn open(&self, now: Now) -> bool {
         now.latest() < self.expires
+    }
+
+    /// Whether it waits for a code of `token` that was sent.
+    #[must_use]
+    pub fn waits_for(&self, token: TokenId) -> bool {
+        matches!(&self.kind, Kind::Sent(sent) if sent.token == token)
     }
 
     /// The id people see.
@@ -318,6 +376,16 @@ pub fn answered<'a>(record: &'a UserRecord, attempt: &Attempt, now: Now) -> Opti
     };
     let found = record.auth.dialogues.iter().find(named);
     found.filter(suits).filter(|dialogue| dialogue.open(now))
+}
+
+/// By what the groups of the set were passed before the question that is `answered`.
+pub(super) fn passed(answered: Option<&Dialogue>) -> &[How] {
+    match answered {
+        // One more code than the groups ask for: any that could begin the sign-in.
+        None => &[],
+        Some(dialogue) if dialogue.kind == Kind::Confirm => &[],
+        Some(dialogue) => &dialogue.proven.factors,
+    }
 }
 
 /// The question that `attempt` calls for, because what it carries is no code: the first factor

@@ -7,9 +7,9 @@ use crate::domain::attempt::Attempt;
 use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Seen, Turn};
 use crate::domain::event::Event;
 use crate::domain::link::{self, Link, Purpose};
+use crate::domain::methods::{candidates, groups_left, recovery_sets};
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::{How, Message, Question, Reason, Verdict};
-use crate::domain::verify::{candidates, recovery_sets};
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -48,17 +48,21 @@ impl Case<'_> {
     /// since, or is gone.
     pub(super) fn has_lost_a_factor(&self) -> bool {
         let (record, gateway) = (&self.record, &self.attempt.gateway);
-        let counts = |how: &How| match how {
-            How::Token(id) | How::Grace(id) => {
-                candidates(record, gateway, self.policy, self.now).any(|token| token.id == *id)
+        let factors = &self.proven.factors;
+        let counts = |(at, how): (usize, &How)| {
+            // As it counted when it was shown, for the group that was open then.
+            let before = factors.get(..at).unwrap_or_default();
+            let left = groups_left(&record.profile, self.policy, before);
+            let passed = if left > 0 { before } else { &[] };
+            let mut tokens = candidates(record, gateway, self.policy, passed, self.now);
+            let mut sets = recovery_sets(record, gateway, self.policy, passed, self.now);
+            match how {
+                How::Token(id) | How::Grace(id) => tokens.any(|token| token.id == *id),
+                How::Recovery(id) => sets.any(|set| set.id == *id),
+                How::Passthrough(_) | How::PolicyPassthrough => true,
             }
-            How::Recovery(id) => {
-                recovery_sets(record, gateway, self.policy, self.now).any(|set| set.id == *id)
-            }
-            How::Passthrough(_) | How::PolicyPassthrough => true,
         };
-        let mut before = self.answered.iter().flat_map(|it| &it.proven.factors);
-        !before.all(counts)
+        !factors.iter().enumerate().all(counts)
     }
 
     /// No code was typed yet. Of whom nothing is known yet it is asked in any case; of others once
@@ -77,10 +81,12 @@ impl Case<'_> {
         match first {
             Err(reason) if !blind => Ok(self.wrong_first(reason, evidence.repeated)),
             _ => {
-                if asking.kind == dialogue::Kind::Code {
+                let checked = gateway.first_factor == FirstFactorBy::Gateway;
+                if asking.kind == dialogue::Kind::Code || checked {
                     self.proven.first = Some(gateway.first_factor);
                 }
-                self.ask(asking, evidence)
+                let turn = dialogue::for_code(&mut self, asking, evidence)?;
+                self.follow(turn, evidence)
             }
         }
     }
@@ -152,7 +158,8 @@ impl Case<'_> {
     /// The dialogue came to no end that lets the person in.
     fn end(mut self, message: Message) -> Judgement {
         let reason = Reason::Unfinished;
-        self.tell(rejected(self.attempt, reason));
+        let event = self.about(rejected(self.attempt, reason));
+        self.events.push(event);
         self.close(Verdict::Reject { reason, message }, false)
     }
 

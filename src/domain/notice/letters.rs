@@ -101,6 +101,12 @@ fn in_short(language: Language, kind: EnclosedKind, coded: bool) -> String {
         }
         (EnclosedKind::Code, Language::English) => format!("Your code: {ENCLOSED}."),
         (EnclosedKind::Code, Language::German) => format!("Ihr Code: {ENCLOSED}."),
+        (EnclosedKind::SignInCode, Language::English) => {
+            format!("Your code for the sign-in: {ENCLOSED}. Tell it to nobody.")
+        }
+        (EnclosedKind::SignInCode, Language::German) => {
+            format!("Ihr Code zur Anmeldung: {ENCLOSED}. Sagen Sie ihn niemandem.")
+        }
         // These go by mail alone.
         (EnclosedKind::ConfirmLink | EnclosedKind::Seed, _) => String::new(),
     }
@@ -154,6 +160,14 @@ fn english(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str,
             );
             ("Your code", text)
         }
+        EnclosedKind::SignInCode => {
+            let text = format!(
+                "Your code for the sign-in: {ENCLOSED}\n\nEnter it where you are asked for it, and \
+                 tell it to nobody. If you are not signing in now, somebody else knows your password: \
+                 call your help desk.\n"
+            );
+            ("Your code for the sign-in", text)
+        }
     }
 }
 
@@ -205,6 +219,14 @@ fn german(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, 
                  vor. Sagen Sie ihn sonst niemandem, und niemandem, der Sie deshalb anruft.\n"
             );
             ("Ihr Code", text)
+        }
+        EnclosedKind::SignInCode => {
+            let text = format!(
+                "Ihr Code zur Anmeldung: {ENCLOSED}\n\nGeben Sie ihn dort ein, wo Sie danach gefragt \
+                 werden, und sagen Sie ihn niemandem. Wenn Sie sich gerade nicht anmelden, kennt \
+                 jemand anderes Ihr Passwort: Rufen Sie Ihren Helpdesk an.\n"
+            );
+            ("Ihr Code zur Anmeldung", text)
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::super::octets::{Damage, Put, Taker};
 use super::{id_octets, take_id};
-use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, NewPin, Proven};
+use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, Methods, NewPin, Proven, Sent};
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
 use crate::token::TokenId;
@@ -16,10 +16,12 @@ const FIRST_CODE: u8 = 11;
 const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
 const CONFIRM: u8 = 22;
+const SENT: u8 = 30;
+const METHOD: u8 = 31;
 
 /// The kinds of this version.
-const KINDS: [u8; 7] = [
-    PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH, CONFIRM,
+const KINDS: [u8; 9] = [
+    PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH, CONFIRM, SENT, METHOD,
 ];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
@@ -31,6 +33,8 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
         Kind::Confirm => CONFIRM,
         Kind::AuthCode(_) => AUTH_CODE,
         Kind::FirstCode { .. } => FIRST_CODE,
+        Kind::Sent(_) => SENT,
+        Kind::Method(_) => METHOD,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -54,6 +58,18 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
             }
         }
         Kind::FirstCode { wrong } => out.push(*wrong),
+        Kind::Sent(sent) => {
+            out.extend_from_slice(&id_octets(sent.token));
+            out.extend_from_slice(&sent.hash);
+            out.put_time(sent.until);
+            out.push(sent.sends);
+        }
+        Kind::Method(methods) => {
+            out.push(u8::from(methods.typed));
+            for token in &methods.sent {
+                out.extend_from_slice(&id_octets(*token));
+            }
+        }
     }
 }
 
@@ -78,6 +94,13 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         FIRST_CODE => Kind::FirstCode {
             wrong: value.octet()?,
         },
+        SENT => Kind::Sent(Sent {
+            token: take_id(value)?,
+            hash: value.array()?,
+            until: value.time()?,
+            sends: value.octet()?,
+        }),
+        METHOD => Kind::Method(take_methods(value)?),
         _ => Kind::NewPin(NewPin {
             weak: value.octet()?,
             unequal: match value.octet()? {
@@ -102,6 +125,21 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         rounds,
         row,
     }))
+}
+
+fn take_methods(value: &mut Taker<'_>) -> Result<Methods, Damage> {
+    let mut methods = Methods {
+        typed: match value.octet()? {
+            0 => false,
+            1 => true,
+            _ => return Err(Damage::Value("methods")),
+        },
+        sent: Vec::new(),
+    };
+    while !value.is_empty() {
+        methods.sent.push(take_id(value)?);
+    }
+    Ok(methods)
 }
 
 fn put_proven(out: &mut Vec<u8>, proven: &Proven) {
