@@ -468,7 +468,6 @@ impl Script {
             "page" => rules::open_page(world),
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
-            "disable" => prepare_person(world.alice(), "disabled", ""),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),
             "disable" => world.alice().token_mut(id(A)).unwrap().base = Base::Disabled,
             "block-pin" => prepare_person(world.alice(), "pin-blocked", ""),
