@@ -130,6 +130,33 @@ fn run(line: &str) -> [String; 3] {
     [answers.join("; "), facts, named]
 }
 
+/// What the person's own dialogues have changed.
+fn changed(before: &UserRecord, after: &UserRecord) -> Vec<String> {
+    let mut facts = Vec::new();
+    let pin = |user: &UserRecord| user.profile.pin.clone();
+    if pin(after) != pin(before) {
+        let now = pin(after).unwrap();
+        assert!(!now.must_change && now.set_by == "alice");
+        facts.push(format!("pin={}", str::from_utf8(&now.hash.data).unwrap()));
+    }
+    let password = |user: &UserRecord| user.profile.password.clone();
+    if password(after) != password(before) {
+        let now = password(after).unwrap();
+        assert_eq!((&*now.set_by, now.registered_at), ("alice", Timestamp(0)));
+        facts.push(format!(
+            "password={}",
+            str::from_utf8(&now.hash.data).unwrap()
+        ));
+    }
+    if before.profile.confirm_unlock && !after.profile.confirm_unlock {
+        facts.push("confirmed".to_owned());
+    }
+    if after.profile.state != before.profile.state {
+        facts.push(format!("state={}", after.profile.state.name()));
+    }
+    facts
+}
+
 /// All that is not as a person without a blemish has it, or has changed.
 fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
     let mut facts = Vec::new();
@@ -172,27 +199,7 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
     if let Some(lock) = &auth.lock {
         facts.push(format!("lock={}", lock.reason.name()));
     }
-    let pin = |user: &UserRecord| user.profile.pin.clone();
-    if pin(after) != pin(before) {
-        let now = pin(after).unwrap();
-        assert!(!now.must_change && now.set_by == "alice");
-        facts.push(format!("pin={}", str::from_utf8(&now.hash.data).unwrap()));
-    }
-    let password = |user: &UserRecord| user.profile.password.clone();
-    if password(after) != password(before) {
-        let now = password(after).unwrap();
-        assert_eq!((&*now.set_by, now.registered_at), ("alice", Timestamp(0)));
-        facts.push(format!(
-            "password={}",
-            str::from_utf8(&now.hash.data).unwrap()
-        ));
-    }
-    if before.profile.confirm_unlock && !after.profile.confirm_unlock {
-        facts.push("confirmed".to_owned());
-    }
-    if after.profile.state != before.profile.state {
-        facts.push(format!("state={}", after.profile.state.name()));
-    }
+    facts.extend(changed(before, after));
     for (name, which) in [("A", A), ("B", B), ("R", R)] {
         let status = |user: &UserRecord, now| {
             let token = user.token(id(which))?;

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use smol_str::SmolStr;
 
 use super::*;
-use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, Methods, NewPin, Proven, Sent};
+use crate::domain::dialogue::{
+    Dialogue, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent,
+};
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
 
@@ -150,7 +152,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         any::<u32>().prop_map(How::Passthrough),
         Just(How::PolicyPassthrough),
     ];
-    let factors = proptest::collection::vec(how, 0..4);
+    let factors = proptest::collection::vec(how, 0..4).prop_map(Factors::from);
     let proven = (proptest::option::of(proven), factors)
         .prop_map(|(first, factors)| Proven { first, factors });
     let numbers = (any::<u32>(), any::<u32>());
@@ -309,15 +311,26 @@ fn an_untouched_state_is_five_octets() {
     assert_eq!(row(&AuthState::default()).len(), 1 + SUM_OCTETS);
 }
 
-/// A kind of dialogue that only a later version knows stays in the row.
+/// A kind of dialogue that only a later version knows stays in the row, and so does one with a factor
+/// of a later version.
 #[test]
 fn keeps_a_dialogue_of_a_later_version() {
-    let mut content = vec![MAJOR];
-    let mut field = Vec::new();
-    field.put_field(DIALOGUE, |out| out.extend_from_slice(&[9, 1, 2, 3]));
-    content.extend_from_slice(&field);
-    let read = decode(ADA, &summed(content)).unwrap();
-    assert_eq!((read.dialogues.len(), &read.unknown), (0, &field));
+    let known = |how: u8| {
+        let mut octets = vec![1];
+        octets.extend_from_slice(&[7; 32]);
+        // Opened, expires, rounds, row, the gateway, the first factor, one factor.
+        octets.extend_from_slice(&[0, 0, 1, 1, 1, b'g', 3, 1, how]);
+        octets
+    };
+    for (octets, open) in [(vec![9, 1, 2, 3], 0), (known(99), 0), (known(4), 1)] {
+        let mut content = vec![MAJOR];
+        let mut field = Vec::new();
+        field.put_field(DIALOGUE, |out| out.extend_from_slice(&octets));
+        content.extend_from_slice(&field);
+        let read = decode(ADA, &summed(content)).unwrap();
+        let kept = if open == 0 { field } else { Vec::new() };
+        assert_eq!((read.dialogues.len(), &read.unknown), (open, &kept));
+    }
 }
 
 #[test]

@@ -38,6 +38,8 @@ mod sent;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::attempt::{Attempt, Proof};
 use super::failure;
 use super::judge::{Case, Evidence, Lacking};
@@ -99,13 +101,16 @@ pub enum Kind {
     Method(Methods),
 }
 
+/// Factors that were right, in order; nearly always one, for which nothing is allocated.
+pub type Factors = SmallVec<[How; 2]>;
+
 /// What was right in the rounds so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proven {
     /// By whom the first factor was checked; none: it was not yet.
     pub first: Option<FirstFactorBy>,
     /// By what the second was shown.
-    pub factors: Vec<How>,
+    pub factors: Factors,
 }
 
 /// A question that waits for its answer.

@@ -47,7 +47,7 @@ fn opening<'a>(gateway: &'a GatewayPolicy, handle: &'a Handle) -> Opening<'a> {
         kind: Kind::Code,
         proven: Proven {
             first: Some(gateway.first_factor),
-            factors: Vec::new(),
+            factors: Factors::new(),
         },
         gateway,
         handle,

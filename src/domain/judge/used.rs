@@ -1,5 +1,6 @@
 //! What an Accept brings about in the record: for the first factor, for tokens, for grants.
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::Case;
@@ -19,12 +20,12 @@ impl Case<'_> {
         shown: &[How],
         how: How,
         station: &SmolStr,
-    ) -> Vec<(How, TokenId, bool)> {
+    ) -> SmallVec<[(How, TokenId, bool); 2]> {
         let at = self.now.wall;
         // Since the round in which it was right, another attempt may have used up a later one.
         let form = |answered: &Dialogue| answered.kind.form(&self.attempt.gateway);
         let spent_now = self.answered.as_ref().is_none_or(|it| form(it).is_some());
-        let mut used = Vec::new();
+        let mut used = SmallVec::new();
         for (by, id) in shown.iter().filter_map(|by| Some((*by, by.token()?))) {
             // A passthrough proves no token, so it clears no count towards the hard cap (I10).
             self.record.auth.total = 0;

@@ -4,7 +4,9 @@
 
 use super::super::octets::{Damage, Put, Taker};
 use super::{id_octets, take_id};
-use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, Methods, NewPin, Proven, Sent};
+use crate::domain::dialogue::{
+    Dialogue, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent,
+};
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
 use crate::token::TokenId;
@@ -73,7 +75,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     }
 }
 
-/// A dialogue; none: of a kind that only a later version knows.
+/// A dialogue; none: of a kind, or after a factor, that only a later version knows.
 pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
     let kind = value.octet()?;
     if !KINDS.contains(&kind) {
@@ -83,7 +85,9 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
     let (opened, expires) = (value.time()?, value.time()?);
     let (rounds, row) = (value.number_32()?, value.number_32()?);
     let gateway = value.text()?;
-    let proven = take_proven(value)?;
+    let Some(proven) = take_proven(value)? else {
+        return Ok(None);
+    };
     let kind = match kind {
         PASSCODE => Kind::Passcode,
         CODE => Kind::Code,
@@ -170,16 +174,16 @@ fn put_how(out: &mut Vec<u8>, how: u8, id: &TokenId) {
     out.extend_from_slice(&id_octets(*id));
 }
 
-fn take_proven(value: &mut Taker<'_>) -> Result<Proven, Damage> {
+fn take_proven(value: &mut Taker<'_>) -> Result<Option<Proven>, Damage> {
     let first = match value.octet()? {
         0 => None,
         1 => Some(FirstFactorBy::None),
         2 => Some(FirstFactorBy::Gateway),
         3 => Some(FirstFactorBy::Pin),
         4 => Some(FirstFactorBy::Local),
-        _ => return Err(Damage::Value("first factor")),
+        _ => return Ok(None),
     };
-    let mut factors = Vec::new();
+    let mut factors = Factors::new();
     for _ in 0..value.number()? {
         factors.push(match value.octet()? {
             0 => How::Token(take_id(value)?),
@@ -187,8 +191,8 @@ fn take_proven(value: &mut Taker<'_>) -> Result<Proven, Damage> {
             2 => How::Recovery(take_id(value)?),
             3 => How::Passthrough(value.number_32()?),
             4 => How::PolicyPassthrough,
-            _ => return Err(Damage::Value("factor")),
+            _ => return Ok(None),
         });
     }
-    Ok(Proven { first, factors })
+    Ok(Some(Proven { first, factors }))
 }
