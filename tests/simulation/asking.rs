@@ -26,8 +26,8 @@ pub(crate) const NEW_PIN: &str = "Enter a new PIN having from 6 to 12 digits:";
 pub(crate) enum About {
     /// The code; by whom the first factor was checked before.
     Code(First),
-    /// The passcode, of which nothing was typed.
-    Passcode,
+    /// The passcode, of which nothing was typed; by whom the first factor is checked there.
+    Passcode(First),
     /// A new PIN, once all else is right. Nobody answers it here: see the table of the domain.
     NewPin,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Sent<'a> {
 impl About {
     /// Whether nothing is known of who is asked: everybody is, alike.
     pub(crate) fn is_blind(self) -> bool {
-        matches!(self, Self::Passcode | Self::Code(First::Nobody))
+        matches!(self, Self::Passcode(_) | Self::Code(First::Nobody))
     }
 
     /// By whom the first factor was checked, in the words of the configuration.
@@ -79,7 +79,8 @@ impl About {
             Self::Code(First::Gateway) => "gateway",
             Self::Code(First::Pin) | Self::NewPin => "pin",
             Self::Code(First::Nobody) => "none",
-            Self::Passcode => "",
+            Self::Passcode(First::Gateway) => "gateway",
+            Self::Passcode(_) => "",
         }
     }
 }
@@ -99,15 +100,15 @@ impl Sent<'_> {
     pub(crate) fn calls_for(&self, answered: Option<About>) -> Option<About> {
         // Nobody is asked twice for a passcode, and a code is the last that is asked for.
         let begins = self.state.is_none();
-        if !begins && answered != Some(About::Passcode) {
+        if !begins && !matches!(answered, Some(About::Passcode(_))) {
             return None;
         }
         let empty = begins && self.passcode.is_empty();
         match (self.door.asking, self.door.first) {
             (Asking::Never, _) => None,
-            (Asking::Always, First::Pin) if empty => Some(About::Passcode),
+            (Asking::Always, First::Pin) if empty => Some(About::Passcode(First::Pin)),
             (Asking::Always, first) => Some(About::Code(first)),
-            (Asking::WhenEmpty, _) => empty.then_some(About::Passcode),
+            (Asking::WhenEmpty, first) => empty.then_some(About::Passcode(first)),
         }
     }
 
@@ -116,8 +117,8 @@ impl Sent<'_> {
         let code_alone = self.door.asking == Asking::WhenEmpty && self.door.first != First::Pin;
         let (words, code) = match about {
             About::NewPin => (NEW_PIN, false),
-            About::Passcode if !code_alone => ("Enter your passcode:", false),
-            About::Passcode | About::Code(_) => ("Enter your one-time code:", true),
+            About::Passcode(_) if !code_alone => ("Enter your passcode:", false),
+            About::Passcode(_) | About::Code(_) => ("Enter your one-time code:", true),
         };
         Question {
             words,
@@ -142,7 +143,8 @@ impl Person {
         let own = |it: &Dialogue| {
             let checked = match it.about {
                 About::Code(by) => by == sent.door.first,
-                About::Passcode => true,
+                About::Passcode(First::Gateway) => sent.door.first == First::Gateway,
+                About::Passcode(_) => true,
                 About::NewPin => sent.door.first == First::Pin,
             };
             hex(&it.handle).as_bytes() == state
@@ -221,7 +223,7 @@ impl Dialogue {
     pub(crate) fn facts(&self, text: &mut String) {
         let name = match self.about {
             About::Code(_) => "code",
-            About::Passcode => "passcode",
+            About::Passcode(_) => "passcode",
             About::NewPin => "new_pin",
         };
         let _ = writeln!(

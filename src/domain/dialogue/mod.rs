@@ -17,7 +17,7 @@
 //!
 //! Each [`Kind`] of dialogue is a file that reads like a script. The answer to some of them is a
 //! passcode, and is judged as one ([`Kind::form`]); of the others the file has two parts more: what is
-//! [seen](look) in the answer, and the [turn](turn) that the dialogue takes. Once all that the sign-in
+//! [seen](look) in the answer, and the [turn] that the dialogue takes. Once all that the sign-in
 //! asks for is right, what is [due] before the Accept is walked through, one thing after another.
 //!
 //! Who is asked before anything is proven must not learn from the question whether there is such a
