@@ -238,7 +238,8 @@ impl<'a> Case<'a> {
                 self.proven.first = Some(self.attempt.gateway.first_factor);
                 self.proven.factors.push(how);
                 let answered = self.answered.as_ref().map(|it| &it.kind);
-                if answered == Some(&dialogue::Kind::Confirm) {
+                // A passthrough lets the person in, and confirms nothing.
+                if answered == Some(&dialogue::Kind::Confirm) && how.token().is_some() {
                     dialogue::confirmed(&mut self);
                 }
                 self.go_on(evidence)
