@@ -25,7 +25,7 @@ use mfad::domain::attempt::Proof;
 use mfad::domain::dialogue::Handle;
 use mfad::domain::lapse;
 use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
-use mfad::domain::notice::{Language, Notices};
+use mfad::domain::notice::Notices;
 use mfad::domain::passthrough::Revoked;
 use mfad::domain::pin::{AfterChange, Memorized};
 use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
@@ -303,7 +303,6 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
                 mail: true,
                 sms: true,
                 admins: Vec::new(),
-                language: Language::English,
             });
         }
         "code-ttl" => policy.sent_code.ttl = span(value),
@@ -625,6 +624,32 @@ fn a_finding_is_of_one_person_and_one_revision() {
     let mut namesake = alice;
     namesake.id = UserId([8; 16]);
     assert!(!finding.is_of(&later) && !finding.is_of(&namesake));
+}
+
+/// The language of a person would tell a stranger that there is such a person.
+#[test]
+fn a_person_is_spoken_to_in_the_own_language_once_something_is_proven() {
+    let said = |first_factor, typed: &str| {
+        let mut world = world_at(first_factor, PasscodeForm::Challenge, "");
+        world.gateway.challenge = true;
+        world.gateway.show_accept_message = true;
+        world.record.as_mut().unwrap().profile_mut().language = "de-AT".to_owned();
+        let mut script = Script::default();
+        for step in typed.split(';').map(str::trim) {
+            script.step(&mut world, step);
+        }
+        let words = script.outcomes.last().unwrap().words();
+        words.unwrap_or_default().to_owned()
+    };
+    for (first_factor, typed, words) in [
+        (FirstFactorBy::Pin, "pin", "Einmalcode eingeben:"),
+        (FirstFactorBy::Pin, "empty", "Enter your passcode:"),
+        (FirstFactorBy::Pin, "bad-pin", "Access denied."),
+        (FirstFactorBy::None, "empty", "Enter your one-time code:"),
+        (FirstFactorBy::None, "text:0", "Enter your one-time code:"),
+    ] {
+        assert_eq!(said(first_factor, typed), words, "{typed}");
+    }
 }
 
 /// M10.

@@ -182,10 +182,9 @@ impl Access {
                 .max(pending.received_us.saturating_add(delay_us))
         };
         let peer = pending.peer;
-        let message = reply::message(verdict);
         let saying = Saying {
             kind: ReplyKind::of(verdict),
-            message: message.as_deref(),
+            message: reply::message(verdict),
         };
         let octets =
             reply::write(&pending.asked, &pending.gateway, saying, &mut self.buffer).map(Arc::from);

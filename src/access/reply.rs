@@ -78,12 +78,10 @@ impl ReplyKind {
 }
 
 /// The text of a verdict's message.
-pub(super) fn message(verdict: &Verdict) -> Option<String> {
+pub(super) fn message(verdict: &Verdict) -> Option<&str> {
     match verdict {
-        Verdict::Accept { message, .. } => message.as_ref().map(ToString::to_string),
-        Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => {
-            Some(message.to_string())
-        }
+        Verdict::Accept { message, .. } => message.as_ref().map(|said| &*said.text),
+        Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => Some(&message.text),
     }
 }
 

@@ -10,7 +10,7 @@ use super::secrets::{SecretSource, Secrets};
 use super::server_secret::ServerSecret;
 use super::settings::Settings;
 use crate::domain::message::Address;
-use crate::domain::notice::{Language, Notices};
+use crate::domain::notice::Notices;
 use crate::secret::SecretBytes;
 
 /// Most administrators that are told.
@@ -207,11 +207,5 @@ pub(super) fn notices(
             }
         }
     }
-    let language = settings.text("language").and_then(Language::of);
-    (mail || sms).then(|| Notices {
-        mail,
-        sms,
-        admins,
-        language: language.unwrap_or_default(),
-    })
+    (mail || sms).then_some(Notices { mail, sms, admins })
 }

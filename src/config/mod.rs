@@ -27,6 +27,7 @@ mod hiding;
 pub mod keys;
 mod load;
 mod mail;
+mod messages;
 mod near;
 mod network;
 mod problems;
@@ -110,6 +111,7 @@ fn check(
     let sms = sms::sms(&settings, folder, secrets, problems);
     let pages = web::pages(&settings, problems);
     let policy = Policy {
+        texts: messages::texts(&settings, problems),
         notices: mail::notices(&settings, (mail.is_some(), sms.is_some()), problems),
         email_content: web::email_content(&settings, pages.as_deref(), problems),
         pages,

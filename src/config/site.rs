@@ -12,6 +12,7 @@ use super::token_types;
 use super::value;
 use crate::domain::auth_code::AuthCodePolicy;
 use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy, TokenRule};
+use crate::domain::notice::Language;
 use crate::domain::passthrough::PassthroughPolicy;
 use crate::domain::pin::{AfterChange, Charset, PinPolicy};
 use crate::domain::policy::{EmailContent, Policy};
@@ -64,6 +65,11 @@ pub(super) fn policy(
         audit_retain: settings.span("audit.retain"),
         pages: None,
         email_content: EmailContent::default(),
+        language: settings
+            .text("language")
+            .and_then(Language::of)
+            .unwrap_or_default(),
+        texts: Vec::new(),
         notices: None,
     };
     order(

@@ -1,10 +1,9 @@
 //! Checks of `token_types.*` and `sent_code.*`.
 
-use super::problems::{Collector, Found};
-use super::raw::Value;
+use super::messages::by_language;
+use super::problems::Collector;
 use super::settings::Settings;
 use crate::domain::delivery::{SentCodePolicy, TypeRule};
-use crate::domain::notice::Language;
 use crate::domain::token_record::TokenKind;
 use crate::token::Digits;
 
@@ -30,40 +29,20 @@ pub(super) fn is_enabled(settings: &Settings<'_>, kind: TokenKind) -> bool {
 pub(super) fn rules(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<TypeRule> {
     let rule = |kind: TokenKind| {
         let key = |name: &str| format!("token_types.{}.{name}", kind.name());
+        let fits = |label: &str| match label.chars().count() {
+            0..=LABEL_CHARS_MAX => Ok(()),
+            _ => Err(format!("has more than {LABEL_CHARS_MAX} characters")),
+        };
         TypeRule {
             kind,
             withdrawn: settings.text(&key("status")) == Some("obsolete"),
             operator_enrol: kind == TokenKind::Recovery || settings.flag(&key("operator_enrol")),
-            labels: labels(settings, &key("label"), problems),
+            labels: by_language(settings, &key("label"), problems, &fits),
         }
     };
     let says = |rule: &TypeRule| rule.withdrawn || !rule.operator_enrol || !rule.labels.is_empty();
     let rules = TokenKind::ALL.into_iter().map(rule);
     rules.filter(says).collect()
-}
-
-fn labels(
-    settings: &Settings<'_>,
-    key: &str,
-    problems: &mut Collector<'_>,
-) -> Vec<(Option<Language>, String)> {
-    let Some(Value::Pairs(pairs)) = settings.value(key) else {
-        return Vec::new();
-    };
-    let mut labels = Vec::new();
-    for (tag, text) in pairs {
-        let language = Language::of(&tag.text).filter(|_| tag.text.len() == 2);
-        if !tag.text.is_empty() && language.is_none() {
-            let what = format!("`{key}`: there are no texts in \"{}\"", tag.text);
-            problems.add(Found::error(tag.place, what).label("one of en, de"));
-        } else if text.text.chars().count() > LABEL_CHARS_MAX {
-            let what = format!("`{key}` has more than {LABEL_CHARS_MAX} characters");
-            problems.add(Found::error(text.place, what));
-        } else {
-            labels.push((language, text.text.clone()));
-        }
-    }
-    labels
 }
 
 pub(super) fn sent_code(settings: &Settings<'_>) -> SentCodePolicy {

@@ -334,7 +334,7 @@ impl Answers for Front {
         }
         let verdict = Verdict::Reject {
             reason: Reason::Internal,
-            message: Message::Denied,
+            message: Message::Denied.into(),
         };
         let answer = self.access().answer(ticket, &verdict, self.clock.now());
         // Through the wheel even if it is late: this may not be the writer's thread, which flushes.
@@ -384,7 +384,7 @@ fn tell(attempt: &Attempt, known: bool, verdict: &Verdict, us: u64) {
             }
         }
         Verdict::Challenge { message, question } => {
-            let kind = message.id();
+            let kind = message.message.id();
             if question.held {
                 info!("challenge attempt={id} user={user} gateway={gateway} kind={kind} us={us}");
             } else {

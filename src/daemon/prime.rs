@@ -114,7 +114,7 @@ fn primed(record: &AuditRecord, rules: &Rules, handles: &SecretKey) -> Option<Pr
         }
         _ => (
             ReplyKind::Reject,
-            said.or_else(|| Some(Box::from(Message::Denied.to_string()))),
+            said.or_else(|| Some(rules.policy.say(Message::Denied, None).text.into())),
         ),
     };
     Some(PrimedVerdict {

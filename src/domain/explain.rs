@@ -5,24 +5,18 @@
 //! a packet would meet. Where the passcode decides, the step says what it would have to be. After a
 //! rule that stops, the ones behind it are told as they would be once that one is lifted.
 
+mod admission;
+
 use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::sync::Arc;
 
-use smol_str::SmolStr;
-
-use super::attempt::{Attempt, Proof, Pseudonym};
+use self::admission::{See, d1, d4, d5, d6, stranger, would_see};
 use super::dialogue::{self, asks_new, opens_by_code};
-use super::event::Source;
-use super::judge::{reject_message, told_of};
 use super::methods;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::token_record::{Token, effective};
 use super::user::{UserRecord, UserState};
 use super::verdict::Reason;
-use super::verify::{self, Admission, admit};
-use super::wait;
-use crate::secret::SecretBytes;
+use super::verify;
 use crate::time::Now;
 use crate::token::{Factor, totp};
 
@@ -89,12 +83,14 @@ pub fn explain(
     now: Now,
 ) -> Explanation {
     let mut all = vec![d1(gateway)];
+    let reader = record.map(|record| &*record.profile);
+    let see = |reason| would_see(gateway, reason, policy, reader);
     let Some(record) = record else {
-        return stranger(all, typed, gateway, now);
+        return stranger(all, typed, gateway, now, &see);
     };
     all.push(d4(record, typed));
-    all.push(d5(record, gateway));
-    all.push(d6(record, gateway, now));
+    all.push(d5(record, &see));
+    all.push(d6(record, gateway, now, &see));
     all.push(d7(record, gateway, policy, now));
     let granted = verify::grant(record, gateway, now);
     all.push(d8(record, granted, now));
@@ -104,7 +100,7 @@ pub fn explain(
         && dialogue::enrols(record, gateway, policy, now);
     all.push(match led {
         true => way_to_a_token(record, policy),
-        false => d9(record, gateway, granted),
+        false => d9(record, gateway, granted, &see),
     });
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
@@ -132,143 +128,6 @@ fn finish(name: &str, gateway: &GatewayPolicy, mut steps: Vec<Step>) -> Explanat
 
 const fn step(rule: &'static str, mark: Mark, text: String) -> Step {
     Step { rule, mark, text }
-}
-
-/// A request with an empty passcode; `admit` looks at its kind only.
-fn request(record: Option<&UserRecord>, gateway: &GatewayPolicy, now: Now) -> Attempt {
-    Attempt {
-        gateway: Arc::new(gateway.clone()),
-        user: record.map(|record| SmolStr::new(record.name())),
-        pseudonym: Pseudonym([0; 4]),
-        proof: Proof::Passcode(SecretBytes::copy_of(b"")),
-        source: Source {
-            gateway: Arc::clone(&gateway.name),
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            station: SmolStr::default(),
-            nas: SmolStr::default(),
-        },
-        digest: [0; 32],
-        received: now,
-    }
-}
-
-/// The line about what the person would read.
-fn would_see(gateway: &GatewayPolicy, reason: Reason) -> String {
-    let message = reject_message(gateway, reason);
-    let detail = if gateway.helpful {
-        "helpful"
-    } else {
-        "generic"
-    };
-    let id = message.id();
-    format!("would be shown {id} \"{message}\" (reply_detail = {detail})")
-}
-
-fn d1(gateway: &GatewayPolicy) -> Step {
-    let text = format!("a packet that comes through {} and is signed", gateway.name);
-    step("D1", Mark::Ok, text)
-}
-
-fn stranger(mut steps: Vec<Step>, typed: &str, gateway: &GatewayPolicy, now: Now) -> Explanation {
-    let name = super::name::canonical(typed.as_bytes());
-    let mut attempt = request(None, gateway, now);
-    attempt.user = name.as_deref().ok().map(SmolStr::new);
-    steps.push(match (&name, admit(None, &attempt, now)) {
-        (_, Admission::Stranger | Admission::Open) => {
-            let text = "not known; unknown_user = passthrough lets in whom the gateway has checked";
-            step("D4", Mark::Ok, text.to_owned())
-        }
-        (Err(error), Admission::Refused(reason)) => {
-            let text = format!("what was typed {error}\n{}", would_see(gateway, reason));
-            step("D4", Mark::Stop, text)
-        }
-        (Ok(name), Admission::Refused(reason)) => {
-            let text = format!("no user {name}\n{}", would_see(gateway, reason));
-            step("D4", Mark::Stop, text)
-        }
-    });
-    let mut explanation = finish(name.as_deref().unwrap_or("this name"), gateway, steps);
-    if !explanation.would_be_refused {
-        explanation.verdict_line = format!("{typed} at {}: WOULD BE LET IN", gateway.name);
-    }
-    explanation
-}
-
-fn d4(record: &UserRecord, typed: &str) -> Step {
-    let name = record.name();
-    let revision = record.auth.revision;
-    let used = if typed == name {
-        "name used as typed".to_owned()
-    } else {
-        format!("what was typed becomes {name}")
-    };
-    step(
-        "D4",
-        Mark::Ok,
-        format!("{used}; {name}, revision {revision}"),
-    )
-}
-
-fn d5(record: &UserRecord, gateway: &GatewayPolicy) -> Step {
-    let state = record.profile.state;
-    let (reason, lifted) = match state {
-        UserState::Deactivated => (Reason::Deactivated, "user reactivate"),
-        UserState::Revoke => (Reason::Revoked, "user set-state"),
-        _ => return step("D5", Mark::Ok, state.title().to_owned()),
-    };
-    let see = would_see(gateway, reason);
-    let name = record.name();
-    let text = format!(
-        "{}\n{see}\nlifted by: mfactl {lifted} {name} (admin)",
-        state.title()
-    );
-    step("D5", Mark::Stop, text)
-}
-
-fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
-    let mut open = record.clone();
-    open.profile_mut().state = UserState::Steady;
-    let locked = admit(Some(&open), &request(Some(&open), gateway, now), now);
-    let lock = match (&record.auth.lock, locked) {
-        (_, Admission::Refused(Reason::Waiting)) => return waits(record, gateway, now),
-        (Some(lock), Admission::Refused(_)) => lock,
-        _ => return step("D6", Mark::Ok, "not locked".to_owned()),
-    };
-    let end = lock
-        .auto_until
-        .map_or_else(|| "no end time".to_owned(), |end| format!("until {end}"));
-    let reason = lock.reason;
-    let verb = match reason {
-        super::lockout::LockReason::PinBlocked => "pin unblock",
-        _ => "user unlock",
-    };
-    let (since, reason, name) = (lock.since, reason.name(), record.name());
-    let see = would_see(gateway, told_of(lock));
-    let text = format!(
-        "locked {since}, {reason}, {end}\n{see}\nlifted by: mfactl {verb} {name} (support)"
-    );
-    step("D6", Mark::Stop, text)
-}
-
-/// The wait of all stations that are not known. It stops nobody whose station is.
-fn waits(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Step {
-    let until = record.auth.wait_until.unwrap_or_default();
-    let (failures, name) = (record.auth.soft, record.name());
-    let lifted = format!("lifted by: mfactl user unlock {name} (support)");
-    let see = would_see(gateway, Reason::Waiting);
-    match wait::open_stations(record, Some(&gateway.name), now) {
-        0 => {
-            let text = format!("waits until {until}, {failures} failures\n{see}\n{lifted}");
-            step("D6", Mark::Stop, text)
-        }
-        known => {
-            let text = format!(
-                "waits until {until}, {failures} failures, unless from one of {known} stations \
-                 known here\n{see}\n{lifted}"
-            );
-            step("D6", Mark::Unknown, text)
-        }
-    }
 }
 
 fn d7(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Step {
@@ -317,7 +176,7 @@ fn d8(record: &UserRecord, granted: Option<u32>, now: Now) -> Step {
     step("D8", Mark::None, text)
 }
 
-fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Step {
+fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>, see: &See<'_>) -> Step {
     let state = record.profile.state;
     let title = state.title();
     if verify::demands_dialogue(state) {
@@ -325,7 +184,7 @@ fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Ste
             let text = format!("{title} stays pending under the passthrough");
             return step("D9", Mark::Ok, text);
         }
-        let see = would_see(gateway, Reason::Policy);
+        let see = see(Reason::Policy);
         let name = record.name();
         let text = format!(
             "{title} needs a step by an operator\n{see}\n\

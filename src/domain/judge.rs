@@ -283,7 +283,7 @@ impl<'a> Case<'a> {
             token: how.token(),
         });
         self.changed = true;
-        let message = self.accept_message(how);
+        let message = self.accept_message(how).map(|it| self.say(it));
         let mut event = self
             .about(Event::new("auth.accept"))
             .detail("how", how.name());
@@ -298,7 +298,9 @@ impl<'a> Case<'a> {
             event = event.detail("grant", grant);
         }
         if let Some(message) = &message {
-            event = event.detail("message", message.to_string());
+            event = event
+                .detail("message_number", message.message.id())
+                .detail("message", &*message.text);
         }
         self.events.push(event);
         // After the verdict: what follows from a sign-in stands behind it in the log.
@@ -337,7 +339,7 @@ impl<'a> Case<'a> {
             .about(rejected(self.attempt, Reason::Replay))
             .token(token);
         self.events.push(event);
-        let message = reject_message(&self.attempt.gateway, Reason::Replay);
+        let message = self.say(reject_message(&self.attempt.gateway, Reason::Replay));
         self.close(
             Verdict::Reject {
                 reason: Reason::Replay,
@@ -355,7 +357,7 @@ impl<'a> Case<'a> {
             Some(lock) if reason == Reason::Locked => told_of(lock),
             _ => reason,
         };
-        let message = reject_message(&self.attempt.gateway, shown);
+        let message = self.say(reject_message(&self.attempt.gateway, shown));
         self.close(Verdict::Reject { reason, message }, false)
     }
 
@@ -387,7 +389,7 @@ impl<'a> Case<'a> {
             self.events.extend(brought_about);
             self.changed = true;
         }
-        let message = reject_message(&self.attempt.gateway, reason);
+        let message = self.say(reject_message(&self.attempt.gateway, reason));
         self.close(Verdict::Reject { reason, message }, !repeated)
     }
 
@@ -417,9 +419,11 @@ impl<'a> Case<'a> {
                 event.detail.push(("dialogue", answered.kind.name().into()));
             }
             if let Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } = &verdict
-                && *message != Message::Denied
+                && message.message != Message::Denied
             {
                 // A retransmitted request is to get the same octets after a restart, too.
+                let number = message.message.id();
+                event.detail.push(("message_number", number.into()));
                 event.detail.push(("message", message.recorded().into()));
             }
         }

@@ -61,3 +61,4 @@ pub mod verdict;
 pub mod verify;
 pub mod wait;
 pub mod why;
+pub mod wording;

@@ -40,8 +40,6 @@ pub struct Notices {
     pub sms: bool,
     /// Told of every lock, by mail.
     pub admins: Vec<Address>,
-    /// For administrators, and for people who have no language of their own.
-    pub language: Language,
 }
 
 /// A language that messages are written in.
@@ -244,7 +242,7 @@ pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
     let Some(first) = tidings.first() else {
         return Vec::new();
     };
-    let own = Language::of(&told.after.profile.language).unwrap_or(notices.language);
+    let own = policy.language_of(&told.after.profile);
     let facts = Facts::of(told, policy);
     let mut made = Vec::new();
     for to in readers(told, &tidings, notices) {
@@ -255,7 +253,7 @@ pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
         made.push(message(told, &tidings, to, letter));
     }
     if let Some(reason) = lock {
-        let letter = words::to_admin(notices.language, reason, &facts);
+        let letter = words::to_admin(policy.language, reason, &facts);
         for admin in &notices.admins {
             let to = Recipient::from(admin.clone());
             if !made.iter().any(|message| message.to == to) {
@@ -384,9 +382,12 @@ impl Facts {
 /// The message of `mfactl notify test`.
 #[must_use]
 pub fn test(id: MessageId, to: Recipient, policy: &Policy, at: Timestamp) -> Message {
-    let notices = policy.notices.as_ref();
-    let language = notices.map_or_else(Language::default, |notices| notices.language);
-    let letter = words::test(language, to.channel(), &Line::new(&policy.issuer), at);
+    let letter = words::test(
+        policy.language,
+        to.channel(),
+        &Line::new(&policy.issuer),
+        at,
+    );
     Message {
         id,
         to,

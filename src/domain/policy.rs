@@ -15,6 +15,9 @@ use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
 use super::token_record::TokenKind;
+use super::user::Profile;
+use super::verdict::Message;
+use super::wording::{OwnText, Said};
 use crate::token::Windows;
 
 /// The site's rules.
@@ -72,6 +75,11 @@ pub struct Policy {
     pub pages: Option<String>,
     /// What a mail for an enrolment brings.
     pub email_content: EmailContent,
+    /// For administrators, for people who have no language of their own, and for everybody as long as
+    /// nothing is proven.
+    pub language: Language,
+    /// Reply-Messages in the words of whoever runs mfad.
+    pub texts: Vec<OwnText>,
     /// Who is told of changes besides the person; none: there is no mail server, nobody is told.
     pub notices: Option<Notices>,
 }
@@ -106,6 +114,21 @@ impl Policy {
         let of = |wanted| labels.iter().find(|(stated, _)| *stated == wanted);
         let stated = of(Some(language)).or_else(|| of(None));
         stated.map_or_else(|| kind.words(language), |(_, text)| text)
+    }
+
+    /// The language that this person reads.
+    #[must_use]
+    pub fn language_of(&self, profile: &Profile) -> Language {
+        Language::of(&profile.language).unwrap_or(self.language)
+    }
+
+    /// A message in the words of this installation, for somebody who is known to read it. The one
+    /// Reject is the same for everybody: its language would tell who is known here.
+    #[must_use]
+    pub fn say(&self, message: Message, reader: Option<&Profile>) -> Said {
+        let reader = reader.filter(|_| message != Message::Denied);
+        let language = reader.map_or(self.language, |profile| self.language_of(profile));
+        message.said(language, &self.texts)
     }
 
     /// Whether messages of this kind can be sent at all.
@@ -316,6 +339,8 @@ impl Default for Policy {
             audit_retain: Duration::ZERO,
             pages: None,
             email_content: EmailContent::default(),
+            language: Language::English,
+            texts: Vec::new(),
             notices: None,
         }
     }

@@ -1,10 +1,9 @@
 //! What comes out: verdicts, their reasons, and the words a gateway may show.
 
-use std::fmt;
-
 use super::delivery::Via;
 use super::dialogue::{Handle, PageLink};
 use super::pin::{Memorized, Weakness};
+use super::wording::Said;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -151,21 +150,21 @@ pub enum Verdict {
         /// By what.
         how: How,
         /// Reply-Message, if the gateway shows them.
-        message: Option<Message>,
+        message: Option<Said>,
     },
     /// Access-Reject.
     Reject {
         /// Why; never told to the gateway unless it asked to be.
         reason: Reason,
         /// Reply-Message.
-        message: Message,
+        message: Said,
     },
     /// Access-Challenge.
     Challenge {
         /// What goes with the text.
         question: Question,
         /// Reply-Message.
-        message: Message,
+        message: Said,
     },
 }
 
@@ -202,24 +201,7 @@ impl Verdict {
     }
 }
 
-/// An address in a text that has to stay short.
-struct Cut<'a>(&'a str);
-
-impl fmt::Display for Cut<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.get(..Self::OCTETS_MAX) {
-            Some(start) if start.len() < self.0.len() => write!(f, "{start}..."),
-            _ => f.write_str(self.0),
-        }
-    }
-}
-
-impl Cut<'_> {
-    /// Three of them fit into a question.
-    const OCTETS_MAX: usize = 36;
-}
-
-/// Reply-Message texts; the numbers are the manual's.
+/// What a Reply-Message tells; the numbers are the manual's. The words are [beside](super::wording).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// M01, the one Reject.
@@ -249,7 +231,7 @@ pub enum Message {
     TokenExpiresOn(Timestamp),
     /// M20.
     EnterCode,
-    /// M20 where more than the code is typed.
+    /// M39, where more than the code is typed.
     EnterPasscode,
     /// M26, with what was wrong about the last one in front.
     NewSecret {
@@ -315,7 +297,8 @@ impl Message {
             Self::TemporaryUntil(_) => "M09",
             Self::TemporaryEndsIn { .. } => "M10",
             Self::TokenExpiresOn(_) => "M11",
-            Self::EnterCode | Self::EnterPasscode => "M20",
+            Self::EnterCode => "M20",
+            Self::EnterPasscode => "M39",
             Self::NewSecret { .. } => "M26",
             Self::NewSecretAgain(_) => "M27",
             Self::NewSecretSet(_) => "M28",
@@ -331,101 +314,4 @@ impl Message {
             Self::NoFurtherCode => "M38",
         }
     }
-
-    /// The text as the audit log keeps it: without the link that stands in it.
-    #[must_use]
-    pub fn recorded(&self) -> String {
-        match self {
-            Self::OpenPage { minutes, .. } => Self::OpenPage {
-                link: PageLink::default(),
-                minutes: *minutes,
-            }
-            .to_string(),
-            message => message.to_string(),
-        }
-    }
-}
-
-/// The text on the wire: ASCII, one line, at most 200 octets; with a link at most the 253 of an
-/// attribute.
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Denied => f.write_str("Access denied."),
-            Self::Locked => f.write_str("Account locked. Contact your help desk."),
-            Self::PinBlocked => f.write_str("PIN blocked. Contact your help desk."),
-            Self::NotActive => f.write_str("Account not active."),
-            Self::Revoked => f.write_str("Credential revoked. Contact your help desk."),
-            Self::TokenExpired => f.write_str("Your token has expired. Contact your help desk."),
-            Self::EnrolmentRequired => f.write_str("Enrolment required. Contact your help desk."),
-            Self::CodeUsed => f.write_str("This code was already used. Wait for the next one."),
-            Self::TemporaryUntil(end) => write!(f, "Temporary access until {end}."),
-            Self::TemporaryEndsIn { hours } => {
-                write!(
-                    f,
-                    "Temporary access ends in {hours} hours. Please set up your token."
-                )
-            }
-            Self::TokenExpiresOn(end) => {
-                let day: String = end.to_string().chars().take(10).collect();
-                write!(f, "Your token expires on {day}.")
-            }
-            Self::EnterCode => f.write_str("Enter your one-time code:"),
-            Self::EnterPasscode => f.write_str("Enter your passcode:"),
-            Self::NewSecret {
-                secret,
-                min,
-                max,
-                digits,
-                weakness,
-            } => {
-                if let Some(weakness) = weakness {
-                    write!(f, "Not taken: {weakness}. ")?;
-                }
-                let signs = if *digits { "digits" } else { "characters" };
-                let noun = secret.noun();
-                write!(f, "Enter a new {noun} having from {min} to {max} {signs}:")
-            }
-            Self::NewSecretAgain(secret) => write!(f, "Please re-enter new {}:", secret.noun()),
-            Self::NewSecretSet(secret) => write!(
-                f,
-                "{} Accepted. Wait for the token code to change, then enter the new passcode:",
-                secret.title()
-            ),
-            Self::ConfirmUnlock => {
-                f.write_str("Your account was unlocked. Enter a one-time code to confirm:")
-            }
-            Self::SecretUnchanged(secret) => write!(
-                f,
-                "Your {} was not changed. Please sign in again.",
-                secret.noun()
-            ),
-            Self::EnterAuthCode => f.write_str("Enter your authorization code:"),
-            Self::OpenPage { link, minutes } => write!(
-                f,
-                "Open {link} within {minutes} minutes, add the account in your app, then enter the \
-                 code it shows:"
-            ),
-            Self::CodeSent { via, to } => {
-                let by = match via {
-                    Via::Email => "",
-                    Via::Sms => "by SMS ",
-                };
-                write!(f, "Code sent {by}to {}. Enter it:", Cut(to))
-            }
-            Self::Methods { typed, sent } => write!(f, "{}:", offered(*typed, sent)),
-            Self::NoFurtherCode => f.write_str("No further code can be sent now. Try again later."),
-        }
-    }
-}
-
-/// What can be chosen, with its numbers.
-fn offered(typed: bool, sent: &[(Via, String)]) -> String {
-    let typed = typed.then(|| "app or token code".to_owned());
-    let sent = sent
-        .iter()
-        .map(|(via, to)| format!("{} to {}", via.words(), Cut(to)));
-    let offered = (1..).zip(typed.into_iter().chain(sent));
-    let offered: Vec<String> = offered.map(|(n, what)| format!("{n} = {what}")).collect();
-    offered.join(", ")
 }

@@ -28,7 +28,7 @@ fn question(held: bool) -> Question {
 fn challenge(held: bool) -> Verdict {
     Verdict::Challenge {
         question: question(held),
-        message: Message::EnterCode,
+        message: Message::EnterCode.into(),
     }
 }
 

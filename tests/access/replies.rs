@@ -23,7 +23,7 @@ fn an_accept_carries_what_is_configured() {
         }
         .octets(),
     );
-    let message = Some(Message::TemporaryEndsIn { hours: 5 });
+    let message = Some(Message::TemporaryEndsIn { hours: 5 }.into());
     let how = How::Passthrough(1);
     let answer = world
         .answer(ticket, &Verdict::Accept { how, message })
@@ -56,7 +56,7 @@ fn every_reject_has_the_same_octets() {
                 request = request.with(33, state);
             }
             let ticket = world.ticket(&request.octets());
-            let message = Message::Denied;
+            let message = Message::Denied.into();
             let answer = world
                 .answer(ticket, &Verdict::Reject { reason, message })
                 .unwrap();

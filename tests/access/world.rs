@@ -1,5 +1,6 @@
 //! One daemon's door, a gateway before it, and requests to knock with.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use mfad::access::{
 use mfad::domain::attempt::Attempt;
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm};
 use mfad::domain::verdict::{How, Message, Reason, Verdict};
+use mfad::domain::wording::Said;
 use mfad::radius::{AttributeType, Code, KeyedSecret, Packet, RequestBuilder, encode};
 use mfad::secret::SecretKey;
 use mfad::time::{Now, Timestamp};
@@ -22,7 +24,10 @@ pub(super) const ACCEPT: Verdict = Verdict::Accept {
 };
 pub(super) const REJECT: Verdict = Verdict::Reject {
     reason: Reason::BadCode,
-    message: Message::Denied,
+    message: Said {
+        message: Message::Denied,
+        text: Cow::Borrowed("Access denied."),
+    },
 };
 
 /// vpn1 signs, vpn2 need not and is a network, vpn6 has an IPv6 address.

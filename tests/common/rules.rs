@@ -321,9 +321,19 @@ impl Outcome {
 
     pub fn message(&self) -> Option<Message> {
         match &self.verdict {
-            Verdict::Accept { message, .. } => message.clone(),
+            Verdict::Accept { message, .. } => message.as_ref().map(|said| said.message.clone()),
             Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => {
-                Some(message.clone())
+                Some(message.message.clone())
+            }
+        }
+    }
+
+    /// The words of it.
+    pub fn words(&self) -> Option<&str> {
+        match &self.verdict {
+            Verdict::Accept { message, .. } => message.as_ref().map(|said| &*said.text),
+            Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } => {
+                Some(&message.text)
             }
         }
     }
@@ -343,7 +353,7 @@ impl Outcome {
             Verdict::Reject { reason, .. } => reason.name().to_owned(),
             Verdict::Challenge { question, message } => {
                 let held = if question.held { " held" } else { "" };
-                let asked = match message {
+                let asked = match &message.message {
                     Message::EnterCode => "code",
                     Message::NewSecret {
                         secret, weakness, ..

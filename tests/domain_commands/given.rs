@@ -18,7 +18,7 @@ use mfad::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
 use mfad::domain::link::{Link, Purpose};
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
-use mfad::domain::notice::{Enclosure, Language, Notices};
+use mfad::domain::notice::{Enclosure, Notices};
 use mfad::domain::passthrough::{Grant, Revoked};
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, Otherwise};
@@ -135,7 +135,6 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
                 mail: key == "mail",
                 sms: key == "sms",
                 admins: Vec::new(),
-                language: Language::English,
             });
         }
         "pages" => policy.pages = Some("https://mfa.example.org".to_owned()),

@@ -59,7 +59,7 @@ impl Desk {
         let door = access::Ticket::from_parts(ticket.0);
         let reject = Verdict::Reject {
             reason: Reason::UnknownUser,
-            message: Message::Denied,
+            message: Message::Denied.into(),
         };
         let strangers = self.bug == Some(Bug::StrangersNotAsked) && !known;
         let answer = match said {
@@ -90,7 +90,7 @@ impl Answers for Desk {
     fn nothing(&self, ticket: Ticket, attempt: &Attempt) {
         let reject = Verdict::Reject {
             reason: Reason::Internal,
-            message: Message::Denied,
+            message: Message::Denied.into(),
         };
         let accept = Verdict::Accept {
             how: mfad::domain::verdict::How::PolicyPassthrough,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mfad::access::{Gateway, GatewayTable};
 use mfad::domain::lockout::LockoutMode;
 use mfad::domain::message::Address;
-use mfad::domain::notice::{Language, Notices};
+use mfad::domain::notice::Notices;
 use mfad::domain::policy::{
     EmailContent, FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy,
 };
@@ -164,7 +164,6 @@ impl Site {
             mail: true,
             sms: true,
             admins: Address::parse(ADMIN).into_iter().collect(),
-            language: Language::English,
         });
         policy
     }

@@ -15,6 +15,7 @@ mod gateway;
 mod later;
 mod mail;
 mod manual;
+mod messages;
 mod site;
 mod token_types;
 
@@ -187,7 +188,10 @@ fn fits(pattern: &str, segment: &str) -> bool {
 /// All keys, in the order of the manual.
 pub fn all() -> impl Iterator<Item = &'static Key> {
     let of_site = site::KEYS.iter().chain(token_types::KEYS);
-    of_site.chain(mail::KEYS).chain(gateway::KEYS)
+    of_site
+        .chain(mail::KEYS)
+        .chain(messages::KEYS)
+        .chain(gateway::KEYS)
 }
 
 /// The keys of a gateway, in the order of the manual.

@@ -23,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         "\"en\"",
         &["en", "de"],
         "Language of messages to `notify.admins`, and to people who have none of their own: `en` or \
-         `de`. What gateways show is English.",
+         `de`. At the gateway everybody is spoken to in it as long as nothing is proven.",
     ),
     Key::new(
         "default_set",

@@ -6,7 +6,7 @@ use crate::audit::record::AuditRecord;
 use crate::control;
 use crate::control::reply::{Attempt, Stages};
 use crate::domain::attempt::attempt_id;
-use crate::domain::dialogue::{Kind, PageLink};
+use crate::domain::dialogue::Kind;
 use crate::domain::distance::Distance;
 use crate::domain::verdict::{Message, Reason};
 use crate::engine::trace;
@@ -60,7 +60,7 @@ impl Desk<'_> {
             how: text(record, "how").filter(|_| accepted),
             token: record.target.token.clone(),
             grant: grant_of(record),
-            reply: message_number(record, accepted).map(str::to_owned),
+            reply: message_number(record, accepted),
             text: words(record, known),
             counted: limit.is_some(),
             count: count.filter(|_| limit.is_some()),
@@ -121,37 +121,11 @@ impl Desk<'_> {
     }
 }
 
-/// The number of the message that was shown. The log keeps its text, unless it is the one Reject.
-pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<&'static str> {
-    const FIXED: [Message; 11] = [
-        Message::Denied,
-        Message::Locked,
-        Message::PinBlocked,
-        Message::NotActive,
-        Message::Revoked,
-        Message::TokenExpired,
-        Message::EnrolmentRequired,
-        Message::CodeUsed,
-        Message::EnterCode,
-        Message::EnterPasscode,
-        Message::EnterAuthCode,
-    ];
-    match text(record, "message") {
-        None if accepted => None,
-        None => Some(Message::Denied.id()),
-        Some(said) if accepted => Some(match said {
-            said if said.starts_with("Temporary access until") => "M09",
-            said if said.starts_with("Temporary access ends") => "M10",
-            _ => "M11",
-        }),
-        Some(said) => {
-            let known = FIXED
-                .into_iter()
-                .find(|message| message.to_string() == said);
-            let page = || said.contains(PageLink::PLACE).then_some("M25");
-            known.map(|message| message.id()).or_else(page)
-        }
-    }
+/// The number of the message that was shown. The log keeps it, unless it is the one Reject.
+pub(super) fn message_number(record: &AuditRecord, accepted: bool) -> Option<String> {
+    let denied = !accepted && text(record, "message").is_none();
+    let denied = denied.then(|| Message::Denied.id().to_owned());
+    text(record, "message_number").or(denied)
 }
 
 /// The grant that a record names, as `P-31`.

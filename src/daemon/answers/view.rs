@@ -4,7 +4,6 @@ use crate::control::reply::{self, Counter, FailedLogin, Login, Unlocked};
 use crate::domain::delivery::destination;
 use crate::domain::lockout::{LockReason, LockoutMode};
 use crate::domain::methods::is_reached;
-use crate::domain::notice::Language;
 use crate::domain::passthrough;
 use crate::domain::policy::Policy;
 use crate::domain::token_record::{Status, Token, TokenKind, TokenState, effective};
@@ -41,9 +40,7 @@ impl<'a> View<'a> {
 
     /// What this site calls a type of token.
     pub(super) fn label(&self, kind: TokenKind) -> &'a str {
-        let notices = self.policy.notices.as_ref();
-        let language = notices.map_or_else(Language::default, |notices| notices.language);
-        self.policy.label(kind, language)
+        self.policy.label(kind, self.policy.language)
     }
 
     /// A code of the token can be accepted. One that is sent has to arrive.

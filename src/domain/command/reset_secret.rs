@@ -11,6 +11,7 @@ use crate::domain::rekey::{Rekey, ResetWhy, SECRET_RESET};
 use crate::domain::token_record::{Base, Status, Token, TokenKind};
 use crate::domain::user::UserState;
 use crate::domain::verdict::Message;
+use crate::domain::wording::Said;
 use crate::token::TokenId;
 
 /// `token reset-secret`. Not held up by the last-token rule: who asks for it has no code any more.
@@ -121,7 +122,10 @@ fn refused_for_it(case: &Case<'_>) -> bool {
 
 /// What the person reads at which gateway until the new token is proven.
 fn seen(case: &Case<'_>) -> String {
-    let quoted = |message: Message| format!("{} \"{message}\"", message.id());
+    let quoted = |message: Message| {
+        let Said { message, text } = case.site.policy.say(message, Some(&case.record.profile));
+        format!("{} \"{text}\"", message.id())
+    };
     let (told, denied) = (quoted(Message::EnrolmentRequired), quoted(Message::Denied));
     let helpful = case.site.gateways.iter().filter(|gateway| gateway.helpful);
     let helpful: Vec<String> = helpful.map(|gateway| words::shell(&gateway.name)).collect();

@@ -1,13 +1,18 @@
 //! Explanations against the table of a few people.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
+use super::super::event::Source;
 use super::super::passthrough::Grant;
 use super::super::policy::{Otherwise, PasscodeForm};
 use super::super::token_record::{Base, TokenKind};
 use super::super::user::{AuthState, Profile, UserId};
 use super::*;
 use crate::domain::lockout::{Lock, LockReason};
+use crate::domain::wait;
 use crate::time::Timestamp;
 use crate::token::{Otp, TokenId};
 

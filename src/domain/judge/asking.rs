@@ -8,7 +8,8 @@ use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Seen, Tur
 use crate::domain::event::Event;
 use crate::domain::link::{self, Link, Purpose};
 use crate::domain::methods::{candidates, groups_left, recovery_sets};
-use crate::domain::policy::FirstFactorBy;
+use crate::domain::policy::{FirstFactorBy, Policy};
+use crate::domain::user::Profile;
 use crate::domain::verdict::{How, Message, Question, Reason, Verdict};
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -19,13 +20,18 @@ pub(super) fn question(
     handle: Handle,
     attempt: &Attempt,
     left: Duration,
+    (policy, reader): (&Policy, Option<&Profile>),
 ) -> Verdict {
     let Asking { kind, message } = asking;
     match Question::of(kind.name(), &attempt.gateway, handle, left) {
-        Some(question) => Verdict::Challenge { question, message },
+        Some(question) => {
+            // The language of somebody would tell that there is such a person.
+            let message = policy.say(message, reader.filter(|_| !question.held));
+            Verdict::Challenge { question, message }
+        }
         None => Verdict::Reject {
             reason: Reason::Internal,
-            message,
+            message: policy.say(Message::Denied, None),
         },
     }
 }
@@ -160,6 +166,7 @@ impl Case<'_> {
         let reason = Reason::Unfinished;
         let event = self.about(rejected(self.attempt, reason));
         self.events.push(event);
+        let message = self.say(message);
         self.close(Verdict::Reject { reason, message }, false)
     }
 
@@ -183,6 +190,10 @@ impl Case<'_> {
         profile.void_links(dialogue::is_of_prompt);
         profile.add_link(link, now);
         Some(PageLink::new(pages, &secret))
+    }
+
+    fn reader(&self) -> (&Policy, Option<&Profile>) {
+        (self.policy, Some(&self.record.profile))
     }
 
     /// Opens the next question. Who has opened too many is asked as well, and cannot answer.
@@ -215,14 +226,14 @@ impl Case<'_> {
             .detail("round", rounds)
             .detail("seconds", left.as_secs());
         self.events.push(event);
-        let verdict = question(asking, handle, self.attempt, left);
+        let verdict = question(asking, handle, self.attempt, left, self.reader());
         Ok(self.close(verdict, false))
     }
 
     /// Asks, and keeps nothing of it.
     pub(super) fn pretend(self, asking: Asking, handle: Handle) -> Judgement {
         let ttl = self.policy.challenge_ttl;
-        let verdict = question(asking, handle, self.attempt, ttl);
+        let verdict = question(asking, handle, self.attempt, ttl, self.reader());
         self.close(verdict, false)
     }
 }

@@ -24,7 +24,13 @@ pub fn judge_stranger(
     if let (Admission::Refused(_), Some(asking)) = (admission, dialogue::asked_of_all(attempt)) {
         let handle = fresh.handle()?;
         return Ok(Judgement {
-            verdict: question(asking, handle, attempt, policy.challenge_ttl),
+            verdict: question(
+                asking,
+                handle,
+                attempt,
+                policy.challenge_ttl,
+                (policy, None),
+            ),
             record: None,
             events: Vec::new(),
             letters: Vec::new(),
@@ -33,7 +39,7 @@ pub fn judge_stranger(
     }
     let (verdict, event) = match admission {
         Admission::Refused(reason) => {
-            let message = reject_message(&attempt.gateway, reason);
+            let message = policy.say(reject_message(&attempt.gateway, reason), None);
             (
                 Verdict::Reject { reason, message },
                 rejected(attempt, reason),

@@ -6,6 +6,7 @@ use super::Case;
 use crate::domain::lockout::{Lock, LockReason};
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::verdict::{How, Message, Reason};
+use crate::domain::wording::Said;
 
 /// Which message a lock has: M03 instead of M02 if it came of the PIN (4.2).
 pub(in crate::domain) fn told_of(lock: &Lock) -> Reason {
@@ -34,6 +35,11 @@ pub fn reject_message(gateway: &GatewayPolicy, reason: Reason) -> Message {
 }
 
 impl Case<'_> {
+    /// A message to this person.
+    pub(super) fn say(&self, message: Message) -> Said {
+        self.policy.say(message, Some(&self.record.profile))
+    }
+
     /// What an Accept says, where the gateway shows it.
     pub(super) fn accept_message(&self, how: How) -> Option<Message> {
         if !self.attempt.gateway.show_accept_message {

@@ -4,7 +4,7 @@
 //! it is put in when the message is sent.
 
 use super::words;
-use super::{Language, Letter, Notices};
+use super::{Language, Letter};
 use crate::domain::message::{About, ENCLOSED, Enclosed, EnclosedKind, Line, Message, MessageId};
 use crate::domain::policy::Policy;
 use crate::domain::recipient::{Channel, Recipient};
@@ -30,10 +30,7 @@ pub fn enclosing(
     (at, until): (Timestamp, Timestamp),
 ) -> Message {
     let profile = &record.profile;
-    let default = policy.notices.as_ref().map(|it: &Notices| it.language);
-    let language = Language::of(&profile.language)
-        .or(default)
-        .unwrap_or_default();
+    let language = policy.language_of(profile);
     let coded = !policy.auth_code.always_suppress;
     let kind = enclosure.enclosed.kind;
     let (subject, body) = match language {

@@ -67,8 +67,7 @@ impl Reminder {
         policy: &Policy,
         at: Timestamp,
     ) -> Message {
-        let notices = policy.notices.as_ref();
-        let language = notices.map(|notices| notices.language).unwrap_or_default();
+        let language = policy.language;
         let shown = grants.get(..LINES_MAX).unwrap_or(grants);
         let issuer = Line::new(&policy.issuer);
         let Letter { subject, text } =

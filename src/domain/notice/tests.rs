@@ -23,7 +23,6 @@ fn policy() -> Policy {
             mail: true,
             sms: true,
             admins: vec![address("root@example.org")],
-            language: Language::English,
         }),
         ..Policy::default()
     }

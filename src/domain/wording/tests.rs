@@ -1,0 +1,214 @@
+//! Texts on the wire, in every language.
+
+use super::{OwnText, Text, TextError};
+use crate::domain::delivery::Via;
+use crate::domain::dialogue::PageLink;
+use crate::domain::notice::Language;
+use crate::domain::pin::{Memorized, Weakness};
+use crate::domain::verdict::Message;
+use crate::time::Timestamp;
+use crate::token::link::LinkSecret;
+
+const LANGUAGES: [Language; 2] = [Language::English, Language::German];
+
+fn own(id: &'static str, language: Option<Language>, text: &str) -> OwnText {
+    let text = text.to_owned();
+    OwnText { id, language, text }
+}
+
+/// One of each, filled with the longest that can stand in it.
+fn longest() -> Vec<Message> {
+    let address = || format!("a***@{}.example", "long".repeat(20));
+    let new = |weakness| Message::NewSecret {
+        secret: Memorized::Password,
+        min: 12,
+        max: 120,
+        digits: false,
+        weakness,
+    };
+    let end = Timestamp(1_800_000_000_000);
+    vec![
+        Message::Denied,
+        Message::Locked,
+        Message::PinBlocked,
+        Message::NotActive,
+        Message::Revoked,
+        Message::TokenExpired,
+        Message::EnrolmentRequired,
+        Message::CodeUsed,
+        Message::TemporaryUntil(end),
+        Message::TemporaryEndsIn { hours: 999_999 },
+        Message::TokenExpiresOn(end),
+        Message::EnterCode,
+        Message::CodeSent {
+            via: Via::Email,
+            to: address(),
+        },
+        Message::CodeSent {
+            via: Via::Sms,
+            to: address(),
+        },
+        Message::EnterAuthCode,
+        Message::OpenPage {
+            link: PageLink::new(
+                &format!("https://{}", "w".repeat(92)),
+                &LinkSecret::new([9; 16], &[9; 32]),
+            ),
+            minutes: 1440,
+        },
+        new(None),
+        new(Some(Weakness::Length { min: 12, max: 120 })),
+        new(Some(Weakness::Charset)),
+        new(Some(Weakness::Common)),
+        new(Some(Weakness::Personal)),
+        Message::NewSecretAgain(Memorized::Password),
+        Message::NewSecretSet(Memorized::Password),
+        Message::Methods {
+            typed: true,
+            sent: vec![(Via::Sms, address()), (Via::Email, address())],
+        },
+        Message::ConfirmUnlock,
+        Message::SecretUnchanged(Memorized::Password),
+        Message::NoFurtherCode,
+        Message::EnterPasscode,
+    ]
+}
+
+#[test]
+fn every_message_fits_into_a_reply_in_every_language() {
+    for message in longest() {
+        let most = match message {
+            Message::OpenPage { .. } => 253,
+            _ => 200,
+        };
+        for language in LANGUAGES {
+            let said = message.clone().said(language, &[]);
+            assert!(!said.text.is_empty(), "{message:?}");
+            assert!(said.text.len() <= most, "{} {}", said.text.len(), said.text);
+            let plain = |octet: u8| octet == b' ' || octet.is_ascii_graphic();
+            assert!(said.text.bytes().all(plain), "{}", said.text);
+            assert!(!said.text.contains(['{', '}']), "{}", said.text);
+        }
+    }
+}
+
+#[test]
+fn every_text_is_one_that_could_be_stated_and_belongs_to_a_message() {
+    let ids: Vec<&str> = longest().iter().map(Message::id).collect();
+    for text in Text::ALL {
+        assert!(ids.contains(&text.id), "{}", text.id);
+        for language in LANGUAGES {
+            assert_eq!(
+                text.check(text.in_language(language)),
+                Ok(()),
+                "{}",
+                text.id
+            );
+        }
+    }
+    for id in ids {
+        assert!(Text::of(id).is_some(), "{id}");
+    }
+}
+
+#[test]
+fn gateways_know_the_questions_for_a_new_pin_in_every_language() {
+    let new = Message::NewSecret {
+        secret: Memorized::Pin,
+        min: 6,
+        max: 12,
+        digits: true,
+        weakness: None,
+    };
+    for (message, start) in [
+        (new, "Enter a new PIN having from 6 to 12 digits"),
+        (
+            Message::NewSecretAgain(Memorized::Pin),
+            "Please re-enter new PIN",
+        ),
+        (
+            Message::NewSecretSet(Memorized::Pin),
+            "PIN Accepted. Wait for the token code to change, then enter the new passcode",
+        ),
+    ] {
+        for language in LANGUAGES {
+            let said = message.clone().said(language, &[]);
+            assert!(said.text.starts_with(start), "{}", said.text);
+        }
+    }
+}
+
+#[test]
+fn own_words_come_before_these_and_those_of_a_language_first() {
+    let texts = [
+        own("M02", None, "Locked. Call 4711."),
+        own(
+            "M02",
+            Some(Language::German),
+            "Gesperrt. Bitte 4711 anrufen.",
+        ),
+        own("M21", Some(Language::English), "Mail to {to}:"),
+    ];
+    let said = |message: Message, language| message.said(language, &texts).text.into_owned();
+    assert_eq!(
+        said(Message::Locked, Language::English),
+        "Locked. Call 4711."
+    );
+    assert_eq!(
+        said(Message::Locked, Language::German),
+        "Gesperrt. Bitte 4711 anrufen."
+    );
+    let sent = || Message::CodeSent {
+        via: Via::Email,
+        to: "a***@example.org".to_owned(),
+    };
+    assert_eq!(said(sent(), Language::English), "Mail to a***@example.org:");
+    assert_eq!(
+        said(sent(), Language::German),
+        "Code an a***@example.org gesendet. Bitte eingeben:"
+    );
+    assert_eq!(
+        said(Message::PinBlocked, Language::English),
+        "PIN blocked. Contact your help desk."
+    );
+}
+
+#[test]
+fn what_could_not_be_shown_is_refused() {
+    let check = |id: &str, text: &str| Text::of(id).map(|it| it.check(text));
+    assert_eq!(check("M02", "Bitte 4711 anrufen {jetzt"), Some(Ok(())));
+    for (id, text, error) in [
+        ("M02", "Gesperrt f\u{fc}r Sie", TextError::NotAscii),
+        ("M02", "one line\nand another", TextError::NotAscii),
+        ("M02", "until {time}", TextError::UnknownSlot),
+        ("M25", "Open the page:", TextError::Lacking("link")),
+        ("M02", &"x".repeat(203), TextError::TooLong(3)),
+        (
+            "M21",
+            &format!("{{to}}{}", "x".repeat(162)),
+            TextError::TooLong(1),
+        ),
+        (
+            "M25",
+            &format!("{{link}}{}", "x".repeat(91)),
+            TextError::TooLong(1),
+        ),
+    ] {
+        assert_eq!(check(id, text), Some(Err(error)), "{id} {text}");
+    }
+}
+
+#[test]
+fn the_audit_log_gets_no_link() {
+    let link = PageLink::new(
+        "https://mfa.example.org",
+        &LinkSecret::new([7; 16], &[7; 32]),
+    );
+    let message = Message::OpenPage { link, minutes: 10 };
+    for language in LANGUAGES {
+        let said = message.clone().said(language, &[]);
+        assert!(said.text.contains("https://mfa.example.org"));
+        assert!(!said.recorded().contains("https://mfa.example.org"));
+        assert!(said.recorded().contains(PageLink::PLACE));
+    }
+}
