@@ -285,6 +285,7 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "pin-max" => policy.pin.max_failures = number(value),
         "pin-duration" => policy.pin.block_duration = span(value),
         "pin-locks" => policy.pin.block_locks_account = value == "yes",
+        "keyword" => policy.pin_keyword = "newpin".into(),
         "reauth" => policy.pin.after_change = AfterChange::Reauth,
         "end-on-enrol" => policy.passthrough.end_on_enrol = value == "yes",
         "end-on-token-use" => policy.passthrough.end_on_token_use = value == "yes",

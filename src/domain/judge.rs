@@ -90,7 +90,7 @@ pub fn judge(
 ) -> Result<Judgement, Lacking> {
     let mut case = Case::open(record, attempt, policy, now);
     if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
-        return match dialogue::asked_of_all(attempt) {
+        return match dialogue::asked_of_all(attempt, policy) {
             Some(asking) => Ok(case.pretend(asking, evidence.fresh.handle()?)),
             None => Ok(case.refuse(reason)),
         };

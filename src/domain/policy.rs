@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::auth_code::AuthCodePolicy;
 use super::delivery::{SentCodePolicy, TypeRule, Via};
@@ -49,6 +50,8 @@ pub struct Policy {
     pub pending_ttl: Duration,
     /// Every unlock by an operator is to be confirmed by its owner.
     pub unlock_confirmation: bool,
+    /// What a person types in the place of a passcode to set a new PIN; empty: there is no such word.
+    pub pin_keyword: SmolStr,
     /// How long a question waits for its answer.
     pub challenge_ttl: Duration,
     /// Counted users allowed; 0: no limit.
@@ -323,6 +326,7 @@ impl Default for Policy {
             tokens_max_per_user: 10,
             pending_ttl: Duration::from_secs(7 * day),
             unlock_confirmation: false,
+            pin_keyword: SmolStr::default(),
             challenge_ttl: Duration::from_secs(300),
             seats_limit: 0,
             issuer: "mfad".to_owned(),

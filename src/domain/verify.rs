@@ -202,7 +202,7 @@ pub fn verify(
     let passed = dialogue::passed(answered);
     let candidates = candidates(record, &attempt.gateway, policy, passed, now);
     let nobody = || candidates.clone().next().is_none();
-    let called_for = dialogue::called_for(attempt, answered);
+    let called_for = dialogue::called_for(attempt, answered, policy);
     let blind = called_for.map(|asking| asking.kind.blind(&attempt.gateway));
     let checked = attempt.gateway.first_factor == FirstFactorBy::Gateway;
     if blind == Some(true) {

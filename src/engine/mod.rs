@@ -284,7 +284,7 @@ impl Engine {
             record.filter(|record| admit(Some(record), &pending.attempt, now) == Admission::Open);
         let Some(record) = record else {
             // A full pool must not tell who could have signed in.
-            if !checks_first(&pending.attempt) {
+            if !checks_first(&pending.attempt, &self.rules.load().policy) {
                 return self.queue_attempt(pending);
             }
             return self.check_first(pending, None, now);

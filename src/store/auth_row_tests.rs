@@ -153,8 +153,13 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(How::PolicyPassthrough),
     ];
     let factors = proptest::collection::vec(how, 0..4).prop_map(Factors::from);
-    let proven = (proptest::option::of(proven), factors)
-        .prop_map(|(first, factors)| Proven { first, factors });
+    let proven = (proptest::option::of(proven), factors, any::<bool>()).prop_map(
+        |(first, factors, wants_new)| Proven {
+            first,
+            factors,
+            wants_new,
+        },
+    );
     let numbers = (any::<u32>(), any::<u32>());
     let times = (time(), time());
     (kind, proven, text(), times, any::<[u8; 32]>(), numbers).prop_map(

@@ -17,7 +17,6 @@ const LATER: &[&str] = &[
     "token_types.qa",
     "token_types.password",
     "renew",
-    "self_service",
     "ldap",
     "upstream",
     "audit.archive",

@@ -214,6 +214,14 @@ pub(super) const KEYS: &[Key] = &[
         "What follows when a person has set a new PIN or password in a sign-in: the Accept, or a \
          sign-in with the new one and the next code.",
     ),
+    Key::new(
+        "self_service.pin_keyword",
+        Kind::Text,
+        Fallback::Unset,
+        "What a person types in the place of a passcode to set a new PIN or password: it is asked for \
+         after the sign-in that follows. At gateways with `challenge`, where one is typed. Nothing \
+         that could be somebody's PIN, password or code.",
+    ),
     Key::span(
         "passthrough.duration",
         "\"7d\"",

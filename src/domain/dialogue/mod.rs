@@ -61,6 +61,7 @@ pub use enrol::{enrols, leads};
 pub(super) use first_code::is_of_prompt;
 pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
 pub use method::Methods;
+pub(super) use new_pin::wished;
 pub use new_pin::{NewPin, asks_new, opens_by_code};
 pub use sent::Sent;
 
@@ -111,6 +112,8 @@ pub struct Proven {
     pub first: Option<FirstFactorBy>,
     /// By what the second was shown.
     pub factors: Factors,
+    /// Not proven, but wished: a new PIN or password before the Accept.
+    pub wants_new: bool,
 }
 
 /// A question that waits for its answer.
@@ -394,9 +397,14 @@ pub(super) fn passed(answered: Option<&Dialogue>) -> &[How] {
 }
 
 /// The question that `attempt` calls for, because what it carries is no code: the first factor
-/// alone, or nothing at all (D12). `answered`: the one it answers itself.
+/// alone, nothing at all (D12), or the word that asks for a new PIN. `answered`: the question it
+/// answers itself.
 #[must_use]
-pub fn called_for(attempt: &Attempt, answered: Option<&Dialogue>) -> Option<Asking> {
+pub fn called_for(
+    attempt: &Attempt,
+    answered: Option<&Dialogue>,
+    policy: &Policy,
+) -> Option<Asking> {
     let gateway = &attempt.gateway;
     if !gateway.challenge {
         return None;
@@ -407,6 +415,9 @@ pub fn called_for(attempt: &Attempt, answered: Option<&Dialogue>) -> Option<Aski
         (Proof::Answer { .. }, Some(Kind::Passcode)) => false,
         _ => return None,
     };
+    if wished(attempt, policy) {
+        return Some(passcode::asking(gateway));
+    }
     let nothing = first && attempt.passcode().is_empty();
     let ignored = matches!(
         gateway.first_factor,
@@ -421,19 +432,19 @@ pub fn called_for(attempt: &Attempt, answered: Option<&Dialogue>) -> Option<Aski
 
 /// The question that everybody is asked, known or not, and that tells nobody apart.
 #[must_use]
-pub fn asked_of_all(attempt: &Attempt) -> Option<Asking> {
-    called_for(attempt, None).filter(|asking| asking.kind.blind(&attempt.gateway))
+pub fn asked_of_all(attempt: &Attempt, policy: &Policy) -> Option<Asking> {
+    called_for(attempt, None, policy).filter(|asking| asking.kind.blind(&attempt.gateway))
 }
 
 /// Whether mfad has the first factor of a person to check before anything else, a slow thing to do.
 /// For a name that nobody has as much has to wait.
 #[must_use]
-pub fn checks_first(attempt: &Attempt) -> bool {
+pub fn checks_first(attempt: &Attempt, policy: &Policy) -> bool {
     let checked = matches!(
         attempt.gateway.first_factor,
         FirstFactorBy::Pin | FirstFactorBy::Local
     );
-    checked && called_for(attempt, None).is_some_and(|asking| asking.kind == Kind::Code)
+    checked && called_for(attempt, None, policy).is_some_and(|asking| asking.kind == Kind::Code)
 }
 
 /// What the next question is opened with.

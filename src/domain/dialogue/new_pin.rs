@@ -1,6 +1,7 @@
 //! A new PIN or local password, asked for when all that the sign-in asks for is right (domain rules
 //! 11.2). Which of the two it is hangs on what is typed at the gateway. Who has no PIN comes here by a
-//! right code alone.
+//! right code alone; who has one and wants another types `self_service.pin_keyword` first, and then
+//! signs in.
 //!
 //! 1. *Enter a new PIN having from 6 to 12 digits:* An answer that is not good enough is asked for
 //!    again with the reason in front; the third ends the dialogue, and the PIN stays.
@@ -13,7 +14,7 @@
 //! the second answer, when it is known to be the same.
 
 use super::{Asking, Kind, Proven, Seen, Turn};
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{Attempt, Proof};
 use crate::domain::event::Event;
 use crate::domain::judge::{Case, Evidence};
 use crate::domain::pin::{
@@ -69,6 +70,16 @@ fn updates(record: &UserRecord, secret: Memorized) -> bool {
     profile.state == UserState::Update && profile.update.is_none_or(|what| what == secret)
 }
 
+/// Whether the word was typed that asks for a new one: in the place of a passcode, where a PIN or
+/// password is typed and questions can be asked.
+pub(in crate::domain) fn wished(attempt: &Attempt, policy: &Policy) -> bool {
+    let gateway = &attempt.gateway;
+    let first = matches!(attempt.proof, Proof::Passcode(_));
+    let word = policy.pin_keyword.as_bytes();
+    let asked = first && gateway.challenge && Memorized::typed_at(gateway).is_some();
+    asked && !word.is_empty() && attempt.passcode().eq_ignore_ascii_case(word)
+}
+
 /// How a sign-in with the new one is typed.
 pub(super) fn form(gateway: &GatewayPolicy) -> PasscodeForm {
     match (gateway.passcode, gateway.first_factor) {
@@ -79,7 +90,9 @@ pub(super) fn form(gateway: &GatewayPolicy) -> PasscodeForm {
 }
 
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
-    let secret = asks_new(&case.record, &case.attempt.gateway)?;
+    let gateway = &case.attempt.gateway;
+    let wished = || Memorized::typed_at(gateway).filter(|_| case.proven.wants_new);
+    let secret = asks_new(&case.record, gateway).or_else(wished)?;
     Some(first(secret, NewPin::default(), None, case.policy))
 }
 
@@ -146,6 +159,7 @@ pub(super) fn turn(
         }
         (Some(_), Seen::Right, Some(hash)) => {
             set(case, secret, hash.clone());
+            case.proven.wants_new = false;
             match case.policy.pin.after_change {
                 AfterChange::Accept => Turn::Passed,
                 AfterChange::Reauth => {

@@ -48,6 +48,7 @@ fn opening<'a>(gateway: &'a GatewayPolicy, handle: &'a Handle) -> Opening<'a> {
         proven: Proven {
             first: Some(gateway.first_factor),
             factors: Factors::new(),
+            wants_new: false,
         },
         gateway,
         handle,
@@ -121,7 +122,9 @@ fn the_log_names_each_kind_as_it_is_asked() {
 fn what_everybody_is_asked_hangs_on_nothing_but_what_was_typed() {
     let typed = |text: &str| Proof::Passcode(SecretBytes::copy_of(text.as_bytes()));
     let mut gateway = gateway(FirstFactorBy::Pin, PasscodeForm::PinOtp);
-    let asked = |attempt: &Attempt| asked_of_all(attempt).is_some();
+    let policy = Policy::default();
+    let asked = |attempt: &Attempt| asked_of_all(attempt, &policy).is_some();
+    let checks_first = |attempt: &Attempt| super::checks_first(attempt, &policy);
     assert!(!asked(&attempt(&gateway, typed("402817123456"))));
     assert!(asked(&attempt(&gateway, typed(""))));
     assert!(!asked(&attempt(&gateway, answer(1))));

@@ -78,7 +78,7 @@ impl Case<'_> {
         first: Result<(), Reason>,
         evidence: &Evidence,
     ) -> Result<Judgement, Lacking> {
-        let called_for = dialogue::called_for(self.attempt, self.answered.as_ref());
+        let called_for = dialogue::called_for(self.attempt, self.answered.as_ref(), self.policy);
         let Some(asking) = called_for else {
             return Ok(self.refuse(Reason::Internal));
         };
@@ -91,6 +91,7 @@ impl Case<'_> {
                 if asking.kind == dialogue::Kind::Code || checked {
                     self.proven.first = Some(gateway.first_factor);
                 }
+                self.proven.wants_new |= dialogue::wished(self.attempt, self.policy);
                 let turn = dialogue::for_code(&mut self, asking, evidence)?;
                 self.follow(turn, evidence)
             }

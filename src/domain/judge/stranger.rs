@@ -21,7 +21,9 @@ pub fn judge_stranger(
     now: Now,
 ) -> Result<Judgement, Lacking> {
     let admission = admit(None, attempt, now);
-    if let (Admission::Refused(_), Some(asking)) = (admission, dialogue::asked_of_all(attempt)) {
+    if let (Admission::Refused(_), Some(asking)) =
+        (admission, dialogue::asked_of_all(attempt, policy))
+    {
         let handle = fresh.handle()?;
         return Ok(Judgement {
             verdict: question(

@@ -146,14 +146,18 @@ fn take_methods(value: &mut Taker<'_>) -> Result<Methods, Damage> {
     Ok(methods)
 }
 
+/// Stands with the first factor: a new PIN is wished.
+const WANTS_NEW: u8 = 0x10;
+
 fn put_proven(out: &mut Vec<u8>, proven: &Proven) {
-    out.push(match proven.first {
+    let first = match proven.first {
         None => 0,
         Some(FirstFactorBy::None) => 1,
         Some(FirstFactorBy::Gateway) => 2,
         Some(FirstFactorBy::Pin) => 3,
         Some(FirstFactorBy::Local) => 4,
-    });
+    };
+    out.push(first | if proven.wants_new { WANTS_NEW } else { 0 });
     out.put_number(u64::try_from(proven.factors.len()).unwrap_or(0));
     for how in &proven.factors {
         match how {
@@ -175,7 +179,9 @@ fn put_how(out: &mut Vec<u8>, how: u8, id: &TokenId) {
 }
 
 fn take_proven(value: &mut Taker<'_>) -> Result<Option<Proven>, Damage> {
-    let first = match value.octet()? {
+    let octet = value.octet()?;
+    let wants_new = octet & WANTS_NEW != 0;
+    let first = match octet & !WANTS_NEW {
         0 => None,
         1 => Some(FirstFactorBy::None),
         2 => Some(FirstFactorBy::Gateway),
@@ -194,5 +200,9 @@ fn take_proven(value: &mut Taker<'_>) -> Result<Option<Proven>, Damage> {
             _ => return Ok(None),
         });
     }
-    Ok(Some(Proven { first, factors }))
+    Ok(Some(Proven {
+        first,
+        factors,
+        wants_new,
+    }))
 }
