@@ -279,6 +279,8 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "token-duration" => policy.lockout.token_duration = span(value),
         "totp-max" => policy.lockout.totp.max_failures = Some(number(value)),
         "totp-duration" => policy.lockout.totp.duration = Some(span(value)),
+        "sms-max" => policy.lockout.sms.max_failures = Some(number(value)),
+        "virtual-max" => policy.lockout.virtual_.max_failures = Some(number(value)),
         "hotp-max" => policy.lockout.hotp.max_failures = Some(number(value)),
         "hard-cap" => policy.lockout.hard_cap = number(value),
         "hard-action" => policy.lockout.hard_action = HardAction::Obsolete,

@@ -133,6 +133,9 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
         token_duration: settings.span("lockout.token.duration"),
         totp: token_rule(settings, TokenKind::Totp),
         hotp: token_rule(settings, TokenKind::Hotp),
+        virtual_: token_rule(settings, TokenKind::Virtual),
+        email: token_rule(settings, TokenKind::Email),
+        sms: token_rule(settings, TokenKind::Sms),
         hard_cap: settings.count_u32("lockout.hard_cap"),
         hard_action: match settings.text("lockout.hard_action") {
             Some("obsolete") => HardAction::Obsolete,
@@ -187,6 +190,12 @@ fn without_effect(settings: &Settings<'_>, problems: &mut Collector<'_>) {
         "token_types.totp.duration",
         "token_types.hotp.max_failures",
         "token_types.hotp.duration",
+        "token_types.virtual.max_failures",
+        "token_types.virtual.duration",
+        "token_types.email.max_failures",
+        "token_types.email.duration",
+        "token_types.sms.max_failures",
+        "token_types.sms.duration",
     ];
     for key in locking.into_iter().filter(|key| settings.stated(key)) {
         let text = format!("{key} is not used with lockout.mode = \"wait\"");

@@ -113,6 +113,12 @@ pub struct LockoutPolicy {
     pub totp: TokenRule,
     /// What event based tokens have of their own.
     pub hotp: TokenRule,
+    /// What tokens have of their own whose codes go to the main address of their owner.
+    pub virtual_: TokenRule,
+    /// What tokens with an e-mail address have of their own.
+    pub email: TokenRule,
+    /// What tokens with a phone number have of their own.
+    pub sms: TokenRule,
     /// C4 that ends a token.
     pub hard_cap: u32,
     /// What the hard cap does to it.
@@ -153,6 +159,9 @@ impl LockoutPolicy {
         match kind {
             TokenKind::Totp => self.totp,
             TokenKind::Hotp => self.hotp,
+            TokenKind::Virtual => self.virtual_,
+            TokenKind::Email => self.email,
+            TokenKind::Sms => self.sms,
             _ => TokenRule::default(),
         }
     }

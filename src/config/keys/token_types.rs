@@ -45,6 +45,8 @@ pub(super) const KEYS: &[Key] = &[
     label("token_types.virtual.label"),
     status("token_types.virtual.status"),
     operator_enrol("token_types.virtual.operator_enrol"),
+    own_failures("token_types.virtual.max_failures"),
+    own_duration("token_types.virtual.duration"),
     Key::flag(
         "token_types.email.enabled",
         "false",
@@ -54,6 +56,8 @@ pub(super) const KEYS: &[Key] = &[
     label("token_types.email.label"),
     status("token_types.email.status"),
     operator_enrol("token_types.email.operator_enrol"),
+    own_failures("token_types.email.max_failures"),
+    own_duration("token_types.email.duration"),
     Key::flag(
         "token_types.sms.enabled",
         "false",
@@ -63,6 +67,8 @@ pub(super) const KEYS: &[Key] = &[
     label("token_types.sms.label"),
     status("token_types.sms.status"),
     operator_enrol("token_types.sms.operator_enrol"),
+    own_failures("token_types.sms.max_failures"),
+    own_duration("token_types.sms.duration"),
     Key::count(
         "sent_code.digits",
         "6",

@@ -124,15 +124,15 @@ fn what_everybody_is_asked_hangs_on_nothing_but_what_was_typed() {
     let mut gateway = gateway(FirstFactorBy::Pin, PasscodeForm::PinOtp);
     let policy = Policy::default();
     let asked = |attempt: &Attempt| asked_of_all(attempt, &policy).is_some();
-    let checks_first = |attempt: &Attempt| super::checks_first(attempt, &policy);
+    let checks = |attempt: &Attempt| checks_first(attempt, &policy);
     assert!(!asked(&attempt(&gateway, typed("402817123456"))));
     assert!(asked(&attempt(&gateway, typed(""))));
     assert!(!asked(&attempt(&gateway, answer(1))));
-    assert!(!checks_first(&attempt(&gateway, typed(""))));
+    assert!(!checks(&attempt(&gateway, typed(""))));
     gateway.passcode = PasscodeForm::Challenge;
-    assert!(checks_first(&attempt(&gateway, typed("402817"))));
+    assert!(checks(&attempt(&gateway, typed("402817"))));
     assert!(!asked(&attempt(&gateway, typed("402817"))));
-    assert!(!checks_first(&attempt(&gateway, typed(""))));
+    assert!(!checks(&attempt(&gateway, typed(""))));
     gateway.challenge = false;
     assert!(!asked(&attempt(&gateway, typed(""))));
 }
