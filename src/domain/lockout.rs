@@ -127,6 +127,28 @@ pub struct LockoutPolicy {
     pub inactive: Duration,
 }
 
+/// The defaults of the manual.
+impl Default for LockoutPolicy {
+    fn default() -> Self {
+        Self {
+            mode: LockoutMode::Lock,
+            user_max_failures: 5,
+            user_duration: Duration::ZERO,
+            user_window: Duration::ZERO,
+            token_max_failures: 10,
+            token_duration: Duration::from_secs(900),
+            totp: TokenRule::default(),
+            hotp: TokenRule::default(),
+            virtual_: TokenRule::default(),
+            email: TokenRule::default(),
+            sms: TokenRule::default(),
+            hard_cap: 100,
+            hard_action: HardAction::Lock,
+            inactive: Duration::ZERO,
+        }
+    }
+}
+
 impl LockoutPolicy {
     /// C3 that locks the user; 0: never.
     #[must_use]

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::auth_code::AuthCodePolicy;
 use super::delivery::{SentCodePolicy, TypeRule, Via};
-use super::lockout::{LockoutPolicy, TokenRule};
+use super::lockout::LockoutPolicy;
 use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
@@ -280,22 +280,7 @@ impl Default for Policy {
     fn default() -> Self {
         let day = 24 * 3600;
         Self {
-            lockout: LockoutPolicy {
-                mode: super::lockout::LockoutMode::Lock,
-                user_max_failures: 5,
-                user_duration: Duration::ZERO,
-                user_window: Duration::ZERO,
-                token_max_failures: 10,
-                token_duration: Duration::from_secs(900),
-                totp: TokenRule::default(),
-                hotp: TokenRule::default(),
-                virtual_: TokenRule::default(),
-                email: TokenRule::default(),
-                sms: TokenRule::default(),
-                hard_cap: 100,
-                hard_action: super::lockout::HardAction::Lock,
-                inactive: Duration::ZERO,
-            },
+            lockout: LockoutPolicy::default(),
             pin: PinPolicy {
                 max_failures: 5,
                 block_duration: Duration::ZERO,
