@@ -27,10 +27,11 @@ use mfad::domain::lapse;
 use mfad::domain::lockout::{HardAction, Lock, LockReason, LockoutMode};
 use mfad::domain::notice::Notices;
 use mfad::domain::passthrough::Revoked;
-use mfad::domain::pin::{AfterChange, Memorized};
+use mfad::domain::pin::AfterChange;
 use mfad::domain::policy::{FirstFactorBy, Otherwise, PasscodeForm};
 use mfad::domain::token_record::{Base, TokenKind, effective};
-use mfad::domain::user::{Contact, UserId, UserRecord, UserState};
+use mfad::domain::update::Update;
+use mfad::domain::user::{Contact, Profile, UserId, UserRecord, UserState};
 use mfad::domain::verdict::Message;
 use mfad::domain::verify::{Ask, CodeMatch, Finding};
 use mfad::domain::wait;
@@ -279,8 +280,8 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         "token-duration" => policy.lockout.token_duration = span(value),
         "totp-max" => policy.lockout.totp.max_failures = Some(number(value)),
         "totp-duration" => policy.lockout.totp.duration = Some(span(value)),
-        "sms-max" => policy.lockout.sms.max_failures = Some(number(value)),
-        "virtual-max" => policy.lockout.virtual_.max_failures = Some(number(value)),
+        "sms-locks" => policy.lockout.sms.max_failures = Some(number(value)),
+        "virtual-locks" => policy.lockout.virtual_.max_failures = Some(number(value)),
         "hotp-max" => policy.lockout.hotp.max_failures = Some(number(value)),
         "hard-cap" => policy.lockout.hard_cap = number(value),
         "hard-action" => policy.lockout.hard_action = HardAction::Obsolete,
@@ -341,10 +342,21 @@ fn prepare_counters(world: &mut World, key: &str, value: &str) -> bool {
     true
 }
 
+fn prepare_state(profile: &mut Profile, key: &str, value: &str) {
+    if key == "what" {
+        let names = value.split(',');
+        profile.updates = names.map(|it| Update::by_name(it).unwrap()).collect();
+        return;
+    }
+    profile.state = UserState::by_name(value).unwrap();
+    if profile.state == UserState::Update {
+        profile.updates = vec![Update::usual(profile)];
+    }
+}
+
 fn prepare_person(alice: &mut UserRecord, key: &str, value: &str) {
     match key {
-        "state" => alice.profile_mut().state = UserState::by_name(value).unwrap(),
-        "what" => alice.profile_mut().update = Memorized::by_name(value),
+        "state" | "what" => prepare_state(alice.profile_mut(), key, value),
         "confirm-unlock" => alice.profile_mut().confirm_unlock = true,
         "no-pin" => alice.profile_mut().pin = None,
         "must-change" => alice.profile_mut().pin.as_mut().unwrap().must_change = true,

@@ -68,7 +68,7 @@ impl Life {
                 user: user(),
                 state: UserState::ALL[usize::from(from.octet()) % 9],
                 force,
-                update: None,
+                updates: Vec::new(),
                 auth_code: (flags & 4 == 4).then_some(Delivery::Shown),
             },
             6 => Command::UserReactivate { user: user() },

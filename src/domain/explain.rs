@@ -10,7 +10,7 @@ mod admission;
 use std::fmt::Write as _;
 
 use self::admission::{See, d1, d4, d5, d6, stranger, would_see};
-use super::dialogue::{self, asks_new, opens_by_code};
+use super::dialogue::{self, adds_token, asks_new, opens_by_code};
 use super::methods;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::token_record::{Token, effective};
@@ -100,7 +100,7 @@ pub fn explain(
         && dialogue::enrols(record, gateway, policy, now);
     all.push(match led {
         true => way_to_a_token(record, policy),
-        false => d9(record, gateway, granted, &see),
+        false => d9(record, gateway, policy, now, granted, &see),
     });
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
@@ -176,7 +176,16 @@ fn d8(record: &UserRecord, granted: Option<u32>, now: Now) -> Step {
     step("D8", Mark::None, text)
 }
 
-fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>, see: &See<'_>) -> Step {
+fn d9(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+    granted: Option<u32>,
+    see: &See<'_>,
+) -> Step {
+    let changes =
+        || asks_new(record, gateway).is_some() || adds_token(record, gateway, policy, now);
     let state = record.profile.state;
     let title = state.title();
     if verify::demands_dialogue(state) {
@@ -205,7 +214,7 @@ fn d9(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>, see: &
             let text = format!("{title}: the first sign-in with a proven token completes it");
             step("D9", Mark::Ok, text)
         }
-        UserState::Update if asks_new(record, gateway).is_some() => {
+        UserState::Update if changes() => {
             step("D9", Mark::Ok, format!("{title} is done before the Accept"))
         }
         UserState::Update | UserState::Renew => {

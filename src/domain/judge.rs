@@ -27,7 +27,7 @@ use super::user::{LastLogin, UserRecord, UserState};
 use super::verdict::{How, Message, Reason, Verdict};
 use super::verify::{Admission, CodeMatch, Finding, admit, progress};
 use super::wait;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
 
 pub use fresh::{Fresh, Lacking};
@@ -190,6 +190,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// When the dialogue began.
+    pub(super) fn began(&self) -> Option<Timestamp> {
+        self.answered.as_ref().map(|answered| answered.opened)
+    }
+
     /// The code is used up from now on, whatever the verdict.
     pub(super) fn consume(&mut self, id: TokenId, factor: u64) {
         let Some(otp) = self.record.token(id).and_then(|token| token.otp) else {
@@ -320,6 +325,10 @@ impl<'a> Case<'a> {
         if self.record.profile.confirm_unlock {
             let event = self.about(Event::new("workflow.deferred"));
             self.events.push(event.detail("workflow", "confirm"));
+        }
+        // What was left was changed by an operator, or on the page.
+        if self.record.profile.is_updated() {
+            self.end_workflow();
         }
         if matches!(
             self.record.profile.state,

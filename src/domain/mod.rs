@@ -56,6 +56,7 @@ pub mod rekey;
 pub mod sealed;
 pub mod seats;
 pub mod token_record;
+pub mod update;
 pub mod user;
 pub mod verdict;
 pub mod verify;

@@ -19,10 +19,11 @@ use super::dialogue::Dialogue;
 use super::link::{Link, Purpose};
 use super::lockout::Lock;
 use super::passthrough::{Grant, GrantState};
-use super::pin::{Memorized, PasswordRecord, PasswordState, PinRecord, PinState};
+use super::pin::{PasswordRecord, PasswordState, PinRecord, PinState};
 use super::rekey::Rekey;
 use super::sealed::unhex;
 use super::token_record::{Base, Token, TokenState};
+use super::update::{Update, one_or_all};
 use super::wait::Station;
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -186,9 +187,14 @@ pub struct Profile {
     /// An unlock is to be confirmed by one more code at the next sign-in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirm_unlock: bool,
-    /// What is to be changed in Update Credential; none: whichever the gateway asks for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update: Option<Memorized>,
+    /// What is left to be changed in Update Credential.
+    #[serde(
+        default,
+        alias = "update",
+        deserialize_with = "one_or_all",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub updates: Vec<Update>,
     /// PIN, if one is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<PinRecord>,
@@ -246,7 +252,7 @@ impl Profile {
         self.state_since = at;
         by.clone_into(&mut self.state_by);
         self.rekey = None;
-        self.update = None;
+        self.updates.clear();
         self.auth_code.take().is_some()
     }
 
@@ -262,6 +268,7 @@ impl Profile {
         if token.kind.computes() {
             self.rekey = None;
         }
+        self.updated(Update::Token);
         self.last_access = Some(at);
         self.void_links(|link| link.purpose == Purpose::Enrol);
         self.auth_code.take().is_some()

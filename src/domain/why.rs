@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 
 use super::action::Role;
 use super::command::words;
-use super::dialogue::{self, asks_confirmation, asks_new};
+use super::dialogue::{self, adds_token, asks_confirmation, asks_new};
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
@@ -420,6 +420,38 @@ const fn in_words(reason: Reason, role: Role) -> &'static str {
     }
 }
 
+/// What the next sign-in goes on with, and where.
+fn due(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) -> Vec<String> {
+    let at = |which: &dyn Fn(&GatewayPolicy) -> bool| {
+        let names = open
+            .iter()
+            .filter(|gateway| which(gateway))
+            .map(|it| &*it.name);
+        let names: Vec<&str> = names.collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let mut lines = Vec::new();
+    if let Some(at) = at(&|gateway| asks_confirmation(record, gateway)) {
+        lines.push(format!(
+            "One more code confirms the unlock at the next sign-in at {at}."
+        ));
+    }
+    for secret in [Memorized::Pin, Memorized::Password] {
+        if let Some(at) = at(&|gateway| asks_new(record, gateway) == Some(secret)) {
+            let noun = secret.noun();
+            lines.push(format!(
+                "A new {noun} is asked for at the next sign-in at {at}."
+            ));
+        }
+    }
+    if let Some(at) = at(&|gateway| adds_token(record, gateway, policy, now)) {
+        lines.push(format!(
+            "The next sign-in leads to a further token at {at}."
+        ));
+    }
+    lines
+}
+
 /// What else helps to know: the other ways in, and what is about to end.
 fn closing(
     record: &UserRecord,
@@ -430,24 +462,7 @@ fn closing(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let can_log_in = !open.is_empty();
-    let confirms = |gateway: &&&GatewayPolicy| asks_confirmation(record, gateway);
-    let at: Vec<&str> = open.iter().filter(confirms).map(|it| &*it.name).collect();
-    if !at.is_empty() {
-        let at = at.join(", ");
-        lines.push(format!(
-            "One more code confirms the unlock at the next sign-in at {at}."
-        ));
-    }
-    for secret in [Memorized::Pin, Memorized::Password] {
-        let asks = |gateway: &&&GatewayPolicy| asks_new(record, gateway) == Some(secret);
-        let asking: Vec<&str> = open.iter().filter(asks).map(|it| &*it.name).collect();
-        if !asking.is_empty() {
-            let (noun, at) = (secret.noun(), asking.join(", "));
-            lines.push(format!(
-                "A new {noun} is asked for at the next sign-in at {at}."
-            ));
-        }
-    }
+    lines.extend(due(record, open, policy, now));
     for wait in wait::all(record, now).iter().filter(|_| can_log_in) {
         let who = match &wait.known_at {
             Some(gateway) => format!("A station known at {gateway}"),

@@ -33,7 +33,7 @@ fn deactivate(site: &Site, user: &str) {
         user: user.to_owned(),
         state: UserState::Deactivated,
         force: false,
-        update: None,
+        updates: Vec::new(),
         auth_code: None,
     };
     site.change(Role::Admin, command).unwrap();

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use mfad::domain::delivery::destination;
-use mfad::domain::pin::Memorized;
 use mfad::domain::policy::Policy;
 use mfad::domain::token_record::effective;
 use mfad::domain::user::UserRecord;
@@ -33,7 +32,8 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
     let (state, since, by) = (profile.state.name(), profile.state_since, &profile.state_by);
     so("state", format!("{state} by {by} since {since}"));
     so("confirm unlock", profile.confirm_unlock.to_string());
-    so("update", or_dash(profile.update.map(Memorized::name)));
+    let updates: Vec<&str> = profile.updates.iter().map(|it| it.name()).collect();
+    so("update", updates.join(","));
     so("created", profile.created.to_string());
     so("protected", profile.protected.to_string());
     so("name", profile.display_name.clone());

@@ -171,7 +171,7 @@ fn states_do_what_they_say_to_tokens_and_grants() {
         user: user(),
         state: UserState::Steady,
         force: true,
-        update: None,
+        updates: Vec::new(),
         auth_code: None,
     };
     assert!(run().of(Some(&replaced), &forced).is_ok());

@@ -341,7 +341,7 @@ pub(crate) fn set_state(state: UserState) -> Command {
         user: user(),
         state,
         force: false,
-        update: None,
+        updates: Vec::new(),
         auth_code: None,
     }
 }

@@ -17,9 +17,9 @@ use mfad::domain::command::{
     UserEdit,
 };
 use mfad::domain::delivery::Via;
-use mfad::domain::pin::Memorized;
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
+use mfad::domain::update::Update;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
 use mfad::time::Timestamp;
@@ -82,7 +82,10 @@ pub(crate) fn command(line: &str) -> Command {
             user: user(),
             state: state(words[2]),
             force,
-            update: value("what").map(|what| Memorized::by_name(what).unwrap()),
+            updates: value("what").map_or_else(Vec::new, |what| {
+                let names = what.split(',');
+                names.map(|name| Update::by_name(name).unwrap()).collect()
+            }),
             auth_code: match (flag("send-code"), flag("text-code"), flag("show-code")) {
                 (true, ..) => Some(Delivery::Email),
                 (_, true, _) => Some(Delivery::Sms),

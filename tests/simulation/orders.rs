@@ -183,7 +183,7 @@ impl Order {
                 user: user(),
                 state: *state,
                 force: true,
-                update: None,
+                updates: Vec::new(),
                 auth_code: wants_code(state.name()).then_some(Delivery::Shown),
             },
             Self::Reactivate => Command::UserReactivate { user: user() },

@@ -7,7 +7,7 @@ use crate::control::words;
 use crate::domain::auth_code::Delivery;
 use crate::domain::command::{Command, NewUser, UserEdit};
 use crate::domain::lockout::LockReason;
-use crate::domain::pin::Memorized;
+use crate::domain::update::Update;
 use crate::domain::user::UserState;
 
 pub(super) fn show(a: &mut Arguments) -> Result<Query, Fault> {
@@ -135,7 +135,10 @@ pub(super) fn set_state(a: &mut Arguments) -> Result<Command, Fault> {
         user: a.user()?,
         state: state(&a.text("state")?)?,
         force: a.flag("force"),
-        update: a.maybe("what").map(|what| secret(&what)).transpose()?,
+        updates: match a.maybe("what") {
+            None => Vec::new(),
+            Some(what) => what.split(',').map(update).collect::<Result<_, _>>()?,
+        },
         auth_code: match (a.maybe("send_code"), a.flag("auth_code")) {
             (Some(via), _) => Some(words::delivery("send_code", &via)?),
             (None, shown) => shown.then_some(Delivery::Shown),
@@ -172,10 +175,10 @@ fn state(name: &str) -> Result<UserState, Fault> {
     })
 }
 
-fn secret(name: &str) -> Result<Memorized, Fault> {
-    Memorized::by_name(name).ok_or_else(|| {
+fn update(name: &str) -> Result<Update, Fault> {
+    Update::by_name(name).ok_or_else(|| {
         Fault::argument(format!("`{name}` cannot be changed in a sign-in"))
-            .doing("use one of pin, password")
+            .doing("use one or more of pin, password, token")
     })
 }
 

@@ -205,9 +205,10 @@ pub(super) const VERBS: &[Verb] = &[
             flag(
                 "what",
                 "what",
-                Kind::Words(&["pin", "password"]),
+                Kind::Text,
                 "WHAT",
-                "what update changes; without it whichever a gateway asks for",
+                "what update changes: pin, password, token, or several with commas between; without \
+                 it the PIN if there is one, else the password, else a token",
             ),
             SHOW_CODE,
             SEND_CODE,

@@ -45,10 +45,10 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::UserSetState {
             state,
             force,
-            update,
+            updates,
             auth_code,
             ..
-        } => state::set(case, *state, *force, *update, *auth_code, prepared),
+        } => state::set(case, *state, *force, updates.clone(), *auth_code, prepared),
         Command::UserReactivate { .. } => state::reactivate(case, &prepared),
         Command::CountersClear { .. } => Ok(lock::clear_counters(case)),
 

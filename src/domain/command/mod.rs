@@ -52,12 +52,12 @@ use super::delivery::Via;
 use super::event::{Event, Operator};
 use super::message::Message;
 use super::notice::Enclosure;
-use super::pin::Memorized;
 use super::policy::{GatewayPolicy, Policy};
 use super::refusal::Refusal;
 use super::rekey::ResetWhy;
 use super::sealed::{Sealed, Unseal};
 use super::token_record::{HardwareToken, RecoveryHash, TokenKind};
+use super::update::Update;
 use super::user::{UserId, UserRecord, UserState};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::{Now, Timestamp};
@@ -122,8 +122,8 @@ pub enum Command {
         state: UserState,
         /// Steady even without a usable token.
         force: bool,
-        /// What is to be changed in Update Credential; none: whichever a gateway asks for.
-        update: Option<Memorized>,
+        /// What is to be changed in Update Credential; nothing: what is usual.
+        updates: Vec<Update>,
         /// Hands out an auth code with it, in this way.
         auth_code: Option<Delivery>,
     },

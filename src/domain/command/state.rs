@@ -4,12 +4,13 @@ use super::case::Case;
 use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::{Delivery, asked_for_in};
-use crate::domain::dialogue::{self, asks_new};
+use crate::domain::dialogue::{self, adds_token, asks_new};
 use crate::domain::passthrough::current;
 use crate::domain::pin::Memorized;
 use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
+use crate::domain::update::Update;
 use crate::domain::user::UserState;
 use crate::domain::wait;
 use crate::token::TokenId;
@@ -19,19 +20,12 @@ pub(super) fn set(
     mut case: Case<'_>,
     to: UserState,
     force: bool,
-    update: Option<Memorized>,
+    mut updates: Vec<Update>,
     with_code: Option<Delivery>,
     prepared: Prepared,
 ) -> Result<Applied, Refusal> {
     let from = case.state();
-    if update.is_some() && to != UserState::Update {
-        let what = format!("nothing is named that {} changes", to.title());
-        return Err(Refusal::new(Code::Arg, what));
-    }
-    if with_code.is_some() && !asked_for_in(to) {
-        let what = format!("no auth code is handed out for {}", to.title());
-        return Err(Refusal::new(Code::Arg, what));
-    }
+    fitting(to, &updates, with_code)?;
     if with_code.is_some() {
         case.fresh(&prepared)?;
     }
@@ -41,7 +35,10 @@ pub(super) fn set(
     }
     // Steady State for somebody who is in it ends the wait for a token whose secret was reset.
     let awaited = case.record.profile.rekey.is_some();
-    let renamed = update != case.record.profile.update;
+    let renamed = !updates.is_empty() && updates != case.record.profile.updates;
+    if to == UserState::Update && updates.is_empty() {
+        updates.push(Update::usual(&case.record.profile));
+    }
     if from == to && !renamed && !(awaited && to == UserState::Steady) {
         let event = case.event("user.state").change(from.name(), to.name());
         let message = format!(
@@ -61,11 +58,12 @@ pub(super) fn set(
         steady_possible(&case, from, force)?;
     }
     let mut event = case.event("user.state");
-    if let Some(secret) = update {
-        event = event.detail("what", secret.name());
+    if !updates.is_empty() {
+        let names: Vec<&str> = updates.iter().map(|update| update.name()).collect();
+        event = event.detail("what", names.join(","));
     }
     case.enter(to, None, event);
-    case.record.profile_mut().update = update;
+    case.record.profile_mut().updates = updates;
     let voided = match to {
         UserState::Replace => void_tokens(&mut case, "lost"),
         UserState::Revoke => void_tokens(&mut case, "revoked"),
@@ -92,6 +90,18 @@ pub(super) fn set(
     let outlook = outlook(&case);
     case.note("next", outlook);
     Ok(case.done(message))
+}
+
+/// Whether what is stated beside the state belongs to it.
+fn fitting(to: UserState, updates: &[Update], with_code: Option<Delivery>) -> Result<(), Refusal> {
+    let what = if !updates.is_empty() && to != UserState::Update {
+        format!("nothing is named that {} changes", to.title())
+    } else if with_code.is_some() && !asked_for_in(to) {
+        format!("no auth code is handed out for {}", to.title())
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(Code::Arg, what))
 }
 
 /// `user reactivate` (T7).
@@ -160,7 +170,7 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
         }
         UserState::Update if usable && !asked_for(case).is_empty() => {
             let asked = asked_for(case);
-            return format!("Their next sign-in asks for a new {asked}.");
+            return format!("Their next sign-in {asked}.");
         }
         UserState::Update | UserState::Renew if usable => {
             "They sign in normally; the change they are to make is deferred, since no gateway \
@@ -182,16 +192,22 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
     text.to_owned()
 }
 
-/// What a sign-in asks to be changed, and where: `PIN at vpn1, vpn2`.
+/// What a sign-in asks for or leads to, and where: `asks for a new PIN at vpn1, vpn2`.
 fn asked_for(case: &Case<'_>) -> String {
     let at = |secret: Memorized| {
         let asks = |gateway: &&GatewayPolicy| asks_new(&case.record, gateway) == Some(secret);
         let names = case.gateways(asks);
-        (!names.is_empty()).then(|| format!("{} at {names}", secret.noun()))
+        (!names.is_empty()).then(|| format!("asks for a new {} at {names}", secret.noun()))
     };
     let asked = [Memorized::Pin, Memorized::Password].into_iter();
-    let asked: Vec<String> = asked.filter_map(at).collect();
-    asked.join(" and for a new ")
+    let mut asked: Vec<String> = asked.filter_map(at).collect();
+    let (policy, now) = (case.site.policy, case.now());
+    let adds = |gateway: &&GatewayPolicy| adds_token(&case.record, gateway, policy, now);
+    let names = case.gateways(adds);
+    if !names.is_empty() {
+        asked.push(format!("leads to a further token at {names}"));
+    }
+    asked.join(" and ")
 }
 
 /// Where a person without a token is led to a new one, and over what; none: nowhere.

@@ -6,15 +6,18 @@
 //! 3. The token: proven, if its code was typed at the beginning; else it is [shown](super::first_code)
 //!    on a page, or was by an operator, and its first code proves it.
 //!
+//! Who is in Update Credential for a token signs in as ever, and then comes to 3.
+//!
 //! Nobody is led where nothing proves the first factor, nor where there would be no token to prove.
 
-use super::{Turn, auth_code, first_code};
+use super::{Asking, Turn, auth_code, first_code};
 use crate::domain::command::room;
 use crate::domain::event::Event;
 use crate::domain::judge::Case;
 use crate::domain::methods::{counts_here, pending};
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use crate::domain::token_record::TokenKind;
+use crate::domain::update::Update;
 use crate::domain::user::{UserRecord, UserState};
 use crate::domain::verdict::{How, Message};
 use crate::time::Now;
@@ -55,6 +58,22 @@ pub(super) fn has_page(record: &UserRecord, gateway: &GatewayPolicy, policy: &Po
         && counts_here(record, gateway, policy, TokenKind::Totp)
 }
 
+/// Whether a right sign-in at `gateway` goes on with a further token (Update Credential).
+#[must_use]
+pub fn adds_token(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> bool {
+    let shown = || pending(record, gateway, policy, now).next().is_some();
+    record.profile.awaits(Update::Token)
+        && gateway.challenge
+        && (has_page(record, gateway, policy) || shown())
+}
+
+/// All that the sign-in asks for is right.
+pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
+    adds_token(&case.record, &case.attempt.gateway, case.policy, case.now)
+        .then(|| first_code::asking(case, 0))
+        .flatten()
+}
+
 /// The first factor is right. `shown`: the token that waits, and whose first code was typed with it.
 pub(in crate::domain) fn begin(case: &mut Case<'_>, shown: Option<TokenId>) -> Turn {
     if case.policy.auth_code.always_suppress {
@@ -83,11 +102,15 @@ pub(super) fn authorized(case: &mut Case<'_>, shown: Option<TokenId>) -> Turn {
 /// The first code of a token was right: it is proven, and the second factor with it.
 pub(super) fn prove(case: &mut Case<'_>, id: TokenId) {
     let at = case.now.wall;
+    let awaited = case.record.profile.awaits(Update::Token);
     let voided = case.record.profile_mut().prove(id, at);
     let by = case.record.name().to_owned();
     case.tell(Event::new("token.registered").token(id).detail("by", by));
     if voided {
         case.tell(Event::new("authcode.revoked").detail("why", "enrolled"));
+    }
+    if awaited && case.record.profile.is_updated() {
+        case.end_workflow();
     }
     case.proven.factors.push(How::Token(id));
 }

@@ -9,18 +9,19 @@
 //! 3. Another code is asked for again, with a new link if the first was not opened. The third wrong one
 //!    is a failure; the token goes on waiting.
 
-use super::{Asking, Kind, Seen, Turn, enrol};
+use super::{Asking, Dialogue, Kind, Proven, Seen, Turn, enrol};
 use crate::domain::attempt::{Attempt, split};
 use crate::domain::failure;
 use crate::domain::judge::Case;
 use crate::domain::link::{Link, Purpose, TICKET_TTL};
 use crate::domain::methods::{candidates, pending};
-use crate::domain::policy::{PasscodeForm, Policy};
+use crate::domain::policy::{GatewayPolicy, PasscodeForm, Policy};
 use crate::domain::sealed::Unseal;
+use crate::domain::token_record::Token;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::{How, Message, Reason};
 use crate::domain::verify::{Ask, code_fits};
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 
 use super::handle::PageLink;
 
@@ -53,7 +54,22 @@ pub(in crate::domain) fn is_of_prompt(link: &Link) -> bool {
     link.purpose == Purpose::Enrol && link.at_prompt
 }
 
+/// Tokens that count here, and that the page may have shown: who had one before, and proves a further
+/// one, shows it by one that was proven since the dialogue `began`.
+fn newest<'a>(
+    record: &'a UserRecord,
+    gateway: &'a GatewayPolicy,
+    policy: &'a Policy,
+    (proven, began): (&Proven, Option<Timestamp>),
+    now: Now,
+) -> impl Iterator<Item = &'a Token> + Clone {
+    let since = began.filter(|_| !proven.factors.is_empty());
+    let new = move |token: &&Token| since.is_none_or(|since| token.registered_at >= Some(since));
+    candidates(record, gateway, policy, &[], now).filter(new)
+}
+
 pub(super) fn look(
+    answered: &Dialogue,
     record: &UserRecord,
     attempt: &Attempt,
     policy: &Policy,
@@ -61,8 +77,9 @@ pub(super) fn look(
     now: Now,
 ) -> (Seen, Ask) {
     let gateway = &attempt.gateway;
+    let since = (&answered.proven, Some(answered.opened));
     let mut tokens = pending(record, gateway, policy, now)
-        .chain(candidates(record, gateway, policy, &[], now))
+        .chain(newest(record, gateway, policy, since, now))
         .filter_map(|token| Some((token, token.otp?.digits)));
     let found = tokens.find_map(|(token, digits)| {
         let typed = split(PasscodeForm::Otp, attempt.passcode(), digits)?;
@@ -79,13 +96,14 @@ pub(super) fn look(
 pub(super) fn turn(case: &mut Case<'_>, wrong: u8, seen: Seen) -> Turn {
     let (record, gateway) = (&case.record, &case.attempt.gateway);
     if let Seen::Code { token, factor } = seen {
-        let here = |it: &crate::domain::token_record::Token| it.id == token;
+        let here = |it: &Token| it.id == token;
         if pending(record, gateway, case.policy, case.now).any(here) {
             case.consume(token, factor);
             enrol::prove(case, token);
             return Turn::Passed;
         }
-        if candidates(record, gateway, case.policy, &[], case.now).any(here) {
+        let since = (&case.proven, case.began());
+        if newest(record, gateway, case.policy, since, case.now).any(here) {
             case.consume(token, factor);
             case.proven.factors.push(How::Token(token));
             return Turn::Passed;

@@ -57,7 +57,7 @@ use crate::token::{DialogueId, TokenId};
 pub use confirm::asks_confirmation;
 pub(super) use confirm::confirmed;
 pub(super) use enrol::begin as begin_enrolment;
-pub use enrol::{enrols, leads};
+pub use enrol::{adds_token, enrols, leads};
 pub(super) use first_code::is_of_prompt;
 pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
 pub use method::Methods;
@@ -278,7 +278,9 @@ pub(super) fn look(
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => return None,
         Kind::NewPin(asked) => told(new_pin::look(asked, record, attempt, policy, unseal)),
         Kind::AuthCode(_) => told(auth_code::look(record, attempt, unseal, now)),
-        Kind::FirstCode { .. } => told(first_code::look(record, attempt, policy, unseal, now)),
+        Kind::FirstCode { .. } => told(first_code::look(
+            answered, record, attempt, policy, unseal, now,
+        )),
         Kind::Sent(asked) => {
             let code = sent::look(asked, record, attempt, policy, unseal, now);
             (code, Ask::Proven)
@@ -340,7 +342,9 @@ pub(super) fn due(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lack
     if !case.attempt.gateway.challenge {
         return Ok(Turn::Passed);
     }
-    let asking = confirm::due(case).or_else(|| new_pin::due(case));
+    let asking = confirm::due(case)
+        .or_else(|| new_pin::due(case))
+        .or_else(|| enrol::due(case));
     Ok(asking.map_or(Turn::Passed, Turn::Ask))
 }
 

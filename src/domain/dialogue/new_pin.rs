@@ -52,7 +52,7 @@ pub fn asks_new(record: &UserRecord, gateway: &GatewayPolicy) -> Option<Memorize
         (Memorized::Pin, None) => opens_by_code(record, gateway),
         (Memorized::Password, _) => false,
     };
-    (lacks || updates(record, secret)).then_some(secret)
+    (lacks || record.profile.awaits(secret.into())).then_some(secret)
 }
 
 /// Whether a right code alone opens the dialogue at `gateway`: there is no PIN to be typed before it.
@@ -62,12 +62,6 @@ pub fn opens_by_code(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
     let typed = gateway.first_factor == FirstFactorBy::Pin;
     let known = !matches!(record.profile.state, UserState::New | UserState::Replace);
     typed && gateway.challenge && known && record.profile.pin.is_none()
-}
-
-/// Whether the person is in Update Credential for this one.
-fn updates(record: &UserRecord, secret: Memorized) -> bool {
-    let profile = &record.profile;
-    profile.state == UserState::Update && profile.update.is_none_or(|what| what == secret)
 }
 
 /// Whether the word was typed that asks for a new one: in the place of a passcode, where a PIN or
@@ -182,7 +176,6 @@ pub(super) fn turn(
 
 /// Stores the new one. What else is open stands on the old one, and ends.
 fn set(case: &mut Case<'_>, secret: Memorized, hash: Sealed) {
-    let updated = updates(&case.record, secret);
     let (set_at, set_by) = (case.now.wall, case.record.name().to_owned());
     let profile = case.record.profile_mut();
     match secret {
@@ -210,7 +203,5 @@ fn set(case: &mut Case<'_>, secret: Memorized, hash: Sealed) {
         Memorized::Pin => "pin.changed",
         Memorized::Password => "password.changed",
     }));
-    if updated {
-        case.end_workflow();
-    }
+    case.updated(secret.into());
 }

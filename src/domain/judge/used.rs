@@ -9,6 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::passthrough;
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::token_record::{Token, Used};
+use crate::domain::update::Update;
 use crate::domain::user::UserState;
 use crate::domain::verdict::How;
 use crate::token::TokenId;
@@ -84,6 +85,16 @@ impl Case<'_> {
         let rules = &self.policy.passthrough;
         if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {
             self.end_grants();
+        }
+    }
+
+    /// This was changed, which the state may have waited for, and for nothing else any more.
+    pub(in crate::domain) fn updated(&mut self, update: Update) {
+        if self.record.profile.awaits(update) {
+            self.record.profile_mut().updated(update);
+            if self.record.profile.is_updated() {
+                self.end_workflow();
+            }
         }
     }
 
