@@ -38,7 +38,8 @@ use common::reach::prove_addresses;
 use common::sink::Sink;
 
 /// Where the links of mails lead. Codes that are sent are so long that none is met by chance.
-const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n\n[sent_code]\ndigits = 8\n";
+const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n\n[sent_code]\ndigits = 8\n\n\
+                     [emergency]\nenabled = true\n";
 
 /// A secret, and the forms in which it is looked for.
 struct Canary {
@@ -371,11 +372,35 @@ fn tell_by_mail(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>
     for secret in secrets_of(&shown) {
         planted.watch("recovery code", &secret);
     }
+    answers.extend(asks_questions(daemon, planted));
     operator.change("Users.Lock", "alice", &json!({}));
     operator.change("Users.Unlock", "alice", &json!({}));
     let phone = json!({"to": "+491701234567"});
     answers.push(refused(daemon, "Notify.Test", &phone));
     answers.push(operator.call("Notify.List", &json!({"user": "alice"})));
+}
+
+/// Answers to questions: set, then wrong, then right.
+fn asks_questions(daemon: &Daemon, planted: &mut Planted) -> Vec<Value> {
+    let operator = daemon.operator();
+    let given = ["kestrel-vq81x", "larkspur-zk42m", "marigold-qd90w"];
+    for answer in given {
+        planted.watch("answer", answer);
+    }
+    let answers = given.join("\n");
+    let questions = json!(["First pet?", "First street?", "First teacher?"]);
+    let set = json!({"questions": questions, "answers": answers});
+    let wrong = json!({"user": "alice", "answers": answers.replace("zk42m", "")});
+    vec![
+        operator.change("Pins.EmergencySet", "alice", &set),
+        refused(daemon, "Pins.EmergencyVerify", &wrong),
+        operator.change(
+            "Pins.EmergencyVerify",
+            "alice",
+            &json!({"answers": answers}),
+        ),
+        operator.call("Tokens.List", &json!({"user": "alice"})),
+    ]
 }
 
 /// A link, an auth code, a ticket, a seed and recovery codes, each on its only way.

@@ -73,6 +73,9 @@ pin reset             ok
 pin clear             same
 password set          ok
 password clear        same
+emergency set         E_TYPE
+emergency verify      E_TYPE
+emergency clear       same
 passthrough enable    ok ok ok ok E_STATE ok ok ok E_STATE
 passthrough renew     E_STATE
 passthrough disable   same
@@ -155,6 +158,9 @@ pin reset             alice  -        pin_hash
 pin clear             alice  -
 password set          alice  -        password_hash
 password clear        alice  -
+emergency set         alice  -        token_id answers
+emergency verify      alice  -
+emergency clear       alice  -
 passthrough enable    alice  -
 passthrough renew     alice  -
 passthrough disable   alice  -
@@ -178,6 +184,7 @@ fn what_every_command_is_about_and_what_it_needs() {
         for (name, needed) in [
             ("user_id", wanted.user_id),
             ("token_id", wanted.token_id),
+            ("answers", wanted.answers),
             ("pin_hash", wanted.pin_hash),
             ("password_hash", wanted.password_hash),
             ("auth_code", wanted.auth_code),

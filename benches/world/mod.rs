@@ -221,6 +221,7 @@ pub(crate) fn person(keys: &Keys, id: UserId, now: Now) -> UserRecord {
         otp: Some(Otp::HOTP),
         seed: Some(keys.seal(Field::Seed(id, token), SEED, [6; 12]).unwrap()),
         recovery: Vec::new(),
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,

@@ -19,7 +19,7 @@ const GROUPS_MAX: usize = 4;
 const VIRTUAL: &str = "token_types.virtual.enabled";
 
 /// Types that the domain names and this version does not build.
-const LATER: [&str; 3] = ["password", "qa", "push"];
+const LATER: [&str; 2] = ["password", "push"];
 
 /// Types that may stand in a set or at a gateway.
 const KNOWN: &str = "totp, hotp, recovery, virtual, email, sms";
@@ -158,6 +158,11 @@ fn default_groups(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Vec<
 /// A type of token by its name.
 pub(super) fn kind(item: &Item, problems: &mut Collector<'_>) -> Option<TokenKind> {
     let kind = TokenKind::by_name(&item.text);
+    if kind == Some(TokenKind::Qa) {
+        let found = Found::error(item.place, "answers to questions let nobody in");
+        problems.add(found.label(format!("one of {KNOWN}")));
+        return None;
+    }
     if kind.is_none() && LATER.contains(&item.text.as_str()) {
         let text = format!("type \"{}\" is not in this version", item.text);
         let found = Found::error(item.place, text).number("E103");

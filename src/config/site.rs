@@ -18,6 +18,7 @@ use crate::domain::notice::Language;
 use crate::domain::passthrough::PassthroughPolicy;
 use crate::domain::pin::{AfterChange, Charset, PASSWORD_LENGTH_MIN, PinPolicy, check_pin};
 use crate::domain::policy::{EmailContent, Policy};
+use crate::domain::questions::EmergencyPolicy;
 use crate::domain::token_record::TokenKind;
 use crate::domain::user::Profile;
 use crate::domain::wait;
@@ -63,6 +64,9 @@ pub(super) fn policy(
         enabled_kinds: token_types::enabled(settings),
         types: token_types::rules(settings, problems),
         sent_code: token_types::sent_code(settings),
+        emergency: EmergencyPolicy {
+            ask: settings.size("emergency.ask"),
+        },
         implicit_registration: settings.flag("implicit_registration"),
         sets,
         default_set: settings.text("default_set").unwrap_or_default().to_owned(),
@@ -136,6 +140,7 @@ fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPoli
         virtual_: token_rule(settings, TokenKind::Virtual),
         email: token_rule(settings, TokenKind::Email),
         sms: token_rule(settings, TokenKind::Sms),
+        qa_max_failures: settings.count_u32("emergency.max_failures"),
         hard_cap: settings.count_u32("lockout.hard_cap"),
         hard_action: match settings.text("lockout.hard_action") {
             Some("obsolete") => HardAction::Obsolete,

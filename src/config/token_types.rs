@@ -18,6 +18,9 @@ pub(super) fn enabled(settings: &Settings<'_>) -> Vec<TokenKind> {
 
 /// Whether a type is on: as stated, or as its row says.
 pub(super) fn is_enabled(settings: &Settings<'_>, kind: TokenKind) -> bool {
+    if kind == TokenKind::Qa {
+        return settings.flag("emergency.enabled");
+    }
     let key = format!("token_types.{}.enabled", kind.name());
     if kind == TokenKind::Virtual && !settings.stated(&key) {
         return settings.stated("smtp.server") || settings.stated("sms.url");
@@ -36,13 +39,18 @@ pub(super) fn rules(settings: &Settings<'_>, problems: &mut Collector<'_>) -> Ve
         TypeRule {
             kind,
             withdrawn: settings.text(&key("status")) == Some("obsolete"),
-            operator_enrol: kind == TokenKind::Recovery || settings.flag(&key("operator_enrol")),
+            operator_enrol: is_secondary(kind) || settings.flag(&key("operator_enrol")),
             labels: by_language(settings, &key("label"), problems, &fits),
         }
     };
     let says = |rule: &TypeRule| rule.withdrawn || !rule.operator_enrol || !rule.labels.is_empty();
     let rules = TokenKind::ALL.into_iter().map(rule);
     rules.filter(says).collect()
+}
+
+/// Types that have no rule for whether operators add them.
+const fn is_secondary(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::Recovery | TokenKind::Qa)
 }
 
 pub(super) fn sent_code(settings: &Settings<'_>) -> SentCodePolicy {

@@ -49,7 +49,7 @@ pub fn token_ref(text: &str) -> Result<TokenRef, Fault> {
 pub fn token_kind(text: &str) -> Result<TokenKind, Fault> {
     TokenKind::by_name(text).ok_or_else(|| {
         Fault::argument(format!("there is no token type `{text}`"))
-            .doing("use totp, hotp, recovery, sms, email or virtual")
+            .doing("use totp, hotp, recovery, sms, email, virtual or qa")
     })
 }
 

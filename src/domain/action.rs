@@ -240,6 +240,13 @@ actions! {
     /// Removes the local password.
     PasswordClear = "password clear", Operator, Heavy;
 
+    /// Sets the questions of a person, with their answers.
+    EmergencySet = "emergency set", Operator, Light, weakens, not_oneself;
+    /// Asks a person on the phone some of them.
+    EmergencyVerify = "emergency verify", Support, Light, not_oneself;
+    /// Removes them.
+    EmergencyClear = "emergency clear", Operator, Heavy;
+
     /// Lets a person in without a code for a while.
     PassthroughEnable = "passthrough enable", Support, Light, reason, weakens, not_oneself;
     /// Prolongs a passthrough.

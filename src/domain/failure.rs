@@ -133,7 +133,7 @@ fn count_pin(
 }
 
 /// C2 and C4 of one token.
-fn count_token(
+pub(super) fn count_token(
     record: &mut UserRecord,
     token: TokenId,
     policy: &Policy,
@@ -197,6 +197,7 @@ fn hard_cap(
             token.base = Base::Obsolete;
             token.seed = None;
             token.recovery.clear();
+            token.questions = None;
             token.obsolete_reason = Some("hard_cap".to_owned());
             token.updated = now.wall;
         }

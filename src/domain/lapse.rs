@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::lockout::{Lock, LockReason};
 use super::policy::Policy;
+use super::questions;
 use super::token_record::{Token, tombstone};
 use super::user::{Unlocked, UserRecord, UserState};
 use super::wait;
@@ -45,8 +46,12 @@ fn unlock(record: &mut UserRecord, now: Now, events: &mut Vec<Event>) {
     record.auth.unlocked = Some(Unlocked { by, at: now.wall });
     // A token that is locked for its own failures stays so until its own time or an operator.
     wait::forgive(&mut record.auth);
+    let asked = questions::token_of(record).map(|token| token.id);
     for token in &mut record.auth.tokens {
-        token.soft = 0;
+        // Time gives no further tries at answers.
+        if Some(token.id) != asked {
+            token.soft = 0;
+        }
     }
     if lock.reason == LockReason::PinBlocked {
         record.auth.pin = super::pin::PinState::default();
@@ -231,6 +236,7 @@ mod tests {
     use crate::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
     use crate::domain::explain::tests::{alice, at_home};
     use crate::domain::lockout::LockoutMode;
+    use crate::domain::token_record::TokenKind;
     use crate::domain::user::{LastFailed, LastLogin};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -366,6 +372,31 @@ mod tests {
             ..now
         };
         assert!(!inactive(&alice, &policy, jumped));
+    }
+
+    #[test]
+    fn time_gives_no_further_tries_at_answers() {
+        let (mut alice, policy, now) = failed(3, 0);
+        let code = alice.profile.tokens[0].id;
+        let mut asked = alice.profile.tokens[0].clone();
+        asked.id = TokenId::from_random([7; 5]);
+        asked.kind = TokenKind::Qa;
+        let questions = asked.id;
+        alice.profile_mut().tokens.push(asked);
+        alice.auth.token_mut(code).soft = 2;
+        alice.auth.token_mut(questions).soft = 2;
+        alice.auth.lock = Some(Lock {
+            since: now.wall,
+            reason: LockReason::Failures,
+            by: None,
+            auto_until: Some(now.wall),
+            note: Arc::from("vpn1"),
+            count: 5,
+        });
+        assert!(settle(&mut alice, &policy, now, &mut Vec::new()));
+        assert_eq!(alice.auth.lock, None);
+        let left = [code, questions].map(|id| alice.auth.token(id).unwrap().soft);
+        assert_eq!(left, [0, 2]);
     }
 
     #[test]

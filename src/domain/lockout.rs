@@ -119,6 +119,8 @@ pub struct LockoutPolicy {
     pub email: TokenRule,
     /// What tokens with a phone number have of their own.
     pub sms: TokenRule,
+    /// C2 that locks questions until an operator acts, whatever failures bring about otherwise.
+    pub qa_max_failures: u32,
     /// C4 that ends a token.
     pub hard_cap: u32,
     /// What the hard cap does to it.
@@ -142,6 +144,7 @@ impl Default for LockoutPolicy {
             virtual_: TokenRule::default(),
             email: TokenRule::default(),
             sms: TokenRule::default(),
+            qa_max_failures: 3,
             hard_cap: 100,
             hard_action: HardAction::Lock,
             inactive: Duration::ZERO,
@@ -163,6 +166,7 @@ impl LockoutPolicy {
     #[must_use]
     pub fn token_limit(&self, kind: TokenKind) -> u32 {
         match self.mode {
+            _ if kind == TokenKind::Qa => self.qa_max_failures,
             LockoutMode::Lock => {
                 let own = self.of(kind).max_failures;
                 own.unwrap_or(self.token_max_failures)
@@ -174,7 +178,10 @@ impl LockoutPolicy {
     /// How long a token of this type is locked; zero: until an operator acts.
     #[must_use]
     pub fn token_lock(&self, kind: TokenKind) -> Duration {
-        self.of(kind).duration.unwrap_or(self.token_duration)
+        match kind {
+            TokenKind::Qa => Duration::ZERO,
+            kind => self.of(kind).duration.unwrap_or(self.token_duration),
+        }
     }
 
     fn of(&self, kind: TokenKind) -> TokenRule {

@@ -50,6 +50,7 @@ pub mod people_file;
 pub mod pin;
 pub mod policy;
 pub mod pool;
+pub mod questions;
 pub mod recipient;
 pub mod refusal;
 pub mod rekey;

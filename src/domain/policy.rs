@@ -15,6 +15,7 @@ use super::lockout::LockoutPolicy;
 use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
 use super::pin::PinPolicy;
+use super::questions::EmergencyPolicy;
 use super::token_record::TokenKind;
 use super::user::Profile;
 use super::verdict::Message;
@@ -64,6 +65,8 @@ pub struct Policy {
     pub types: Vec<TypeRule>,
     /// Codes that are sent.
     pub sent_code: SentCodePolicy,
+    /// Emergency Access, where tokens of type qa are on.
+    pub emergency: EmergencyPolicy,
     /// A token of type sms or email is proven once its owner has proven its address.
     pub implicit_registration: bool,
     /// Authentication sets by name: groups of kinds, all of which are passed.
@@ -321,6 +324,7 @@ impl Default for Policy {
             enabled_kinds: vec![TokenKind::Hotp, TokenKind::Totp, TokenKind::Recovery],
             types: Vec::new(),
             sent_code: SentCodePolicy::default(),
+            emergency: EmergencyPolicy { ask: 3 },
             implicit_registration: false,
             sets: vec![(
                 "default".to_owned(),

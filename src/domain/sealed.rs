@@ -33,6 +33,8 @@ pub enum Field<'a> {
     Pin(UserId),
     /// The hash of a user's local password.
     Password(UserId),
+    /// The hash of the answer to the question at this place of a token.
+    Answer(UserId, TokenId, u8),
     /// What a message brings.
     Message(MessageId),
 }

@@ -17,6 +17,7 @@ use smol_str::SmolStr;
 use super::delivery::Delivery;
 use super::notice::Language;
 use super::policy::Policy;
+use super::questions::Questions;
 use super::sealed::Sealed;
 use super::user::{UserRecord, UserState};
 use crate::time::{Now, Timestamp};
@@ -38,17 +39,20 @@ pub enum TokenKind {
     Email,
     /// Codes sent to the main address of its owner (G7).
     Virtual,
+    /// Questions with their answers: they lead to a new PIN, and let nobody in.
+    Qa,
 }
 
 impl TokenKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Hotp,
         Self::Totp,
         Self::Recovery,
         Self::Sms,
         Self::Email,
         Self::Virtual,
+        Self::Qa,
     ];
 
     /// The word for it.
@@ -61,6 +65,7 @@ impl TokenKind {
             Self::Sms => "sms",
             Self::Email => "email",
             Self::Virtual => "virtual",
+            Self::Qa => "qa",
         }
     }
 
@@ -86,6 +91,7 @@ impl TokenKind {
             Self::Sms => ("codes by SMS", "Codes per SMS"),
             Self::Email => ("codes by e-mail", "Codes per E-Mail"),
             Self::Virtual => ("virtual token", "virtuelles Token"),
+            Self::Qa => ("security questions", "Sicherheitsfragen"),
         };
         match language {
             Language::English => english,
@@ -218,6 +224,9 @@ pub struct Token {
     /// Keyed hashes of recovery codes; the used ones are marked in the state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery: Vec<RecoveryHash>,
+    /// Questions, of a token that is nothing else; erased when obsolete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions: Option<Questions>,
     /// Free text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -355,10 +364,10 @@ impl Token {
         self.base == Base::Obsolete && self.obsolete_reason.as_deref() == Some(COMPROMISED)
     }
 
-    /// Whether it is one of the kinds a set names: recovery codes are secondary (G9).
+    /// Whether it is one of the kinds a set names: recovery codes and questions are secondary (G9).
     #[must_use]
     pub const fn primary(&self) -> bool {
-        !matches!(self.kind, TokenKind::Recovery)
+        !matches!(self.kind, TokenKind::Recovery | TokenKind::Qa)
     }
 
     /// The stored status once a dated disabling has run out.
@@ -370,6 +379,13 @@ impl Token {
             }
             (base, _) => base,
         }
+    }
+
+    /// Questions that have an answer; none: it holds no questions.
+    #[must_use]
+    pub fn questions_held(&self) -> Option<u32> {
+        let list = &self.questions.as_ref()?.list;
+        u32::try_from(list.len()).ok()
     }
 
     /// Recovery codes that can still be used.

@@ -8,6 +8,7 @@
 //! Every queue is bounded; what finds one full is shed without an answer, so that the gateway turns
 //! to its next server. Clock and randomness come from the [`World`] that the caller gives.
 
+mod answers;
 pub mod cache;
 mod codes;
 pub mod count;
@@ -464,7 +465,7 @@ impl Engine {
         &self.cache
     }
 
-    pub(crate) fn pins(&self) -> &Pins {
+    pub(crate) fn pins(&self) -> &Arc<Pins> {
         &self.pins
     }
 

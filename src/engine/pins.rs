@@ -16,12 +16,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::count::Counters;
+use crate::domain::questions::normalised;
 use crate::domain::sealed::{Field, Sealed, Unseal};
 use crate::domain::user::UserId;
 use crate::secret::{SecretBytes, SecretKey};
 use crate::store::pin_hash::{PinHasher, SALT_OCTETS};
 use crate::store::seal::Keys;
 use crate::time::Now;
+use crate::token::TokenId;
 
 /// Bounds of the pool and of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +92,15 @@ impl Order {
     }
 }
 
-/// PIN or local password.
+/// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// The PIN.
     Pin,
     /// The local password.
     Password,
+    /// The answer to the question at this place of a token.
+    Answer(TokenId, u8),
 }
 
 impl What {
@@ -106,6 +110,7 @@ impl What {
         match self {
             Self::Pin => Field::Pin(user),
             Self::Password => Field::Password(user),
+            Self::Answer(token, at) => Field::Answer(user, token, at),
         }
     }
 }
@@ -318,7 +323,13 @@ impl Pins {
         salt: Option<[u8; SALT_OCTETS]>,
         hasher: &mut PinHasher,
     ) -> Answer {
-        let digest = self.keys.pin_digest(check.user, check.typed);
+        let digest = match check.what {
+            What::Pin | What::Password => self.keys.pin_digest(check.user, check.typed),
+            What::Answer(..) => {
+                let typed = normalised(check.typed);
+                self.keys.pin_digest(check.user, typed.expose())
+            }
+        };
         let Some(stored) = check.stored else {
             let hash = salt.and_then(|salt| hasher.hash(&digest, salt).ok());
             return hash.map_or(Answer::Unreadable, Answer::Hashed);
@@ -350,8 +361,12 @@ impl Pins {
         }
     }
 
-    /// None: nothing is stored that it could be checked against.
+    /// None: nothing is stored that it could be checked against. Nor is a right answer remembered: it
+    /// would be known by the time that it takes, long before all of them were given.
     fn tag(&self, check: Check<'_>) -> Option<[u8; 16]> {
+        if matches!(check.what, What::Answer(..)) {
+            return None;
+        }
         let stored = &check.stored?.data;
         Some(tag(&self.tag_key, &[&check.user.0, stored, check.typed]))
     }

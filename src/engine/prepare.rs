@@ -164,7 +164,11 @@ impl Engine {
         if record.is_some() {
             self.pace_of(command, &target)?;
         }
-        let prepared = self.prepare(command, record.as_deref())?;
+        let mut prepared = self.prepare(command, record.as_deref())?;
+        // Never in a dry run: that would be a try that counts for nothing.
+        if let Some(record) = record.as_deref().filter(|_| !manner.dry_run) {
+            self.check_answers(command, record, &mut prepared)?;
+        }
         Ok(Ready {
             target,
             record,
@@ -205,7 +209,10 @@ impl Engine {
     fn pace_of(&self, command: &Command, target: &str) -> Result<(), Refusal> {
         let looks = matches!(
             command.action(),
-            Action::TokenTest | Action::TokenResync | Action::TokenConfirm
+            Action::TokenTest
+                | Action::TokenResync
+                | Action::TokenConfirm
+                | Action::EmergencyVerify
         );
         let mut pace = self.pace().lock().unwrap_or_else(PoisonError::into_inner);
         if !looks || pace.try_one(target, self.now()) {
@@ -262,6 +269,9 @@ impl Engine {
         }
         if wants.pin_hash || wants.password_hash {
             self.new_hash(command, record, &mut prepared)?;
+        }
+        if wants.answers {
+            self.answer_hashes(command, record, &mut prepared)?;
         }
         if wants.sent_code {
             self.named_code(command, record, &mut prepared)?;
@@ -463,7 +473,7 @@ pub(super) fn store(error: &StoreError) -> Refusal {
     Refusal::new(Code::Store, "mfad cannot read its store; nothing changed").why(error.to_string())
 }
 
-fn unreadable() -> Refusal {
+pub(super) fn unreadable() -> Refusal {
     Refusal::new(
         Code::Sealed,
         "a stored secret does not open with this master key; nothing changed",

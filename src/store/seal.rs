@@ -226,6 +226,10 @@ fn place(field: Field<'_>, version: u16) -> Place {
         Field::PoolSeed(serial) => place_of("pool-seed", &[serial.as_bytes()], version),
         Field::Pin(user) => place_of("pin", &[&user.0], version),
         Field::Password(user) => place_of("password", &[&user.0], version),
+        Field::Answer(user, token, at) => {
+            let token = super::auth_row::id_octets(token);
+            place_of("answer", &[&user.0, &token, &[at]], version)
+        }
         Field::Message(id) => place_of("message", &[&id.0], version),
     }
 }

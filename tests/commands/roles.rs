@@ -111,6 +111,10 @@ fn as_somebody() {
 fn parameters(method: &Method) -> Value {
     let mut all = Map::new();
     for parameter in method.parameters.iter().filter(|one| one.required) {
+        if parameter.kind == Type::Texts {
+            all.insert(parameter.name.to_owned(), json!(["a text"]));
+            continue;
+        }
         assert!(
             matches!(parameter.kind, Type::Text | Type::Piece | Type::Secret),
             "{}",
@@ -129,6 +133,7 @@ fn parameters(method: &Method) -> Value {
             "state" => "update",
             "format" => "csv",
             "text" => "FT-1",
+            "answers" => "a text",
             "set" => "default",
             "via" => "email",
             "why" => "other",

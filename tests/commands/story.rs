@@ -17,7 +17,7 @@ use crate::common::sink::Sink;
 use crate::common::tools::{have, oathtool_hotp, oathtool_totp, run};
 use crate::desk::{Desk, Form, Said};
 
-const RULES: &str = "\n[lockout.token]\nmax_failures = 2\n\n\
+const RULES: &str = "\n[emergency]\nenabled = true\n[lockout.token]\nmax_failures = 2\n\n\
                      [web]\nbase_url = \"https://mfa.example.org\"\n\
                      [sms]\nurl = \"http://127.0.0.1:9/send\"\nbody = \"to={to}&text={text}\"\n";
 const PIN: &str = "918273";
@@ -236,6 +236,12 @@ fn has_a_pin(desk: &mut Desk<'_>, user: &str) {
         "a rather 7 long password\n",
     );
     desk.go(A::PasswordClear, &[user]);
+    let questions = "First pet?\nRex\nFirst street?\nElm Road\nFirst teacher?\nMrs Hull\n";
+    desk.go_with(A::EmergencySet, &[user, "--stdin"], questions);
+    let answers = "rex\nELM  road\nmrs hull\n";
+    desk.go_with(A::EmergencyVerify, &[user, "--stdin"], answers);
+    desk.go(A::TokenShow, &[&format!("{user}/qa")]);
+    desk.go(A::EmergencyClear, &[user]);
     desk.go(A::PinReset, &[user, "--generate", "--to-stdout"]);
     desk.go(A::PinClear, &[user]);
     desk.go_with(

@@ -140,6 +140,7 @@ pub fn token(which: u8, kind: TokenKind) -> Token {
         otp,
         seed: otp.map(|_| sealed(&seed(which))),
         recovery,
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,

@@ -136,6 +136,10 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
             or_dash(out.map(|code| format!("to {} until {}", code.to, code.expires))),
         );
         of("codes", token.recovery.len().to_string());
+        if let Some(questions) = &token.questions {
+            let (list, first) = (questions.list.len(), questions.first);
+            of("questions", format!("{list}, next {first}"));
+        }
         of("weak", token.weak.to_string());
         of("serial", or_dash(token.serial.as_ref()));
         of("description", token.description.clone());

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
-use mfad::domain::command::Prepared;
+use mfad::domain::command::{Answered, Prepared};
 use mfad::domain::delivery::{self, SentCode, TypeRule, Via};
 use mfad::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
 use mfad::domain::link::{Link, Purpose};
@@ -22,6 +22,7 @@ use mfad::domain::notice::{Enclosure, Notices};
 use mfad::domain::passthrough::{Grant, Revoked};
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, Otherwise};
+use mfad::domain::questions::{Question, Questions};
 use mfad::domain::rekey::Rekey;
 use mfad::domain::token_record::{Accepted, Base, HardwareToken, TokenKind};
 use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
@@ -102,6 +103,13 @@ fn prepared(run: &mut Run, key: &str, value: &str) -> bool {
                 enclosed: Enclosed { kind, sealed },
             });
         }
+        "answered" => {
+            prepared.answered = Some(Answered {
+                token: id(5),
+                first: 0,
+                right: value == "right",
+            });
+        }
         "for-token" => prepared.token_id = Some(id(number(value))),
         "seed" => prepared.clear_seed = Some(SecretBytes::new(vec![7; number(value)])),
         "seats-used" => prepared.seats_used = number(value),
@@ -139,6 +147,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         }
         "pages" => policy.pages = Some("https://mfa.example.org".to_owned()),
         "seats-limit" => policy.seats_limit = number(value),
+        "ask" => policy.emergency.ask = number(value),
         "tokens-max" => policy.tokens_max_per_user = number(value),
         "enabled" => policy.enabled_kinds = kinds(value),
         "types-on" => policy.enabled_kinds = TokenKind::ALL.to_vec(),
@@ -463,6 +472,22 @@ fn token_of(record: &mut UserRecord, key: &str, value: &str) {
                 extra: serde_json::Map::new(),
             });
             return record.profile_mut().tokens.push(sent);
+        }
+        "questions" => {
+            let question = |text: &str| Question {
+                text: text.to_owned(),
+                answer: sealed(b"hash"),
+            };
+            let mut asked = token(5, TokenKind::Qa);
+            asked.questions = Some(Questions {
+                list: value
+                    .split(',')
+                    .map(spaced)
+                    .map(|text| question(&text))
+                    .collect(),
+                first: 0,
+            });
+            return record.profile_mut().tokens.push(asked);
         }
         "recovery" => {
             let mut codes = token(3, TokenKind::Recovery);

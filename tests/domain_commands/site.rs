@@ -106,7 +106,11 @@ pub(crate) fn token(n: u8, kind: TokenKind) -> Token {
         base: Base::Registered,
         otp,
         seed: otp.map(|_| sealed(SEED)),
-        recovery: otp.map_or_else(|| vec![RecoveryHash([1; 32]); 10], |_| Vec::new()),
+        recovery: match kind {
+            TokenKind::Recovery => vec![RecoveryHash([1; 32]); 10],
+            _ => Vec::new(),
+        },
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,
@@ -207,6 +211,8 @@ pub(crate) fn prepared() -> Prepared {
         auth_code: Some([3; 32]),
         link: Some(SecretKey::new([4; 32])),
         enclosure: None,
+        answers: vec![sealed(b"hash"); 3],
+        answered: None,
         recovery: vec![RecoveryHash([2; 32]); 10],
         sent_code: None,
         pool: None,
@@ -486,6 +492,18 @@ pub(crate) fn commands() -> Vec<Command> {
             password: None,
         },
         Command::PasswordClear { user: user() },
+        Command::EmergencySet {
+            user: user(),
+            questions: ["First pet?", "First street?", "First teacher?"]
+                .map(str::to_owned)
+                .to_vec(),
+            answers: SecretBytes::copy_of(b"Rex\nElm Road\nMrs Hull"),
+        },
+        Command::EmergencyVerify {
+            user: user(),
+            answers: None,
+        },
+        Command::EmergencyClear { user: user() },
         enable(PassthroughEnd::Default, &[]),
         Command::PassthroughRenew { user: user() },
         Command::PassthroughDisable { user: user() },

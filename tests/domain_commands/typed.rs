@@ -27,6 +27,11 @@ use mfad::token::{Otp, OtpCode};
 
 use super::site::*;
 
+/// What is between commas, one a line.
+fn lines(text: &str) -> SecretBytes {
+    SecretBytes::new(text.replace(',', "\n").into_bytes())
+}
+
 /// What is typed behind `mfactl`: the action, then its arguments.
 pub(crate) fn command(line: &str) -> Command {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -235,6 +240,20 @@ pub(crate) fn command(line: &str) -> Command {
             keep: flag("keep"),
         },
         ("pin", "clear") => Command::PinClear { user: user() },
+        ("emergency", "set") => Command::EmergencySet {
+            user: user(),
+            questions: text("questions")
+                .unwrap()
+                .split(',')
+                .map(str::to_owned)
+                .collect(),
+            answers: lines(&text("answers").unwrap()),
+        },
+        ("emergency", "verify") => Command::EmergencyVerify {
+            user: user(),
+            answers: text("answers").as_deref().map(lines),
+        },
+        ("emergency", "clear") => Command::EmergencyClear { user: user() },
         ("password", "set") => Command::PasswordSet {
             user: user(),
             password: text("password").map(|text| SecretBytes::copy_of(text.as_bytes())),

@@ -243,6 +243,7 @@ fn add(opened: &mut Opened, number: u8, name: &str) {
         otp: Some(Otp::HOTP),
         seed: None,
         recovery: Vec::new(),
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,

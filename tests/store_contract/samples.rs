@@ -57,6 +57,7 @@ pub(crate) fn token(number: u32, kind: TokenKind, serial: Option<&str>) -> Token
             TokenKind::Recovery => vec![RecoveryHash([3; 32]); 10],
             _ => Vec::new(),
         },
+        questions: None,
         description: String::new(),
         serial: serial.map(str::to_owned),
         weak: false,

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+mod emergency;
 mod gateway;
 mod later;
 mod mail;
@@ -189,6 +190,7 @@ fn fits(pattern: &str, segment: &str) -> bool {
 pub fn all() -> impl Iterator<Item = &'static Key> {
     let of_site = site::KEYS.iter().chain(token_types::KEYS);
     of_site
+        .chain(emergency::KEYS)
         .chain(mail::KEYS)
         .chain(messages::KEYS)
         .chain(gateway::KEYS)

@@ -36,6 +36,7 @@ pub(super) const KEYS: &[Key] = &[
         "Recovery codes may be issued and used.",
     ),
     label("token_types.recovery.label"),
+    label("token_types.qa.label"),
     Key::new(
         "token_types.virtual.enabled",
         Kind::Flag,

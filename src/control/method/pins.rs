@@ -27,6 +27,27 @@ pub(super) fn password_set(a: &mut Arguments) -> Result<Command, Fault> {
     })
 }
 
+pub(super) fn emergency_set(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::EmergencySet {
+        user: a.user()?,
+        questions: a.texts("questions"),
+        answers: a
+            .secret("answers")
+            .ok_or_else(|| Fault::invalid_parameter("answers", "`answers` is empty"))?,
+    })
+}
+
+pub(super) fn emergency_verify(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::EmergencyVerify {
+        user: a.user()?,
+        answers: a.secret("answers"),
+    })
+}
+
+pub(super) fn emergency_clear(a: &mut Arguments) -> Result<Command, Fault> {
+    Ok(Command::EmergencyClear { user: a.user()? })
+}
+
 pub(super) fn password_clear(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::PasswordClear { user: a.user()? })
 }

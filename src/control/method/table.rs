@@ -151,6 +151,13 @@ interfaces! {
             user: must Text, password: may Secret
         ];
         Change PasswordClear = PasswordClear, pins::password_clear, [user: must Text];
+        Change EmergencySet = EmergencySet, pins::emergency_set, [
+            user: must Text, questions: must Texts, answers: must Secret
+        ];
+        Change EmergencyVerify = EmergencyVerify, pins::emergency_verify, [
+            user: must Text, answers: may Secret
+        ];
+        Change EmergencyClear = EmergencyClear, pins::emergency_clear, [user: must Text];
     }
 
     "org.mfad.Passthrough" {

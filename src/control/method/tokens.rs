@@ -336,6 +336,10 @@ fn otp(kind: TokenKind, a: &mut Arguments) -> Result<Otp, Fault> {
             return Err(Fault::argument("recovery codes are no token to add")
                 .try_next("mfactl recovery issue USER"));
         }
+        (TokenKind::Qa, _) => {
+            return Err(Fault::argument("questions are set, not added")
+                .try_next("mfactl emergency set USER"));
+        }
         (TokenKind::Sms | TokenKind::Email | TokenKind::Virtual, _) => {
             return Err(Fault::argument("its codes are sent and not computed"));
         }

@@ -154,6 +154,8 @@ pub struct Token {
     pub locked_until: Option<Instant>,
     /// Recovery codes that can still be used.
     pub codes_left: Option<u32>,
+    /// Questions that have an answer.
+    pub questions: Option<u32>,
     /// Refused until two codes in a row have been shown.
     pub resync_required: bool,
 }

@@ -6,6 +6,7 @@ mod auth_code;
 mod config;
 mod daemon;
 mod dialogue;
+mod emergency;
 mod enroll;
 mod gateway;
 pub(crate) mod gateway_kinds;
@@ -45,6 +46,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
     auth_code::VERBS,
     hw::VERBS,
     pin::VERBS,
+    emergency::VERBS,
     passthrough::VERBS,
     notify::VERBS,
     audit::VERBS,

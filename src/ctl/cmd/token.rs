@@ -17,7 +17,7 @@ pub(super) const STATUSES: &[&str] = &[
     "registered",
 ];
 
-const TYPES: &[&str] = &["totp", "hotp", "recovery", "virtual", "email", "sms"];
+const TYPES: &[&str] = &["totp", "hotp", "recovery", "virtual", "email", "sms", "qa"];
 const PHONE: Take = flag(
     "phone",
     "phone",

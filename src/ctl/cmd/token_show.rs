@@ -227,6 +227,7 @@ fn facts(screen: &Screen, token: &Token) -> Vec<(&'static str, String)> {
     });
     fact("Locked", locked);
     fact("Codes left", token.codes_left.map(|left| left.to_string()));
+    fact("Questions", token.questions.map(|count| count.to_string()));
     let resync = token
         .resync_required
         .then(|| "two codes in a row are needed".to_owned());

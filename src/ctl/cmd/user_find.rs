@@ -48,7 +48,7 @@ const NO_TOKEN: Take = switch("no-token", "no_token", "without a token to sign i
 const TOKEN_TYPE: Take = flag(
     "token-type",
     "token_type",
-    Kind::Words(&["totp", "hotp", "recovery"]),
+    Kind::Words(&["totp", "hotp", "recovery", "qa"]),
     "TYPE",
     "with a token of this type",
 );

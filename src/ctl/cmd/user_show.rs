@@ -352,6 +352,7 @@ pub(super) fn description(token: &Token) -> String {
             .map(|serial| format!("serial {serial}")),
     );
     parts.extend(token.to.as_ref().map(|to| format!("to {to}")));
+    parts.extend(token.questions.map(|count| format!("{count} questions")));
     parts.extend(token.codes_left.map(|left| format!("{left} codes left")));
     if token.resync_required {
         parts.push("resync needed".to_owned());

@@ -11,6 +11,7 @@ use crate::domain::delivery::Via;
 use crate::domain::link::{Link, Purpose};
 use crate::domain::lockout::LockReason;
 use crate::domain::policy::EmailContent;
+use crate::domain::questions;
 use crate::domain::refusal::Code;
 use crate::domain::token_record::{Base, Status, Token, TokenKind};
 use crate::domain::user::{AuthState, UserState};
@@ -23,7 +24,7 @@ use super::view::View;
 const REASON: &str = "-r TEXT";
 
 /// What can be done with a person.
-const OF_USER: [Action; 27] = [
+const OF_USER: [Action; 30] = [
     Action::Why,
     Action::UserUnlock,
     Action::PinUnblock,
@@ -42,6 +43,9 @@ const OF_USER: [Action; 27] = [
     Action::PinClear,
     Action::PasswordSet,
     Action::PasswordClear,
+    Action::EmergencyVerify,
+    Action::EmergencySet,
+    Action::EmergencyClear,
     Action::LockClearCounters,
     Action::RecoveryIssue,
     Action::RecoveryRevoke,
@@ -240,6 +244,26 @@ fn user_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
             tokens().count() < view.policy.tokens_max_per_user,
             "as many tokens as the site allows",
         ),
+        _ => questions_obstacle(action, view),
+    }
+}
+
+/// What is against the commands about questions.
+fn questions_obstacle(action: Action, view: &View<'_>) -> Option<&'static str> {
+    let state = view.record.profile.state;
+    let closed = matches!(state, UserState::Deactivated | UserState::Revoke);
+    let on = view.policy.enabled_kinds.contains(&TokenKind::Qa);
+    match (action, questions::token_of(view.record)) {
+        (Action::EmergencyClear, Some(_)) => None,
+        (Action::EmergencyClear, None) => Some("no questions"),
+        (Action::EmergencySet | Action::EmergencyVerify, _) if !on => {
+            Some("emergency.enabled = false")
+        }
+        (Action::EmergencySet, _) => closed.then_some("not possible in this state"),
+        (Action::EmergencyVerify, None) => Some("no questions"),
+        (Action::EmergencyVerify, Some(token)) => {
+            (!view.status(token).usable()).then_some("not asked now")
+        }
         _ => None,
     }
 }
@@ -300,7 +324,7 @@ fn may_be_sent(view: &View<'_>) -> bool {
 fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'static str> {
     let base = token.base_at(view.now);
     let status = view.status(token);
-    let codes = token.kind != TokenKind::Recovery;
+    let codes = !matches!(token.kind, TokenKind::Recovery | TokenKind::Qa);
     let hard = |state: &crate::domain::token_record::TokenState| {
         state.hard_locked(view.policy.lockout.hard_cap)
     };
@@ -325,7 +349,9 @@ fn token_obstacle(action: Action, view: &View<'_>, token: &Token) -> Option<&'st
             unless(!last, "the only token to log in with: needs --force")
         }
         Action::TokenEnable => unless(base == Base::Disabled, "not disabled"),
-        Action::TokenObsolete => unless(codes, "recovery codes: recovery revoke"),
+        Action::TokenObsolete if token.kind == TokenKind::Recovery => {
+            Some("recovery codes: recovery revoke")
+        }
         _ => None,
     }
 }
@@ -357,6 +383,9 @@ const fn words(action: Action) -> &'static str {
         Action::PinClear => "no PIN any more",
         Action::PasswordSet => "a new local password",
         Action::PasswordClear => "no local password any more",
+        Action::EmergencyVerify => "asks the person's own questions",
+        Action::EmergencySet => "questions that lead to a new PIN",
+        Action::EmergencyClear => "no questions any more",
         Action::TokenTest => "try a code on the phone",
         Action::TokenResync => "two codes in a row bring it back in step",
         Action::TokenConfirm => "the first code proves it",

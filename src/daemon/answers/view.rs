@@ -215,6 +215,7 @@ impl<'a> View<'a> {
                 .map(Into::into),
             codes_left: (token.kind == TokenKind::Recovery)
                 .then(|| token.codes_left(self.record.auth.token(token.id))),
+            questions: token.questions_held(),
             resync_required: state.resync_required,
         }
     }

@@ -14,6 +14,10 @@ pub(super) fn admitted(case: &Case<'_>, kind: TokenKind, description: &str) -> R
         let refusal = Refusal::new(Code::Type, "recovery codes are issued, not added");
         return Err(case.suggest(refusal, Action::RecoveryIssue, &case.typed));
     }
+    if kind == TokenKind::Qa {
+        let refusal = Refusal::new(Code::Type, "questions are set, not added");
+        return Err(case.suggest(refusal, Action::EmergencySet, &case.typed));
+    }
     if policy.withdrawn(kind) {
         let what = format!("tokens of type {name} are OBSOLETE here; none is added");
         let refusal = Refusal::new(Code::Type, what);

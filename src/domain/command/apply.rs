@@ -2,9 +2,9 @@
 
 use super::case::Case;
 use super::{
-    Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, dialogue, enrol, hardware,
-    lock, mail, migrate, page, passthrough, permit, pin, recovery, reset_secret, resolve, sent,
-    state, token, token_edit, user, words,
+    Applied, Asked, Command, Prepared, Site, TokenRef, auth_code, code, dialogue, emergency, enrol,
+    hardware, lock, mail, migrate, page, passthrough, permit, pin, recovery, reset_secret, resolve,
+    sent, state, token, token_edit, user, words,
 };
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
@@ -90,6 +90,24 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         Command::RecoveryIssue { .. } => recovery::issue(case, prepared),
         Command::RecoveryRevoke { .. } => recovery::revoke(case),
 
+        Command::PinUnblock { .. }
+        | Command::PinReset { .. }
+        | Command::PinClear { .. }
+        | Command::PasswordSet { .. }
+        | Command::PasswordClear { .. }
+        | Command::EmergencySet { .. }
+        | Command::EmergencyVerify { .. }
+        | Command::EmergencyClear { .. } => on_memory(command, case, prepared),
+
+        Command::PassthroughEnable { .. }
+        | Command::PassthroughRenew { .. }
+        | Command::PassthroughDisable { .. } => on_grants(command, case),
+    }
+}
+
+/// The commands about what a person keeps in mind.
+fn on_memory(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<Applied, Refusal> {
+    match command {
         Command::PinUnblock { .. } => pin::unblock(case),
         Command::PinReset { pin, keep, .. } => pin::reset(case, pin.as_ref(), *keep, prepared),
         Command::PinClear { .. } => Ok(pin::clear(case)),
@@ -97,7 +115,20 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
             pin::set_password(case, password.as_ref(), prepared)
         }
         Command::PasswordClear { .. } => Ok(pin::clear_password(case)),
+        Command::EmergencySet {
+            questions, answers, ..
+        } => emergency::set(case, questions, answers, prepared),
+        Command::EmergencyVerify { answers, .. } => {
+            emergency::verify(case, answers.as_ref(), &prepared)
+        }
+        Command::EmergencyClear { .. } => Ok(emergency::clear(case)),
+        _ => Err(case.stale()),
+    }
+}
 
+/// The commands about temporary passthrough.
+fn on_grants(command: &Command, case: Case<'_>) -> Result<Applied, Refusal> {
+    match command {
         Command::PassthroughEnable {
             from,
             end,
@@ -106,6 +137,7 @@ fn dispatch(command: &Command, case: Case<'_>, prepared: Prepared) -> Result<App
         } => passthrough::enable(case, *from, *end, gateways),
         Command::PassthroughRenew { .. } => passthrough::renew(case),
         Command::PassthroughDisable { .. } => Ok(passthrough::disable(case)),
+        _ => Err(case.stale()),
     }
 }
 

@@ -352,6 +352,7 @@ impl<'a> Case<'a> {
             token.base = Base::Obsolete;
             token.seed = None;
             token.recovery.clear();
+            token.questions = None;
             token.disabled_from = None;
             token.disabled_until = None;
             token.obsolete_reason = Some(reason.to_owned());

@@ -14,7 +14,7 @@ use super::{Applied, words};
 use crate::domain::action::Action;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::Field;
-use crate::domain::token_record::{Accepted, Base, Status};
+use crate::domain::token_record::{Accepted, Base, Status, TokenKind};
 use crate::domain::verify::progress;
 use crate::secret::SecretBytes;
 use crate::token::{Factor, Otp, OtpCode, Progress, Resync, TokenId, totp};
@@ -170,6 +170,7 @@ pub(super) fn open(case: &Case<'_>, id: TokenId) -> Result<Opened, Refusal> {
     let (Some(otp), Some(sealed)) = (token.otp, token.seed.as_ref()) else {
         let what = match token.kind {
             kind if kind.is_sent() => format!("{id} is sent its codes: it has none to compute"),
+            TokenKind::Qa => format!("{id} holds questions: it has no codes to compute"),
             _ => format!("{id} is a set of recovery codes: it has no codes to compute"),
         };
         return Err(Refusal::new(Code::Type, what));

@@ -20,6 +20,7 @@ mod bring;
 mod case;
 mod code;
 mod dialogue;
+mod emergency;
 mod enrol;
 mod hardware;
 mod lock;
@@ -66,6 +67,7 @@ use crate::token::{DialogueId, Otp, OtpCode, TokenId};
 pub use apply::apply;
 pub use bring::{Brought, bring};
 pub use dialogue::none as no_dialogue;
+pub use emergency::Answered;
 pub use needs::{Encloses, Needs, SeedFor, needs};
 pub use page::{PageStep, Step, pending_totp, refused as refused_link, room};
 pub use permit::permit;
@@ -327,6 +329,28 @@ pub enum Command {
         user: String,
     },
 
+    /// New questions with their answers; those before are void.
+    EmergencySet {
+        /// Canonical login name.
+        user: String,
+        /// As they are asked.
+        questions: Vec<String>,
+        /// In the same order, one a line.
+        answers: SecretBytes,
+    },
+    /// Some of the questions, asked on the phone.
+    EmergencyVerify {
+        /// Canonical login name.
+        user: String,
+        /// In the order in which they were asked, one a line; none: which ones are asked?
+        answers: Option<SecretBytes>,
+    },
+    /// No questions any more.
+    EmergencyClear {
+        /// Canonical login name.
+        user: String,
+    },
+
     /// No code needed for a while.
     PassthroughEnable {
         /// Canonical login name.
@@ -505,6 +529,10 @@ pub struct Prepared {
     pub hash: Option<Sealed>,
     /// The user whose id is part of the seal or the hashes.
     pub for_user: Option<UserId>,
+    /// The sealed hashes of new answers, made for [`Prepared::for_user`] and [`Prepared::token_id`].
+    pub answers: Vec<Sealed>,
+    /// What the answers that were given are.
+    pub answered: Option<Answered>,
     /// Keyed hashes of new recovery codes.
     pub recovery: Vec<RecoveryHash>,
     /// Keyed hash of a new auth code.

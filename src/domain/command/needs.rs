@@ -59,6 +59,8 @@ pub struct Needs<'a> {
     pub pin_hash: bool,
     /// `hash` of the stated password, or of a new one with its `reveal`; `for_user`.
     pub password_hash: bool,
+    /// `answers` of the stated ones; `for_user`.
+    pub answers: bool,
     /// `auth_code` with its `reveal`; made for `user_id` or `for_user`.
     pub auth_code: bool,
     /// `link`: the random part of a new one.
@@ -155,6 +157,11 @@ pub fn needs(command: &Command) -> Needs<'_> {
         },
         Command::PinReset { .. } => Needs {
             pin_hash: true,
+            ..nothing
+        },
+        Command::EmergencySet { .. } => Needs {
+            token_id: true,
+            answers: true,
             ..nothing
         },
         Command::PasswordSet { .. } => Needs {

@@ -108,6 +108,7 @@ fn set(case: &Case<'_>, id: TokenId, codes: Vec<RecoveryHash>) -> Token {
         seed: None,
         delivery: None,
         recovery: codes,
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,

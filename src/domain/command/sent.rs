@@ -107,6 +107,7 @@ fn build(case: &Case<'_>, new: &NewSent, id: TokenId) -> Token {
             extra: serde_json::Map::new(),
         }),
         recovery: Vec::new(),
+        questions: None,
         description: new.description.clone(),
         serial: None,
         weak: false,

@@ -49,6 +49,9 @@ impl Command {
             Self::PinClear { .. } => Action::PinClear,
             Self::PasswordSet { .. } => Action::PasswordSet,
             Self::PasswordClear { .. } => Action::PasswordClear,
+            Self::EmergencySet { .. } => Action::EmergencySet,
+            Self::EmergencyVerify { .. } => Action::EmergencyVerify,
+            Self::EmergencyClear { .. } => Action::EmergencyClear,
             Self::PassthroughEnable { .. } => Action::PassthroughEnable,
             Self::PassthroughRenew { .. } => Action::PassthroughRenew,
             Self::PassthroughDisable { .. } => Action::PassthroughDisable,
@@ -84,6 +87,9 @@ impl Command {
             | Self::PinClear { user }
             | Self::PasswordSet { user, .. }
             | Self::PasswordClear { user }
+            | Self::EmergencySet { user, .. }
+            | Self::EmergencyVerify { user, .. }
+            | Self::EmergencyClear { user }
             | Self::PassthroughEnable { user, .. }
             | Self::PassthroughRenew { user }
             | Self::PassthroughDisable { user } => Some(user),

@@ -24,6 +24,7 @@ pub(crate) fn alice() -> UserRecord {
         otp: Some(Otp::TOTP),
         seed: None,
         recovery: Vec::new(),
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,
