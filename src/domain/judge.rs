@@ -132,7 +132,10 @@ pub fn judge(
         ) => Ok(case.replay(token)),
         (CodeMatch::NoToken(reason), _) => Ok(case.refuse(reason)),
         (CodeMatch::Wrong { only }, _) => {
-            Ok(case.fail(Reason::BadCode, Kind::Code { only }, evidence.repeated))
+            // Another code was sent for each question: the same guess is a new one.
+            let sent = case.answers(|kind| matches!(kind, dialogue::Kind::Sent(_)));
+            let repeated = evidence.repeated && !sent;
+            Ok(case.fail(Reason::BadCode, Kind::Code { only }, repeated))
         }
         (CodeMatch::NoCode, _) => {
             Ok(case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated))
@@ -190,6 +193,13 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether the question that is answered is of such a kind.
+    fn answers(&self, of: impl Fn(&dialogue::Kind) -> bool) -> bool {
+        self.answered
+            .as_ref()
+            .is_some_and(|answered| of(&answered.kind))
+    }
+
     /// When the dialogue began.
     pub(super) fn began(&self) -> Option<Timestamp> {
         self.answered.as_ref().map(|answered| answered.opened)
@@ -242,9 +252,9 @@ impl<'a> Case<'a> {
             Ok(()) => {
                 self.proven.first = Some(self.attempt.gateway.first_factor);
                 self.proven.factors.push(how);
-                let answered = self.answered.as_ref().map(|it| &it.kind);
                 // A passthrough lets the person in, and confirms nothing.
-                if answered == Some(&dialogue::Kind::Confirm) && how.token().is_some() {
+                let confirms = self.answers(|kind| *kind == dialogue::Kind::Confirm);
+                if confirms && how.token().is_some() {
                     dialogue::confirmed(&mut self);
                 }
                 self.go_on(evidence)
