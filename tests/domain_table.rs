@@ -137,8 +137,11 @@ fn changed(before: &UserRecord, after: &UserRecord) -> Vec<String> {
     let pin = |user: &UserRecord| user.profile.pin.clone();
     if pin(after) != pin(before) {
         let now = pin(after).unwrap();
-        assert!(!now.must_change && now.set_by == "alice");
-        facts.push(format!("pin={}", str::from_utf8(&now.hash.data).unwrap()));
+        assert_eq!(now.must_change, now.set_by != "alice");
+        facts.push(match now.must_change {
+            true => "must-change".to_owned(),
+            false => format!("pin={}", str::from_utf8(&now.hash.data).unwrap()),
+        });
     }
     let password = |user: &UserRecord| user.profile.password.clone();
     if password(after) != password(before) {
@@ -208,7 +211,7 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
         };
         let now = status(after, world.now);
         if now != status(before, world.now) {
-            facts.push(format!("{name}={}", now.unwrap()));
+            facts.push(format!("{name}={}", now.unwrap_or("gone")));
         }
         let used = |user: &UserRecord| {
             let state = user.auth.token(id(which));

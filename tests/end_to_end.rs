@@ -32,6 +32,8 @@ mod new_pin;
 mod operators;
 #[path = "end_to_end/protocol.rs"]
 mod protocol;
+#[path = "end_to_end/resets.rs"]
+mod resets;
 #[path = "end_to_end/restart.rs"]
 mod restart;
 #[path = "end_to_end/sent_codes.rs"]

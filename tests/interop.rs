@@ -457,6 +457,52 @@ fn pam_radius_walks_through_a_new_pin_with_one_too_weak_and_one_mistyped() {
     assert!(let_in && !shown.contains(first), "{shown}");
 }
 
+/// Both tokens of a person are reset, and the PIN with them.
+#[test]
+fn pam_radius_walks_through_reset_all_credentials() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+        return;
+    };
+    let mut phone = Phone::of(&alice);
+    let operator = daemon.operator();
+    let spare = json!({"kind": "totp", "trusted": true, "description": "spare"});
+    let added = operator.change("Tokens.Add", "alice", &spare);
+    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
+    let (_, secret) = uri.split_once("secret=").unwrap();
+    let secret = secret.split('&').next().unwrap();
+    let reset = json!({"state": "reset-all"});
+    operator.change("Users.SetState", "alice", &reset);
+    let generated = operator.change("Tokens.AuthCodeGenerate", "alice", &json!({}));
+    let auth_code = generated["done"]["reveal"]["text"].as_str().unwrap();
+    let said = run("oathtool", &["--totp", "-b", secret], "/".as_ref(), "");
+    let spare = said.text.lines().next().unwrap().to_owned();
+    let new = "778240";
+
+    let typed = [PIN, auth_code, new, new, &phone.code(), &spare];
+    let (let_in, shown) = two.walk("alice", &typed);
+    let mut rest = shown.as_str();
+    for prompt in [
+        "Enter your authorization code:",
+        "Enter a new PIN having from 6 to 12 digits:",
+        "Please re-enter new PIN:",
+        "Enter your one-time code:",
+        "Enter a one-time code of spare:",
+    ] {
+        let at = rest.find(prompt);
+        let at = at.unwrap_or_else(|| panic!("{prompt}: {shown}"));
+        rest = &rest[at + prompt.len()..];
+    }
+    assert!(let_in, "{shown}");
+    assert_eq!(operator.show("alice")["state"], "Steady State");
+    let (let_in, _) = two.walk("alice", &[new, &phone.code()]);
+    assert!(let_in, "the new PIN");
+}
+
 #[test]
 fn pam_radius_walks_through_the_menu_to_a_code_by_sms_and_through_two_methods() {
     if !have("pamtester") || !have("oathtool") {

@@ -30,13 +30,14 @@ pub(super) fn code(
         candidates.any(|candidate| candidate.id == token)
     };
     let gone = CodeMatch::NoToken(Reason::NoToken);
-    let granted = verify::grant(record, gateway, now);
+    let granted = verify::passes(record, gateway, now);
     if matches!(found, CodeMatch::Awaited | CodeMatch::Told(_)) {
         // The one accepts nobody, the other is read by its dialogue.
         return found;
     }
-    if granted.is_none() && verify::demands_dialogue(record.profile.state) {
-        return CodeMatch::NoToken(Reason::Policy);
+    let authorized = answered.is_some_and(|dialogue| dialogue.proven.authorized);
+    if granted.is_none() && verify::demands_dialogue(record.profile.state) && !authorized {
+        return reset(found, counts, record, gateway, policy, now);
     }
     match found {
         CodeMatch::Fits { token, .. } | CodeMatch::Replay { token, grace: true }
@@ -80,7 +81,36 @@ pub(super) fn code(
         }
         CodeMatch::Unenrolled if !verify::unenrolled(record, gateway) => gone,
         CodeMatch::Enrols { shown } if !led(shown, record, gateway, policy, now) => gone,
+        CodeMatch::Resets { .. } => CodeMatch::NoToken(Reason::Policy),
         other => other,
+    }
+}
+
+/// In a reset nothing counts but what begins it, until its auth code was right.
+fn reset(
+    found: CodeMatch,
+    counts: impl Fn(TokenId) -> bool,
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> CodeMatch {
+    match found {
+        CodeMatch::Resets { .. } if !dialogue::resets(record, gateway, policy, now) => {
+            CodeMatch::NoToken(Reason::Policy)
+        }
+        CodeMatch::Resets {
+            shown: Some((token, factor)),
+        } => match unused(token, factor, record) {
+            CodeMatch::Fits { .. } if counts(token) => found,
+            CodeMatch::Fits { .. } => CodeMatch::NoToken(Reason::NoToken),
+            other => other,
+        },
+        CodeMatch::Resets { shown: None }
+        | CodeMatch::Wrong { .. }
+        | CodeMatch::NoCode
+        | CodeMatch::Replay { grace: false, .. } => found,
+        _ => CodeMatch::NoToken(Reason::Policy),
     }
 }
 
@@ -136,7 +166,11 @@ pub(super) fn first_factor(
     );
     let proven = answered.is_some_and(|dialogue| dialogue.proven.first.is_some());
     let blocked = record.auth.pin.blocked(policy.pin.block_duration, now);
+    let resets = matches!(code, CodeMatch::Resets { shown: Some(_) })
+        && dialogue::resets_by_code(record, gateway, policy, now);
     match (gateway.first_factor, ask, first) {
+        // Not even proven: the auth code comes first, and then a new PIN.
+        (_, Ask::Unset, _) if resets => Ok(()),
         (_, Ask::Blocked, _) => Err(Reason::PinBlocked),
         (_, Ask::Pin(_), _) | (FirstFactorBy::Pin, Ask::Proven | Ask::Unset, _) if blocked => {
             Err(Reason::PinBlocked)

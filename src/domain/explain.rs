@@ -6,6 +6,7 @@
 //! rule that stops, the ones behind it are told as they would be once that one is lifted.
 
 mod admission;
+mod reset;
 
 use std::fmt::Write as _;
 
@@ -90,8 +91,15 @@ pub fn explain(
     };
     all.push(d4(record, typed));
     all.push(d5(record, &see));
-    all.push(d6(record, gateway, now, &see));
-    all.push(d7(record, gateway, policy, now));
+    let resets = |step: Step, instead: Option<Step>| instead.unwrap_or(step);
+    all.push(resets(
+        d6(record, gateway, now, &see),
+        reset::d6(record, gateway, policy, now),
+    ));
+    all.push(resets(
+        d7(record, gateway, policy, now),
+        reset::d7(record, gateway, policy, now),
+    ));
     let granted = verify::grant(record, gateway, now);
     all.push(d8(record, granted, now));
     let candidates: Vec<_> = methods::candidates(record, gateway, policy, &[], now).collect();
@@ -100,7 +108,10 @@ pub fn explain(
         && dialogue::enrols(record, gateway, policy, now);
     all.push(match led {
         true => way_to_a_token(record, policy),
-        false => d9(record, gateway, policy, now, granted, &see),
+        false => resets(
+            d9(record, gateway, policy, now, granted, &see),
+            reset::d9(record, gateway, policy, now).filter(|_| granted.is_none()),
+        ),
     });
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
@@ -272,6 +283,10 @@ fn d10(
     }
     if dialogue::enrols(record, gateway, policy, now) {
         return step("D10", Mark::Ok, "no token yet; D9 leads to one".to_owned());
+    }
+    if dialogue::resets(record, gateway, policy, now) {
+        let text = "a locked token, until the auth code of the reset was right".to_owned();
+        return step("D10", Mark::Ok, text);
     }
     let mut text = "no token counts here".to_owned();
     if methods::several(&record.profile, policy) {

@@ -122,6 +122,7 @@ pub fn judge(
             case.decide(first, How::Passthrough(grant), evidence)
         }
         (CodeMatch::Enrols { shown }, first) => case.enrol(first, shown, evidence),
+        (CodeMatch::Resets { shown }, first) => case.reset(first, shown, evidence),
         (CodeMatch::Unenrolled, first) => case.decide(first, How::PolicyPassthrough, evidence),
         (
             CodeMatch::Replay {
@@ -325,6 +326,9 @@ impl<'a> Case<'a> {
                 self.events.push(event);
             }
             self.used_token(id, first_use);
+        }
+        if how.token().is_some() && dialogue::is_reset(&self) {
+            self.end_workflow();
         }
         self.defer_workflow();
         self.close(Verdict::Accept { how, message }, false)

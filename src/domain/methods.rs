@@ -113,6 +113,19 @@ pub fn of_group<'a>(
         })
 }
 
+/// The tokens of all groups of the set that could be asked for at `gateway`.
+pub fn of_set<'a>(
+    record: &'a UserRecord,
+    gateway: &'a GatewayPolicy,
+    policy: &'a Policy,
+    now: Now,
+) -> impl Iterator<Item = &'a Token> + Clone {
+    let set = record.profile.set.as_deref();
+    let any = (&TokenKind::ALL[..], &[][..], gateway.challenge);
+    let tokens = of_group(record, gateway, policy, any, now);
+    tokens.filter(move |token| policy.asks_for(set, token.kind))
+}
+
 /// The group that is asked for now; none: there is no way to pass all that are left.
 fn open_group<'a>(
     record: &'a UserRecord,

@@ -279,6 +279,8 @@ pub enum Message {
     },
     /// The person was sent as many codes as may be.
     NoFurtherCode,
+    /// M20, where it is the code of a certain token.
+    EnterCodeOf(String),
 }
 
 impl Message {
@@ -299,6 +301,7 @@ impl Message {
             Self::TokenExpiresOn(_) => "M11",
             Self::EnterCode => "M20",
             Self::EnterPasscode => "M39",
+            Self::EnterCodeOf(_) => "M44",
             Self::NewSecret { .. } => "M26",
             Self::NewSecretAgain(_) => "M27",
             Self::NewSecretSet(_) => "M28",

@@ -8,9 +8,15 @@
 //! The code is matched first, in microseconds. Only if it fits, or if the form carries none, does a
 //! first factor have to be checked, so nobody without the token can make the daemon hash a PIN (D7).
 
+mod recovery;
+mod reset;
+
 use std::ops::Range;
 
-use super::attempt::{Attempt, Proof, Split, split, split_recovery};
+pub(super) use self::recovery::recovery;
+use self::recovery::wrong_recovery;
+
+use super::attempt::{Attempt, Proof, Split, split};
 use super::dialogue::{self, Dialogue, Seen};
 use super::methods::{candidates, pending, recovery_sets};
 use super::passthrough;
@@ -81,6 +87,11 @@ pub enum CodeMatch {
     /// No token counts, and the gateway leads to a new one.
     Enrols {
         /// The token that waits for its first code, and the factor of that code, if it was typed.
+        shown: Option<(TokenId, u64)>,
+    },
+    /// The state asks for a reset, and the gateway leads through it.
+    Resets {
+        /// The token whose code was typed, and the factor of that code.
         shown: Option<(TokenId, u64)>,
     },
     /// No code was typed yet: it is asked for.
@@ -168,9 +179,10 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
         UserState::Revoke => return Admission::Refused(Reason::Revoked),
         _ => {}
     }
-    let locked = |until: Option<_>| until.is_none_or(|until| now.earliest() < until);
     match &record.auth.lock {
-        Some(lock) if locked(lock.auto_until) => return Admission::Refused(Reason::Locked),
+        Some(_) if locked(record, now) && !dialogue::ends_lock(record, attempt, now) => {
+            return Admission::Refused(Reason::Locked);
+        }
         // The verdict will write its end, and that ends the waits (`lapse`).
         Some(_) => {}
         None if wait::ends(record, &attempt.source, now).is_some() => {
@@ -198,7 +210,7 @@ pub fn verify(
     if let Some(finding) = read {
         return finding;
     }
-    let granted = grant(record, &attempt.gateway, now);
+    let granted = passes(record, &attempt.gateway, now);
     let passed = dialogue::passed(answered);
     let candidates = candidates(record, &attempt.gateway, policy, passed, now);
     let nobody = || candidates.clone().next().is_none();
@@ -208,12 +220,14 @@ pub fn verify(
     if blind == Some(true) {
         // Whom the gateway has checked and who needs no code is not asked for one.
         let tokenless = || nobody() && tokenless(record, &attempt.gateway, policy, now).is_some();
-        if !checked || granted.is_none() && !tokenless() {
+        let led = || tokenless() || dialogue::resets(record, &attempt.gateway, policy, now);
+        if !checked || granted.is_none() && !led() {
             return Finding::of(record, CodeMatch::Awaited, Ask::Nothing);
         }
     }
-    if granted.is_none() && demands_dialogue(record.profile.state) {
-        return Finding::of(record, CodeMatch::NoToken(Reason::Policy), Ask::Nothing);
+    let authorized = answered.is_some_and(|dialogue| dialogue.proven.authorized);
+    if granted.is_none() && demands_dialogue(record.profile.state) && !authorized {
+        return reset::opens(record, attempt, policy, unseal, answered, now);
     }
     let mut recovery = recovery_sets(record, &attempt.gateway, policy, passed, now);
     let unset = dialogue::opens_by_code(record, &attempt.gateway);
@@ -263,8 +277,8 @@ pub fn verify(
     finding(code, Ask::Nothing)
 }
 
-/// Whether the state asks for a dialogue, which this gateway cannot lead (D9, E9): an operator does
-/// the step. A passthrough comes before it and leaves it pending (D8).
+/// Whether the state asks for a reset (D9): a dialogue, or a step by an operator where the gateway
+/// cannot lead it. A passthrough comes before it and leaves it pending (D8).
 #[must_use]
 pub const fn demands_dialogue(state: UserState) -> bool {
     matches!(state, UserState::Reset | UserState::ResetAll)
@@ -403,73 +417,23 @@ pub(super) fn graced(accepted: &Accepted, gateway: &GatewayPolicy, now: Now) -> 
         && now.latest() < accepted.at + gateway.same_code_grace
 }
 
-/// The recovery code that the passcode ends in, if it is one that counts; with it, where the first
-/// factor stands.
-pub(super) fn recovery(
-    record: &UserRecord,
-    attempt: &Attempt,
-    form: PasscodeForm,
-    policy: &Policy,
-    unseal: &dyn Unseal,
-    now: Now,
-) -> Option<(CodeMatch, Range<usize>)> {
-    let (head, typed) = split_recovery(form, attempt.passcode())?;
-    let hash = unseal.recovery_hash(record.id, &typed);
-    let passed = dialogue::passed(dialogue::answered(record, attempt, now));
-    let mut sets = recovery_sets(record, &attempt.gateway, policy, passed, now);
-    Some((
-        sets.find_map(|set| match_recovery(record, set, &hash))?,
-        head,
-    ))
-}
-
-/// Looks a recovery code up in one set; a used one is found nowhere.
-fn match_recovery(record: &UserRecord, set: &Token, hash: &[u8; 32]) -> Option<CodeMatch> {
-    let used = record
-        .auth
-        .token(set.id)
-        .map_or(0, |state| state.recovery_used);
-    let found = set
-        .recovery
-        .iter()
-        .zip(0_u32..64)
-        .fold(None, |found, (stored, index)| {
-            let same = crate::secret::equal(&stored.0, hash);
-            if same && used >> index & 1 == 0 {
-                Some(index)
-            } else {
-                found
-            }
-        });
-    found.map(|index| CodeMatch::Recovery {
-        token: set.id,
-        index,
-    })
-}
-
-/// What has the shape of a recovery code and fits none counts against the set.
-fn wrong_recovery(
-    record: &UserRecord,
-    attempt: &Attempt,
-    form: PasscodeForm,
-    policy: &Policy,
-    now: Now,
-) -> CodeMatch {
-    let passed = dialogue::passed(dialogue::answered(record, attempt, now));
-    let mut sets = recovery_sets(record, &attempt.gateway, policy, passed, now);
-    let typed = split_recovery(form, attempt.passcode());
-    match sets.next().filter(|_| typed.is_some()) {
-        Some(set) => CodeMatch::Wrong { only: Some(set.id) },
-        None => CodeMatch::NoCode,
-    }
-}
-
 /// The grant that counts at this gateway now (D8); never where nobody checks the first factor.
 pub(super) fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
     if !gateway.allow_passthrough || gateway.first_factor == FirstFactorBy::None {
         return None;
     }
     passthrough::current(record, Some(&gateway.name), now).map(|grant| grant.id)
+}
+
+/// The grant that lets this person pass: not while a lock lasts, even one that a reset ends.
+pub(super) fn passes(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
+    grant(record, gateway, now).filter(|_| !locked(record, now))
+}
+
+/// Whether a lock lasts.
+fn locked(record: &UserRecord, now: Now) -> bool {
+    let lock = record.auth.lock.as_ref();
+    lock.is_some_and(|lock| lock.auto_until.is_none_or(|until| now.earliest() < until))
 }
 
 /// Whether the gateway lets a person in who never had a token: a disabled or lost one must not open

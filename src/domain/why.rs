@@ -8,6 +8,7 @@
 
 mod far_off;
 mod looks;
+mod reset;
 
 use std::sync::Arc;
 
@@ -240,6 +241,7 @@ fn obstacle(record: &UserRecord, policy: &Policy, now: Now) -> (String, Vec<Stri
         return (waiting(wait), vec![advice]);
     }
     if verify::demands_dialogue(record.profile.state) {
+        // No gateway leads through it.
         let command = format!(
             "mfactl user set-state {name} steady -r TEXT        once it is done (operator)"
         );
@@ -462,6 +464,7 @@ fn closing(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let can_log_in = !open.is_empty();
+    lines.extend(reset::asks(record, open, policy, now));
     lines.extend(due(record, open, policy, now));
     for wait in wait::all(record, now).iter().filter(|_| can_log_in) {
         let who = match &wait.known_at {

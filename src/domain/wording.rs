@@ -227,6 +227,12 @@ impl Text {
             "Zurzeit kann kein weiterer Code gesendet werden. Bitte spaeter versuchen.",
         ),
         text("M39", "Enter your passcode:", "Passcode eingeben:"),
+        text(
+            "M44",
+            "Enter a one-time code of {token}:",
+            "Einmalcode von {token} eingeben:",
+        )
+        .with(&[("token", ADDRESS_OCTETS_MAX + 3)]),
     ];
 
     /// The words of the message with this number.
@@ -384,6 +390,7 @@ impl Message {
                 "Passwort".to_owned()
             }
             (Self::SecretUnchanged(secret), "secret") => secret.noun().to_owned(),
+            (Self::EnterCodeOf(token), "token") => Cut(token).to_string(),
             (Self::Methods { typed, sent }, "offered") => offered(*typed, sent, language),
             _ => String::new(),
         }

@@ -137,6 +137,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(Kind::Code),
         Just(Kind::Reauth),
         Just(Kind::Confirm),
+        id().prop_map(Kind::CodeOf),
         proptest::option::of(id()).prop_map(Kind::AuthCode),
         any::<u8>().prop_map(|wrong| Kind::FirstCode { wrong }),
         new_pin.prop_map(|(chosen, weak, unequal)| Kind::NewPin(NewPin {
@@ -153,11 +154,13 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(How::PolicyPassthrough),
     ];
     let factors = proptest::collection::vec(how, 0..4).prop_map(Factors::from);
-    let proven = (proptest::option::of(proven), factors, any::<bool>()).prop_map(
-        |(first, factors, wants_new)| Proven {
+    let also = any::<(bool, bool)>();
+    let proven = (proptest::option::of(proven), factors, also).prop_map(
+        |(first, factors, (wants_new, authorized))| Proven {
             first,
             factors,
             wants_new,
+            authorized,
         },
     );
     let numbers = (any::<u32>(), any::<u32>());

@@ -369,6 +369,7 @@ impl Outcome {
                     Message::OpenPage { .. } => "page",
                     Message::CodeSent { via, .. } => via.name(),
                     Message::Methods { .. } => "method",
+                    Message::EnterCodeOf(_) => "code-of-token",
                     _ => "passcode",
                 };
                 format!("ASK {asked}{held}")

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use mfad::domain::user::UserState;
-
 use super::asking::NEW_PIN;
 use super::judging::Asking;
 use super::orders::Order;
@@ -170,7 +168,7 @@ impl Run {
                 self.let_leave()
             }
             6 => {
-                let state = UserState::ALL[self.chance.below(UserState::ALL.len())];
+                let state = self.any_state();
                 let orders = [
                     Order::Lock(None),
                     Order::ResetPin(b"915263".to_vec()),

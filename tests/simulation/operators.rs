@@ -63,10 +63,7 @@ impl Run {
             5..7 => Order::UnblockPin,
             7..9 => Order::ResetPin(PINS[self.chance.below(PINS.len())].to_vec()),
             9 => Order::ClearCounters,
-            10..13 => {
-                let states = UserState::ALL;
-                Order::State(states[self.chance.below(states.len())])
-            }
+            10..13 => Order::State(self.any_state()),
             13..15 => Order::State(UserState::Steady),
             15 => Order::Reactivate,
             16 => Order::Disable { token, until },
@@ -132,6 +129,13 @@ impl Run {
         }
         let order = self.hand_out(device, in_pool != mistaken);
         self.order(person, order)
+    }
+
+    /// Any lifecycle state but the resets: the model knows nothing of an auth code at the prompt.
+    pub(crate) fn any_state(&mut self) -> UserState {
+        let known = |state: &UserState| !matches!(state, UserState::Reset | UserState::ResetAll);
+        let states: Vec<UserState> = UserState::ALL.into_iter().filter(known).collect();
+        states[self.chance.below(states.len())]
     }
 
     /// A token is shown to an app, and its secret is reset before it was ever proven; or that of

@@ -122,6 +122,11 @@ pub(super) const KEYS: &[Key] = &[
         "Asks for a passcode.",
         "Enter your passcode:",
     ),
+    text(
+        "messages.M44",
+        "Asks for the code of one of several tokens.",
+        "Enter a one-time code of {token}:",
+    ),
 ];
 
 const fn text(path: &'static str, doc: &'static str, english: &'static str) -> Key {

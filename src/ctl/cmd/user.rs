@@ -219,7 +219,9 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl user set-state alice update --what pin -r \"seen by a colleague\"",
         ],
         more: "`deactivated` and `revoke` are an admin's. New, replace, reset and reset-all may \
-               make an auth code.",
+               make an auth code. Reset and reset-all keep the tokens: at a gateway with questions \
+               the person is asked for the auth code, a new PIN and a code, of reset-all of each \
+               token.",
         run: Run::Special(auth_code::beside),
     },
     Verb {

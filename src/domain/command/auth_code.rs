@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::case::Case;
-use super::{Applied, Prepared, mail, words};
+use super::{Applied, Prepared, mail, state, words};
 use crate::domain::action::Action;
 use crate::domain::auth_code::{AuthCodeRecord, Delivery, wanted_for};
 use crate::domain::delivery::Via;
@@ -130,7 +130,8 @@ fn make(
     }
     let until = words::instant(expires);
     case.note("auth code", format!("good once, until {until}"));
-    if case.site.policy.pages.is_none() {
+    let asked = state::led(case).is_some() || state::reset(case).is_some();
+    if case.site.policy.pages.is_none() && !asked {
         case.note(
             "asked for",
             "by nothing: there are no pages (web.base_url), and no gateway leads a dialogue",

@@ -5,6 +5,7 @@ use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::{Delivery, asked_for_in};
 use crate::domain::dialogue::{self, adds_token, asks_new};
+use crate::domain::lockout::LockReason;
 use crate::domain::passthrough::current;
 use crate::domain::pin::Memorized;
 use crate::domain::policy::GatewayPolicy;
@@ -76,7 +77,7 @@ pub(super) fn set(
     if awaited && to == UserState::Steady {
         case.note("secret", "the new token is no longer awaited");
     }
-    side_effects(&mut case, &voided, ended);
+    side_effects(&mut case, &voided, ended, to);
     offer_undo(&mut case, from, to);
     let message = if to == UserState::Deactivated {
         let seats = seats_after_return(&case, &prepared);
@@ -139,6 +140,9 @@ pub(super) fn reactivate(mut case: Case<'_>, prepared: &Prepared) -> Result<Appl
 
 /// What the person meets at the gateways now, as one sentence.
 pub(super) fn outlook(case: &Case<'_>) -> String {
+    if let Some(reset) = reset(case) {
+        return reset;
+    }
     if case.record.auth.lock.is_some() {
         return "Every sign-in is refused (M02) while the lock lasts.".to_owned();
     }
@@ -208,6 +212,49 @@ fn asked_for(case: &Case<'_>) -> String {
         asked.push(format!("leads to a further token at {names}"));
     }
     asked.join(" and ")
+}
+
+/// Where the person is led through a reset, and over what; none: nowhere, or not now.
+pub(super) fn reset(case: &Case<'_>) -> Option<String> {
+    let (record, policy, now) = (&case.record, case.site.policy, case.now());
+    let lock = record.auth.lock.as_ref();
+    let kept_out = lock.is_some_and(|lock| lock.reason != LockReason::PinBlocked);
+    if kept_out || current(record, None, now).is_some() || wait::keeps_out(record, now) {
+        return None;
+    }
+    let leads = |gateway: &&GatewayPolicy| dialogue::resets(record, gateway, policy, now);
+    let alone = |gateway: &&GatewayPolicy| dialogue::resets_by_code(record, gateway, policy, now);
+    let at = case.gateways(|gateway| leads(gateway) && !alone(gateway));
+    let by_code = case.gateways(|gateway| leads(gateway) && alone(gateway));
+    let code = match case.state() {
+        UserState::ResetAll => "a code of each token",
+        _ => "a code",
+    };
+    let mut ways = Vec::new();
+    if !at.is_empty() {
+        ways.push(format!("the first factor at {at}"));
+    }
+    if !by_code.is_empty() {
+        ways.push(format!("a code alone at {by_code}"));
+    }
+    let begins = ways.join(" or ");
+    let everywhere = case
+        .site
+        .gateways
+        .iter()
+        .map(AsRef::as_ref)
+        .all(|it| leads(&it));
+    let elsewhere = if everywhere {
+        ""
+    } else {
+        " Elsewhere it is refused (M07)."
+    };
+    (!ways.is_empty()).then(|| {
+        format!(
+            "Their next sign-in asks, after {begins}, for the auth code (M23), a new PIN where one is \
+             typed, and {code}; then it is Steady State.{elsewhere}"
+        )
+    })
 }
 
 /// Where a person without a token is led to a new one, and over what; none: nowhere.
@@ -280,14 +327,21 @@ fn void_tokens(case: &mut Case<'_>, reason: &'static str) -> Vec<TokenId> {
     ids
 }
 
-fn side_effects(case: &mut Case<'_>, voided: &[TokenId], ended: usize) {
+fn side_effects(case: &mut Case<'_>, voided: &[TokenId], ended: usize, to: UserState) {
+    let left = |token: &Token| token.kind == TokenKind::Recovery && token.base != Base::Obsolete;
+    let left = case.record.profile.tokens.iter().any(left);
+    if to == UserState::ResetAll && left {
+        let text = format!(
+            "void with the auth code; then mfactl recovery issue {}",
+            case.typed
+        );
+        case.note("recovery codes", text);
+    }
     if !voided.is_empty() {
         let ids: Vec<String> = voided.iter().map(TokenId::to_string).collect();
         let text = format!("{}: obsolete, secret erased", ids.join(", "));
         case.note("tokens", text);
-        let left =
-            |token: &Token| token.kind == TokenKind::Recovery && token.base != Base::Obsolete;
-        if case.record.profile.tokens.iter().any(left) {
+        if left {
             let text = format!("still there: mfactl recovery revoke {}", case.typed);
             case.note("recovery codes", text);
         }

@@ -1,11 +1,11 @@
 //! The auth code: what an operator hands out, so that nobody gets a token for a stolen password (R25).
 //!
-//! 1. The first factor is right, and a [new token](super::enrol) is due.
+//! 1. The first factor is right, and a [new token](super::enrol) or a [reset](super::reset) is due.
 //! 2. *Enter your authorization code:*
-//! 3. Right: it is used up, and the token comes next. Wrong: it counts on the code and on the person,
+//! 3. Right: it is used up, and what is due comes next. Wrong: it counts on the code and on the person,
 //!    Reject. If no code is out any more, nothing is counted.
 
-use super::{Asking, Kind, Seen, Turn, enrol};
+use super::{Asking, Kind, Seen, Turn, enrol, reset};
 use crate::domain::attempt::Attempt;
 use crate::domain::auth_code::{count_wrong, fits};
 use crate::domain::event::Event;
@@ -14,7 +14,7 @@ use crate::domain::judge::Case;
 use crate::domain::sealed::Unseal;
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::{Message, Reason};
-use crate::domain::verify::Ask;
+use crate::domain::verify::{Ask, demands_dialogue};
 use crate::time::Now;
 use crate::token::TokenId;
 
@@ -43,10 +43,18 @@ pub(super) fn turn(case: &mut Case<'_>, shown: Option<TokenId>, seen: Seen) -> T
     if case.record.profile.auth_code.is_none() {
         return Turn::Refused(Reason::NoToken);
     }
+    let resets = demands_dialogue(case.record.profile.state);
+    // A reset may begin with a code alone; nobody comes to a token by that.
+    if !resets && case.proven.first.is_none() {
+        return Turn::Refused(Reason::Policy);
+    }
     if seen == Seen::Right {
         case.record.profile_mut().auth_code = None;
         case.tell(Event::new("authcode.used"));
-        return enrol::authorized(case, shown);
+        return match resets {
+            true => reset::authorized(case),
+            false => enrol::authorized(case, shown),
+        };
     }
     let policy = &case.policy.auth_code;
     let left = count_wrong(case.record.profile_mut(), policy).unwrap_or_default();

@@ -33,6 +33,7 @@ mod handle;
 mod method;
 mod new_pin;
 mod passcode;
+mod reset;
 mod sent;
 
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
 pub use method::Methods;
 pub(super) use new_pin::wished;
 pub use new_pin::{NewPin, asks_new, opens_by_code};
+pub(super) use reset::{begin as begin_reset, goes_on as is_reset};
+pub use reset::{ends_lock, resets, resets_by_code};
 pub use sent::Sent;
 
 /// Open dialogues of one person; the oldest ends for a further one.
@@ -100,6 +103,8 @@ pub enum Kind {
     Sent(Sent),
     /// Which of several methods.
     Method(Methods),
+    /// The code of this token, one of those that are reset.
+    CodeOf(TokenId),
 }
 
 /// Factors that were right, in order; nearly always one, for which nothing is allocated.
@@ -114,6 +119,8 @@ pub struct Proven {
     pub factors: Factors,
     /// Not proven, but wished: a new PIN or password before the Accept.
     pub wants_new: bool,
+    /// The auth code of a reset was right.
+    pub authorized: bool,
 }
 
 /// A question that waits for its answer.
@@ -198,6 +205,7 @@ impl Kind {
             Self::FirstCode { .. } => "first_code",
             Self::Sent(_) => "sent_code",
             Self::Method(_) => "method",
+            Self::CodeOf(_) => "code_of_token",
         }
     }
 
@@ -217,7 +225,9 @@ impl Kind {
     #[must_use]
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
-            "code" | "first_code" | "confirm" | "sent_code" | "method" => Some(true),
+            "code" | "first_code" | "confirm" | "sent_code" | "method" | "code_of_token" => {
+                Some(true)
+            }
             "passcode" => Some(passcode::echo(gateway)),
             "new_pin" | "reauth" | "auth_code" => Some(false),
             _ => None,
@@ -246,7 +256,11 @@ impl Kind {
             Self::Code | Self::Confirm | Self::Method(_) => Some(PasscodeForm::Otp),
             Self::Passcode => Some(gateway.passcode),
             Self::Reauth => Some(new_pin::form(gateway)),
-            Self::NewPin(_) | Self::AuthCode(_) | Self::FirstCode { .. } | Self::Sent(_) => None,
+            Self::NewPin(_)
+            | Self::AuthCode(_)
+            | Self::FirstCode { .. }
+            | Self::Sent(_)
+            | Self::CodeOf(_) => None,
         }
     }
 }
@@ -286,6 +300,7 @@ pub(super) fn look(
             (code, Ask::Proven)
         }
         Kind::Method(asked) => (CodeMatch::Told(method::look(asked, attempt)?), Ask::Nothing),
+        Kind::CodeOf(asked) => told(reset::look(*asked, record, attempt, policy, unseal, now)),
     };
     Some(Finding::of(record, code, ask))
 }
@@ -303,6 +318,7 @@ pub(super) fn turn(
         Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
         Kind::Sent(asked) => sent::turn(case, asked, seen, evidence)?,
         Kind::Method(asked) => method::turn(case, asked, seen, evidence)?,
+        Kind::CodeOf(asked) => reset::turn(case, *asked, seen),
         // What is judged as a passcode takes no turn of its own.
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => Turn::Ended(Message::Denied),
     })
@@ -329,6 +345,9 @@ pub(super) fn for_code(
 
 /// What has to be walked through before the Accept, although all that the sign-in asks for is right.
 pub(super) fn due(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lacking> {
+    if let Some(asking) = new_pin::due(case).filter(|_| reset::goes_on(case)) {
+        return Ok(Turn::Ask(asking));
+    }
     let passed = &case.proven.factors;
     if !methods::in_order(&case.record, case.policy, passed) {
         return Ok(Turn::Ended(Message::Denied));
@@ -342,7 +361,8 @@ pub(super) fn due(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lack
     if !case.attempt.gateway.challenge {
         return Ok(Turn::Passed);
     }
-    let asking = confirm::due(case)
+    let asking = reset::due(case)
+        .or_else(|| confirm::due(case))
         .or_else(|| new_pin::due(case))
         .or_else(|| enrol::due(case));
     Ok(asking.map_or(Turn::Passed, Turn::Ask))

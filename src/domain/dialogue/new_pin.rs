@@ -157,7 +157,10 @@ pub(super) fn turn(
             match case.policy.pin.after_change {
                 AfterChange::Accept => Turn::Passed,
                 AfterChange::Reauth => {
-                    case.proven = Proven::default();
+                    case.proven = Proven {
+                        authorized: case.proven.authorized,
+                        ..Proven::default()
+                    };
                     Turn::Ask(Asking {
                         kind: Kind::Reauth,
                         message: Message::NewSecretSet(secret),
@@ -199,6 +202,8 @@ fn set(case: &mut Case<'_>, secret: Memorized, hash: Sealed) {
         }
     }
     case.record.auth.dialogues.clear();
+    // Who has set it has proven it.
+    case.proven.first = Some(case.attempt.gateway.first_factor);
     case.tell(Event::new(match secret {
         Memorized::Pin => "pin.changed",
         Memorized::Password => "password.changed",

@@ -49,6 +49,7 @@ fn opening<'a>(gateway: &'a GatewayPolicy, handle: &'a Handle) -> Opening<'a> {
             first: Some(gateway.first_factor),
             factors: Factors::new(),
             wants_new: false,
+            authorized: false,
         },
         gateway,
         handle,

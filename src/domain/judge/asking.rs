@@ -7,10 +7,11 @@ use crate::domain::attempt::Attempt;
 use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Seen, Turn};
 use crate::domain::event::Event;
 use crate::domain::link::{self, Link, Purpose};
-use crate::domain::methods::{candidates, groups_left, recovery_sets};
+use crate::domain::methods::{candidates, groups_left, of_set, recovery_sets};
 use crate::domain::policy::{FirstFactorBy, Policy};
 use crate::domain::user::Profile;
 use crate::domain::verdict::{How, Message, Question, Reason, Verdict};
+use crate::domain::verify::Ask;
 use crate::time::Timestamp;
 use crate::token::TokenId;
 
@@ -63,6 +64,11 @@ impl Case<'_> {
             let mut tokens = candidates(record, gateway, self.policy, passed, self.now);
             let mut sets = recovery_sets(record, gateway, self.policy, passed, self.now);
             match how {
+                // One more than the groups ask for.
+                How::Token(id) if left == 0 => {
+                    let mut tokens = of_set(record, gateway, self.policy, self.now);
+                    tokens.any(|token| token.id == *id)
+                }
                 How::Token(id) | How::Grace(id) => tokens.any(|token| token.id == *id),
                 How::Recovery(id) => sets.any(|set| set.id == *id),
                 How::Passthrough(_) | How::PolicyPassthrough => true,
@@ -101,16 +107,14 @@ impl Case<'_> {
     /// All that the sign-in asks for is right, or a dialogue before the Accept has come to its end:
     /// what is due next, or the Accept. Who needs no second factor for a while needs nothing else (D8).
     pub(super) fn go_on(mut self, evidence: &Evidence) -> Result<Judgement, Lacking> {
-        let Some(how) = self.proven.factors.last().copied() else {
-            return Ok(self.refuse(Reason::Internal));
-        };
-        let waived = matches!(how, How::Passthrough(_) | How::PolicyPassthrough);
-        if waived {
+        let how = self.proven.factors.last().copied();
+        if let Some(how @ (How::Passthrough(_) | How::PolicyPassthrough)) = how {
             return Ok(self.accept(how));
         }
-        match dialogue::due(&mut self, evidence)? {
-            Turn::Passed => Ok(self.accept(how)),
-            turn => self.follow(turn, evidence),
+        match (dialogue::due(&mut self, evidence)?, how) {
+            (Turn::Passed, Some(how)) => Ok(self.accept(how)),
+            (Turn::Passed, None) => Ok(self.refuse(Reason::Internal)),
+            (turn, _) => self.follow(turn, evidence),
         }
     }
 
@@ -150,6 +154,29 @@ impl Case<'_> {
             }
             Err(reason) => Ok(self.wrong_first(reason, repeated)),
         }
+    }
+
+    /// The state asks for a reset: it begins once the first factor is right, or by a code alone where
+    /// there is none to be typed. A code is used up, whatever the verdict.
+    pub(super) fn reset(
+        mut self,
+        first: Result<(), Reason>,
+        shown: Option<(TokenId, u64)>,
+        evidence: &Evidence,
+    ) -> Result<Judgement, Lacking> {
+        if let Some((token, factor)) = shown {
+            self.consume(token, factor);
+        }
+        let repeated = evidence.repeated && shown.is_none();
+        if let Err(reason) = first {
+            return Ok(self.wrong_first(reason, repeated));
+        }
+        if evidence.finding.ask != Ask::Unset {
+            self.proven.first = Some(self.attempt.gateway.first_factor);
+        }
+        let shown = shown.map(|(token, _)| How::Token(token));
+        self.proven.factors.extend(shown);
+        self.follow(dialogue::begin_reset(), evidence)
     }
 
     fn follow(self, turn: Turn, evidence: &Evidence) -> Result<Judgement, Lacking> {

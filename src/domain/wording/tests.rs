@@ -71,6 +71,7 @@ fn longest() -> Vec<Message> {
         Message::SecretUnchanged(Memorized::Password),
         Message::NoFurtherCode,
         Message::EnterPasscode,
+        Message::EnterCodeOf("x".repeat(99)),
     ]
 }
 

@@ -18,12 +18,13 @@ const FIRST_CODE: u8 = 11;
 const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
 const CONFIRM: u8 = 22;
+const CODE_OF: u8 = 23;
 const SENT: u8 = 30;
 const METHOD: u8 = 31;
 
 /// The kinds of this version.
-const KINDS: [u8; 9] = [
-    PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH, CONFIRM, SENT, METHOD,
+const KINDS: [u8; 10] = [
+    PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH, CONFIRM, SENT, METHOD, CODE_OF,
 ];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
@@ -37,6 +38,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
         Kind::FirstCode { .. } => FIRST_CODE,
         Kind::Sent(_) => SENT,
         Kind::Method(_) => METHOD,
+        Kind::CodeOf(_) => CODE_OF,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -66,6 +68,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
             out.put_time(sent.until);
             out.push(sent.sends);
         }
+        Kind::CodeOf(token) => out.extend_from_slice(&id_octets(*token)),
         Kind::Method(methods) => {
             out.push(u8::from(methods.typed));
             for token in &methods.sent {
@@ -105,6 +108,7 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
             sends: value.octet()?,
         }),
         METHOD => Kind::Method(take_methods(value)?),
+        CODE_OF => Kind::CodeOf(take_id(value)?),
         _ => Kind::NewPin(NewPin {
             weak: value.octet()?,
             unequal: match value.octet()? {
@@ -149,6 +153,9 @@ fn take_methods(value: &mut Taker<'_>) -> Result<Methods, Damage> {
 /// Stands with the first factor: a new PIN is wished.
 const WANTS_NEW: u8 = 0x10;
 
+/// Stands with it, too: the auth code of a reset was right.
+const AUTHORIZED: u8 = 0x20;
+
 fn put_proven(out: &mut Vec<u8>, proven: &Proven) {
     let first = match proven.first {
         None => 0,
@@ -157,7 +164,9 @@ fn put_proven(out: &mut Vec<u8>, proven: &Proven) {
         Some(FirstFactorBy::Pin) => 3,
         Some(FirstFactorBy::Local) => 4,
     };
-    out.push(first | if proven.wants_new { WANTS_NEW } else { 0 });
+    let wants_new = if proven.wants_new { WANTS_NEW } else { 0 };
+    let authorized = if proven.authorized { AUTHORIZED } else { 0 };
+    out.push(first | wants_new | authorized);
     out.put_number(u64::try_from(proven.factors.len()).unwrap_or(0));
     for how in &proven.factors {
         match how {
@@ -181,7 +190,8 @@ fn put_how(out: &mut Vec<u8>, how: u8, id: &TokenId) {
 fn take_proven(value: &mut Taker<'_>) -> Result<Option<Proven>, Damage> {
     let octet = value.octet()?;
     let wants_new = octet & WANTS_NEW != 0;
-    let first = match octet & !WANTS_NEW {
+    let authorized = octet & AUTHORIZED != 0;
+    let first = match octet & !(WANTS_NEW | AUTHORIZED) {
         0 => None,
         1 => Some(FirstFactorBy::None),
         2 => Some(FirstFactorBy::Gateway),
@@ -204,5 +214,6 @@ fn take_proven(value: &mut Taker<'_>) -> Result<Option<Proven>, Damage> {
         first,
         factors,
         wants_new,
+        authorized,
     }))
 }

@@ -1,0 +1,34 @@
+//! What a reset asks for.
+
+use super::super::command::words;
+use super::super::dialogue;
+use super::super::passthrough;
+use super::super::policy::{GatewayPolicy, Policy};
+use super::super::user::UserRecord;
+use crate::time::Now;
+
+/// That the auth code is asked for, where, and whether one is out.
+pub(super) fn asks(
+    record: &UserRecord,
+    open: &[&GatewayPolicy],
+    policy: &Policy,
+    now: Now,
+) -> Option<String> {
+    let resets = |gateway: &&&GatewayPolicy| dialogue::resets(record, gateway, policy, now);
+    let at: Vec<&str> = open.iter().filter(resets).map(|it| &*it.name).collect();
+    if at.is_empty() || passthrough::current(record, None, now).is_some() {
+        return None;
+    }
+    let out = record.profile.auth_code.as_ref();
+    let code = match out.filter(|code| !code.over(now)) {
+        Some(code) => format!("the one that is out is good until {}", code.expires),
+        None => format!(
+            "none is out: mfactl auth-code generate {}",
+            words::shell(record.name())
+        ),
+    };
+    let (title, at) = (record.profile.state.title(), at.join(", "));
+    Some(format!(
+        "{title} asks for the auth code at the next sign-in at {at}; {code}."
+    ))
+}
