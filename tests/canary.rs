@@ -206,6 +206,7 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
         operate(&daemon, &mut planted, &mut answers, round);
         enrol_by_link(&daemon, &sink, &mut planted, &mut answers, round);
         send_codes(&daemon, &sink, &mut planted, &mut answers, round);
+        authorize_device(&daemon, &sink, &mut planted, &mut answers, round);
         ask(&daemon, &mut planted, &mut chance, &mut answers);
         reload_with_a_secret_in_the_file(&mut daemon, &spare, &mail);
         sink.wait(6 * (round + 1));
@@ -225,8 +226,8 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
             answer.to_string().as_bytes(),
         );
     }
-    // A mail to somebody who enrols by it brings what it is for.
-    let others = |mail: &String| !mail.contains("To: linked");
+    // A mail to somebody who enrols by it, or has lost a token, brings what it is for.
+    let others = |mail: &String| !mail.contains("To: linked") && !mail.contains("To: lost");
     for mail in sink.mails().into_iter().filter(others) {
         planted.search("a mail", mail.as_bytes());
         // As people read it: without soft line ends.
@@ -495,6 +496,43 @@ fn send_codes(
             answers.push(operator.call("Tokens.Test", &test));
         }
     }
+    answers.push(operator.show(&user));
+}
+
+/// A device authorization code that is out when the store is looked at.
+fn authorize_device(
+    daemon: &Daemon,
+    sink: &Sink,
+    planted: &mut Planted,
+    answers: &mut Vec<Value>,
+    round: usize,
+) {
+    let operator = daemon.operator();
+    let user = format!("lost{round}");
+    let email = json!({"email": format!("{user}@example.org"), "trusted": true});
+    operator.change("Users.Add", &user, &email);
+    let token = json!({"kind": "totp", "trusted": true});
+    operator.change("Tokens.Add", &user, &token);
+    operator.change("Tokens.ResetSecret", &user, &json!({"why": "lost_phone"}));
+    let mut port = daemon.gateway("gw-gateway").port();
+    let request = port.request(&user, "whatever");
+    assert_eq!(port.ask(&request).code, CHALLENGE);
+    let end = Instant::now() + Duration::from_secs(30);
+    let code = loop {
+        let mails = sink.mails().into_iter();
+        let own = mails.filter(|mail| mail.contains(&format!("To: {user}")));
+        let code = |mail: String| {
+            let (_, rest) = mail.split_once("Your device authorization code: ")?;
+            Some(rest.lines().next()?.to_owned())
+        };
+        if let Some(code) = own.into_iter().find_map(code) {
+            break code;
+        }
+        assert!(Instant::now() < end, "no mail with a code");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    planted.watch("device authorization code", &code);
+    answers.push(operator.call("Tokens.DeviceAuthStatus", &json!({"user": user})));
     answers.push(operator.show(&user));
 }
 

@@ -79,6 +79,7 @@ const SCREENS: &[(&str, &[&str])] = &[
         ],
     ),
     ("dialogue_list", &["dialogue"]),
+    ("device_auth_status", &["device-auth", "status", "alice"]),
     ("notify_list", &["notify", "list", "alice"]),
     ("notify_test", &["notify", "test"]),
     ("audit_log", &["audit"]),

@@ -490,6 +490,11 @@ impl Script {
                 lapse::clear_soft(world.alice(), &policy);
             }
             "page" => rules::open_page(world),
+            "add" => rules::show_token(world),
+            "move" => {
+                let emails = &mut world.alice().profile_mut().emails;
+                emails[0].address = "other@example.org".to_owned();
+            }
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),

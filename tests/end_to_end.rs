@@ -14,6 +14,8 @@
 )]
 
 mod common;
+#[path = "end_to_end/device_auth.rs"]
+mod device_auth;
 #[path = "end_to_end/dialogues.rs"]
 mod dialogues;
 #[path = "end_to_end/enrolment.rs"]

@@ -17,17 +17,19 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use common::daemon::{Daemon, Site};
 use common::people::{PASSWORD, PIN, Person};
+use common::sink::Sink;
 use common::tools::{Said, have, oathtool_hotp, oathtool_totp, pam_radius, run};
 
 /// Somebody whose codes are computed by `oathtool`.
@@ -110,6 +112,33 @@ impl Service {
         self.walk(user, &[passcode]).0
     }
 
+    /// Begins a sign-in in which the answers hang on what is shown.
+    fn begin(&self, user: &str) -> Prompts {
+        let mut child = Command::new("pamtester")
+            .args([&self.name, user, "authenticate"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let shown = Arc::<Mutex<String>>::default();
+        let out: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for mut out in out {
+            let shown = Arc::clone(&shown);
+            std::thread::spawn(move || {
+                let mut piece = [0; 512];
+                while let Ok(octets @ 1..) = out.read(&mut piece) {
+                    let text = String::from_utf8_lossy(&piece[..octets]);
+                    shown.lock().unwrap().push_str(&text);
+                }
+            });
+        }
+        Prompts { child, shown }
+    }
+
     /// The same for one who reads the last line from a text message.
     fn walk_with_text(&self, user: &str, typed: &[&str], texts: &Texts) -> (bool, String) {
         let mut child = Command::new("pamtester")
@@ -146,6 +175,45 @@ impl Service {
             said.text
         );
         (accepted, said.text)
+    }
+}
+
+/// Somebody at the prompts, who types what the last answer called for.
+struct Prompts {
+    child: Child,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Prompts {
+    fn types(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Waits until this is shown; all that is by then.
+    fn reads(&self, text: &str) -> String {
+        within(|| {
+            let shown = self.shown.lock().unwrap();
+            shown.contains(text).then(|| shown.clone())
+        })
+    }
+
+    /// Whether he is let in; and what was shown.
+    fn ends(mut self) -> (bool, String) {
+        let success = self.child.wait().unwrap().success();
+        let shown = self.shown.lock().unwrap().clone();
+        (success, shown)
+    }
+}
+
+/// What there is at last.
+fn within<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < end, "half a minute");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -415,6 +483,52 @@ fn pam_radius_walks_a_new_person_from_the_auth_code_to_the_login() {
     assert!(let_in && shown.contains(question), "{shown}");
     assert!(shown.contains("Enter your one-time code:"), "{shown}");
     assert_eq!(operator.show("dora")["state"], "Steady State");
+}
+
+/// A lost phone, from the command of the help desk to a code that was scanned from the page: the person
+/// types the PIN, the code of a mail, and what the app shows.
+#[test]
+fn pam_radius_walks_from_a_reset_secret_to_a_scanned_new_code() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let sink = Sink::open();
+    let config = sink.config() + "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
+    let daemon = Site::with(&[Person::new("alice")], &config).start();
+    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+        return;
+    };
+    let operator = daemon.operator();
+    let dora = json!({"email": "dora@example.org", "trusted": true});
+    operator.change("Users.Add", "dora", &dora);
+    operator.change("Pins.Reset", "dora", &json!({"pin": PIN, "keep": true}));
+    let token = json!({"kind": "totp", "trusted": true});
+    operator.change("Tokens.Add", "dora", &token);
+    let why = json!({"why": "lost_phone"});
+    operator.change("Tokens.ResetSecret", "dora", &why);
+
+    let mut dialogue = two.begin("dora");
+    dialogue.types(PIN);
+    dialogue.reads("A device authorization code was sent to d***a@example.org. Enter it:");
+    let mailed = "Your device authorization code: ";
+    let code = |mail: &String| Some(mail.split_once(mailed)?.1.get(..8)?.to_owned());
+    let code = within(|| sink.mails().iter().find_map(code));
+    dialogue.types(&code);
+    let shown = dialogue.reads("then enter the code it shows:");
+    let (_, link) = shown.split_once("https://mfa.example.org/e/").unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    let call = json!({"link": link, "user": "dora", "from": "192.0.2.9"});
+    let begun = operator.call("Enrol.Begin", &call);
+    let secret = begun["secret"].as_str().unwrap();
+    let said = run("oathtool", &["--totp", "-b", secret], "/".as_ref(), "");
+    dialogue.types(said.text.lines().next().unwrap());
+    let (let_in, shown) = dialogue.ends();
+    assert!(let_in, "{shown}");
+    let dora = operator.show("dora");
+    assert_eq!(
+        (&dora["rekey"], &dora["next_sign_in"]),
+        (&json!(null), &json!(null))
+    );
 }
 
 #[test]

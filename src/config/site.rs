@@ -49,6 +49,7 @@ pub(super) fn policy(
             ttl_sms: settings.span("auth_code.ttl_sms"),
             tries: settings.count_u32("auth_code.tries"),
         },
+        device_auth: token_types::device_auth(settings),
         hotp_look_ahead: settings.count("hotp.look_ahead"),
         hotp_resync_window: settings.count("hotp.resync_window"),
         totp_window_steps: settings.count("totp.window"),

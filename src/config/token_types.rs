@@ -1,9 +1,10 @@
-//! Checks of `token_types.*` and `sent_code.*`.
+//! Checks of `token_types.*`, `sent_code.*` and `device_auth.*`.
 
 use super::messages::by_language;
 use super::problems::Collector;
 use super::settings::Settings;
 use crate::domain::delivery::{SentCodePolicy, TypeRule};
+use crate::domain::device_auth::DeviceAuthPolicy;
 use crate::domain::token_record::TokenKind;
 use crate::token::Digits;
 
@@ -54,13 +55,25 @@ const fn is_secondary(kind: TokenKind) -> bool {
 }
 
 pub(super) fn sent_code(settings: &Settings<'_>) -> SentCodePolicy {
-    let digits = u8::try_from(settings.count("sent_code.digits"));
-    let digits = digits.ok().and_then(|digits| Digits::new(digits).ok());
     SentCodePolicy {
-        digits: digits.unwrap_or(Digits::SIX),
+        digits: digits(settings, "sent_code.digits"),
         ttl: settings.span("sent_code.ttl"),
         max_per_hour: settings.size("sent_code.max_per_hour"),
         max_per_dialogue: u8::try_from(settings.count("sent_code.max_per_dialogue")).unwrap_or(1),
         sms_max_unanswered: settings.count_u32("sms.max_unanswered"),
     }
+}
+
+pub(super) fn device_auth(settings: &Settings<'_>) -> DeviceAuthPolicy {
+    DeviceAuthPolicy {
+        ttl: settings.span("device_auth.ttl"),
+        digits: digits(settings, "device_auth.digits"),
+    }
+}
+
+/// A length of codes, which its row has checked.
+fn digits(settings: &Settings<'_>, key: &str) -> Digits {
+    let digits = u8::try_from(settings.count(key));
+    let digits = digits.ok().and_then(|digits| Digits::new(digits).ok());
+    digits.unwrap_or(Digits::SIX)
 }

@@ -339,6 +339,11 @@ pub enum Query {
         /// Which part.
         page: Page,
     },
+    /// `device-auth status`: [`super::reply::DeviceAuth`].
+    DeviceAuthStatus {
+        /// Canonical login name.
+        user: String,
+    },
     /// `enroll list`: [`super::reply::LinkPage`].
     EnrollList {
         /// Whose; none: everybody's.

@@ -218,6 +218,8 @@ actions! {
     AuthCodeSend = "auth-code send", Support, Light, weakens, not_oneself;
     /// Voids a person's auth code.
     AuthCodeRevoke = "auth-code revoke", Support, Light;
+    /// How far the device authorization of a person is.
+    DeviceAuthStatus = "device-auth status", Viewer, Read;
     /// Makes a set of recovery codes.
     RecoveryIssue = "recovery issue", Operator, Light, weakens, not_oneself;
     /// Voids a person's recovery codes.

@@ -31,6 +31,18 @@ pub struct AuthCodePolicy {
     pub tries: u32,
 }
 
+/// The defaults of the manual.
+impl Default for AuthCodePolicy {
+    fn default() -> Self {
+        Self {
+            always_suppress: false,
+            ttl: Duration::from_secs(24 * 3600),
+            ttl_sms: Duration::from_secs(600),
+            tries: 5,
+        }
+    }
+}
+
 /// How an auth code goes to the person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -125,7 +125,7 @@ fn led(
     match shown {
         Some((shown, _)) => {
             let mut waits = methods::pending(record, gateway, policy, now);
-            dialogue::leads(record, gateway, policy) && waits.any(|token| token.id == shown)
+            dialogue::leads(record, gateway) && waits.any(|token| token.id == shown)
         }
         None => dialogue::enrols(record, gateway, policy, now),
     }

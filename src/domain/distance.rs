@@ -152,6 +152,10 @@ mod tests {
             [0; 32]
         }
 
+        fn device_code_hash(&self, _: UserId, _: &crate::token::OtpCode) -> [u8; 32] {
+            [0; 32]
+        }
+
         fn sent_code_hash(&self, _: UserId, _: TokenId, _: &crate::token::OtpCode) -> [u8; 32] {
             [0; 32]
         }

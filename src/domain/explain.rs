@@ -7,10 +7,12 @@
 
 mod admission;
 mod reset;
+mod way;
 
 use std::fmt::Write as _;
 
 use self::admission::{See, d1, d4, d5, d6, stranger, would_see};
+use self::way::{awaited, way_to_a_token};
 use super::dialogue::{self, adds_token, asks_new, opens_by_code};
 use super::methods;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
@@ -103,12 +105,11 @@ pub fn explain(
     let granted = verify::grant(record, gateway, now);
     all.push(d8(record, granted, now));
     let candidates: Vec<_> = methods::candidates(record, gateway, policy, &[], now).collect();
-    let led = granted.is_none()
-        && candidates.is_empty()
-        && dialogue::enrols(record, gateway, policy, now);
-    all.push(match led {
-        true => way_to_a_token(record, policy),
-        false => resets(
+    let needed = granted.is_none() && candidates.is_empty();
+    let way = dialogue::way(record, gateway, policy, now).filter(|_| needed);
+    all.push(match way {
+        Some(way) => way_to_a_token(record, policy, way),
+        None => resets(
             d9(record, gateway, policy, now, granted, &see),
             reset::d9(record, gateway, policy, now).filter(|_| granted.is_none()),
         ),
@@ -213,12 +214,7 @@ fn d9(
         return step("D9", Mark::Stop, text);
     }
     if let Some(rekey) = &record.profile.rekey {
-        let text = format!(
-            "the secret of {} was reset {} ({}): a new token is awaited, and this gateway has no \
-             dialogue for it",
-            rekey.token, rekey.at, rekey.why
-        );
-        return step("D9", Mark::Ok, text);
+        return awaited(record, rekey, now);
     }
     match state {
         UserState::New | UserState::Replace => {
@@ -234,24 +230,6 @@ fn d9(
         }
         _ => step("D9", Mark::None, "no workflow pending".to_owned()),
     }
-}
-
-/// Whoever has no token is led to one.
-fn way_to_a_token(record: &UserRecord, policy: &Policy) -> Step {
-    let why = match &record.profile.rekey {
-        Some(rekey) => format!(
-            "the secret of {} was reset {} ({})",
-            rekey.token, rekey.at, rekey.why
-        ),
-        None => record.profile.state.title().to_owned(),
-    };
-    let asked = if policy.auth_code.always_suppress {
-        "the first code of a new token is"
-    } else {
-        "the auth code (M23) and the first code of a new token are"
-    };
-    let text = format!("{why}: once the first factor is right, {asked} asked for");
-    step("D9", Mark::Ok, text)
 }
 
 fn d10(
@@ -281,7 +259,8 @@ fn d10(
         let text = "no token yet; unenrolled = passthrough asks for none".to_owned();
         return step("D10", Mark::Ok, text);
     }
-    if dialogue::enrols(record, gateway, policy, now) {
+    let way = dialogue::way(record, gateway, policy, now);
+    if way.is_some_and(|way| way.lets_in) {
         return step("D10", Mark::Ok, "no token yet; D9 leads to one".to_owned());
     }
     if dialogue::resets(record, gateway, policy, now) {

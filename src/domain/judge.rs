@@ -30,7 +30,7 @@ use super::wait;
 use crate::time::{Now, Timestamp};
 use crate::token::TokenId;
 
-pub use fresh::{Fresh, Lacking};
+pub use fresh::{CodeFor, Fresh, Lacking};
 pub use stranger::judge_stranger;
 pub use told::reject_message;
 pub(super) use told::told_of;

@@ -222,6 +222,8 @@ pub enum EnclosedKind {
     Code,
     /// The same for a sign-in.
     SignInCode,
+    /// A device authorization code.
+    DeviceCode,
 }
 
 impl EnclosedKind {
@@ -235,6 +237,7 @@ impl EnclosedKind {
             Self::AuthCode => "auth-code",
             Self::Code => "code",
             Self::SignInCode => "sign-in-code",
+            Self::DeviceCode => "device-authorization-code",
         }
     }
 

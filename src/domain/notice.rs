@@ -1,7 +1,8 @@
 //! Which change is told to whom: the table from events to messages (R14, 8.3).
 //!
 //! A change that touches how a person signs in is told to every address that this person has proven
-//! to read, before and after the change; a lock is told to the site's administrators as well. One
+//! to read, before and after the change; a lock is told to the site's administrators as well, and that
+//! somebody who has lost a token has no address to mail a code to. One
 //! change makes one message for each of them, whatever it did. The words are in `words`, in English
 //! and German.
 //!
@@ -27,6 +28,9 @@ use crate::time::Timestamp;
 
 pub use letters::{Enclosure, enclosing};
 
+/// Why a device authorization code is not mailed: there is no proven address that mail reaches.
+pub const NO_ADDRESS: &str = "no_address";
+
 /// Addresses of one person that are told, at most, and telephones.
 const ADDRESSES_MAX: usize = 4;
 
@@ -38,7 +42,7 @@ pub struct Notices {
     pub mail: bool,
     /// There is an SMS gateway.
     pub sms: bool,
-    /// Told of every lock, by mail.
+    /// Told of every lock, and of whom no code can be mailed to, by mail.
     pub admins: Vec<Address>,
 }
 
@@ -110,12 +114,14 @@ enum Notice {
     PassthroughEnding,
     PassthroughEnded,
     ContactsChanged,
+    NoAddress,
 }
 
 impl Notice {
     /// What `event` tells the person; none: nothing.
     fn of(event: &Event, before: Option<&UserRecord>, after: &UserRecord) -> Option<Self> {
-        if event.result != EventResult::Ok {
+        let unreachable = event.reason.as_deref() == Some(NO_ADDRESS);
+        if event.result != EventResult::Ok && !unreachable {
             return None;
         }
         let notice = match event.name {
@@ -142,7 +148,8 @@ impl Notice {
             "token.obsolete" => Self::TokenVoid,
             "token.secret_reset" => Self::SecretReset,
             "authcode.created" => Self::AuthCodeMade,
-            "authcode.used" => Self::AuthCodeUsed,
+            "authcode.used" | "deviceauth.ok" => Self::AuthCodeUsed,
+            "deviceauth.failed" if unreachable => Self::NoAddress,
             "auth.suspicious" => Self::Suspicious,
             "recovery.issued" => Self::RecoveryIssued,
             "recovery.used" => Self::RecoveryUsed,
@@ -192,6 +199,7 @@ impl Notice {
             Self::PassthroughEnding => "passthrough-ending",
             Self::PassthroughEnded => "passthrough-ended",
             Self::ContactsChanged => "contacts-changed",
+            Self::NoAddress => "no-address",
         }
     }
 
@@ -241,10 +249,9 @@ pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
             tidings.push(notice);
         }
     }
-    let lock = tidings.iter().find_map(|notice| match notice {
-        Notice::Locked(reason) => Some(*reason),
-        _ => None,
-    });
+    let find = |which: fn(&&Notice) -> bool| tidings.iter().find(which).copied();
+    let lock = find(|notice| matches!(notice, Notice::Locked(_)));
+    let for_admins = lock.or_else(|| find(|notice| **notice == Notice::NoAddress));
     // The lock says that the PIN was the reason, and that there were wrong codes.
     let by_lock = [Notice::PinBlocked, Notice::Suspicious];
     tidings.retain(|notice| lock.is_none() || !by_lock.contains(notice));
@@ -261,8 +268,8 @@ pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
         };
         made.push(message(told, &tidings, to, letter));
     }
-    if let Some(reason) = lock {
-        let letter = words::to_admin(policy.language, reason, &facts);
+    if let Some(notice) = for_admins {
+        let letter = words::to_admin(policy.language, notice, &facts);
         for admin in &notices.admins {
             let to = Recipient::from(admin.clone());
             if !made.iter().any(|message| message.to == to) {

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 use super::auth_code::AuthCodePolicy;
 use super::delivery::{SentCodePolicy, TypeRule, Via};
+use super::device_auth::DeviceAuthPolicy;
 use super::lockout::LockoutPolicy;
 use super::notice::{Language, Notices};
 use super::passthrough::PassthroughPolicy;
@@ -33,6 +34,8 @@ pub struct Policy {
     pub passthrough: PassthroughPolicy,
     /// Auth codes.
     pub auth_code: AuthCodePolicy,
+    /// Device authorization.
+    pub device_auth: DeviceAuthPolicy,
     /// HOTP: counters looked at ahead of the stored one.
     pub hotp_look_ahead: u64,
     /// HOTP: counters searched by a resync.
@@ -302,12 +305,8 @@ impl Default for Policy {
                 end_on_enrol: true,
                 end_on_token_use: false,
             },
-            auth_code: AuthCodePolicy {
-                always_suppress: false,
-                ttl: Duration::from_secs(day),
-                ttl_sms: Duration::from_secs(600),
-                tries: 5,
-            },
+            auth_code: AuthCodePolicy::default(),
+            device_auth: DeviceAuthPolicy::default(),
             hotp_look_ahead: 10,
             hotp_resync_window: 1000,
             totp_window_steps: 1,

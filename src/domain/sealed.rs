@@ -60,6 +60,9 @@ pub trait Unseal {
     /// The keyed hash of a code that is sent for a token of `user`, to compare with the stored one.
     fn sent_code_hash(&self, user: UserId, token: TokenId, code: &OtpCode) -> [u8; 32];
 
+    /// The keyed hash of a device authorization code of `user`, to compare with the stored one.
+    fn device_code_hash(&self, user: UserId, code: &OtpCode) -> [u8; 32];
+
     /// The keyed hash of a secret that `user` has chosen and is to type again.
     fn choice_hash(&self, user: UserId, typed: &[u8]) -> [u8; 32];
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::auth_code::AuthCodeRecord;
+use super::device_auth::DeviceAuth;
 use super::dialogue::Dialogue;
 use super::link::{Link, Purpose};
 use super::lockout::Lock;
@@ -207,6 +208,9 @@ pub struct Profile {
     /// A secret key was reset, and no new token is proven yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rekey: Option<Rekey>,
+    /// How far the device authorization is that a lost token asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_auth: Option<DeviceAuth>,
     /// One-time links and tickets that were made and not used, oldest first; those that are over are
     /// dropped when the next one comes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -252,6 +256,7 @@ impl Profile {
         self.state_since = at;
         by.clone_into(&mut self.state_by);
         self.rekey = None;
+        self.device_auth = None;
         self.updates.clear();
         self.auth_code.take().is_some()
     }
@@ -267,6 +272,7 @@ impl Profile {
         // One whose codes are sent replaces no secret.
         if token.kind.computes() {
             self.rekey = None;
+            self.device_auth = None;
         }
         self.updated(Update::Token);
         self.last_access = Some(at);

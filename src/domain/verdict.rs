@@ -281,6 +281,13 @@ pub enum Message {
     NoFurtherCode,
     /// M20, where it is the code of a certain token.
     EnterCodeOf(String),
+    /// M24.
+    DeviceCodeSent {
+        /// The address, masked.
+        to: String,
+    },
+    /// The person may have a new token, and an operator shows it.
+    AskForToken,
 }
 
 impl Message {
@@ -315,6 +322,8 @@ impl Message {
             Self::CodeSent { via: Via::Sms, .. } => "M22",
             Self::Methods { .. } => "M33",
             Self::NoFurtherCode => "M38",
+            Self::DeviceCodeSent { .. } => "M24",
+            Self::AskForToken => "M40",
         }
     }
 }

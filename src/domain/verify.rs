@@ -397,7 +397,7 @@ fn shown(
     unseal: &dyn Unseal,
     now: Now,
 ) -> Option<((TokenId, u64), Range<usize>)> {
-    if !dialogue::leads(record, &attempt.gateway, policy) {
+    if !dialogue::leads(record, &attempt.gateway) {
         return None;
     }
     pending(record, &attempt.gateway, policy, now).find_map(|token| {

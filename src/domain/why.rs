@@ -16,11 +16,13 @@ use smol_str::SmolStr;
 
 use super::action::Role;
 use super::command::words;
+use super::device_auth;
 use super::dialogue::{self, adds_token, asks_confirmation, asks_new};
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::methods;
+use super::outlook;
 use super::passthrough;
 use super::pin::Memorized;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
@@ -151,7 +153,7 @@ pub fn why(
         looks_like,
         detail: far.map_or_else(Vec::new, |far| far.detail),
         do_this,
-        closing: closing(record, &open, policy, now, recent),
+        closing: closing(record, gateways, &open, policy, now, recent),
     }
 }
 
@@ -189,7 +191,8 @@ fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
         let mut here: Vec<String> = tokens
             .map(|token| format!("{} ({})", token.id, token.kind.name()))
             .collect();
-        if here.is_empty() && dialogue::enrols(record, gateway, policy, now) {
+        let way = dialogue::way(record, gateway, policy, now);
+        if here.is_empty() && way.is_some_and(|way| way.lets_in) {
             here.push("a new token, to which the sign-in leads".to_owned());
         }
         here.retain(|token| !with.contains(token));
@@ -454,15 +457,35 @@ fn due(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
     lines
 }
 
+/// What a sign-in without a token leads to.
+fn way_to_a_token(
+    record: &UserRecord,
+    gateways: &[Arc<GatewayPolicy>],
+    policy: &Policy,
+    now: Now,
+) -> Vec<String> {
+    let shut = record.auth.lock.is_some() || passthrough::current(record, None, now).is_some();
+    let led = outlook::led(record, gateways, policy, now).filter(|_| !shut);
+    let proven = device_auth::proven(&record.profile, now).map(|until| {
+        format!(
+            "The code that is mailed was right; until {until} no other is asked for: mfactl token add \
+             {} --type totp",
+            words::shell(record.name())
+        )
+    });
+    led.into_iter().chain(proven).collect()
+}
+
 /// What else helps to know: the other ways in, and what is about to end.
 fn closing(
     record: &UserRecord,
+    gateways: &[Arc<GatewayPolicy>],
     open: &[&GatewayPolicy],
     policy: &Policy,
     now: Now,
     attempts: &[PastAttempt],
 ) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = way_to_a_token(record, gateways, policy, now);
     let can_log_in = !open.is_empty();
     lines.extend(reset::asks(record, open, policy, now));
     lines.extend(due(record, open, policy, now));

@@ -177,6 +177,12 @@ impl Text {
             "Autorisierungscode eingeben:",
         ),
         text(
+            "M24",
+            "A device authorization code was sent to {to}. Enter it:",
+            "Ein Code zur Geraetefreigabe ging an {to}. Bitte eingeben:",
+        )
+        .with(&[TO]),
+        text(
             "M25",
             "Open {link} within {minutes} minutes, add the account in your app, then enter the code \
              it shows:",
@@ -227,6 +233,11 @@ impl Text {
             "Zurzeit kann kein weiterer Code gesendet werden. Bitte spaeter versuchen.",
         ),
         text("M39", "Enter your passcode:", "Passcode eingeben:"),
+        text(
+            "M40",
+            "Code accepted. Ask your help desk for a new QR code.",
+            "Code angenommen. Bitte den Helpdesk um einen neuen QR-Code bitten.",
+        ),
         text(
             "M44",
             "Enter a one-time code of {token}:",
@@ -371,7 +382,7 @@ impl Message {
             (Self::TemporaryUntil(end), "time") => end.to_string(),
             (Self::TemporaryEndsIn { hours }, "hours") => hours.to_string(),
             (Self::TokenExpiresOn(end), "date") => end.to_string().chars().take(10).collect(),
-            (Self::CodeSent { to, .. }, "to") => Cut(to).to_string(),
+            (Self::CodeSent { to, .. } | Self::DeviceCodeSent { to }, "to") => Cut(to).to_string(),
             (Self::OpenPage { link, .. }, "link") => link.to_string(),
             (Self::OpenPage { minutes, .. }, "minutes") => minutes.to_string(),
             (Self::NewSecret { weakness, .. }, "why") => weakness

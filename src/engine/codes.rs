@@ -7,7 +7,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::command::{self, Command, Encloses, MadeCode, Needs, Prepared, Reveal};
 use crate::domain::delivery::Via;
 use crate::domain::dialogue::Handle;
-use crate::domain::judge::{Fresh, Lacking};
+use crate::domain::judge::{CodeFor, Fresh, Lacking};
 use crate::domain::message::{Enclosed, EnclosedKind, MessageId};
 use crate::domain::notice::Enclosure;
 use crate::domain::policy::{EmailContent, Policy};
@@ -22,7 +22,7 @@ use crate::token::link::LinkSecret;
 use crate::token::otpauth::Enrolment;
 use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
 use crate::token::sent_code::{self, SENT_CODE_RANDOM_OCTETS};
-use crate::token::{SEED_MADE_OCTETS, TokenId};
+use crate::token::{Digits, OtpCode, SEED_MADE_OCTETS, TokenId};
 
 impl Engine {
     pub(super) fn auth_code(&self, user: UserId, prepared: &mut Prepared) -> Result<(), Refusal> {
@@ -76,18 +76,31 @@ impl Engine {
         token: TokenId,
         kind: EnclosedKind,
     ) -> Result<(MadeCode, Enclosure), Refusal> {
-        let digits = self.rules().policy.sent_code.digits;
-        let code = loop {
-            let random = Zeroizing::new(self.random::<SENT_CODE_RANDOM_OCTETS>()?);
-            // Random octets that are too few for the digits are next to impossible.
-            if let Some(code) = sent_code::generate(&random, digits) {
-                break code;
-            }
-        };
+        let code = self.digits(self.rules().policy.sent_code.digits)?;
         let hash = self.keys().sent_code_hash(user, token, &code);
         let clear = code.text();
         let enclosure = self.enclosure(kind, clear.expose().as_bytes())?;
         Ok((MadeCode { token, hash }, enclosure))
+    }
+
+    /// A device authorization code by its keyed hash, and itself sealed for a message of its own.
+    fn device_code(&self, user: UserId) -> Result<([u8; 32], Enclosure), Refusal> {
+        let code = self.digits(self.rules().policy.device_auth.digits)?;
+        let hash = self.keys().device_code_hash(user, &code);
+        let clear = code.text();
+        let enclosure = self.enclosure(EnclosedKind::DeviceCode, clear.expose().as_bytes())?;
+        Ok((hash, enclosure))
+    }
+
+    /// Random digits.
+    fn digits(&self, digits: Digits) -> Result<OtpCode, Refusal> {
+        loop {
+            let random = Zeroizing::new(self.random::<SENT_CODE_RANDOM_OCTETS>()?);
+            // Random octets that are too few for the digits are next to impossible.
+            if let Some(code) = sent_code::generate(&random, digits) {
+                return Ok(code);
+            }
+        }
     }
 
     /// Makes what a judgement of `attempt`, by `user`, has lacked.
@@ -104,13 +117,20 @@ impl Engine {
                 let key = self.keys().dialogue_key();
                 fresh.handle = Some(Handle::fresh(key, &attempt.digest, now.wall));
             }
-            (Lacking::Code(token), Some(user)) => {
-                let (made, enclosure) = self.sent_code(user, token, EnclosedKind::SignInCode)?;
-                fresh.code = Some(made);
+            (Lacking::Code(what), Some(user)) => {
+                let (hash, enclosure) = match what {
+                    CodeFor::Token(token) => {
+                        let kind = EnclosedKind::SignInCode;
+                        let (made, enclosure) = self.sent_code(user, token, kind)?;
+                        (made.hash, enclosure)
+                    }
+                    CodeFor::Device => self.device_code(user)?,
+                };
+                fresh.code = Some((what, hash));
                 fresh.enclosure = Some(enclosure);
             }
             (Lacking::Code(_), None) => {
-                return Err(Refusal::new(Code::NoToken, "nobody has that token"));
+                return Err(Refusal::new(Code::NoUser, "nobody is sent that code"));
             }
         }
         Ok(())

@@ -138,7 +138,10 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(Kind::Reauth),
         Just(Kind::Confirm),
         id().prop_map(Kind::CodeOf),
-        proptest::option::of(id()).prop_map(Kind::AuthCode),
+        (any::<bool>(), proptest::option::of(id())).prop_map(|(mailed, shown)| match mailed {
+            true => Kind::DeviceCode(shown),
+            false => Kind::AuthCode(shown),
+        }),
         any::<u8>().prop_map(|wrong| Kind::FirstCode { wrong }),
         new_pin.prop_map(|(chosen, weak, unequal)| Kind::NewPin(NewPin {
             chosen,

@@ -207,6 +207,10 @@ impl Unseal for Keys {
         sent_code::fingerprint(self.pepper.expose(), &user.0, token, code)
     }
 
+    fn device_code_hash(&self, user: UserId, code: &OtpCode) -> [u8; 32] {
+        sent_code::device_fingerprint(self.pepper.expose(), &user.0, code)
+    }
+
     fn choice_hash(&self, user: UserId, typed: &[u8]) -> [u8; 32] {
         choice::fingerprint(self.pepper.expose(), &user.0, typed)
     }

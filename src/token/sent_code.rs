@@ -13,6 +13,8 @@ pub const SENT_CODE_RANDOM_OCTETS: usize = 64;
 
 const LABEL: &[u8] = b"mfad sent code v1\0";
 
+const DEVICE_LABEL: &[u8] = b"mfad device authorization code v1\0";
+
 /// Makes a code; none if the random octets run out.
 #[must_use]
 pub fn generate(random: &[u8; SENT_CODE_RANDOM_OCTETS], digits: Digits) -> Option<OtpCode> {
@@ -33,6 +35,13 @@ pub fn fingerprint(
     fingerprint::of(pepper_key, LABEL, user_id, &bound)
 }
 
+/// The same of a device authorization code, which is of no token.
+#[must_use]
+pub fn device_fingerprint(pepper_key: &[u8; 32], user_id: &[u8; 16], code: &OtpCode) -> [u8; 32] {
+    let text = code.text();
+    fingerprint::of(pepper_key, DEVICE_LABEL, user_id, text.expose().as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +60,22 @@ mod tests {
             print(7, "T-9C2VR", b"012345"),
             print(7, "T-8F3K2", b"012346"),
             print(7, "T-8F3K2", b"0012345"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_device_authorization_code_is_good_for_one_person_and_for_no_token() {
+        let print = |user: u8, code: &[u8]| {
+            device_fingerprint(&[1; 32], &[user; 16], &OtpCode::parse(code).unwrap())
+        };
+        let one = print(7, b"01234567");
+        assert_eq!(one, print(7, b"01234567"));
+        for other in [
+            print(8, b"01234567"),
+            print(7, b"01234568"),
+            self::print(7, "T-8F3K2", b"01234567"),
         ] {
             assert_ne!(one, other);
         }

@@ -362,6 +362,7 @@ fn gets_hardware(desk: &mut Desk<'_>, user: &str) {
 fn loses_the_app(desk: &mut Desk<'_>, user: &str) {
     desk.go(A::TokenAdd, &[user, "--type", "totp", "--to-stdout"]);
     desk.go(A::TokenResetSecret, &[user, "--why", "app_deleted"]);
+    desk.go(A::DeviceAuthStatus, &[user]);
     desk.go(A::UserShow, &[user]);
     desk.go(A::Why, &[user]);
 }

@@ -13,22 +13,21 @@ use std::time::Duration;
 
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
 use mfad::domain::auth_code::{self, AuthCodeRecord};
-use mfad::domain::command::MadeCode;
 use mfad::domain::delivery::{Delivery, Via};
 use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Event, Source};
 use mfad::domain::judge::{
-    Evidence, FirstFactor, Fresh, Judgement, Lacking, judge, judge_stranger,
+    CodeFor, Evidence, FirstFactor, Fresh, Judgement, Lacking, judge, judge_stranger,
 };
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
-use mfad::domain::notice::Enclosure;
+use mfad::domain::notice::{Enclosure, Notices};
 use mfad::domain::passthrough::Grant;
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use mfad::domain::rekey::Rekey;
 use mfad::domain::sealed::{Field, Sealed, Unseal};
 use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
-use mfad::domain::user::{AuthState, Profile, UserId, UserRecord, UserState};
+use mfad::domain::user::{AuthState, Contact, Profile, UserId, UserRecord, UserState};
 use mfad::domain::verdict::{How, Message, Reason, Verdict};
 use mfad::domain::verify::{Admission, Ask, CodeMatch, Finding, admit, verify};
 use mfad::secret::{SecretBytes, SecretKey};
@@ -90,6 +89,15 @@ impl Unseal for Clear {
         let mut hash = [0; 32];
         let text = [token.to_string(), code.text().expose().to_owned()].concat();
         for (to, from) in hash.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        hash
+    }
+
+    fn device_code_hash(&self, _: UserId, code: &OtpCode) -> [u8; 32] {
+        let mut hash = [0xde; 32];
+        let text = code.text();
+        for (to, from) in hash.iter_mut().zip(text.expose().bytes()) {
             *to = from;
         }
         hash
@@ -279,6 +287,17 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
             };
             world.alice().profile_mut().rekey = Some(rekey);
         }
+        "mail" => {
+            world.policy.notices = Some(Notices {
+                mail: true,
+                sms: false,
+                admins: Vec::new(),
+            });
+            world.alice().profile_mut().emails.push(Contact {
+                address: "alice@example.org".to_owned(),
+                verified: value != "unproven",
+            });
+        }
         _ => return false,
     }
     true
@@ -288,6 +307,12 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
 pub fn open_page(world: &mut World) {
     let profile = world.alice().profile_mut();
     assert_eq!(profile.void_links(|link| link.at_prompt), 1, "one link");
+    show_token(world);
+}
+
+/// What the page does, or `token add`: the token B waits for its first code.
+pub fn show_token(world: &mut World) {
+    let profile = world.alice().profile_mut();
     let shown = Token {
         base: Base::Pending,
         ..token(B, TokenKind::Totp)
@@ -366,6 +391,7 @@ impl Outcome {
                     Message::NewSecretSet(_) => "next-passcode",
                     Message::ConfirmUnlock => "confirm",
                     Message::EnterAuthCode => "auth",
+                    Message::DeviceCodeSent { .. } => "device",
                     Message::OpenPage { .. } => "page",
                     Message::CodeSent { via, .. } => via.name(),
                     Message::Methods { .. } => "method",
@@ -510,9 +536,9 @@ impl World {
                 let judge =
                     |evidence: &Evidence| judge(record, attempt, evidence, &self.policy, self.now);
                 match judge(&evidence) {
-                    Err(Lacking::Code(token)) => {
+                    Err(Lacking::Code(what)) => {
                         let code = format!("{:06}", 900_001 + self.sent.len());
-                        judge(&sending(evidence, record.id, token, &code)).inspect(|_| {
+                        judge(&sending(evidence, record.id, what, &code)).inspect(|_| {
                             self.sent.push(code);
                         })
                     }
@@ -558,15 +584,18 @@ impl World {
 }
 
 /// What the engine makes to send a code.
-fn sending(evidence: Evidence, user: UserId, token: TokenId, code: &str) -> Evidence {
+fn sending(evidence: Evidence, user: UserId, what: CodeFor, code: &str) -> Evidence {
     let typed = OtpCode::parse(code.as_bytes()).unwrap();
-    let hash = Clear.sent_code_hash(user, token, &typed);
+    let hash = match what {
+        CodeFor::Token(token) => Clear.sent_code_hash(user, token, &typed),
+        CodeFor::Device => Clear.device_code_hash(user, &typed),
+    };
     let enclosed = Enclosed {
         kind: EnclosedKind::SignInCode,
         sealed: sealed(code.as_bytes()),
     };
     let fresh = Fresh {
-        code: Some(MadeCode { token, hash }),
+        code: Some((what, hash)),
         enclosure: Some(Enclosure {
             id: MessageId([9; 16]),
             enclosed,

@@ -250,6 +250,7 @@ fn through_reply_of(method: &Method, sample: &Value) -> Value {
         "Tokens.List" => through::<reply::TokenList>,
         "Tokens.Find" => through::<reply::TokenPage>,
         "Tokens.Show" => through::<reply::TokenShow>,
+        "Tokens.DeviceAuthStatus" => through::<reply::DeviceAuth>,
         "Tokens.EnrollList" => through::<reply::LinkPage>,
         "Tokens.Types" => through::<reply::TokenTypes>,
         "Tokens.HwList" => through::<reply::HardwarePage>,

@@ -129,6 +129,7 @@ impl Backend for Fake {
             Query::PassthroughList { .. } => Reply::GrantPage(reply::GrantPage::default()),
             Query::PassthroughUses { .. } => Reply::GrantUses(reply::GrantUses::default()),
             Query::DialogueList { .. } => Reply::DialoguePage(reply::DialoguePage::default()),
+            Query::DeviceAuthStatus { .. } => Reply::DeviceAuth(Box::default()),
             Query::EnrollList { .. } => Reply::LinkPage(reply::LinkPage::default()),
             Query::NotifyList { .. } => Reply::NotificationPage(reply::NotificationPage::default()),
             Query::AuditVerify { .. } => Reply::AuditVerify(Box::default()),

@@ -101,6 +101,11 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
             format!("{purpose:?} by {by} to {to} until {until}, {tries} tries"),
         );
     }
+    if let Some(device) = &profile.device_auth {
+        let code = device.code.as_ref().map(|code| code.expires);
+        so("device code until", or_dash(code));
+        so("device proven until", or_dash(device.proven_until));
+    }
     if let Some(rekey) = &profile.rekey {
         let (token, at, by, why) = (rekey.token, rekey.at, &rekey.by, &rekey.why);
         so("rekey", format!("of {token} {at} by {by}, {why}"));

@@ -14,6 +14,7 @@ use std::time::Duration;
 use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
 use mfad::domain::command::{Answered, Prepared};
 use mfad::domain::delivery::{self, SentCode, TypeRule, Via};
+use mfad::domain::device_auth::{DeviceAuth, DeviceCode};
 use mfad::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
 use mfad::domain::link::{Link, Purpose};
 use mfad::domain::lockout::{Lock, LockReason, LockoutMode};
@@ -245,6 +246,21 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 delivery: Delivery::Shown,
                 failures: 0,
                 extra: serde_json::Map::new(),
+            });
+        }
+        "device-code" => {
+            let code = DeviceCode {
+                hash: [7; 32],
+                sent: WALL,
+                to: "alice@example.org".to_owned(),
+                expires: WALL + span("15m"),
+                failures: 0,
+            };
+            let proven_until = Some(WALL + span("1d"));
+            record.profile_mut().device_auth = Some(DeviceAuth {
+                code: Some(code),
+                proven_until,
+                ..DeviceAuth::default()
             });
         }
         "rekey" => {

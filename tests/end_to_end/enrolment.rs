@@ -11,18 +11,18 @@ use crate::common::ledger::Ledger;
 use crate::common::people::{PIN, Person};
 use crate::dialogues::{answer, state};
 
-const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
-const FROM: &str = "192.0.2.9";
+pub(super) const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
+pub(super) const FROM: &str = "192.0.2.9";
 
 /// The words of a question.
-fn words(reply: &Reply) -> String {
+pub(super) fn words(reply: &Reply) -> String {
     let packet = Packet::decode(&reply.octets).unwrap();
     let words = packet.first(AttributeType::REPLY_MESSAGE).unwrap();
     String::from_utf8(words.to_vec()).unwrap()
 }
 
 /// The secret in the link that stands in them.
-fn link(words: &str) -> String {
+pub(super) fn link(words: &str) -> String {
     let link = words.strip_prefix("Open https://mfa.example.org/e/");
     let (secret, rest) = link.unwrap_or_else(|| panic!("{words}")).split_at(64);
     let then = " within 10 minutes, add the account in your app, then enter the code it shows:";
@@ -31,7 +31,7 @@ fn link(words: &str) -> String {
 }
 
 /// What the app shows that has scanned the page.
-fn shown(secret: &str) -> String {
+pub(super) fn shown(secret: &str) -> String {
     let seed = base32::decode(secret.as_bytes()).unwrap();
     let now = mfad::sys::clock::Clock::start().now();
     let step = totp::step_at(now.wall, Period::THIRTY);
@@ -40,7 +40,7 @@ fn shown(secret: &str) -> String {
 }
 
 /// The secret of a token that was added.
-fn secret(added: &Value) -> String {
+pub(super) fn secret(added: &Value) -> String {
     let uri = added["done"]["reveal"]["text"].as_str().unwrap();
     let (_, secret) = uri.split_once("secret=").unwrap();
     secret.split('&').next().unwrap().to_owned()

@@ -5,12 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mfad::domain::device_auth::DeviceAuth;
 use mfad::domain::token_record::TokenKind;
 use mfad::secret::SecretKey;
 use mfad::store::seal::Keys;
 use mfad::store::sqlite::{Fence, Mode, Opened, Restored, Site, Sizes, open, restore};
 use mfad::store::{Commit as _, Find, Outcome, Read as _, StoreError};
-use mfad::time::Now;
+use mfad::time::{Now, Timestamp};
 use tempfile::TempDir;
 
 use super::contract::{self, Factory, Store};
@@ -269,6 +270,10 @@ pub(crate) fn with_everything() -> mfad::domain::user::UserRecord {
     ];
     ada.profile_mut().grants = vec![grant(1)];
     ada.profile_mut().auth_code = Some(auth_code());
+    ada.profile_mut().device_auth = Some(DeviceAuth {
+        proven_until: Some(Timestamp::NEVER),
+        ..DeviceAuth::default()
+    });
     ada
 }
 
@@ -281,6 +286,7 @@ pub(crate) fn assert_fenced(opened: &Opened, now: Now) {
     assert!(state(2).resync_required);
     assert_eq!(ada.profile.tokens[2].codes_left(Some(state(3))), 0);
     assert_eq!(ada.profile.auth_code, None);
+    assert_eq!(ada.profile.device_auth, None);
     let grant = &ada.profile.grants[0];
     assert!(!grant.valid(ada.auth.grant(1), None, at(10)));
     let passthrough = Find {

@@ -7,7 +7,7 @@ const LATER: &[&str] = &[
     "pin.history",
     "emergency.keyword",
     "auth_code.self_service",
-    "device_auth",
+    "device_auth.no_web",
     "token_types.password",
     "renew",
     "ldap",

@@ -82,6 +82,11 @@ pub(super) const KEYS: &[Key] = &[
         "Enter your authorization code:",
     ),
     text(
+        "messages.M24",
+        "Asks for the device authorization code.",
+        "A device authorization code was sent to {to}. Enter it:",
+    ),
+    text(
         "messages.M25",
         "Leads to the page with a new token, and asks for its first code.",
         "Open {link} within {minutes} minutes, add the account in your app, then enter the code \
@@ -121,6 +126,11 @@ pub(super) const KEYS: &[Key] = &[
         "messages.M39",
         "Asks for a passcode.",
         "Enter your passcode:",
+    ),
+    text(
+        "messages.M40",
+        "Sends to the help desk for the token, after the device authorization code.",
+        "Code accepted. Ask your help desk for a new QR code.",
     ),
     text(
         "messages.M44",

@@ -262,7 +262,8 @@ pub(super) const KEYS: &[Key] = &[
         "auth_code.always_suppress",
         "false",
         "No auth codes are made, and no page asks for one: whoever gets the message with the link \
-         can enrol.",
+         can enrol. At a sign-in who is to replace a token shows a device authorization code \
+         instead.",
     ),
     Key::span(
         "auth_code.ttl",
@@ -280,8 +281,18 @@ pub(super) const KEYS: &[Key] = &[
         "auth_code.tries",
         "5",
         (1, 10),
-        "Wrong auth codes that void the right one.",
+        "Wrong auth codes that void the right one; of device authorization codes as many.",
     ),
+    Key::span(
+        "device_auth.ttl",
+        "\"15m\"",
+        (MINUTE, HOUR),
+        "How long a device authorization code is good. It is mailed at the next sign-in after `mfactl \
+         token reset-secret`, at a gateway with `unenrolled = \"enroll\"`, and with \
+         `auth_code.always_suppress` also in Replace Credential. A person is mailed one, and three \
+         more in an hour at the answer `resend`.",
+    ),
+    Key::count("device_auth.digits", "8", (6, 8), "Its length."),
     Key::span(
         "enroll.pending_ttl",
         "\"7d\"",

@@ -133,6 +133,7 @@ interfaces! {
             user: must Text, via: must Text, ttl_s: may Int, force: may Bool
         ];
         Change AuthCodeRevoke = AuthCodeRevoke, tokens::auth_code_revoke, [user: must Text];
+        Read DeviceAuthStatus = DeviceAuthStatus, tokens::device_auth_status, [user: must Text];
         Change RecoveryIssue = RecoveryIssue, tokens::recovery_issue, [user: must Text];
         Change RecoveryRevoke = RecoveryRevoke, tokens::recovery_revoke, [user: must Text];
         List HwList = HwList, tokens::hw_list, [serial: may Text];

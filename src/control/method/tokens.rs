@@ -297,6 +297,10 @@ pub(super) fn auth_code_revoke(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::AuthCodeRevoke { user: a.user()? })
 }
 
+pub(super) fn device_auth_status(a: &mut Arguments) -> Result<Query, Fault> {
+    Ok(Query::DeviceAuthStatus { user: a.user()? })
+}
+
 pub(super) fn recovery_issue(a: &mut Arguments) -> Result<Command, Fault> {
     Ok(Command::RecoveryIssue { user: a.user()? })
 }

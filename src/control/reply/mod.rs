@@ -36,8 +36,8 @@ pub use gateways::{GatewayList, GatewayRow, GatewayShow, NamedCount, Strangers};
 pub use notify::{Notification, NotificationPage};
 pub use passthrough::{Grant, GrantPage, GrantUse, GrantUses};
 pub use tokens::{
-    Authenticator, Hardware, HardwarePage, Token, TokenList, TokenPage, TokenShow, TokenType,
-    TokenTypes, TokenUse,
+    Authenticator, DeviceAuth, DeviceCode, Hardware, HardwarePage, Token, TokenList, TokenPage,
+    TokenShow, TokenType, TokenTypes, TokenUse,
 };
 pub use users::{
     AuthCode, Contact, Counter, ExportPage, LockShow, Password, Pin, Rekey, SetLack, SetList,
@@ -69,6 +69,7 @@ pub enum Reply {
     GrantUses(GrantUses),
     NotificationPage(NotificationPage),
     LinkPage(LinkPage),
+    DeviceAuth(Box<DeviceAuth>),
     DialoguePage(DialoguePage),
     AuditPage(AuditPage),
     AuditVerify(Box<AuditVerify>),

@@ -46,6 +46,48 @@ pub struct TokenShow {
     pub revision: u64,
 }
 
+/// How far the device authorization of a person is (`device-auth status`).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceAuth {
+    /// When it was read.
+    pub now: Instant,
+    /// Canonical login name.
+    pub user: String,
+    /// Such a code is asked for before this person gets a new token.
+    pub asked_for: bool,
+    /// Where it would be mailed, masked.
+    pub address: Option<String>,
+    /// The code that was mailed last, until it is used or void.
+    pub code: Option<DeviceCode>,
+    /// Until then none is asked for, because one was right.
+    pub proven_until: Option<Instant>,
+    /// When it was found that none can be mailed.
+    pub unsent: Option<Instant>,
+    /// Codes of any kind that this person was sent within the hour.
+    pub sent_in_hour: u64,
+    /// How many that may be.
+    pub most_in_hour: u64,
+    /// What a sign-in without a token leads to, and where.
+    pub next: Option<String>,
+}
+
+/// A device authorization code, without the code.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceCode {
+    /// When it was mailed.
+    pub sent: Instant,
+    /// Where, masked.
+    pub to: String,
+    /// First instant at which it is no longer good.
+    pub until: Instant,
+    /// It is good.
+    pub good: bool,
+    /// Wrong codes after which it is void.
+    pub tries: u32,
+}
+
 /// The types of token (`token types`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

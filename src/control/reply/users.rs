@@ -67,6 +67,8 @@ pub struct UserShow {
     pub auth_code: Option<AuthCode>,
     /// A secret key was reset, and no new token is proven yet.
     pub rekey: Option<Rekey>,
+    /// What a sign-in leads to while no token counts, and where.
+    pub next_sign_in: Option<String>,
     /// Passthrough grants that count or will count.
     pub grants: Vec<Grant>,
     /// Last Accept.

@@ -5,6 +5,7 @@ mod auth;
 mod auth_code;
 mod config;
 mod daemon;
+mod device_auth;
 mod dialogue;
 mod emergency;
 mod enroll;
@@ -44,6 +45,7 @@ pub(super) const NOUNS: &[&[Verb]] = &[
     token::VERBS,
     enroll::VERBS,
     auth_code::VERBS,
+    device_auth::VERBS,
     hw::VERBS,
     pin::VERBS,
     emergency::VERBS,

@@ -201,6 +201,9 @@ fn facts(screen: &mut Screen, user: &UserShow) {
         );
         fact(screen, "Secret key", &words);
     }
+    if let Some(next) = &user.next_sign_in {
+        fact(screen, "Next sign-in", next);
+    }
     passthrough(screen, user);
     past(screen, user);
 }

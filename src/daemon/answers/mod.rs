@@ -21,6 +21,7 @@ mod change;
 mod complete;
 mod config;
 mod desk;
+mod device_auth;
 mod dialogue;
 mod enrol;
 mod explain;
@@ -221,6 +222,7 @@ impl Answerer {
             }
             Query::PassthroughUses { user, page } => desk.passthrough_uses(&user, &page, sink),
             Query::DialogueList { user, page } => desk.dialogue_list(user.as_deref(), &page, sink),
+            Query::DeviceAuthStatus { user } => desk.device_auth_status(&user),
             Query::EnrollList { user, page } => desk.enroll_list(user.as_deref(), &page, sink),
             Query::NotifyList { user, page } => desk.notify_list(&user, &page, sink),
             Query::NotifyTest { to, manner } => self.notify_test(desk, to, &manner),

@@ -8,6 +8,7 @@ use crate::control::reply::{
 };
 use crate::domain::dialogue::asks_new;
 use crate::domain::lockout::LockReason;
+use crate::domain::outlook;
 use crate::domain::passthrough;
 use crate::domain::pin::Memorized;
 use crate::domain::policy::FirstFactorBy;
@@ -80,6 +81,7 @@ impl Desk<'_> {
                 by: rekey.by.clone(),
                 why: rekey.why.clone(),
             }),
+            next_sign_in: self.next_sign_in(record),
             grants: view.live_grants().map(|grant| view.grant(grant)).collect(),
             last_login: view.last_login(),
             last_failed: view.last_failed(),
@@ -95,6 +97,14 @@ impl Desk<'_> {
             updated: profile.updated.into(),
             revision: auth.revision,
         }
+    }
+
+    /// What a sign-in leads to while no token counts.
+    fn next_sign_in(&self, record: &UserRecord) -> Option<String> {
+        let open =
+            record.auth.lock.is_none() && passthrough::current(record, None, self.now).is_none();
+        let led = || outlook::led(record, &self.rules.gateways, self.policy(), self.now);
+        open.then(led).flatten()
     }
 
     fn asked_for(&self, by: FirstFactorBy) -> bool {

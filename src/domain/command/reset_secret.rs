@@ -24,13 +24,15 @@ pub(super) fn reset(
     let before = status(&case, id).name();
     case.void(id, SECRET_RESET);
     let (at, by) = (case.wall(), case.by());
-    case.record.profile_mut().rekey = Some(Rekey {
+    let profile = case.record.profile_mut();
+    profile.rekey = Some(Rekey {
         token: id,
         at,
         by,
         why: why.name().to_owned(),
         extra: serde_json::Map::new(),
     });
+    profile.device_auth = None;
     let event = case.event("token.secret_reset").token(id);
     let event = event.change(before, Status::Obsolete.name());
     case.push(event.detail("why", why.name()));

@@ -6,6 +6,7 @@ use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::{Delivery, asked_for_in};
 use crate::domain::dialogue::{self, adds_token, asks_new};
 use crate::domain::lockout::LockReason;
+use crate::domain::outlook;
 use crate::domain::passthrough::current;
 use crate::domain::pin::Memorized;
 use crate::domain::policy::GatewayPolicy;
@@ -257,25 +258,10 @@ pub(super) fn reset(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Where a person without a token is led to a new one, and over what; none: nowhere.
+/// What a sign-in without a token leads to, and where; none: nowhere to one.
 pub(super) fn led(case: &Case<'_>) -> Option<String> {
-    let (record, policy) = (&case.record, case.site.policy);
-    let gateways = case.site.gateways.iter();
-    let here = gateways.filter(|gateway| dialogue::enrols(record, gateway, policy, case.now()));
-    let here: Vec<String> = here.map(|gateway| words::shell(&gateway.name)).collect();
-    let what = if policy.auth_code.always_suppress {
-        "leads to a new token"
-    } else {
-        "asks for the auth code (M23) and leads to a new token"
-    };
-    match here.len() {
-        0 => None,
-        all if all == case.site.gateways.len() => Some(format!("Their next sign-in {what}.")),
-        _ => Some(format!(
-            "At {} their next sign-in {what}; elsewhere it is refused (M07).",
-            here.join(", ")
-        )),
-    }
+    let (policy, now) = (case.site.policy, case.now());
+    outlook::led(&case.record, case.site.gateways, policy, now)
 }
 
 /// Refuses one more counted user than the limit allows.

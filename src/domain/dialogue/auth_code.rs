@@ -49,13 +49,23 @@ pub(super) fn turn(case: &mut Case<'_>, shown: Option<TokenId>, seen: Seen) -> T
         return Turn::Refused(Reason::Policy);
     }
     if seen == Seen::Right {
-        case.record.profile_mut().auth_code = None;
-        case.tell(Event::new("authcode.used"));
+        use_up(case);
         return match resets {
             true => reset::authorized(case),
             false => enrol::authorized(case, shown),
         };
     }
+    wrong(case)
+}
+
+/// It was right, and is good no more.
+pub(super) fn use_up(case: &mut Case<'_>) {
+    case.record.profile_mut().auth_code = None;
+    case.tell(Event::new("authcode.used"));
+}
+
+/// A wrong one counts on the code that is out, and on the person.
+pub(super) fn wrong(case: &mut Case<'_>) -> Turn {
     let policy = &case.policy.auth_code;
     let left = count_wrong(case.record.profile_mut(), policy).unwrap_or_default();
     case.tell(

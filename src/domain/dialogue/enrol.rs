@@ -2,40 +2,82 @@
 //!
 //! 1. The first factor is right, and no token counts; or what was typed is the first code of one that
 //!    waits for it.
-//! 2. The [auth code](super::auth_code), unless none are made here.
-//! 3. The token: proven, if its code was typed at the beginning; else it is [shown](super::first_code)
-//!    on a page, or was by an operator, and its first code proves it.
+//! 2. The [auth code](super::auth_code), unless none are made here. After a secret was reset it is the
+//!    [device authorization code](super::device_code), which is mailed; so it is for a token that is to
+//!    be replaced where no auth codes are made. Who has no proven address is asked for the auth code,
+//!    if one is out.
+//! 3. The token: proven, if its code was typed at the beginning; else it is
+//!    [shown](super::first_code) on a page, or was by an operator, and its first code proves it.
 //!
 //! Who is in Update Credential for a token signs in as ever, and then comes to 3.
 //!
-//! Nobody is led where nothing proves the first factor, nor where there would be no token to prove.
+//! Nobody is led where nothing proves the first factor, nor to an auth code where there would be no
+//! token to prove. The device authorization code is asked for all the same: with it the help desk knows
+//! to whom it gives the token ([`proven`]).
 
-use super::{Asking, Turn, auth_code, first_code};
+use super::{Asking, Turn, auth_code, device_code, first_code};
 use crate::domain::command::room;
+use crate::domain::device_auth::{destination, proven};
 use crate::domain::event::Event;
-use crate::domain::judge::Case;
+use crate::domain::judge::{Case, Evidence, Lacking};
 use crate::domain::methods::{counts_here, pending};
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use crate::domain::token_record::TokenKind;
 use crate::domain::update::Update;
-use crate::domain::user::{UserRecord, UserState};
+use crate::domain::user::{Profile, UserRecord, UserState};
 use crate::domain::verdict::{How, Message};
 use crate::time::Now;
 use crate::token::TokenId;
 
+/// What a person shows besides the first factor, before a new token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing more.
+    Nothing,
+    /// The auth code.
+    AuthCode,
+    /// The device authorization code, or an auth code.
+    DeviceCode,
+    /// The device authorization code, which cannot be mailed: refused.
+    Unreachable,
+}
+
+/// The way of a person to a new token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What is shown on it.
+    pub shows: Shows,
+    /// It goes to the Accept: there is a token to prove, or a page that shows one. Else the help desk
+    /// goes on.
+    pub lets_in: bool,
+}
+
+/// The way on which a sign-in at `gateway` leads this person, who has no token that counts there.
+#[must_use]
+pub fn way(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Option<Way> {
+    let awaited = matches!(record.profile.state, UserState::New | UserState::Replace);
+    if !(awaited || record.profile.rekey.is_some()) || !leads(record, gateway) {
+        return None;
+    }
+    let shows = shows(record, gateway, policy, now);
+    let token = has_page(record, gateway, policy) || has_pending(record, gateway, policy, now);
+    let found = match shows {
+        Shows::Nothing | Shows::AuthCode => token,
+        Shows::DeviceCode | Shows::Unreachable => true,
+    };
+    let lets_in = token && shows != Shows::Unreachable;
+    found.then_some(Way { shows, lets_in })
+}
+
 /// Whether a sign-in at `gateway` leads this person, who has no token that counts there, to a new one.
 #[must_use]
 pub fn enrols(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> bool {
-    let shown = || pending(record, gateway, policy, now).next().is_some();
-    let awaited = matches!(record.profile.state, UserState::New | UserState::Replace);
-    (awaited || record.profile.rekey.is_some())
-        && leads(record, gateway, policy)
-        && (has_page(record, gateway, policy) || shown())
+    way(record, gateway, policy, now).is_some()
 }
 
 /// Whether `gateway` leads this person to a token at all.
 #[must_use]
-pub fn leads(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy) -> bool {
+pub fn leads(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
     let profile = &record.profile;
     let provable = match gateway.first_factor {
         FirstFactorBy::Gateway => true,
@@ -43,12 +85,37 @@ pub fn leads(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy) -> b
         FirstFactorBy::Local => profile.password.is_some(),
         FirstFactorBy::None => false,
     };
-    // Who has lost a token shows more than the first factor.
-    let lost = profile.state == UserState::Replace || profile.rekey.is_some();
-    gateway.challenge
-        && gateway.unenrolled == Otherwise::Enroll
-        && provable
-        && !(lost && policy.auth_code.always_suppress)
+    gateway.challenge && gateway.unenrolled == Otherwise::Enroll && provable
+}
+
+/// Whether this person shows a device authorization code before a new token (R29, E8).
+#[must_use]
+pub fn asks_device_code(profile: &Profile, policy: &Policy) -> bool {
+    let lost = profile.state == UserState::Replace;
+    profile.rekey.is_some() || lost && policy.auth_code.always_suppress
+}
+
+/// What this person shows at `gateway`.
+fn shows(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Shows {
+    let profile = &record.profile;
+    let suppressed = policy.auth_code.always_suppress;
+    let coded = || {
+        profile
+            .auth_code
+            .as_ref()
+            .is_some_and(|code| !code.over(now))
+    };
+    match asks_device_code(profile, policy) {
+        false if suppressed => Shows::Nothing,
+        false => Shows::AuthCode,
+        // Where a page shows the token to whoever comes there, everybody shows the code himself.
+        true if proven(profile, now).is_some() && !has_page(record, gateway, policy) => {
+            Shows::Nothing
+        }
+        true if destination(profile, policy).is_some() => Shows::DeviceCode,
+        true if coded() => Shows::AuthCode,
+        true => Shows::Unreachable,
+    }
 }
 
 /// Whether a page can show this person a token that counts at `gateway`.
@@ -74,12 +141,29 @@ pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
         .flatten()
 }
 
+/// Whether a token of this person that would count at `gateway` waits for its proof.
+pub(super) fn has_pending(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> bool {
+    pending(record, gateway, policy, now).next().is_some()
+}
+
 /// The first factor is right. `shown`: the token that waits, and whose first code was typed with it.
-pub(in crate::domain) fn begin(case: &mut Case<'_>, shown: Option<TokenId>) -> Turn {
-    if case.policy.auth_code.always_suppress {
-        return authorized(case, shown);
+pub(in crate::domain) fn begin(
+    case: &mut Case<'_>,
+    shown: Option<TokenId>,
+    evidence: &Evidence,
+) -> Result<Turn, Lacking> {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    match shows(record, gateway, case.policy, case.now) {
+        Shows::Nothing => Ok(authorized(case, shown)),
+        Shows::AuthCode => Ok(Turn::Ask(auth_code::asking(shown))),
+        Shows::DeviceCode => device_code::ask(case, shown, evidence),
+        Shows::Unreachable => Ok(device_code::unreachable(case)),
     }
-    Turn::Ask(auth_code::asking(shown))
 }
 
 /// The new token is this person's to have.

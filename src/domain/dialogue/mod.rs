@@ -27,6 +27,7 @@
 mod auth_code;
 mod code;
 mod confirm;
+mod device_code;
 mod enrol;
 mod first_code;
 mod handle;
@@ -58,7 +59,7 @@ use crate::token::{DialogueId, TokenId};
 pub use confirm::asks_confirmation;
 pub(super) use confirm::confirmed;
 pub(super) use enrol::begin as begin_enrolment;
-pub use enrol::{adds_token, enrols, leads};
+pub use enrol::{Shows, Way, adds_token, asks_device_code, enrols, leads, way};
 pub(super) use first_code::is_of_prompt;
 pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
 pub use method::Methods;
@@ -105,6 +106,8 @@ pub enum Kind {
     Method(Methods),
     /// The code of this token, one of those that are reset.
     CodeOf(TokenId),
+    /// The device authorization code; with the token whose first code was right before.
+    DeviceCode(Option<TokenId>),
 }
 
 /// Factors that were right, in order; nearly always one, for which nothing is allocated.
@@ -175,6 +178,8 @@ pub enum Seen {
     Again,
     /// This number of what was offered.
     Choice(usize),
+    /// The auth code, where something else was asked for.
+    AuthCode,
 }
 
 /// How a dialogue goes on.
@@ -206,6 +211,7 @@ impl Kind {
             Self::Sent(_) => "sent_code",
             Self::Method(_) => "method",
             Self::CodeOf(_) => "code_of_token",
+            Self::DeviceCode(_) => "device_code",
         }
     }
 
@@ -216,6 +222,7 @@ impl Kind {
             "new_pin" => "new PIN or password".to_owned(),
             "reauth" => "passcode with the new one".to_owned(),
             "confirm" => "code that confirms an unlock".to_owned(),
+            "device_code" => "device authorization code".to_owned(),
             name => name.replace('_', " "),
         }
     }
@@ -229,7 +236,7 @@ impl Kind {
                 Some(true)
             }
             "passcode" => Some(passcode::echo(gateway)),
-            "new_pin" | "reauth" | "auth_code" => Some(false),
+            "new_pin" | "reauth" | "auth_code" | "device_code" => Some(false),
             _ => None,
         }
     }
@@ -260,7 +267,8 @@ impl Kind {
             | Self::AuthCode(_)
             | Self::FirstCode { .. }
             | Self::Sent(_)
-            | Self::CodeOf(_) => None,
+            | Self::CodeOf(_)
+            | Self::DeviceCode(_) => None,
         }
     }
 }
@@ -292,6 +300,7 @@ pub(super) fn look(
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => return None,
         Kind::NewPin(asked) => told(new_pin::look(asked, record, attempt, policy, unseal)),
         Kind::AuthCode(_) => told(auth_code::look(record, attempt, unseal, now)),
+        Kind::DeviceCode(_) => told(device_code::look(record, attempt, policy, unseal, now)),
         Kind::FirstCode { .. } => told(first_code::look(
             answered, record, attempt, policy, unseal, now,
         )),
@@ -315,6 +324,7 @@ pub(super) fn turn(
     Ok(match asked {
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
         Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen),
+        Kind::DeviceCode(shown) => device_code::turn(case, *shown, seen, evidence)?,
         Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
         Kind::Sent(asked) => sent::turn(case, asked, seen, evidence)?,
         Kind::Method(asked) => method::turn(case, asked, seen, evidence)?,

@@ -13,7 +13,7 @@ use super::{Asking, Kind, Seen, Turn};
 use crate::domain::attempt::Attempt;
 use crate::domain::delivery::{Via, destination, paced};
 use crate::domain::event::Event;
-use crate::domain::judge::{Case, Evidence, Lacking};
+use crate::domain::judge::{Case, CodeFor, Evidence, Lacking};
 use crate::domain::notice::enclosing;
 use crate::domain::policy::{PasscodeForm, Policy};
 use crate::domain::sealed::Unseal;
@@ -65,7 +65,7 @@ pub(super) fn send(
     if to.via == Via::Sms && unanswered > rules.sms_max_unanswered {
         return Ok(Turn::Ended(Message::NoFurtherCode));
     }
-    let (made, enclosure) = evidence.fresh.code(token)?;
+    let (hash, enclosure) = evidence.fresh.code(CodeFor::Token(token))?;
     let until = now.latest() + rules.ttl;
     let letter = enclosing(
         enclosure,
@@ -85,7 +85,7 @@ pub(super) fn send(
     dialogues.retain(|dialogue| !dialogue.waits_for(token));
     let sent = Sent {
         token,
-        hash: made.hash,
+        hash,
         until,
         sends: sends + 1,
     };

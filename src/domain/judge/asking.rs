@@ -149,7 +149,8 @@ impl Case<'_> {
         match first {
             Ok(()) => {
                 self.proven.first = Some(self.attempt.gateway.first_factor);
-                let turn = dialogue::begin_enrolment(&mut self, shown.map(|(token, _)| token));
+                let shown = shown.map(|(token, _)| token);
+                let turn = dialogue::begin_enrolment(&mut self, shown, evidence)?;
                 self.follow(turn, evidence)
             }
             Err(reason) => Ok(self.wrong_first(reason, repeated)),

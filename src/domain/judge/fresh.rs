@@ -4,7 +4,6 @@
 //! to need something says what it [lacks](Lacking), the writer makes that one thing, and the same is
 //! judged again from the start.
 
-use super::super::command::MadeCode;
 use super::super::dialogue::Handle;
 use super::super::notice::Enclosure;
 use crate::token::TokenId;
@@ -14,8 +13,17 @@ use crate::token::TokenId;
 pub enum Lacking {
     /// The handle of a question.
     Handle,
-    /// A code of this token, to be sent.
-    Code(TokenId),
+    /// A code of this kind, to be sent.
+    Code(CodeFor),
+}
+
+/// What a code is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeFor {
+    /// A token whose codes are sent.
+    Token(TokenId),
+    /// A device authorization.
+    Device,
 }
 
 /// What was made so far.
@@ -23,8 +31,8 @@ pub enum Lacking {
 pub struct Fresh {
     /// The handle of the question.
     pub handle: Option<Handle>,
-    /// A code to be sent.
-    pub code: Option<MadeCode>,
+    /// A code to be sent, by its keyed hash.
+    pub code: Option<(CodeFor, [u8; 32])>,
     /// What the message brings that goes with the question.
     pub enclosure: Option<Enclosure>,
 }
@@ -38,12 +46,13 @@ impl Fresh {
         self.handle.ok_or(Lacking::Handle)
     }
 
-    /// A code of `token`, and itself under seal for the message that brings it.
+    /// The keyed hash of a code for `what`, and the code under seal for the message that brings it.
     ///
     /// # Errors
     /// [`Lacking`]: it was not made yet.
-    pub fn code(&self, token: TokenId) -> Result<(MadeCode, Enclosure), Lacking> {
-        let made = self.code.clone().filter(|made| made.token == token);
-        made.zip(self.enclosure.clone()).ok_or(Lacking::Code(token))
+    pub fn code(&self, what: CodeFor) -> Result<([u8; 32], Enclosure), Lacking> {
+        let made = self.code.filter(|(of, _)| *of == what);
+        let made = made.map(|(_, hash)| hash);
+        made.zip(self.enclosure.clone()).ok_or(Lacking::Code(what))
     }
 }

@@ -105,7 +105,9 @@ fn in_short(language: Language, kind: EnclosedKind, coded: bool) -> String {
             format!("Ihr Code zur Anmeldung: {ENCLOSED}. Sagen Sie ihn niemandem.")
         }
         // These go by mail alone.
-        (EnclosedKind::ConfirmLink | EnclosedKind::Seed, _) => String::new(),
+        (EnclosedKind::ConfirmLink | EnclosedKind::Seed | EnclosedKind::DeviceCode, _) => {
+            String::new()
+        }
     }
 }
 
@@ -164,6 +166,15 @@ fn english(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str,
                  call your help desk.\n"
             );
             ("Your code for the sign-in", text)
+        }
+        EnclosedKind::DeviceCode => {
+            let text = format!(
+                "Your device authorization code: {ENCLOSED}\n\nEnter it where you are asked for it \
+                 when you sign in; then you get a new token in the place of the one you have lost. \
+                 Tell it to nobody. If you are not signing in now, somebody else knows your password: \
+                 call your help desk.\n"
+            );
+            ("Your device authorization code", text)
         }
     }
 }
@@ -224,6 +235,15 @@ fn german(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, 
                  jemand anderes Ihr Passwort: Rufen Sie Ihren Helpdesk an.\n"
             );
             ("Ihr Code zur Anmeldung", text)
+        }
+        EnclosedKind::DeviceCode => {
+            let text = format!(
+                "Ihr Code zur Gerätefreigabe: {ENCLOSED}\n\nGeben Sie ihn dort ein, wo Sie bei der \
+                 Anmeldung danach gefragt werden; dann erhalten Sie ein neues Token anstelle des \
+                 verlorenen. Sagen Sie ihn niemandem. Wenn Sie sich gerade nicht anmelden, kennt \
+                 jemand anderes Ihr Passwort: Rufen Sie Ihren Helpdesk an.\n"
+            );
+            ("Ihr Code zur Gerätefreigabe", text)
         }
     }
 }

@@ -293,6 +293,7 @@ fn every_notice_has_its_words_in_both_languages() {
         Event::new("passthrough.renewed"),
         Event::new("passthrough.warned"),
         Event::new("passthrough.ended"),
+        Event::new("deviceauth.failed").refused().reason(NO_ADDRESS),
     ];
     let (mut english, mut german) = (locked(), locked());
     english.profile_mut().language = "en".to_owned();
@@ -306,6 +307,18 @@ fn every_notice_has_its_words_in_both_languages() {
             texts.push(text);
         }
     }
+}
+
+#[test]
+fn administrators_are_told_of_whom_no_code_can_be_mailed_to_and_not_of_a_wrong_code() {
+    let wrong = Event::new("deviceauth.failed").refused();
+    let told = |event: Event| made(&[event], &alice(), &policy());
+    assert!(told(wrong.clone()).is_empty());
+    let made = told(wrong.reason(NO_ADDRESS));
+    assert_eq!(readers(&made), ["root@example.org"]);
+    let text = &made[0].text;
+    assert!(text.starts_with("alice waits for a new token and has no proven e-mail address\n"));
+    assert!(text.contains("mfactl why alice"), "{text}");
 }
 
 #[test]

@@ -3,15 +3,16 @@
 //! A letter to a person says what happened, when and from where, and what to do if it was not them.
 //! Only [`Facts`] are put into it, each of which is one line.
 
+mod admin;
 mod enclosing;
 mod grants;
 mod tidings;
 
+pub(super) use self::admin::to_admin;
 pub(super) use self::enclosing::enclosing;
 pub(super) use self::grants::reminder;
 use self::tidings::{english, german};
 use super::{Facts, Language, Letter, Notice};
-use crate::domain::lockout::LockReason;
 use crate::domain::message::Line;
 use crate::domain::recipient::Channel;
 use crate::time::Timestamp;
@@ -61,24 +62,6 @@ pub(super) fn to_phone(
     Letter {
         subject: subject(&facts.issuer, (words.tell)(first).0),
         text: format!("{}: {}\n", facts.issuer, sentences.join(" ")),
-    }
-}
-
-/// The letter to an administrator about a lock.
-pub(super) fn to_admin(language: Language, reason: LockReason, facts: &Facts) -> Letter {
-    let words = words(language);
-    let what = format!("{} {}: {}", facts.user, words.is_locked, reason.name());
-    let mut text = format!("{what}\n\n{}", told(words, facts));
-    if let Some(ends) = facts.ends {
-        text.push_str(&format!("\n{} {}.\n", words.lock_ends, minute(ends)));
-    }
-    text.push_str(&format!(
-        "\n{} mfactl why {}\n",
-        words.in_the_way, facts.user
-    ));
-    Letter {
-        subject: subject(&facts.issuer, &what),
-        text,
     }
 }
 
@@ -138,6 +121,7 @@ struct Words {
     not_you: &'static str,
     never: &'static str,
     is_locked: &'static str,
+    has_no_address: &'static str,
     in_the_way: &'static str,
     look: &'static str,
     grant_ends: &'static str,
@@ -172,6 +156,7 @@ const ENGLISH: Words = Words {
     never: "Nobody will ever ask you for your PIN, your password or a code: not in a message, not \
             on the phone.",
     is_locked: "is locked",
+    has_no_address: "waits for a new token and has no proven e-mail address",
     in_the_way: "What stands in the way:",
     look: "See:",
     grant_ends: "It ends at",
@@ -207,6 +192,7 @@ const GERMAN: Words = Words {
     never: "Niemand wird Sie je nach Ihrer PIN, Ihrem Passwort oder einem Code fragen: nicht in \
             einer Nachricht, nicht am Telefon.",
     is_locked: "ist gesperrt",
+    has_no_address: "wartet auf ein neues Token und hat keine bestätigte E-Mail-Adresse",
     in_the_way: "Was im Wege steht:",
     look: "Siehe:",
     grant_ends: "Sie endet am",

@@ -72,6 +72,8 @@ fn longest() -> Vec<Message> {
         Message::NoFurtherCode,
         Message::EnterPasscode,
         Message::EnterCodeOf("x".repeat(99)),
+        Message::DeviceCodeSent { to: address() },
+        Message::AskForToken,
     ]
 }
 

@@ -15,6 +15,7 @@ const PASSCODE: u8 = 0;
 const CODE: u8 = 1;
 const AUTH_CODE: u8 = 10;
 const FIRST_CODE: u8 = 11;
+const DEVICE_CODE: u8 = 12;
 const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
 const CONFIRM: u8 = 22;
@@ -23,8 +24,18 @@ const SENT: u8 = 30;
 const METHOD: u8 = 31;
 
 /// The kinds of this version.
-const KINDS: [u8; 10] = [
-    PASSCODE, CODE, AUTH_CODE, FIRST_CODE, NEW_PIN, REAUTH, CONFIRM, SENT, METHOD, CODE_OF,
+const KINDS: [u8; 11] = [
+    PASSCODE,
+    CODE,
+    AUTH_CODE,
+    FIRST_CODE,
+    DEVICE_CODE,
+    NEW_PIN,
+    REAUTH,
+    CONFIRM,
+    SENT,
+    METHOD,
+    CODE_OF,
 ];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
@@ -39,6 +50,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
         Kind::Sent(_) => SENT,
         Kind::Method(_) => METHOD,
         Kind::CodeOf(_) => CODE_OF,
+        Kind::DeviceCode(_) => DEVICE_CODE,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -56,7 +68,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
                 out.extend_from_slice(chosen);
             }
         }
-        Kind::AuthCode(shown) => {
+        Kind::AuthCode(shown) | Kind::DeviceCode(shown) => {
             if let Some(token) = shown {
                 out.extend_from_slice(&id_octets(*token));
             }
@@ -96,8 +108,8 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         CODE => Kind::Code,
         REAUTH => Kind::Reauth,
         CONFIRM => Kind::Confirm,
-        AUTH_CODE if value.is_empty() => Kind::AuthCode(None),
-        AUTH_CODE => Kind::AuthCode(Some(take_id(value)?)),
+        AUTH_CODE => Kind::AuthCode(take_shown(value)?),
+        DEVICE_CODE => Kind::DeviceCode(take_shown(value)?),
         FIRST_CODE => Kind::FirstCode {
             wrong: value.octet()?,
         },
@@ -133,6 +145,14 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         rounds,
         row,
     }))
+}
+
+/// The token whose first code was typed, if one was.
+fn take_shown(value: &mut Taker<'_>) -> Result<Option<TokenId>, Damage> {
+    match value.is_empty() {
+        true => Ok(None),
+        false => take_id(value).map(Some),
+    }
 }
 
 fn take_methods(value: &mut Taker<'_>) -> Result<Methods, Damage> {

@@ -123,10 +123,11 @@ impl Fence {
                 delivery.code = None;
             }
         }
-        let coded = profile.auth_code.is_some();
+        let coded = profile.auth_code.is_some() || profile.device_auth.is_some();
         if coded {
             user.profile_mut().auth_code = None;
-            fenced.auth_codes += 1;
+            user.profile_mut().device_auth = None;
+            fenced.auth_codes += u64::from(profile.auth_code.is_some());
         }
         let linked = !profile.links.is_empty();
         if linked {

@@ -138,6 +138,11 @@ pub(super) const fn english(notice: Notice) -> (&'static str, &'static str) {
             "Your address was changed",
             "An e-mail address or phone number of your account has been changed.",
         ),
+        Notice::NoAddress => (
+            "No code could be mailed to you",
+            "Somebody has signed in with your password to set up a new token, and no proven e-mail \
+             address of yours is known. Your help desk can give you the token.",
+        ),
     }
 }
 
@@ -276,6 +281,12 @@ pub(super) const fn german(notice: Notice) -> (&'static str, &'static str) {
         Notice::ContactsChanged => (
             "Ihre Adresse wurde geändert",
             "Eine E-Mail-Adresse oder Telefonnummer Ihres Kontos wurde geändert.",
+        ),
+        Notice::NoAddress => (
+            "Ihnen konnte kein Code gemailt werden",
+            "Jemand hat sich mit Ihrem Passwort angemeldet, um ein neues Token einzurichten, und von \
+             Ihnen ist keine bestätigte E-Mail-Adresse bekannt. Ihr Helpdesk kann Ihnen das Token \
+             geben.",
         ),
     }
 }
