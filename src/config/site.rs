@@ -48,6 +48,7 @@ pub(super) fn policy(
             ttl: settings.span("auth_code.ttl"),
             ttl_sms: settings.span("auth_code.ttl_sms"),
             tries: settings.count_u32("auth_code.tries"),
+            self_service: settings.flag("auth_code.self_service"),
         },
         device_auth: token_types::device_auth(settings),
         hotp_look_ahead: settings.count("hotp.look_ahead"),

@@ -29,6 +29,8 @@ pub struct AuthCodePolicy {
     pub ttl_sms: Duration,
     /// Wrong codes that void it.
     pub tries: u32,
+    /// People may have one mailed themselves, at the question for it.
+    pub self_service: bool,
 }
 
 /// The defaults of the manual.
@@ -39,6 +41,7 @@ impl Default for AuthCodePolicy {
             ttl: Duration::from_secs(24 * 3600),
             ttl_sms: Duration::from_secs(600),
             tries: 5,
+            self_service: false,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! says so. Which half of a passcode was wrong is for who may help with it: a viewer reads "wrong
 //! passcode" for either.
 
+mod ahead;
 mod far_off;
 mod looks;
 mod reset;
@@ -14,17 +15,15 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use self::ahead::{due, way_to_a_token};
 use super::action::Role;
 use super::command::words;
-use super::device_auth;
-use super::dialogue::{self, adds_token, asks_confirmation, asks_new};
+use super::dialogue;
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::methods;
-use super::outlook;
 use super::passthrough;
-use super::pin::Memorized;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::rekey::Rekey;
 use super::token_record::{Base, Status, Token, effective};
@@ -423,57 +422,6 @@ const fn in_words(reason: Reason, role: Role) -> &'static str {
         (Reason::Policy, _) => "a step by an operator is due, code not looked at",
         (Reason::Internal, _) => "mfad could not decide",
     }
-}
-
-/// What the next sign-in goes on with, and where.
-fn due(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) -> Vec<String> {
-    let at = |which: &dyn Fn(&GatewayPolicy) -> bool| {
-        let names = open
-            .iter()
-            .filter(|gateway| which(gateway))
-            .map(|it| &*it.name);
-        let names: Vec<&str> = names.collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    };
-    let mut lines = Vec::new();
-    if let Some(at) = at(&|gateway| asks_confirmation(record, gateway)) {
-        lines.push(format!(
-            "One more code confirms the unlock at the next sign-in at {at}."
-        ));
-    }
-    for secret in [Memorized::Pin, Memorized::Password] {
-        if let Some(at) = at(&|gateway| asks_new(record, gateway) == Some(secret)) {
-            let noun = secret.noun();
-            lines.push(format!(
-                "A new {noun} is asked for at the next sign-in at {at}."
-            ));
-        }
-    }
-    if let Some(at) = at(&|gateway| adds_token(record, gateway, policy, now)) {
-        lines.push(format!(
-            "The next sign-in leads to a further token at {at}."
-        ));
-    }
-    lines
-}
-
-/// What a sign-in without a token leads to.
-fn way_to_a_token(
-    record: &UserRecord,
-    gateways: &[Arc<GatewayPolicy>],
-    policy: &Policy,
-    now: Now,
-) -> Vec<String> {
-    let shut = record.auth.lock.is_some() || passthrough::current(record, None, now).is_some();
-    let led = outlook::led(record, gateways, policy, now).filter(|_| !shut);
-    let proven = device_auth::proven(&record.profile, now).map(|until| {
-        format!(
-            "The code that is mailed was right; until {until} no other is asked for: mfactl token add \
-             {} --type totp",
-            words::shell(record.name())
-        )
-    });
-    led.into_iter().chain(proven).collect()
 }
 
 /// What else helps to know: the other ways in, and what is about to end.

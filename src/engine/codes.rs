@@ -26,12 +26,18 @@ use crate::token::{Digits, OtpCode, SEED_MADE_OCTETS, TokenId};
 
 impl Engine {
     pub(super) fn auth_code(&self, user: UserId, prepared: &mut Prepared) -> Result<(), Refusal> {
-        let random = Zeroizing::new(self.random::<AUTH_CODE_SIGNS>()?);
-        let code = AuthCode::from_random(&random);
-        prepared.auth_code = Some(self.keys().auth_code_hash(user, &code));
-        let text = SecretBytes::copy_of(code.text().expose().as_bytes());
+        let (hash, text) = self.new_auth_code(user)?;
+        prepared.auth_code = Some(hash);
         prepared.reveal = Some(Reveal::AuthCode(text));
         Ok(())
+    }
+
+    /// An auth code: its keyed hash, and itself.
+    fn new_auth_code(&self, user: UserId) -> Result<([u8; 32], SecretBytes), Refusal> {
+        let random = Zeroizing::new(self.random::<AUTH_CODE_SIGNS>()?);
+        let code = AuthCode::from_random(&random);
+        let hash = self.keys().auth_code_hash(user, &code);
+        Ok((hash, SecretBytes::copy_of(code.text().expose().as_bytes())))
     }
 
     /// A seed for the token that an opened enrolment shows.
@@ -125,6 +131,10 @@ impl Engine {
                         (made.hash, enclosure)
                     }
                     CodeFor::Device => self.device_code(user)?,
+                    CodeFor::Auth => {
+                        let (hash, text) = self.new_auth_code(user)?;
+                        (hash, self.enclosure(EnclosedKind::AuthCode, text.expose())?)
+                    }
                 };
                 fresh.code = Some((what, hash));
                 fresh.enclosure = Some(enclosure);

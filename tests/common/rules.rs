@@ -19,6 +19,7 @@ use mfad::domain::event::{Event, Source};
 use mfad::domain::judge::{
     CodeFor, Evidence, FirstFactor, Fresh, Judgement, Lacking, judge, judge_stranger,
 };
+use mfad::domain::link::{Link, Purpose};
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
 use mfad::domain::notice::{Enclosure, Notices};
 use mfad::domain::passthrough::Grant;
@@ -253,6 +254,12 @@ pub fn auth_code() -> AuthCode {
     AuthCode::from_random(&[7; 10])
 }
 
+/// The auth code that she had mailed as the code of this number.
+fn mailed_auth_code(number: usize) -> String {
+    let random = [20 + u8::try_from(number).unwrap(); 10];
+    AuthCode::from_random(&random).text().expose().clone()
+}
+
 /// What there is beside the token, for a person who has none: whether `key` says something of it.
 pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
     let suppress = &mut world.policy.auth_code.always_suppress;
@@ -263,6 +270,23 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
         }
         "pages" => world.policy.pages = Some("https://mfa.example.org".to_owned()),
         "suppress" => *suppress = true,
+        "self-service" => world.policy.auth_code.self_service = true,
+        "linked" => {
+            let now = world.now;
+            let link = Link {
+                id: 0,
+                purpose: Purpose::Enrol,
+                hash: [1; 32],
+                created: START,
+                created_by: "bob".to_owned(),
+                expires: START + Duration::from_secs(3600),
+                sent_to: Some("alice@example.org".to_owned()),
+                tries: 5,
+                at_prompt: false,
+                extra: serde_json::Map::new(),
+            };
+            world.alice().profile_mut().add_link(link, now);
+        }
         "auth-code" => {
             let seconds = value.parse().unwrap_or(24 * 3600);
             let code = AuthCodeRecord {
@@ -537,7 +561,10 @@ impl World {
                     |evidence: &Evidence| judge(record, attempt, evidence, &self.policy, self.now);
                 match judge(&evidence) {
                     Err(Lacking::Code(what)) => {
-                        let code = format!("{:06}", 900_001 + self.sent.len());
+                        let code = match what {
+                            CodeFor::Auth => mailed_auth_code(self.sent.len()),
+                            _ => format!("{:06}", 900_001 + self.sent.len()),
+                        };
                         judge(&sending(evidence, record.id, what, &code)).inspect(|_| {
                             self.sent.push(code);
                         })
@@ -585,10 +612,14 @@ impl World {
 
 /// What the engine makes to send a code.
 fn sending(evidence: Evidence, user: UserId, what: CodeFor, code: &str) -> Evidence {
-    let typed = OtpCode::parse(code.as_bytes()).unwrap();
+    let typed = || OtpCode::parse(code.as_bytes()).unwrap();
     let hash = match what {
-        CodeFor::Token(token) => Clear.sent_code_hash(user, token, &typed),
-        CodeFor::Device => Clear.device_code_hash(user, &typed),
+        CodeFor::Token(token) => Clear.sent_code_hash(user, token, &typed()),
+        CodeFor::Device => Clear.device_code_hash(user, &typed()),
+        CodeFor::Auth => {
+            let code = AuthCode::parse(code.as_bytes()).unwrap();
+            Clear.auth_code_hash(user, &code)
+        }
     };
     let enclosed = Enclosed {
         kind: EnclosedKind::SignInCode,

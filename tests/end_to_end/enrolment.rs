@@ -1,5 +1,7 @@
 //! The first sign-in of somebody without a token: the auth code, the page, the first code.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use mfad::radius::{AttributeType, Packet};
@@ -9,6 +11,7 @@ use crate::common::daemon::{Daemon, Site};
 use crate::common::gateway::{ACCEPT, Port, REJECT, Reply};
 use crate::common::ledger::Ledger;
 use crate::common::people::{PIN, Person};
+use crate::common::sink::Sink;
 use crate::dialogues::{answer, state};
 
 pub(super) const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
@@ -204,4 +207,41 @@ fn where_there_is_no_page_a_new_person_is_refused_until_a_token_was_shown() {
     assert_eq!(words(&asked), "Enter your one-time code:");
     let (_, accepted) = next(&mut port, &asked, &shown(&secret));
     assert_eq!(accepted.code, ACCEPT);
+}
+
+/// Where the site lets them, people have the auth code mailed themselves; a kill in between changes
+/// neither the question nor the number of mails.
+#[test]
+fn an_auth_code_that_is_asked_for_at_the_prompt_comes_by_mail() {
+    let sink = Sink::open();
+    let config = format!("[auth_code]\nself_service = true\n{}{PAGES}", sink.config());
+    let daemon = Site::with(&[Person::new("alice")], &config).start();
+    let email = json!({"email": "dora@example.org", "trusted": true});
+    daemon.operator().change("Users.Add", "dora", &email);
+    let mut port = daemon.gateway("gw-gateway").port();
+    let first = port.request("dora", "whatever");
+    let asked = port.ask(&first);
+    let (second, asked) = next(&mut port, &asked, "send");
+    assert_eq!(words(&asked), "Code sent to d***a@example.org. Enter it:");
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&second), asked, "the same question");
+    let mark = "which is asked for when you set up your codes:\n\n";
+    let end = Instant::now() + Duration::from_secs(30);
+    let code = loop {
+        let mails = sink.mails();
+        let text = mails.iter().map(|mail| mail.replace("=\n", ""));
+        let code = |text: String| Some(text.split_once(mark)?.1.lines().next()?.to_owned());
+        if let Some(code) = text.into_iter().find_map(code) {
+            break code;
+        }
+        assert!(Instant::now() < end, "{mails:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let (_, open) = next(&mut port, &asked, &code);
+    link(&words(&open));
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("authcode.sent", "dora"), 1);
+    for record in &ledger.records {
+        assert!(!format!("{record:?}").contains(&code), "{record:?}");
+    }
 }

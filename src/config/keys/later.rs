@@ -6,7 +6,6 @@ use super::fits;
 const LATER: &[&str] = &[
     "pin.history",
     "emergency.keyword",
-    "auth_code.self_service",
     "device_auth.no_web",
     "token_types.password",
     "renew",

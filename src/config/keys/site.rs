@@ -283,16 +283,13 @@ pub(super) const KEYS: &[Key] = &[
         (1, 10),
         "Wrong auth codes that void the right one; of device authorization codes as many.",
     ),
-    Key::span(
-        "device_auth.ttl",
-        "\"15m\"",
-        (MINUTE, HOUR),
-        "How long a device authorization code is good. It is mailed at the next sign-in after `mfactl \
-         token reset-secret`, at a gateway with `unenrolled = \"enroll\"`, and with \
-         `auth_code.always_suppress` also in Replace Credential. A person is mailed one, and three \
-         more in an hour at the answer `resend`.",
+    Key::flag(
+        "auth_code.self_service",
+        "false",
+        "Whoever is asked for the auth code at a sign-in may answer `send`: then one is mailed to the \
+         proven main address, at most four in an hour, and the one before is void. A password and the \
+         mailbox lead to a token then.",
     ),
-    Key::count("device_auth.digits", "8", (6, 8), "Its length."),
     Key::span(
         "enroll.pending_ttl",
         "\"7d\"",

@@ -6,7 +6,8 @@ use super::{Fallback, Key, Kind};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
-const YEAR: u64 = 365 * 24 * 60 * MINUTE;
+const HOUR: u64 = 60 * MINUTE;
+const YEAR: u64 = 365 * 24 * HOUR;
 
 /// Rows in the order of the manual.
 pub(super) const KEYS: &[Key] = &[
@@ -70,6 +71,16 @@ pub(super) const KEYS: &[Key] = &[
     operator_enrol("token_types.sms.operator_enrol"),
     own_failures("token_types.sms.max_failures"),
     own_duration("token_types.sms.duration"),
+    Key::span(
+        "device_auth.ttl",
+        "\"15m\"",
+        (MINUTE, HOUR),
+        "How long a device authorization code is good. It is mailed at the next sign-in after `mfactl \
+         token reset-secret`, at a gateway with `unenrolled = \"enroll\"`, and with \
+         `auth_code.always_suppress` also in Replace Credential. A person is mailed one, and three \
+         more in an hour at the answer `resend`.",
+    ),
+    Key::count("device_auth.digits", "8", (6, 8), "Its length."),
     Key::count(
         "sent_code.digits",
         "6",

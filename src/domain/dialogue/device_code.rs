@@ -14,7 +14,7 @@
 //!
 //! Where nothing can be mailed, and no auth code is out: Reject, and the administrators are told, once.
 
-use super::{Asking, Kind, Seen, Turn, auth_code, enrol};
+use super::{AGAIN, Asking, Kind, Seen, Turn, auth_code, enrol};
 use crate::domain::attempt::Attempt;
 use crate::domain::auth_code::fits as fits_auth_code;
 use crate::domain::delivery::{Via, paced};
@@ -32,9 +32,6 @@ use crate::domain::verdict::{Message, Reason};
 use crate::domain::verify::Ask;
 use crate::time::Now;
 use crate::token::TokenId;
-
-/// What is typed to be sent another code.
-const AGAIN: [&[u8]; 2] = [b"resend", b"send"];
 
 /// Asks for the code that is good, or sends one.
 pub(super) fn ask(

@@ -80,6 +80,9 @@ pub const ROUNDS_MAX: u32 = 10;
 /// is a record of the audit log.
 pub const ROW_MAX: u32 = 30;
 
+/// What is typed to be sent another code.
+const AGAIN: [&[u8]; 2] = [b"send", b"resend"];
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -299,7 +302,7 @@ pub(super) fn look(
     let (code, ask) = match &answered.kind {
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => return None,
         Kind::NewPin(asked) => told(new_pin::look(asked, record, attempt, policy, unseal)),
-        Kind::AuthCode(_) => told(auth_code::look(record, attempt, unseal, now)),
+        Kind::AuthCode(_) => told(auth_code::look(record, attempt, policy, unseal, now)),
         Kind::DeviceCode(_) => told(device_code::look(record, attempt, policy, unseal, now)),
         Kind::FirstCode { .. } => told(first_code::look(
             answered, record, attempt, policy, unseal, now,
@@ -323,7 +326,7 @@ pub(super) fn turn(
 ) -> Result<Turn, Lacking> {
     Ok(match asked {
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
-        Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen),
+        Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen, evidence)?,
         Kind::DeviceCode(shown) => device_code::turn(case, *shown, seen, evidence)?,
         Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
         Kind::Sent(asked) => sent::turn(case, asked, seen, evidence)?,

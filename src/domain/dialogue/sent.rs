@@ -9,7 +9,7 @@
 //! The dialogue keeps the keyed hash of its code, so that nothing else is ever compared with it. A
 //! person has one code of a token: who is sent another one cannot answer the question before.
 
-use super::{Asking, Kind, Seen, Turn};
+use super::{AGAIN, Asking, Kind, Seen, Turn};
 use crate::domain::attempt::Attempt;
 use crate::domain::delivery::{Via, destination, paced};
 use crate::domain::event::Event;
@@ -23,9 +23,6 @@ use crate::domain::verify::{CodeMatch, recovery};
 use crate::secret::equal;
 use crate::time::{Now, Timestamp};
 use crate::token::{OtpCode, TokenId};
-
-/// What is typed to be sent another code.
-const AGAIN: &[u8] = b"send";
 
 /// A code that is out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +103,7 @@ pub(super) fn look(
     now: Now,
 ) -> CodeMatch {
     let typed = attempt.passcode();
-    if typed.eq_ignore_ascii_case(AGAIN) {
+    if AGAIN.iter().any(|word| typed.eq_ignore_ascii_case(word)) {
         return CodeMatch::Told(Seen::Again);
     }
     let token = asked.token;

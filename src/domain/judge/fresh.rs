@@ -24,6 +24,8 @@ pub enum CodeFor {
     Token(TokenId),
     /// A device authorization.
     Device,
+    /// An auth code, which its owner asks for.
+    Auth,
 }
 
 /// What was made so far.
