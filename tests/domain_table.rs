@@ -313,7 +313,6 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
             });
         }
         "code-ttl" => policy.sent_code.ttl = span(value),
-        "sms-max" => policy.sent_code.sms_max_unanswered = number(value),
         "window" => policy.totp_window_steps = number(value).into(),
         "look-ahead" => policy.hotp_look_ahead = number(value).into(),
         "grace" => gateway.same_code_grace = span(value),

@@ -55,16 +55,19 @@ pub(in crate::domain) fn is_of_prompt(link: &Link) -> bool {
 }
 
 /// Tokens that count here, and that the page may have shown: who had one before, and proves a further
-/// one, shows it by one that was proven since the dialogue `began`.
+/// one, shows it by one that was proven since the dialogue `began`, and that has passed no group yet.
 fn newest<'a>(
     record: &'a UserRecord,
     gateway: &'a GatewayPolicy,
     policy: &'a Policy,
-    (proven, began): (&Proven, Option<Timestamp>),
+    (proven, began): (&'a Proven, Option<Timestamp>),
     now: Now,
 ) -> impl Iterator<Item = &'a Token> + Clone {
     let since = began.filter(|_| !proven.factors.is_empty());
-    let new = move |token: &&Token| since.is_none_or(|since| token.registered_at >= Some(since));
+    let new = move |token: &&Token| {
+        let shown = proven.factors.iter().any(|how| how.token() == Some(token.id));
+        !shown && since.is_none_or(|since| token.registered_at >= Some(since))
+    };
     candidates(record, gateway, policy, &[], now).filter(new)
 }
 
