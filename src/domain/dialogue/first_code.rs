@@ -65,7 +65,10 @@ fn newest<'a>(
 ) -> impl Iterator<Item = &'a Token> + Clone {
     let since = began.filter(|_| !proven.factors.is_empty());
     let new = move |token: &&Token| {
-        let shown = proven.factors.iter().any(|how| how.token() == Some(token.id));
+        let shown = proven
+            .factors
+            .iter()
+            .any(|how| how.token() == Some(token.id));
         !shown && since.is_none_or(|since| token.registered_at >= Some(since))
     };
     candidates(record, gateway, policy, &[], now).filter(new)
