@@ -83,7 +83,7 @@ fn rules(criterion: &mut Criterion, keys: &Keys, record: &UserRecord, attempt: &
     criterion.bench_function("admit", |bench| {
         bench.iter(|| {
             assert_eq!(
-                admit(Some(black_box(record)), attempt, now),
+                admit(Some(black_box(record)), attempt, &policy, now),
                 Admission::Open
             );
         });

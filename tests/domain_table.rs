@@ -39,7 +39,7 @@ use mfad::secret::SecretBytes;
 use mfad::time::Timestamp;
 
 use rules::{
-    A, B, HOME, Outcome, PASSWORD, PIN, R, START, World, code, grant, id, token, wrong_code,
+    A, B, HOME, Outcome, PASSWORD, PIN, Q, R, START, World, code, grant, id, token, wrong_code,
 };
 
 const TABLE: &str = include_str!("tables/domain.txt");
@@ -180,7 +180,7 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
     );
     count("unanswered", after.profile.sms_unanswered);
     count("open", u32::try_from(open.count()).unwrap());
-    for (name, which) in [("", A), ("B", B), ("R", R)] {
+    for (name, which) in [("", A), ("B", B), ("Q", Q), ("R", R)] {
         let state = auth.token(id(which));
         count(&format!("C2{name}"), state.map_or(0, |state| state.soft));
         count(&format!("C4{name}"), state.map_or(0, |state| state.total));
@@ -204,7 +204,7 @@ fn facts(world: &World, before: &UserRecord, after: &UserRecord) -> String {
         facts.push(format!("lock={}", lock.reason.name()));
     }
     facts.extend(changed(before, after));
-    for (name, which) in [("A", A), ("B", B), ("R", R)] {
+    for (name, which) in [("A", A), ("B", B), ("Q", Q), ("R", R)] {
         let status = |user: &UserRecord, now| {
             let token = user.token(id(which))?;
             Some(effective(user, token, &world.policy, now).name())
@@ -260,6 +260,7 @@ fn prepare(world: &mut World, word: &str) {
     if prepare_site(world, key, value)
         || prepare_counters(world, key, value)
         || rules::prepare_enrolment(world, key, value)
+        || rules::prepare_questions(world, key, value)
     {
         return;
     }
@@ -497,6 +498,9 @@ impl Script {
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),
+            "lock-questions" => {
+                rules::prepare_questions(world, "questions-locked", "");
+            }
             "disable" => world.alice().token_mut(id(A)).unwrap().base = Base::Disabled,
             "block-pin" => prepare_person(world.alice(), "pin-blocked", ""),
             "deactivate" => prepare_person(world.alice(), "state", "deactivated"),

@@ -18,6 +18,8 @@ mod common;
 mod device_auth;
 #[path = "end_to_end/dialogues.rs"]
 mod dialogues;
+#[path = "end_to_end/emergency.rs"]
+mod emergency;
 #[path = "end_to_end/enrolment.rs"]
 mod enrolment;
 #[path = "end_to_end/links.rs"]

@@ -617,6 +617,53 @@ fn pam_radius_walks_through_reset_all_credentials() {
     assert!(let_in, "the new PIN");
 }
 
+/// The PIN is blocked, and the person knows the password and the answers.
+#[test]
+fn pam_radius_walks_through_questions_to_a_new_pin_and_lets_nobody_in_by_them() {
+    if !have("pamtester") || !have("oathtool") {
+        return;
+    }
+    let alice = Person::new("alice");
+    let more = "[emergency]\nenabled = true\n";
+    let daemon = Site::with(std::slice::from_ref(&alice), more).start();
+    let (Some(local), Some(pam)) = (
+        Service::new(&daemon, "gw-pam-local"),
+        Service::new(&daemon, "gw-pam"),
+    ) else {
+        return;
+    };
+    let mut phone = Phone::of(&alice);
+    let operator = daemon.operator();
+    let questions = json!(["First pet?", "First street?", "First teacher?"]);
+    let answers = json!({"questions": questions, "answers": "Rex\nElm Road\nMrs Hull"});
+    operator.change("Pins.EmergencySet", "alice", &answers);
+    for _ in 0..5 {
+        assert!(!pam.login("alice", &format!("990817{}", phone.code())));
+    }
+    assert_eq!(operator.show("alice")["state"], "Account Lockout");
+
+    let (help, new) = (format!("{PASSWORD}help"), "778240");
+    let typed = [&*help, "rex", "elm road", "MRS HULL", "1", new, new];
+    let (let_in, shown) = local.walk("alice", &typed);
+    let prompts = [
+        "Question 1 of 3: First pet?",
+        "Question 2 of 3: First street?",
+        "Question 3 of 3: First teacher?",
+        "Answers accepted. 1 = change PIN, 2 = cancel:",
+        "Enter a new PIN having from 6 to 12 digits:",
+        "Please re-enter new PIN:",
+    ];
+    let mut rest = shown.as_str();
+    for prompt in prompts {
+        let at = rest.find(prompt);
+        let at = at.unwrap_or_else(|| panic!("{prompt}: {shown}"));
+        rest = &rest[at + prompt.len()..];
+    }
+    assert!(!let_in, "{shown}");
+    assert_eq!(operator.show("alice")["state"], "Steady State");
+    assert!(pam.login("alice", &format!("{new}{}", phone.code())));
+}
+
 #[test]
 fn pam_radius_walks_through_the_menu_to_a_code_by_sms_and_through_two_methods() {
     if !have("pamtester") || !have("oathtool") {

@@ -25,6 +25,7 @@ mod gateways;
 mod get;
 mod hiding;
 pub mod keys;
+mod keywords;
 mod load;
 mod mail;
 mod messages;

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use smol_str::SmolStr;
-
 use super::checked::{KEY_CREDENTIAL, KeySource, Limits, Members, MetricsListen, Roles};
+use super::keywords;
 use super::problems::{Collector, Found};
 use super::settings::Settings;
 use super::token_types;
@@ -16,11 +15,9 @@ use crate::domain::auth_code::AuthCodePolicy;
 use crate::domain::lockout::{HardAction, LockoutMode, LockoutPolicy, TokenRule};
 use crate::domain::notice::Language;
 use crate::domain::passthrough::PassthroughPolicy;
-use crate::domain::pin::{AfterChange, Charset, PASSWORD_LENGTH_MIN, PinPolicy, check_pin};
+use crate::domain::pin::{AfterChange, Charset, PinPolicy};
 use crate::domain::policy::{EmailContent, Policy};
-use crate::domain::questions::EmergencyPolicy;
 use crate::domain::token_record::TokenKind;
-use crate::domain::user::Profile;
 use crate::domain::wait;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -40,7 +37,7 @@ pub(super) fn policy(
     let pin = pin(settings, problems);
     let policy = Policy {
         lockout: lockout(settings, problems),
-        pin_keyword: pin_keyword(settings, &pin, problems),
+        pin_keyword: keywords::pin(settings, &pin, problems),
         pin,
         passthrough: passthrough(settings, problems),
         auth_code: AuthCodePolicy {
@@ -66,9 +63,7 @@ pub(super) fn policy(
         enabled_kinds: token_types::enabled(settings),
         types: token_types::rules(settings, problems),
         sent_code: token_types::sent_code(settings),
-        emergency: EmergencyPolicy {
-            ask: settings.size("emergency.ask"),
-        },
+        emergency: keywords::emergency(settings, &sets, &pin, problems),
         implicit_registration: settings.flag("implicit_registration"),
         sets,
         default_set: settings.text("default_set").unwrap_or_default().to_owned(),
@@ -100,30 +95,6 @@ pub(super) fn policy(
         problems.add(found.label("authenticator apps cut the name there"));
     }
     policy
-}
-
-/// The word for a new PIN; a word that somebody could have as a PIN or password is none.
-fn pin_keyword(settings: &Settings<'_>, pin: &PinPolicy, problems: &mut Collector<'_>) -> SmolStr {
-    let key = "self_service.pin_keyword";
-    let Some(word) = settings.text(key) else {
-        return SmolStr::default();
-    };
-    let wrong = if !word.bytes().all(|octet| octet.is_ascii_graphic()) {
-        "has a character that is not typed everywhere"
-    } else if word.bytes().all(|octet| octet.is_ascii_digit()) {
-        "could be somebody's code"
-    } else if check_pin(pin, &Profile::default(), word.as_bytes()).is_ok() {
-        "could be somebody's PIN"
-    } else if word.len() >= PASSWORD_LENGTH_MIN {
-        "could be somebody's password"
-    } else {
-        return SmolStr::new(word);
-    };
-    problems.add(Found::error(
-        settings.place(&[key]),
-        format!("`{key}` {wrong}"),
-    ));
-    SmolStr::default()
 }
 
 fn lockout(settings: &Settings<'_>, problems: &mut Collector<'_>) -> LockoutPolicy {

@@ -117,6 +117,15 @@ pub fn split_recovery(form: PasscodeForm, passcode: &[u8]) -> Option<(Range<usiz
     })
 }
 
+/// Splits a passcode that ends in this word, whatever its case; gives where the first factor stands.
+#[must_use]
+pub fn split_word(form: PasscodeForm, passcode: &[u8], word: &str) -> Option<Range<usize>> {
+    let at = passcode.len().checked_sub(word.len())?;
+    let same = passcode.get(at..)?.eq_ignore_ascii_case(word.as_bytes());
+    let head = head_end(form, passcode, at).filter(|_| same && !word.is_empty())?;
+    Some(0..head)
+}
+
 /// Where the first factor ends if the code begins at `at`; none if the form is not kept.
 fn head_end(form: PasscodeForm, passcode: &[u8], at: usize) -> Option<usize> {
     match form {
@@ -152,6 +161,23 @@ mod tests {
         assert_eq!(head(PasswordCommaOtp, "ab123456"), None);
         assert_eq!(head(PinOtp, "402817 123456"), Some("402817 "));
         assert_eq!(head(PinOtp, "40281712345 "), None);
+    }
+
+    #[test]
+    fn a_word_stands_where_the_code_does() {
+        use PasscodeForm::{Challenge, Otp, PasswordCommaOtp, PasswordOtp};
+        let head = |form, passcode: &'static str| {
+            let head = split_word(form, passcode.as_bytes(), "help")?;
+            passcode.get(head)
+        };
+        assert_eq!(head(Otp, "help"), Some(""));
+        assert_eq!(head(Otp, "HELP"), Some(""));
+        assert_eq!(head(Otp, "xhelp"), None);
+        assert_eq!(head(PasswordOtp, "hunter2help"), Some("hunter2"));
+        assert_eq!(head(PasswordCommaOtp, "hunter2,help"), Some("hunter2"));
+        assert_eq!(head(PasswordCommaOtp, "hunter2help"), None);
+        assert_eq!(head(Challenge, "help"), None);
+        assert_eq!(split_word(Otp, b"", ""), None);
     }
 
     #[test]

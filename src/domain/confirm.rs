@@ -35,6 +35,10 @@ pub(super) fn code(
         // The one accepts nobody, the other is read by its dialogue.
         return found;
     }
+    if found == CodeMatch::Emergency {
+        let open = dialogue::emergency_open_to(record, gateway, policy, now);
+        return open.map_or(gone, |_| found);
+    }
     let authorized = answered.is_some_and(|dialogue| dialogue.proven.authorized);
     if granted.is_none() && verify::demands_dialogue(record.profile.state) && !authorized {
         return reset(found, counts, record, gateway, policy, now);

@@ -89,13 +89,13 @@ pub fn explain(
     let reader = record.map(|record| &*record.profile);
     let see = |reason| would_see(gateway, reason, policy, reader);
     let Some(record) = record else {
-        return stranger(all, typed, gateway, now, &see);
+        return stranger(all, typed, gateway, policy, now, &see);
     };
     all.push(d4(record, typed));
     all.push(d5(record, &see));
     let resets = |step: Step, instead: Option<Step>| instead.unwrap_or(step);
     all.push(resets(
-        d6(record, gateway, now, &see),
+        d6(record, gateway, policy, now, &see),
         reset::d6(record, gateway, policy, now),
     ));
     all.push(resets(

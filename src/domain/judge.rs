@@ -89,12 +89,14 @@ pub fn judge(
     now: Now,
 ) -> Result<Judgement, Lacking> {
     let mut case = Case::open(record, attempt, policy, now);
-    if let Admission::Refused(reason) = admit(Some(&case.record), attempt, now) {
+    if let Admission::Refused(reason) = admit(Some(&case.record), attempt, policy, now) {
         return match dialogue::asked_of_all(attempt, policy) {
             Some(asking) => Ok(case.pretend(asking, evidence.fresh.handle()?)),
             None => Ok(case.refuse(reason)),
         };
     }
+    let locked = case.record.auth.lock.is_some();
+    let barred = locked && !dialogue::ends_lock(&case.record, attempt, now);
     case.take_dialogue();
     if case.has_lost_a_factor() {
         return Ok(case.refuse(Reason::NoToken));
@@ -105,6 +107,11 @@ pub fn judge(
     let asked = (&finding.ask, evidence.first);
     let first = confirm::first_factor(&case.record, gateway, policy, now, asked, answered, code);
     match (code, first) {
+        (CodeMatch::Emergency, first) => case.emergency(first, evidence),
+        (CodeMatch::Awaited, first) => case.await_code(first, evidence),
+        (CodeMatch::Told(seen), _) => case.turn(seen, evidence),
+        // Whose PIN is all that is in the way comes so far, and no further.
+        _ if barred => Ok(case.refuse(Reason::Locked)),
         (CodeMatch::Fits { token, factor }, first) => {
             case.consume(token, factor);
             case.decide(first, How::Token(token), evidence)
@@ -141,8 +148,6 @@ pub fn judge(
         (CodeMatch::NoCode, _) => {
             Ok(case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated))
         }
-        (CodeMatch::Awaited, first) => case.await_code(first, evidence),
-        (CodeMatch::Told(seen), _) => case.turn(seen, evidence),
     }
 }
 
@@ -270,6 +275,13 @@ impl<'a> Case<'a> {
 
     /// The first factor is wrong, or there is none.
     fn wrong_first(self, reason: Reason, repeated: bool) -> Judgement {
+        let (gateway, policy) = (&self.attempt.gateway, self.policy);
+        let open = dialogue::emergency_open_to(&self.record, gateway, policy, self.now);
+        if self.record.auth.lock.is_some() && open.is_some() {
+            // The lock would bear any number of them; the questions do not.
+            let only = open.map(|token| token.id);
+            return self.fail(reason, Kind::Code { only }, repeated);
+        }
         match reason {
             // A blocked PIN is not looked at, so nothing is counted either.
             Reason::PinBlocked => self.refuse(reason),

@@ -323,7 +323,7 @@ impl Default for Policy {
             enabled_kinds: vec![TokenKind::Hotp, TokenKind::Totp, TokenKind::Recovery],
             types: Vec::new(),
             sent_code: SentCodePolicy::default(),
-            emergency: EmergencyPolicy { ask: 3 },
+            emergency: EmergencyPolicy::default(),
             implicit_registration: false,
             sets: vec![(
                 "default".to_owned(),

@@ -9,6 +9,7 @@
 //! answered right ([`Questions::asked`]).
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::event::Event;
 use super::failure;
@@ -40,6 +41,21 @@ const ANSWER_OCTETS_MAX: usize = 120;
 pub struct EmergencyPolicy {
     /// Questions that are asked.
     pub ask: usize,
+    /// What is typed in the place of the code; empty: nothing, so that only the help desk asks.
+    pub keyword: SmolStr,
+    /// The sets whose people may use it at a sign-in; none: all.
+    pub sets: Option<Vec<String>>,
+}
+
+/// The defaults of the manual.
+impl Default for EmergencyPolicy {
+    fn default() -> Self {
+        Self {
+            ask: 3,
+            keyword: SmolStr::new_static("help"),
+            sets: None,
+        }
+    }
 }
 
 /// A question, and the hash of its answer.

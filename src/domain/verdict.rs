@@ -277,6 +277,19 @@ pub enum Message {
         /// The others are sent, to these masked addresses.
         sent: Vec<(Via, String)>,
     },
+    /// M30.
+    Question {
+        /// From 1 on.
+        number: u8,
+        /// How many are asked.
+        of: usize,
+        /// In the words of whoever has set it.
+        text: String,
+    },
+    /// M31.
+    AnswersAccepted,
+    /// The new PIN is stored; it takes a sign-in with it.
+    PinChanged,
     /// The person was sent as many codes as may be.
     NoFurtherCode,
     /// M20, where it is the code of a certain token.
@@ -321,6 +334,9 @@ impl Message {
             } => "M21",
             Self::CodeSent { via: Via::Sms, .. } => "M22",
             Self::Methods { .. } => "M33",
+            Self::Question { .. } => "M30",
+            Self::AnswersAccepted => "M31",
+            Self::PinChanged => "M48",
             Self::NoFurtherCode => "M38",
             Self::DeviceCodeSent { .. } => "M24",
             Self::AskForToken => "M40",

@@ -8,6 +8,7 @@
 //! The code is matched first, in microseconds. Only if it fits, or if the form carries none, does a
 //! first factor have to be checked, so nobody without the token can make the daemon hash a PIN (D7).
 
+mod emergency;
 mod recovery;
 mod reset;
 
@@ -18,8 +19,10 @@ use self::recovery::wrong_recovery;
 
 use super::attempt::{Attempt, Proof, Split, split};
 use super::dialogue::{self, Dialogue, Seen};
+use super::lockout::Lock;
 use super::methods::{candidates, pending, recovery_sets};
 use super::passthrough;
+use super::pin::Memorized;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
 use super::token_record::{Accepted, Base, Status, Token, TokenState, effective};
@@ -96,6 +99,8 @@ pub enum CodeMatch {
     },
     /// No code was typed yet: it is asked for.
     Awaited,
+    /// The word that begins Emergency Access.
+    Emergency,
     /// An answer that its dialogue reads itself.
     Told(Seen),
     /// There is no token that could verify anything.
@@ -119,8 +124,17 @@ pub enum Ask {
     Proven,
     /// None: no PIN is set, and the code alone opens the dialogue that sets one.
     Unset,
-    /// None; this part of the answer is to become the PIN, and its hash is wanted.
-    Hash(Range<usize>),
+    /// None; this part of the answer is to become the PIN or password, and its hash is wanted.
+    Hash(Memorized, Range<usize>),
+    /// None; this part of the answer is held against that of a question.
+    Answer {
+        /// The token that holds the questions.
+        token: TokenId,
+        /// The place of the question.
+        at: usize,
+        /// As typed.
+        typed: Range<usize>,
+    },
 }
 
 /// What a look at the record and the passcode has found.
@@ -157,7 +171,12 @@ impl Finding {
 }
 
 /// Judges what needs no look at the passcode: D3 to D6.
-pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admission {
+pub fn admit(
+    record: Option<&UserRecord>,
+    attempt: &Attempt,
+    policy: &Policy,
+    now: Now,
+) -> Admission {
     match attempt.proof {
         Proof::Unsupported(_) => return Admission::Refused(Reason::UnsupportedAuth),
         Proof::Passcode(_) | Proof::Answer { .. } => {}
@@ -179,22 +198,34 @@ pub fn admit(record: Option<&UserRecord>, attempt: &Attempt, now: Now) -> Admiss
         UserState::Revoke => return Admission::Refused(Reason::Revoked),
         _ => {}
     }
+    let locked = lock_in_force(record, now).is_some();
+    let passes = || {
+        dialogue::ends_lock(record, attempt, now)
+            || dialogue::overrides_lock(record, attempt, policy, now)
+    };
     match &record.auth.lock {
-        Some(_) if locked(record, now) && !dialogue::ends_lock(record, attempt, now) => {
+        Some(_) if locked && !passes() => {
             return Admission::Refused(Reason::Locked);
         }
         // The verdict will write its end, and that ends the waits (`lapse`).
-        Some(_) => {}
-        None if wait::ends(record, &attempt.source, now).is_some() => {
+        Some(_) if !locked => {}
+        _ if wait::ends(record, &attempt.source, now).is_some() => {
             return Admission::Refused(Reason::Waiting);
         }
-        None => {}
+        _ => {}
     }
     let answers = matches!(attempt.proof, Proof::Answer { .. });
     if answers && dialogue::answered(record, attempt, now).is_none() {
         return Admission::Refused(Reason::DialogueExpired);
     }
     Admission::Open
+}
+
+/// The lock that has not run out.
+#[must_use]
+pub fn lock_in_force(record: &UserRecord, now: Now) -> Option<&Lock> {
+    let lasts = |lock: &&Lock| lock.auto_until.is_none_or(|until| now.earliest() < until);
+    record.auth.lock.as_ref().filter(lasts)
 }
 
 /// Looks what the passcode is: D7, D8, D10.
@@ -206,10 +237,30 @@ pub fn verify(
     now: Now,
 ) -> Finding {
     let answered = dialogue::answered(record, attempt, now);
+    if let Some(head) = emergency::word(record, attempt, policy, answered, now) {
+        let ask = ask(record, attempt, policy, Some(head), answered, now);
+        return Finding::of(record, CodeMatch::Emergency, ask);
+    }
     let read = answered.and_then(|it| dialogue::look(record, attempt, it, policy, unseal, now));
     if let Some(finding) = read {
         return finding;
     }
+    let locked = lock_in_force(record, now).is_some();
+    if locked && !dialogue::ends_lock(record, attempt, now) {
+        return emergency::locked(record, attempt, policy, answered, now);
+    }
+    judged_as_passcode(record, attempt, policy, unseal, answered, now)
+}
+
+/// Looks what a passcode is.
+fn judged_as_passcode(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    unseal: &dyn Unseal,
+    answered: Option<&Dialogue>,
+    now: Now,
+) -> Finding {
     let granted = passes(record, &attempt.gateway, now);
     let passed = dialogue::passed(answered);
     let candidates = candidates(record, &attempt.gateway, policy, passed, now);
@@ -427,13 +478,7 @@ pub(super) fn grant(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> O
 
 /// The grant that lets this person pass: not while a lock lasts, even one that a reset ends.
 pub(super) fn passes(record: &UserRecord, gateway: &GatewayPolicy, now: Now) -> Option<u32> {
-    grant(record, gateway, now).filter(|_| !locked(record, now))
-}
-
-/// Whether a lock lasts.
-fn locked(record: &UserRecord, now: Now) -> bool {
-    let lock = record.auth.lock.as_ref();
-    lock.is_some_and(|lock| lock.auto_until.is_none_or(|until| now.earliest() < until))
+    grant(record, gateway, now).filter(|_| lock_in_force(record, now).is_none())
 }
 
 /// Whether the gateway lets a person in who never had a token: a disabled or lost one must not open

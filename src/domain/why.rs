@@ -9,6 +9,7 @@
 mod ahead;
 mod far_off;
 mod looks;
+mod questions;
 mod reset;
 
 use std::sync::Arc;
@@ -152,7 +153,10 @@ pub fn why(
         looks_like,
         detail: far.map_or_else(Vec::new, |far| far.detail),
         do_this,
-        closing: closing(record, gateways, &open, policy, now, recent),
+        closing: questions::lead(record, gateways, policy, now)
+            .into_iter()
+            .chain(closing(record, gateways, &open, policy, now, recent))
+            .collect(),
     }
 }
 

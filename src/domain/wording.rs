@@ -14,6 +14,7 @@ use super::delivery::Via;
 use super::dialogue::PageLink;
 use super::notice::Language;
 use super::pin::{Memorized, Weakness};
+use super::questions::QUESTION_OCTETS_MAX;
 use super::verdict::Message;
 
 /// A message as somebody reads it.
@@ -215,6 +216,17 @@ impl Text {
              (bitte mit dem naechsten Code neu eingeben):",
         )
         .with(&[SECRET]),
+        text(
+            "M30",
+            "Question {number} of {of}: {text}",
+            "Frage {number} von {of}: {text}",
+        )
+        .with(&[("number", 1), ("of", 1), ("text", QUESTION_OCTETS_MAX)]),
+        text(
+            "M31",
+            "Answers accepted. 1 = change PIN, 2 = cancel:",
+            "Antworten angenommen. 1 = PIN aendern, 2 = abbrechen:",
+        ),
         text("M33", "{offered}:", "{offered}:").with(&[("offered", 190)]),
         text(
             "M34",
@@ -244,6 +256,11 @@ impl Text {
             "Einmalcode von {token} eingeben:",
         )
         .with(&[("token", ADDRESS_OCTETS_MAX + 3)]),
+        text(
+            "M48",
+            "PIN changed. Please sign in again.",
+            "PIN geaendert. Bitte neu anmelden.",
+        ),
     ];
 
     /// The words of the message with this number.
@@ -402,6 +419,9 @@ impl Message {
             }
             (Self::SecretUnchanged(secret), "secret") => secret.noun().to_owned(),
             (Self::EnterCodeOf(token), "token") => Cut(token).to_string(),
+            (Self::Question { number, .. }, "number") => number.to_string(),
+            (Self::Question { of, .. }, "of") => of.to_string(),
+            (Self::Question { text, .. }, "text") => text.clone(),
             (Self::Methods { typed, sent }, "offered") => offered(*typed, sent, language),
             _ => String::new(),
         }

@@ -281,8 +281,12 @@ impl Engine {
             queued_us: loaded_us,
         };
         let now = pending.attempt.received;
-        let record =
-            record.filter(|record| admit(Some(record), &pending.attempt, now) == Admission::Open);
+        let rules = self.rules.load();
+        let policy = &rules.policy;
+        let admitted = |record: &Arc<UserRecord>| {
+            admit(Some(record), &pending.attempt, policy, now) == Admission::Open
+        };
+        let record = record.filter(admitted);
         let Some(record) = record else {
             // A full pool must not tell who could have signed in.
             if !checks_first(&pending.attempt, &self.rules.load().policy) {
@@ -290,7 +294,6 @@ impl Engine {
             }
             return self.check_first(pending, None, now);
         };
-        let policy = &self.rules.load().policy;
         let finding = verify(&record, &pending.attempt, policy, &*self.keys, now);
         pending.queued_us = self.now().mono_us;
         pending.stages.otp_us = span(loaded_us, pending.queued_us);

@@ -456,4 +456,48 @@ mod tests {
         assert_eq!(pins.counters.pin_checks.value(), 2);
         assert_eq!(pins.counters.pin_queue.value(), 0);
     }
+
+    #[test]
+    fn a_right_answer_is_not_remembered() {
+        let keys = Arc::new(Keys::derive(&SecretKey::new([1; 32])).unwrap());
+        let limits = PinLimits {
+            threads: 0,
+            queue: 2,
+            memory_entries: 8,
+            memory_us: 1_000_000,
+        };
+        let tag_key = SecretKey::new([2; 32]);
+        let (user, token) = (UserId([7; 16]), TokenId::from_random([1; 5]));
+        let pins = Pins::start(
+            Arc::clone(&keys),
+            limits,
+            tag_key,
+            Arc::default(),
+            PinHasher::cheap,
+        );
+        let pins = Arc::new(pins);
+        let now = Now::at(Timestamp(1_000_000));
+        let checked = |what: What, secret: &[u8], typed: &[u8]| {
+            let digest = keys.pin_digest(user, secret);
+            let hash = PinHasher::cheap().hash(&digest, [3; 16]).unwrap();
+            let stored = keys.seal(what.field(user), hash.expose(), [5; 12]).unwrap();
+            let check = Check {
+                user,
+                what,
+                typed,
+                stored: Some(&stored),
+            };
+            let (sender, answers) = std::sync::mpsc::channel();
+            let then = move |answer| sender.send(answer).unwrap();
+            pins.check(Some(check.order(None)), now, || true, then)
+                .unwrap();
+            while pins.step() {}
+            let right = matches!(answers.recv().unwrap(), Answer::Right);
+            (right, pins.remembers(check, now))
+        };
+        assert_eq!(checked(What::Pin, b"402817", b"402817"), (true, true));
+        let answer = What::Answer(token, 1);
+        assert_eq!(checked(answer, b"elm road", b" Elm  ROAD"), (true, false));
+        assert_eq!(checked(answer, b"elm road", b"elm lane"), (false, false));
+    }
 }

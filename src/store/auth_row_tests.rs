@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::*;
 use crate::domain::dialogue::{
-    Dialogue, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent,
+    Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
 };
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
@@ -125,7 +125,19 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
     let new_pin = (chosen, any::<u8>(), any::<bool>());
     let sent = (id(), any::<[u8; 32]>(), time(), any::<u8>());
     let methods = (any::<bool>(), proptest::collection::vec(id(), 0..4));
+    let pin = |(chosen, weak, unequal)| NewPin {
+        chosen,
+        weak,
+        unequal,
+    };
+    let step = prop_oneof![
+        (any::<u8>(), any::<bool>()).prop_map(|(number, wrong)| Step::Question { number, wrong }),
+        Just(Step::Menu),
+        new_pin.clone().prop_map(pin).prop_map(Step::Pin),
+    ];
+    let emergency = (id(), step);
     let kind = prop_oneof![
+        emergency.prop_map(|(token, step)| Kind::Emergency(Emergency { token, step })),
         sent.prop_map(|(token, hash, until, sends)| Kind::Sent(Sent {
             token,
             hash,
@@ -143,11 +155,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
             false => Kind::AuthCode(shown),
         }),
         any::<u8>().prop_map(|wrong| Kind::FirstCode { wrong }),
-        new_pin.prop_map(|(chosen, weak, unequal)| Kind::NewPin(NewPin {
-            chosen,
-            weak,
-            unequal,
-        })),
+        new_pin.prop_map(pin).prop_map(Kind::NewPin),
     ];
     let how = prop_oneof![
         id().prop_map(How::Token),

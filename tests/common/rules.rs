@@ -25,6 +25,7 @@ use mfad::domain::notice::{Enclosure, Notices};
 use mfad::domain::passthrough::Grant;
 use mfad::domain::pin::{PasswordRecord, PinRecord};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
+use mfad::domain::questions::{Question, Questions, normalised};
 use mfad::domain::rekey::Rekey;
 use mfad::domain::sealed::{Field, Sealed, Unseal};
 use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
@@ -53,6 +54,7 @@ pub const HOME: &str = "203.0.113.77";
 pub const A: u8 = 0;
 pub const B: u8 = 1;
 pub const R: u8 = 9;
+pub const Q: u8 = 8;
 
 pub fn id(token: u8) -> TokenId {
     TokenId::from_random([token, 1, 2, 3, 4])
@@ -67,6 +69,38 @@ pub fn sealed(clear: &[u8]) -> Sealed {
         v: 1,
         data: clear.to_vec(),
     }
+}
+
+/// Emergency Access is on, and alice has answered four questions, of which three are asked: pet,
+/// street, teacher; then film.
+pub fn prepare_questions(world: &mut World, key: &str, value: &str) -> bool {
+    let rules = &mut world.policy.emergency;
+    match key {
+        "ask" => rules.ask = value.parse().unwrap(),
+        "other-sets" => rules.sets = Some(vec!["others".to_owned()]),
+        "questions" => {
+            world.policy.enabled_kinds.push(TokenKind::Qa);
+            let question = |answer: &str| Question {
+                text: format!("The {answer}?"),
+                answer: sealed(answer.as_bytes()),
+            };
+            let mut asked = token(Q, TokenKind::Qa);
+            asked.questions = Some(Questions {
+                list: ["pet", "street", "teacher", "film"].map(question).to_vec(),
+                first: 0,
+            });
+            world.alice().profile_mut().tokens.push(asked);
+        }
+        "questions-locked" => {
+            world.alice().auth.token_mut(id(Q)).locked_until = Some(Timestamp::NEVER);
+        }
+        "emergency-off" => world
+            .policy
+            .enabled_kinds
+            .retain(|kind| *kind != TokenKind::Qa),
+        _ => return false,
+    }
+    true
 }
 
 /// Seals are clear text.
@@ -420,6 +454,8 @@ impl Outcome {
                     Message::CodeSent { via, .. } => via.name(),
                     Message::Methods { .. } => "method",
                     Message::EnterCodeOf(_) => "code-of-token",
+                    Message::Question { number, .. } => &format!("question-{number}"),
+                    Message::AnswersAccepted => "menu",
                     _ => "passcode",
                 };
                 format!("ASK {asked}{held}")
@@ -490,7 +526,7 @@ impl World {
 
     pub fn look(&self, attempt: &Attempt) -> Option<Finding> {
         let record = self.record.as_ref()?;
-        match admit(Some(record), attempt, self.now) {
+        match admit(Some(record), attempt, &self.policy, self.now) {
             Admission::Open => Some(verify(record, attempt, &self.policy, &Clear, self.now)),
             Admission::Refused(_) | Admission::Stranger => None,
         }
@@ -505,11 +541,21 @@ impl World {
             | Ask::Blocked
             | Ask::Proven
             | Ask::Unset
-            | Ask::Hash(_) => {
+            | Ask::Hash(..) => {
                 return FirstFactor::NotAsked;
             }
             Ask::Pin(part) => (part, &profile.pin.as_ref().unwrap().hash),
             Ask::Password(part) => (part, &profile.password.as_ref().unwrap().hash),
+            Ask::Answer { token, at, typed } => {
+                let mut tokens = profile.tokens.iter();
+                let asked = tokens.find(|it| it.id == *token).unwrap();
+                let stored = &asked.questions.as_ref().unwrap().list[*at].answer;
+                let given = normalised(&passcode[typed.clone()]);
+                return match given.expose()[..] == stored.data[..] {
+                    true => FirstFactor::Right,
+                    false => FirstFactor::Wrong,
+                };
+            }
         };
         if passcode[part.clone()] == stored.data[..] {
             FirstFactor::Right
@@ -520,7 +566,7 @@ impl World {
 
     /// What the pool would have made of a new PIN; here a PIN is stored as it is.
     pub fn hash(&self, finding: &Finding, passcode: &[u8]) -> Option<Sealed> {
-        let Ask::Hash(part) = &finding.ask else {
+        let Ask::Hash(_, part) = &finding.ask else {
             return None;
         };
         let data = passcode[part.clone()].to_vec();

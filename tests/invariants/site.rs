@@ -251,7 +251,7 @@ impl Site {
 
     fn evidence(&self, record: &UserRecord, attempt: &Attempt, fresh: Fresh) -> Evidence {
         let nothing = || Finding::of(record, CodeMatch::NoCode, Ask::Nothing);
-        let finding = match admit(Some(record), attempt, self.now) {
+        let finding = match admit(Some(record), attempt, &self.policy, self.now) {
             Admission::Open => verify(record, attempt, &self.policy, &Clear, self.now),
             _ => nothing(),
         };
@@ -271,7 +271,7 @@ impl Site {
                 let stored = profile.password.as_ref().map(|password| &password.hash);
                 (of(part, stored), None)
             }
-            Ask::Hash(part) => (FirstFactor::NotAsked, Some(sealed(&passcode[part.clone()]))),
+            Ask::Hash(_, part) => (FirstFactor::NotAsked, Some(sealed(&passcode[part.clone()]))),
             _ => (FirstFactor::NotAsked, None),
         };
         Evidence {

@@ -108,6 +108,16 @@ pub(super) const KEYS: &[Key] = &[
         "{secret} Accepted. Wait for the token code to change, then enter the new passcode:",
     ),
     text(
+        "messages.M30",
+        "Asks a question of the person's own.",
+        "Question {number} of {of}: {text}",
+    ),
+    text(
+        "messages.M31",
+        "Asks what is to be done after right answers.",
+        "Answers accepted. 1 = change PIN, 2 = cancel:",
+    ),
+    text(
         "messages.M34",
         "Asks for a code after an unlock.",
         "Your account was unlocked. Enter a one-time code to confirm:",
@@ -136,6 +146,11 @@ pub(super) const KEYS: &[Key] = &[
         "messages.M44",
         "Asks for the code of one of several tokens.",
         "Enter a one-time code of {token}:",
+    ),
+    text(
+        "messages.M48",
+        "When questions have led to a new PIN.",
+        "PIN changed. Please sign in again.",
     ),
 ];
 

@@ -28,6 +28,7 @@ mod auth_code;
 mod code;
 mod confirm;
 mod device_code;
+mod emergency;
 mod enrol;
 mod first_code;
 mod handle;
@@ -47,7 +48,7 @@ use super::failure;
 use super::judge::{Case, Evidence, Lacking};
 use super::link::TICKET_TTL;
 use super::methods;
-use super::pin::Weakness;
+use super::pin::{Memorized, Weakness};
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::sealed::Unseal;
 use super::user::{AuthState, UserRecord};
@@ -58,6 +59,8 @@ use crate::token::{DialogueId, TokenId};
 
 pub use confirm::asks_confirmation;
 pub(super) use confirm::confirmed;
+pub use emergency::{Emergency, Step, open_to as emergency_open_to, overrides_lock};
+pub(super) use emergency::{asks_for as asks_for_emergency, begin as begin_emergency};
 pub(super) use enrol::begin as begin_enrolment;
 pub use enrol::{Shows, Way, adds_token, asks_device_code, enrols, leads, way};
 pub(super) use first_code::is_of_prompt;
@@ -111,6 +114,8 @@ pub enum Kind {
     CodeOf(TokenId),
     /// The device authorization code; with the token whose first code was right before.
     DeviceCode(Option<TokenId>),
+    /// What Emergency Access asks.
+    Emergency(Emergency),
 }
 
 /// Factors that were right, in order; nearly always one, for which nothing is allocated.
@@ -183,6 +188,8 @@ pub enum Seen {
     Choice(usize),
     /// The auth code, where something else was asked for.
     AuthCode,
+    /// An answer to a question of the person's own; what the check of it finds is evidence.
+    Given,
 }
 
 /// How a dialogue goes on.
@@ -215,6 +222,11 @@ impl Kind {
             Self::Method(_) => "method",
             Self::CodeOf(_) => "code_of_token",
             Self::DeviceCode(_) => "device_code",
+            Self::Emergency(asked) => match asked.step {
+                Step::Question { .. } => "question",
+                Step::Menu => "emergency",
+                Step::Pin(_) => "new_pin",
+            },
         }
     }
 
@@ -226,6 +238,8 @@ impl Kind {
             "reauth" => "passcode with the new one".to_owned(),
             "confirm" => "code that confirms an unlock".to_owned(),
             "device_code" => "device authorization code".to_owned(),
+            "question" => "answer to a question".to_owned(),
+            "emergency" => "new PIN or none, after right answers".to_owned(),
             name => name.replace('_', " "),
         }
     }
@@ -235,11 +249,10 @@ impl Kind {
     #[must_use]
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
-            "code" | "first_code" | "confirm" | "sent_code" | "method" | "code_of_token" => {
-                Some(true)
-            }
+            "code" | "first_code" | "confirm" | "sent_code" | "method" | "code_of_token"
+            | "emergency" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
-            "new_pin" | "reauth" | "auth_code" | "device_code" => Some(false),
+            "new_pin" | "reauth" | "auth_code" | "device_code" | "question" => Some(false),
             _ => None,
         }
     }
@@ -271,7 +284,8 @@ impl Kind {
             | Self::FirstCode { .. }
             | Self::Sent(_)
             | Self::CodeOf(_)
-            | Self::DeviceCode(_) => None,
+            | Self::DeviceCode(_)
+            | Self::Emergency(_) => None,
         }
     }
 }
@@ -301,7 +315,13 @@ pub(super) fn look(
     let told = |(seen, ask): (Seen, Ask)| (CodeMatch::Told(seen), ask);
     let (code, ask) = match &answered.kind {
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => return None,
-        Kind::NewPin(asked) => told(new_pin::look(asked, record, attempt, policy, unseal)),
+        Kind::NewPin(asked) => {
+            let secret = Memorized::typed_at(&attempt.gateway).unwrap_or(Memorized::Pin);
+            told(new_pin::look(
+                secret, asked, record, attempt, policy, unseal,
+            ))
+        }
+        Kind::Emergency(asked) => told(emergency::look(asked, record, attempt, policy, unseal)),
         Kind::AuthCode(_) => told(auth_code::look(record, attempt, policy, unseal, now)),
         Kind::DeviceCode(_) => told(device_code::look(record, attempt, policy, unseal, now)),
         Kind::FirstCode { .. } => told(first_code::look(
@@ -332,6 +352,7 @@ pub(super) fn turn(
         Kind::Sent(asked) => sent::turn(case, asked, seen, evidence)?,
         Kind::Method(asked) => method::turn(case, asked, seen, evidence)?,
         Kind::CodeOf(asked) => reset::turn(case, *asked, seen),
+        Kind::Emergency(asked) => emergency::turn(case, asked, seen, evidence),
         // What is judged as a passcode takes no turn of its own.
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => Turn::Ended(Message::Denied),
     })
@@ -345,7 +366,8 @@ pub(super) fn for_code(
 ) -> Result<Turn, Lacking> {
     let gateway = &case.attempt.gateway;
     let proven = asking.kind == Kind::Code || gateway.first_factor == FirstFactorBy::Gateway;
-    if !proven || demands_dialogue(case.record.profile.state) {
+    let locked = case.record.auth.lock.is_some();
+    if !proven || locked || demands_dialogue(case.record.profile.state) {
         return Ok(Turn::Ask(asking));
     }
     match method::begin(case, evidence)? {

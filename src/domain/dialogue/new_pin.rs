@@ -91,23 +91,29 @@ pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
 }
 
 fn first(secret: Memorized, asked: NewPin, weakness: Option<Weakness>, policy: &Policy) -> Asking {
+    Asking {
+        kind: Kind::NewPin(asked),
+        message: question(secret, weakness, policy),
+    }
+}
+
+/// The question for a new one, with what was wrong about the one before.
+pub(super) fn question(secret: Memorized, weakness: Option<Weakness>, policy: &Policy) -> Message {
     let (min, max) = match secret {
         Memorized::Pin => (policy.pin.min_length, policy.pin.max_length),
         Memorized::Password => (PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX),
     };
-    Asking {
-        kind: Kind::NewPin(asked),
-        message: Message::NewSecret {
-            secret,
-            min,
-            max,
-            digits: secret == Memorized::Pin && policy.pin.charset == Charset::Digits,
-            weakness,
-        },
+    Message::NewSecret {
+        secret,
+        min,
+        max,
+        digits: secret == Memorized::Pin && policy.pin.charset == Charset::Digits,
+        weakness,
     }
 }
 
 pub(super) fn look(
+    secret: Memorized,
     asked: &NewPin,
     record: &UserRecord,
     attempt: &Attempt,
@@ -117,12 +123,12 @@ pub(super) fn look(
     let typed = attempt.passcode();
     let hash = unseal.choice_hash(record.id, typed);
     match asked.chosen {
-        Some(chosen) if equal(&chosen, &hash) => (Seen::Right, Ask::Hash(0..typed.len())),
+        Some(chosen) if equal(&chosen, &hash) => (Seen::Right, Ask::Hash(secret, 0..typed.len())),
         Some(_) => (Seen::Wrong, Ask::Nothing),
         None => {
-            let checked = match Memorized::typed_at(&attempt.gateway) {
-                Some(Memorized::Password) => check_password(&record.profile, typed),
-                _ => check_pin(&policy.pin, &record.profile, typed),
+            let checked = match secret {
+                Memorized::Password => check_password(&record.profile, typed),
+                Memorized::Pin => check_pin(&policy.pin, &record.profile, typed),
             };
             let seen = checked.map_or_else(Seen::Weak, |()| Seen::Chosen(hash));
             (seen, Ask::Nothing)
@@ -130,29 +136,54 @@ pub(super) fn look(
     }
 }
 
-pub(super) fn turn(
-    case: &mut Case<'_>,
+/// What comes of an answer.
+pub(super) enum Chosen {
+    /// It is asked for once more, in these words.
+    Ask(NewPin, Message),
+    /// This is the hash of the new one.
+    Set(Sealed),
+    /// No new one was agreed on.
+    Unchanged,
+}
+
+/// Goes on with what was seen; `hash`: of the answer, if it was wanted.
+pub(super) fn choose(
+    secret: Memorized,
     mut asked: NewPin,
     seen: Seen,
-    evidence: &Evidence,
-) -> Turn {
-    let Some(secret) = Memorized::typed_at(&case.attempt.gateway) else {
-        return Turn::Ended(Message::Denied);
-    };
-    match (asked.chosen, seen, &evidence.hash) {
+    hash: Option<&Sealed>,
+    policy: &Policy,
+) -> Chosen {
+    match (asked.chosen, seen, hash) {
         (None, Seen::Chosen(hash), _) => {
             asked.chosen = Some(hash);
-            Turn::Ask(Asking {
-                kind: Kind::NewPin(asked),
-                message: Message::NewSecretAgain(secret),
-            })
+            Chosen::Ask(asked, Message::NewSecretAgain(secret))
         }
         (None, Seen::Weak(weakness), _) if asked.weak + 1 < WEAK_MAX => {
             asked.weak += 1;
-            Turn::Ask(first(secret, asked, Some(weakness), case.policy))
+            Chosen::Ask(asked, question(secret, Some(weakness), policy))
         }
-        (Some(_), Seen::Right, Some(hash)) => {
-            set(case, secret, hash.clone());
+        (Some(_), Seen::Right, Some(hash)) => Chosen::Set(hash.clone()),
+        (Some(_), Seen::Wrong, _) if !asked.unequal => {
+            asked.chosen = None;
+            asked.unequal = true;
+            Chosen::Ask(asked, question(secret, None, policy))
+        }
+        _ => Chosen::Unchanged,
+    }
+}
+
+pub(super) fn turn(case: &mut Case<'_>, asked: NewPin, seen: Seen, evidence: &Evidence) -> Turn {
+    let Some(secret) = Memorized::typed_at(&case.attempt.gateway) else {
+        return Turn::Ended(Message::Denied);
+    };
+    match choose(secret, asked, seen, evidence.hash.as_ref(), case.policy) {
+        Chosen::Ask(asked, message) => Turn::Ask(Asking {
+            kind: Kind::NewPin(asked),
+            message,
+        }),
+        Chosen::Set(hash) => {
+            set(case, secret, hash);
             case.proven.wants_new = false;
             match case.policy.pin.after_change {
                 AfterChange::Accept => Turn::Passed,
@@ -168,17 +199,12 @@ pub(super) fn turn(
                 }
             }
         }
-        (Some(_), Seen::Wrong, _) if !asked.unequal => {
-            asked.chosen = None;
-            asked.unequal = true;
-            Turn::Ask(first(secret, asked, None, case.policy))
-        }
-        _ => Turn::Ended(Message::SecretUnchanged(secret)),
+        Chosen::Unchanged => Turn::Ended(Message::SecretUnchanged(secret)),
     }
 }
 
 /// Stores the new one. What else is open stands on the old one, and ends.
-fn set(case: &mut Case<'_>, secret: Memorized, hash: Sealed) {
+pub(super) fn set(case: &mut Case<'_>, secret: Memorized, hash: Sealed) {
     let (set_at, set_by) = (case.now.wall, case.record.name().to_owned());
     let profile = case.record.profile_mut();
     match secret {

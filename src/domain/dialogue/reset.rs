@@ -5,7 +5,7 @@
 //!    typed and is blocked, or none is set, nothing but that code is asked for: a blocked PIN proves
 //!    nothing.
 //! 2. The [auth code](super::auth_code). With it the block of the PIN and the locks of the tokens end,
-//!    and the PIN is to be changed; of Reset All the recovery codes are void.
+//!    and the PIN is to be changed; of Reset All the recovery codes and questions are void.
 //! 3. *Enter a new PIN having from 6 to 12 digits:* where it is typed at the gateway; elsewhere it is
 //!    asked for at the next sign-in where it is.
 //! 4. *Enter your one-time code:* and of Reset All, the code of each further token. Right: Accept, and
@@ -104,7 +104,7 @@ pub(super) fn authorized(case: &mut Case<'_>) -> Turn {
     unblock_pin(case);
     unlock_tokens(case);
     if case.record.profile.state == UserState::ResetAll {
-        void_recovery_codes(case);
+        void_secondary(case);
     }
     Turn::Passed
 }
@@ -152,16 +152,20 @@ fn unlock_tokens(case: &mut Case<'_>) {
     }
 }
 
-/// New ones are an operator's to issue: a prompt cannot show them.
-fn void_recovery_codes(case: &mut Case<'_>) {
+/// Recovery codes and questions go. New ones are an operator's to issue and to set: a prompt can do
+/// neither.
+fn void_secondary(case: &mut Case<'_>) {
     let tokens = case.record.profile.tokens.iter();
-    let sets: Vec<TokenId> = tokens
-        .filter(|it| it.kind == TokenKind::Recovery && it.base != Base::Obsolete)
-        .map(|it| it.id)
-        .collect();
-    for id in sets {
+    let void = |it: &Token| match it.kind {
+        TokenKind::Recovery => Some((it.id, "recovery.revoked")),
+        TokenKind::Qa => Some((it.id, "qa.cleared")),
+        _ => None,
+    };
+    let tokens = tokens.filter(|it| it.base != Base::Obsolete);
+    let secondary: Vec<_> = tokens.filter_map(void).collect();
+    for (id, name) in secondary {
         if let Some(tomb) = tombstone(&case.record, id, case.now.wall) {
-            let event = Event::new("recovery.revoked").token(id);
+            let event = Event::new(name).token(id);
             case.tell(event.detail("token", tomb).detail("by", "reset"));
         }
         case.record.profile_mut().tokens.retain(|it| it.id != id);

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::{Explanation, Mark, Step, finish, step};
 use crate::domain::attempt::{Attempt, Proof, Pseudonym};
+use crate::domain::dialogue::emergency_open_to;
 use crate::domain::event::Source;
 use crate::domain::judge::{reject_message, told_of};
 use crate::domain::lockout::LockReason;
@@ -14,7 +15,7 @@ use crate::domain::name;
 use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::domain::user::{Profile, UserRecord, UserState};
 use crate::domain::verdict::Reason;
-use crate::domain::verify::{Admission, admit};
+use crate::domain::verify::{Admission, admit, lock_in_force};
 use crate::domain::wait;
 use crate::domain::wording::Said;
 use crate::secret::SecretBytes;
@@ -67,13 +68,14 @@ pub(super) fn stranger(
     mut steps: Vec<Step>,
     typed: &str,
     gateway: &GatewayPolicy,
+    policy: &Policy,
     now: Now,
     see: &See<'_>,
 ) -> Explanation {
     let name = name::canonical(typed.as_bytes());
     let mut attempt = request(None, gateway, now);
     attempt.user = name.as_deref().ok().map(SmolStr::new);
-    steps.push(match (&name, admit(None, &attempt, now)) {
+    steps.push(match (&name, admit(None, &attempt, policy, now)) {
         (_, Admission::Stranger | Admission::Open) => {
             let text = "not known; unknown_user = passthrough lets in whom the gateway has checked";
             step("D4", Mark::Ok, text.to_owned())
@@ -125,13 +127,24 @@ pub(super) fn d5(record: &UserRecord, see: &See<'_>) -> Step {
     step("D5", Mark::Stop, text)
 }
 
-pub(super) fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now, see: &See<'_>) -> Step {
+pub(super) fn d6(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+    see: &See<'_>,
+) -> Step {
     let mut open = record.clone();
     open.profile_mut().state = UserState::Steady;
-    let locked = admit(Some(&open), &request(Some(&open), gateway, now), now);
-    let lock = match (&record.auth.lock, locked) {
+    let admitted = admit(
+        Some(&open),
+        &request(Some(&open), gateway, now),
+        policy,
+        now,
+    );
+    let lock = match (lock_in_force(record, now), admitted) {
         (_, Admission::Refused(Reason::Waiting)) => return waits(record, gateway, now, see),
-        (Some(lock), Admission::Refused(_)) => lock,
+        (Some(lock), _) => lock,
         _ => return step("D6", Mark::Ok, "not locked".to_owned()),
     };
     let end = lock
@@ -144,9 +157,15 @@ pub(super) fn d6(record: &UserRecord, gateway: &GatewayPolicy, now: Now, see: &S
     };
     let (since, reason, name) = (lock.since, reason.name(), record.name());
     let see = see(told_of(lock));
-    let text = format!(
+    let mut text = format!(
         "locked {since}, {reason}, {end}\n{see}\nlifted by: mfactl {verb} {name} (support)"
     );
+    if emergency_open_to(record, gateway, policy, now).is_some() {
+        let keyword = &policy.emergency.keyword;
+        text.push_str(&format!(
+            "\nor by questions: {keyword} in place of the code (R52)"
+        ));
+    }
     step("D6", Mark::Stop, text)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Case, Evidence, Judgement, Lacking, rejected};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Seen, Turn};
+use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Proven, Seen, Turn};
 use crate::domain::event::Event;
 use crate::domain::link::{self, Link, Purpose};
 use crate::domain::methods::{candidates, groups_left, of_set, recovery_sets};
@@ -124,6 +124,13 @@ impl Case<'_> {
         let Some(asked) = asked else {
             return Ok(self.refuse(Reason::DialogueExpired));
         };
+        let ends = matches!(
+            asked,
+            dialogue::Kind::Emergency(_) | dialogue::Kind::AuthCode(_)
+        );
+        if self.record.auth.lock.is_some() && !ends {
+            return Ok(self.refuse(Reason::Locked));
+        }
         // The PIN that was right may have been blocked since.
         let pin = self.proven.first == Some(FirstFactorBy::Pin);
         let blocks = self.policy.pin.block_duration;
@@ -132,6 +139,26 @@ impl Case<'_> {
         }
         let turn = dialogue::turn(&mut self, &asked, seen, evidence)?;
         self.follow(turn, evidence)
+    }
+
+    /// The word for Emergency Access: its first question, once the first factor is right. What else was
+    /// right counts for nothing there.
+    pub(super) fn emergency(
+        mut self,
+        first: Result<(), Reason>,
+        evidence: &Evidence,
+    ) -> Result<Judgement, Lacking> {
+        match first {
+            Ok(()) => {
+                self.proven = Proven {
+                    first: Some(self.attempt.gateway.first_factor),
+                    ..Proven::default()
+                };
+                let turn = dialogue::begin_emergency(&mut self);
+                self.follow(turn, evidence)
+            }
+            Err(reason) => Ok(self.wrong_first(reason, evidence.repeated)),
+        }
     }
 
     /// No token counts: the way to one begins, once the first factor is right. A first code that was

@@ -20,7 +20,7 @@ pub fn judge_stranger(
     policy: &Policy,
     now: Now,
 ) -> Result<Judgement, Lacking> {
-    let admission = admit(None, attempt, now);
+    let admission = admit(None, attempt, policy, now);
     if let (Admission::Refused(_), Some(asking)) =
         (admission, dialogue::asked_of_all(attempt, policy))
     {

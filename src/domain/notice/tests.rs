@@ -81,6 +81,22 @@ fn locked() -> UserRecord {
 }
 
 #[test]
+fn the_use_of_questions_is_told() {
+    let begun = [
+        Event::new("emergency.started"),
+        Event::new("auth.challenge"),
+    ];
+    let told = made(&begun, &locked(), &policy());
+    let what: Vec<&str> = told.iter().map(|message| message.what.as_str()).collect();
+    assert_eq!(what, ["emergency-access"]);
+    let subject = "[example.org] Emergency Access was used";
+    assert_eq!(told[0].subject.as_str(), subject);
+    let set = [Event::new("qa.cleared"), Event::new("qa.set")];
+    let told = made(&set, &reachable(), &policy());
+    assert_eq!(told[0].what, "questions-cleared,questions-set");
+}
+
+#[test]
 fn a_lock_is_told_to_the_person_and_to_the_administrators() {
     let events = [
         Event::new("auth.reject").refused(),

@@ -5,6 +5,7 @@ use crate::domain::delivery::Via;
 use crate::domain::dialogue::PageLink;
 use crate::domain::notice::Language;
 use crate::domain::pin::{Memorized, Weakness};
+use crate::domain::questions::QUESTION_OCTETS_MAX;
 use crate::domain::verdict::Message;
 use crate::time::Timestamp;
 use crate::token::link::LinkSecret;
@@ -74,6 +75,13 @@ fn longest() -> Vec<Message> {
         Message::EnterCodeOf("x".repeat(99)),
         Message::DeviceCodeSent { to: address() },
         Message::AskForToken,
+        Message::Question {
+            number: 5,
+            of: 5,
+            text: "q".repeat(QUESTION_OCTETS_MAX),
+        },
+        Message::AnswersAccepted,
+        Message::PinChanged,
     ]
 }
 

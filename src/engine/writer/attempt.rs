@@ -63,7 +63,7 @@ impl Writer {
     ) -> Option<Result<Judgement, Refusal>> {
         let rules = self.engine.rules();
         let attempt = &pending.attempt;
-        if admit(Some(record), attempt, now) != Admission::Open {
+        if admit(Some(record), attempt, &rules.policy, now) != Admission::Open {
             let mut evidence = Evidence {
                 // Refused without a look at the passcode.
                 finding: Finding::of(record, CodeMatch::NoCode, Ask::Nothing),
@@ -102,6 +102,7 @@ impl Writer {
                 | CodeMatch::Unenrolled
                 | CodeMatch::Enrols { .. }
                 | CodeMatch::Awaited
+                | CodeMatch::Emergency
         );
         let repeated = may_repeat && self.is_repeat(record.id, attempt, now);
         let mut evidence = Evidence {
@@ -296,10 +297,14 @@ pub(in crate::engine) fn check_of<'a>(
             range,
             Some(&record.profile.password.as_ref()?.hash),
         ),
-        Ask::Hash(range) => match Memorized::typed_at(&attempt.gateway)? {
-            Memorized::Pin => (What::Pin, range, None),
-            Memorized::Password => (What::Password, range, None),
-        },
+        Ask::Hash(Memorized::Pin, range) => (What::Pin, range, None),
+        Ask::Hash(Memorized::Password, range) => (What::Password, range, None),
+        Ask::Answer { token, at, typed } => {
+            let questions = record.token(*token)?.questions.as_ref()?;
+            let stored = &questions.list.get(*at)?.answer;
+            let what = What::Answer(*token, u8::try_from(*at).ok()?);
+            (what, typed, Some(stored))
+        }
         Ask::Nothing | Ask::Missing | Ask::Blocked | Ask::Proven | Ask::Unset => return None,
     };
     Some(Check {

@@ -5,7 +5,7 @@
 use super::super::octets::{Damage, Put, Taker};
 use super::{id_octets, take_id};
 use crate::domain::dialogue::{
-    Dialogue, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent,
+    Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
 };
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
@@ -22,9 +22,12 @@ const CONFIRM: u8 = 22;
 const CODE_OF: u8 = 23;
 const SENT: u8 = 30;
 const METHOD: u8 = 31;
+const QUESTION: u8 = 40;
+const EMERGENCY_MENU: u8 = 41;
+const EMERGENCY_PIN: u8 = 42;
 
 /// The kinds of this version.
-const KINDS: [u8; 11] = [
+const KINDS: [u8; 14] = [
     PASSCODE,
     CODE,
     AUTH_CODE,
@@ -36,6 +39,9 @@ const KINDS: [u8; 11] = [
     SENT,
     METHOD,
     CODE_OF,
+    QUESTION,
+    EMERGENCY_MENU,
+    EMERGENCY_PIN,
 ];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
@@ -51,6 +57,11 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
         Kind::Method(_) => METHOD,
         Kind::CodeOf(_) => CODE_OF,
         Kind::DeviceCode(_) => DEVICE_CODE,
+        Kind::Emergency(Emergency { ref step, .. }) => match step {
+            Step::Question { .. } => QUESTION,
+            Step::Menu => EMERGENCY_MENU,
+            Step::Pin(_) => EMERGENCY_PIN,
+        },
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -61,11 +72,16 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
     put_proven(out, &dialogue.proven);
     match &dialogue.kind {
         Kind::Passcode | Kind::Code | Kind::Reauth | Kind::Confirm => {}
-        Kind::NewPin(asked) => {
-            out.push(asked.weak);
-            out.push(u8::from(asked.unequal));
-            if let Some(chosen) = &asked.chosen {
-                out.extend_from_slice(chosen);
+        Kind::NewPin(asked) => put_new_pin(out, asked),
+        Kind::Emergency(Emergency { token, step }) => {
+            out.extend_from_slice(&id_octets(*token));
+            match step {
+                Step::Question { number, wrong } => {
+                    out.push(*number);
+                    out.push(u8::from(*wrong));
+                }
+                Step::Menu => {}
+                Step::Pin(asked) => put_new_pin(out, asked),
             }
         }
         Kind::AuthCode(shown) | Kind::DeviceCode(shown) => {
@@ -121,19 +137,18 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         }),
         METHOD => Kind::Method(take_methods(value)?),
         CODE_OF => Kind::CodeOf(take_id(value)?),
-        _ => Kind::NewPin(NewPin {
-            weak: value.octet()?,
-            unequal: match value.octet()? {
-                0 => false,
-                1 => true,
-                _ => return Err(Damage::Value("new PIN")),
-            },
-            chosen: if value.is_empty() {
-                None
-            } else {
-                Some(value.array()?)
+        QUESTION | EMERGENCY_MENU | EMERGENCY_PIN => Kind::Emergency(Emergency {
+            token: take_id(value)?,
+            step: match kind {
+                QUESTION => Step::Question {
+                    number: value.octet()?,
+                    wrong: take_flag(value, "question")?,
+                },
+                EMERGENCY_MENU => Step::Menu,
+                _ => Step::Pin(take_new_pin(value)?),
             },
         }),
+        _ => Kind::NewPin(take_new_pin(value)?),
     };
     Ok(Some(Dialogue {
         kind,
@@ -155,13 +170,37 @@ fn take_shown(value: &mut Taker<'_>) -> Result<Option<TokenId>, Damage> {
     }
 }
 
+fn put_new_pin(out: &mut Vec<u8>, asked: &NewPin) {
+    out.push(asked.weak);
+    out.push(u8::from(asked.unequal));
+    if let Some(chosen) = &asked.chosen {
+        out.extend_from_slice(chosen);
+    }
+}
+
+fn take_new_pin(value: &mut Taker<'_>) -> Result<NewPin, Damage> {
+    Ok(NewPin {
+        weak: value.octet()?,
+        unequal: take_flag(value, "new PIN")?,
+        chosen: if value.is_empty() {
+            None
+        } else {
+            Some(value.array()?)
+        },
+    })
+}
+
+fn take_flag(value: &mut Taker<'_>, what: &'static str) -> Result<bool, Damage> {
+    match value.octet()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Damage::Value(what)),
+    }
+}
+
 fn take_methods(value: &mut Taker<'_>) -> Result<Methods, Damage> {
     let mut methods = Methods {
-        typed: match value.octet()? {
-            0 => false,
-            1 => true,
-            _ => return Err(Damage::Value("methods")),
-        },
+        typed: take_flag(value, "methods")?,
         sent: Vec::new(),
     };
     while !value.is_empty() {
