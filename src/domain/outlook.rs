@@ -1,5 +1,5 @@
-//! What a person without a token meets at the gateways, in the words of `user show`, `why` and the
-//! commands that bring it about.
+//! What a person meets at the gateways besides the question for a code, in the words of `user show`,
+//! `why` and the commands that bring it about.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::command::words;
 use super::delivery::Via;
 use super::device_auth::destination;
-use super::dialogue::{Shows, Way, way};
-use super::methods::candidates;
+use super::dialogue::{Shows, Way, adds_token, asks_confirmation, way};
+use super::methods::{candidates, several};
 use super::policy::{GatewayPolicy, Policy};
 use super::user::UserRecord;
 use crate::time::Now;
@@ -51,6 +51,39 @@ pub fn led(
             Some(text + end)
         }
     }
+}
+
+/// What the next sign-in goes on with besides a new PIN or password, and where; and where it cannot.
+#[must_use]
+pub fn due(
+    record: &UserRecord,
+    gateways: &[&GatewayPolicy],
+    policy: &Policy,
+    now: Now,
+) -> Vec<String> {
+    let confirmed = names(gateways, |gateway| asks_confirmation(record, gateway));
+    let confirmed = confirmed
+        .map(|at| format!("One more code confirms the unlock at the next sign-in at {at}."));
+    let added = names(gateways, |gateway| adds_token(record, gateway, policy, now));
+    let added = added.map(|at| format!("The next sign-in leads to a further token at {at}."));
+    let several = several(&record.profile, policy);
+    let shut = names(gateways, |gateway| several && !gateway.challenge);
+    let shut = shut.map(|at| {
+        format!(
+            "Refused at {at}: their set asks for several methods, and no questions are asked there."
+        )
+    });
+    confirmed.into_iter().chain(added).chain(shut).collect()
+}
+
+/// The names of these gateways; none: there are none.
+pub(super) fn names(
+    gateways: &[&GatewayPolicy],
+    which: impl Fn(&GatewayPolicy) -> bool,
+) -> Option<String> {
+    let found = gateways.iter().filter(|gateway| which(gateway));
+    let names: Vec<String> = found.map(|gateway| words::shell(&gateway.name)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn meets(way: Way, record: &UserRecord, policy: &Policy) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use mfad::radius::{AttributeType, Packet};
 
@@ -138,6 +138,12 @@ fn an_unlock_is_confirmed_with_another_code() {
     let operator = daemon.operator();
     operator.change("Users.Lock", "alice", &json!({}));
     operator.change("Users.Unlock", "alice", &json!({"confirm": true}));
+    let next = |shown: &Value| shown["next_sign_in"].as_str().map(str::to_owned);
+    let told = next(&operator.show("alice")).unwrap();
+    assert!(
+        told.starts_with("One more code confirms the unlock"),
+        "{told}"
+    );
     let mut port = daemon.gateway("gw-two").port();
     let first = port.request("alice", PIN);
     let code = alice.code();
@@ -154,6 +160,7 @@ fn an_unlock_is_confirmed_with_another_code() {
     let asked = port.ask(&first);
     request = answer(&mut port, "alice", &state(&asked), &alice.code());
     assert_eq!(port.ask(&request).code, ACCEPT);
+    assert_eq!(next(&daemon.operator().show("alice")), None);
     daemon
         .gateway("gw-pin")
         .lets_in("alice", &format!("{PIN}{}", alice.code()));

@@ -11,7 +11,7 @@ use crate::domain::lockout::LockReason;
 use crate::domain::outlook;
 use crate::domain::passthrough;
 use crate::domain::pin::Memorized;
-use crate::domain::policy::FirstFactorBy;
+use crate::domain::policy::{FirstFactorBy, GatewayPolicy};
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::Base;
 use crate::domain::user::UserRecord;
@@ -99,12 +99,17 @@ impl Desk<'_> {
         }
     }
 
-    /// What a sign-in leads to while no token counts.
+    /// What a sign-in leads to while no token counts, else what it goes on with.
     fn next_sign_in(&self, record: &UserRecord) -> Option<String> {
         let open =
             record.auth.lock.is_none() && passthrough::current(record, None, self.now).is_none();
         let led = || outlook::led(record, &self.rules.gateways, self.policy(), self.now);
-        open.then(led).flatten()
+        let gateways: Vec<&GatewayPolicy> = self.rules.gateways.iter().map(AsRef::as_ref).collect();
+        let due = || {
+            let lines = outlook::due(record, &gateways, self.policy(), self.now);
+            (!lines.is_empty()).then(|| lines.join(" "))
+        };
+        open.then(|| led().or_else(due)).flatten()
     }
 
     fn asked_for(&self, by: FirstFactorBy) -> bool {

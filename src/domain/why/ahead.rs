@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::command::words;
 use super::super::device_auth;
-use super::super::dialogue::{adds_token, asks_confirmation, asks_new};
+use super::super::dialogue::asks_new;
 use super::super::outlook;
 use super::super::passthrough;
 use super::super::pin::Memorized;
@@ -19,34 +19,16 @@ pub(super) fn due(
     policy: &Policy,
     now: Now,
 ) -> Vec<String> {
-    let at = |which: &dyn Fn(&GatewayPolicy) -> bool| {
-        let names = open
-            .iter()
-            .filter(|gateway| which(gateway))
-            .map(|it| &*it.name);
-        let names: Vec<&str> = names.collect();
-        (!names.is_empty()).then(|| names.join(", "))
-    };
-    let mut lines = Vec::new();
-    if let Some(at) = at(&|gateway| asks_confirmation(record, gateway)) {
-        lines.push(format!(
-            "One more code confirms the unlock at the next sign-in at {at}."
-        ));
-    }
-    for secret in [Memorized::Pin, Memorized::Password] {
-        if let Some(at) = at(&|gateway| asks_new(record, gateway) == Some(secret)) {
-            let noun = secret.noun();
-            lines.push(format!(
-                "A new {noun} is asked for at the next sign-in at {at}."
-            ));
-        }
-    }
-    if let Some(at) = at(&|gateway| adds_token(record, gateway, policy, now)) {
-        lines.push(format!(
-            "The next sign-in leads to a further token at {at}."
-        ));
-    }
-    lines
+    let asked = [Memorized::Pin, Memorized::Password].into_iter();
+    let asked = asked.filter_map(|secret| {
+        let asks = |gateway: &GatewayPolicy| asks_new(record, gateway) == Some(secret);
+        let (noun, at) = (secret.noun(), outlook::names(open, asks)?);
+        Some(format!(
+            "A new {noun} is asked for at the next sign-in at {at}."
+        ))
+    });
+    let due = outlook::due(record, open, policy, now);
+    asked.chain(due).collect()
 }
 
 /// What a sign-in without a token leads to.
