@@ -315,6 +315,7 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         }
         "code-ttl" => policy.sent_code.ttl = span(value),
         "window" => policy.totp_window_steps = number(value).into(),
+        "self-resync" => policy.hotp_self_resync = true,
         "look-ahead" => policy.hotp_look_ahead = number(value).into(),
         "grace" => gateway.same_code_grace = span(value),
         "allowed" => gateway.allowed_kinds = Some(vec![TokenKind::by_name(value).unwrap()]),

@@ -50,6 +50,7 @@ pub(super) fn policy(
         device_auth: token_types::device_auth(settings),
         hotp_look_ahead: settings.count("hotp.look_ahead"),
         hotp_resync_window: settings.count("hotp.resync_window"),
+        hotp_self_resync: settings.flag("hotp.self_resync"),
         totp_window_steps: settings.count("totp.window"),
         totp_resync_window_steps: settings.count("totp.resync_window"),
         recovery_allow_login: settings.flag("recovery.allow_login"),

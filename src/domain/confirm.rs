@@ -49,6 +49,7 @@ pub(super) fn code(
         {
             gone
         }
+        CodeMatch::Ahead(ahead) if !counts(ahead.token) => gone,
         CodeMatch::Fits { token, factor } => unused(token, factor, record),
         CodeMatch::Replay { token, grace: true } => {
             let state = record.auth.token(token);

@@ -116,7 +116,7 @@ pub fn explain(
     });
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
-    all.extend(d12(gateway, &candidates, granted));
+    all.extend(d12(gateway, policy, &candidates, granted));
     all.push(d13(record, gateway, granted));
     finish(record.name(), gateway, all)
 }
@@ -311,18 +311,32 @@ fn d11(
 }
 
 /// When the code is asked for; nothing where it comes with the first packet.
-fn d12(gateway: &GatewayPolicy, candidates: &[&Token], granted: Option<u32>) -> Option<Step> {
+fn d12(
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    candidates: &[&Token],
+    granted: Option<u32>,
+) -> Option<Step> {
     let sent = candidates
         .iter()
         .filter(|token| token.kind.is_sent())
         .count();
     let asked = gateway.passcode == PasscodeForm::Challenge || sent > 0;
-    let text = match (sent, candidates.len()) {
-        (0, _) => "the code is asked for in a second step (M20)",
-        (1, 1) => "after the first factor the code is sent and asked for (M21, M22)",
-        _ => "after the first factor the method is asked for (M33)",
-    };
-    (asked && granted.is_none()).then(|| step("D12", Mark::Ok, text.to_owned()))
+    let mut lines = Vec::new();
+    if asked {
+        lines.push(match (sent, candidates.len()) {
+            (0, _) => "the code is asked for in a second step (M20)",
+            (1, 1) => "after the first factor the code is sent and asked for (M21, M22)",
+            _ => "after the first factor the method is asked for (M33)",
+        });
+    }
+    let counts = |token: &&Token| token.otp.is_some_and(|otp| otp.factor == Factor::Counter);
+    let resyncs = policy.hotp_self_resync && gateway.challenge;
+    if resyncs && candidates.iter().copied().any(|token| counts(&token)) {
+        lines.push("a code that is further ahead asks for the next one, once (M29)");
+    }
+    let text = lines.join("\n");
+    (!text.is_empty() && granted.is_none()).then(|| step("D12", Mark::Ok, text))
 }
 
 /// Which codes of a token would fit.

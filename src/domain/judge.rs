@@ -116,6 +116,7 @@ pub fn judge(
             case.consume(token, factor);
             case.decide(first, How::Token(token), evidence)
         }
+        (CodeMatch::Ahead(ahead), first) => case.ahead(first, ahead, evidence),
         (CodeMatch::Sent { token }, first) => case.decide(first, How::Token(token), evidence),
         (CodeMatch::Replay { token, grace: true }, first) => {
             case.spend_grace(token);

@@ -40,6 +40,8 @@ pub struct Policy {
     pub hotp_look_ahead: u64,
     /// HOTP: counters searched by a resync.
     pub hotp_resync_window: u64,
+    /// HOTP: a code that is only found by a resync asks for the next one, in the sign-in.
+    pub hotp_self_resync: bool,
     /// TOTP: steps before and after the present one.
     pub totp_window_steps: u64,
     /// TOTP: steps before and after searched by a resync.
@@ -309,6 +311,7 @@ impl Default for Policy {
             device_auth: DeviceAuthPolicy::default(),
             hotp_look_ahead: 10,
             hotp_resync_window: 1000,
+            hotp_self_resync: false,
             totp_window_steps: 1,
             totp_resync_window_steps: 20,
             recovery_allow_login: true,

@@ -301,6 +301,8 @@ pub enum Message {
     },
     /// The person may have a new token, and an operator shows it.
     AskForToken,
+    /// M29.
+    EnterNextCode,
 }
 
 impl Message {
@@ -322,6 +324,7 @@ impl Message {
             Self::EnterCode => "M20",
             Self::EnterPasscode => "M39",
             Self::EnterCodeOf(_) => "M44",
+            Self::EnterNextCode => "M29",
             Self::NewSecret { .. } => "M26",
             Self::NewSecretAgain(_) => "M27",
             Self::NewSecretSet(_) => "M28",

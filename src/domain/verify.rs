@@ -8,24 +8,27 @@
 //! The code is matched first, in microseconds. Only if it fits, or if the form carries none, does a
 //! first factor have to be checked, so nobody without the token can make the daemon hash a PIN (D7).
 
+mod ahead;
 mod emergency;
 mod recovery;
 mod reset;
+mod tokenless;
 
 use std::ops::Range;
 
 pub(super) use self::recovery::recovery;
 use self::recovery::wrong_recovery;
+use self::tokenless::{tokenless, without_token};
 
 use super::attempt::{Attempt, Proof, Split, split};
-use super::dialogue::{self, Dialogue, Seen};
+use super::dialogue::{self, Ahead, Dialogue, Seen};
 use super::lockout::Lock;
 use super::methods::{candidates, pending, recovery_sets};
 use super::passthrough;
 use super::pin::Memorized;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, PasscodeForm, Policy};
 use super::sealed::{Field, Unseal};
-use super::token_record::{Accepted, Base, Status, Token, TokenState, effective};
+use super::token_record::{Accepted, Base, Token, TokenState};
 use super::user::{UserId, UserRecord, UserState};
 use super::verdict::Reason;
 use super::wait;
@@ -73,6 +76,8 @@ pub enum CodeMatch {
         /// Which of the set.
         index: u32,
     },
+    /// A code that is right, but further ahead than is looked for; it may be asked for the next one.
+    Ahead(Ahead),
     /// A code that fits nothing.
     Wrong {
         /// The one token it can have been meant for.
@@ -288,15 +293,10 @@ fn judged_as_passcode(
         let ask = ask(record, attempt, policy, whole, answered, now);
         return Finding::of(record, CodeMatch::Awaited, ask);
     }
-    let form = answered.and_then(|dialogue| dialogue.kind.form(&attempt.gateway));
-    let form = match form.unwrap_or(attempt.gateway.passcode) {
-        // There is nothing to be typed before the code.
-        PasscodeForm::Challenge if unset => PasscodeForm::PinOtp,
-        form => form,
-    };
+    let form = form(&attempt.gateway, answered, unset);
     // A code that is sent fits the question that it was sent for, and nothing else.
     let typed = candidates.clone().filter(|token| token.kind.computes());
-    let (code, head) = match_code(record, attempt, form, policy, typed, unseal, now);
+    let (code, head) = match_code(record, attempt, form, policy, typed.clone(), unseal, now);
     let fits = matches!(code, CodeMatch::Fits { .. } | CodeMatch::Recovery { .. });
     let graced = matches!(code, CodeMatch::Replay { grace: true, .. });
     let finding = |code, ask| Finding::of(record, code, ask);
@@ -322,10 +322,26 @@ fn judged_as_passcode(
         let ask = ask(record, attempt, policy, Some(head), answered, now);
         return finding(CodeMatch::Enrols { shown: Some(shown) }, ask);
     }
+    if matches!(code, CodeMatch::Wrong { .. })
+        && let Some((found, head)) =
+            ahead::ahead(record, attempt, form, policy, typed, answered, unseal)
+    {
+        let ask = ask(record, attempt, policy, Some(head), answered, now);
+        return finding(CodeMatch::Ahead(found), ask);
+    }
     if nobody() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
         return without_token(record, attempt, policy, answered, now);
     }
     finding(code, Ask::Nothing)
+}
+
+/// How the passcode is split. `unset`: there is nothing to be typed before the code.
+fn form(gateway: &GatewayPolicy, answered: Option<&Dialogue>, unset: bool) -> PasscodeForm {
+    let form = answered.and_then(|dialogue| dialogue.kind.form(gateway));
+    match form.unwrap_or(gateway.passcode) {
+        PasscodeForm::Challenge if unset => PasscodeForm::PinOtp,
+        form => form,
+    }
 }
 
 /// Whether the state asks for a reset (D9): a dialogue, or a step by an operator where the gateway
@@ -489,48 +505,6 @@ pub(super) fn unenrolled(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
         && gateway.first_factor != FirstFactorBy::None
         && record.profile.state == UserState::New
         && tokens.iter().all(|token| token.base == Base::Pending)
-}
-
-/// What a person without a usable token needs none for.
-fn tokenless(
-    record: &UserRecord,
-    gateway: &GatewayPolicy,
-    policy: &Policy,
-    now: Now,
-) -> Option<CodeMatch> {
-    if unenrolled(record, gateway) {
-        return Some(CodeMatch::Unenrolled);
-    }
-    let led = dialogue::enrols(record, gateway, policy, now);
-    led.then_some(CodeMatch::Enrols { shown: None })
-}
-
-/// What a person without a usable token gets.
-fn without_token(
-    record: &UserRecord,
-    attempt: &Attempt,
-    policy: &Policy,
-    answered: Option<&Dialogue>,
-    now: Now,
-) -> Finding {
-    if let Some(code) = tokenless(record, &attempt.gateway, policy, now) {
-        let whole = Some(0..attempt.passcode().len());
-        let ask = ask(record, attempt, policy, whole, answered, now);
-        return Finding::of(record, code, ask);
-    }
-    let status = |token| effective(record, token, policy, now);
-    let mut statuses = record
-        .profile
-        .tokens
-        .iter()
-        .filter(|token| token.primary())
-        .map(status);
-    let reason = if statuses.any(|status| status == Status::Expired) {
-        Reason::ExpiredToken
-    } else {
-        Reason::NoToken
-    };
-    Finding::of(record, CodeMatch::NoToken(reason), Ask::Nothing)
 }
 
 /// Which first factor the gateway leaves to mfad, and whether there is one to check.

@@ -217,6 +217,11 @@ impl Text {
         )
         .with(&[SECRET]),
         text(
+            "M29",
+            "To resync your token, enter the next code:",
+            "Um Ihr Token abzugleichen, den naechsten Code eingeben:",
+        ),
+        text(
             "M30",
             "Question {number} of {of}: {text}",
             "Frage {number} von {of}: {text}",

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::*;
 use crate::domain::dialogue::{
-    Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
+    Ahead, Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
 };
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
@@ -150,6 +150,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         Just(Kind::Reauth),
         Just(Kind::Confirm),
         id().prop_map(Kind::CodeOf),
+        (id(), any::<u64>()).prop_map(|(token, first)| Kind::Resync(Ahead { token, first })),
         (any::<bool>(), proptest::option::of(id())).prop_map(|(mailed, shown)| match mailed {
             true => Kind::DeviceCode(shown),
             false => Kind::AuthCode(shown),

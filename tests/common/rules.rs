@@ -456,6 +456,7 @@ impl Outcome {
                     Message::EnterCodeOf(_) => "code-of-token",
                     Message::Question { number, .. } => &format!("question-{number}"),
                     Message::AnswersAccepted => "menu",
+                    Message::EnterNextCode => "next-code",
                     _ => "passcode",
                 };
                 format!("ASK {asked}{held}")

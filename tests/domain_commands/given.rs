@@ -178,6 +178,7 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
         "hotp-resync" => policy.hotp_resync_window = number(value),
         "totp-resync" => policy.totp_resync_window_steps = number(value),
         "confirmed-unlocks" => policy.unlock_confirmation = true,
+        "self-resync" => policy.hotp_self_resync = true,
         "challenge" => {
             for gateway in &mut run.gateways {
                 let challenge = gateway.challenge || &*gateway.name == value;

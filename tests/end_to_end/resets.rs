@@ -138,3 +138,38 @@ fn reset_all_asks_for_a_code_of_each_token() {
     assert_eq!(ledger.count("recovery.revoked", "alice"), 1);
     assert_eq!(ledger.count("authcode.used", "alice"), 2);
 }
+
+/// The button was pressed in the pocket. A daemon that is killed between the two codes finds the place.
+#[test]
+fn kill_between_two_codes_and_a_token_that_is_ahead_is_found() {
+    let mut alice = Person::new("alice");
+    let site = Site::with(std::slice::from_ref(&alice), "[hotp]\nself_resync = true\n");
+    let mut daemon = site.start();
+    alice.next = 400;
+    let mut port = daemon.gateway("gw-two").port();
+    let request = port.request("alice", PIN);
+    let asked = port.ask(&request);
+    let request = answer(&mut port, "alice", &state(&asked), &alice.code());
+    let asked = port.ask(&request);
+    assert_eq!(words(&asked), "To resync your token, enter the next code:");
+    daemon = daemon.kill().start();
+    assert_eq!(port.ask(&request), asked, "the same question");
+    let request = answer(&mut port, "alice", &state(&asked), &alice.code());
+    let accepted = port.ask(&request);
+    assert_eq!(accepted.code, ACCEPT);
+    daemon = daemon.kill().start();
+    assert_eq!(port.ask(&request), accepted, "the same answer");
+    let passcode = format!("{PIN}{}", alice.code());
+    daemon.gateway("gw-pin").lets_in("alice", &passcode);
+
+    // Behind a wrong code nobody is asked.
+    daemon
+        .gateway("gw-pin")
+        .keeps_out("alice", &format!("{PIN}000000"));
+    alice.next = 700;
+    let passcode = format!("{PIN}{}", alice.code());
+    daemon.gateway("gw-pin").keeps_out("alice", &passcode);
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("token.resynced", "alice"), 1);
+    assert_eq!(ledger.count("token.ahead", "alice"), 1);
+}

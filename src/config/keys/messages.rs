@@ -108,6 +108,11 @@ pub(super) const KEYS: &[Key] = &[
         "{secret} Accepted. Wait for the token code to change, then enter the new passcode:",
     ),
     text(
+        "messages.M29",
+        "Asks for the code behind one that was far ahead.",
+        "To resync your token, enter the next code:",
+    ),
+    text(
         "messages.M30",
         "Asks a question of the person's own.",
         "Question {number} of {of}: {text}",

@@ -336,30 +336,6 @@ pub(super) const KEYS: &[Key] = &[
         (1, 100),
         "Tokens a person may have, obsolete ones not counted.",
     ),
-    Key::count(
-        "hotp.look_ahead",
-        "10",
-        (1, 100),
-        "Counters looked at ahead of the stored one. Each makes guessing easier.",
-    ),
-    Key::count(
-        "hotp.resync_window",
-        "1000",
-        (10, 10_000),
-        "Counters searched for two codes in a row by a resync.",
-    ),
-    Key::count(
-        "totp.window",
-        "1",
-        (0, 10),
-        "Steps before and after the present one whose codes are good. Each makes guessing easier.",
-    ),
-    Key::count(
-        "totp.resync_window",
-        "20",
-        (1, 1000),
-        "Steps before and after the present one searched by a resync.",
-    ),
     Key::flag(
         "recovery.allow_login",
         "true",

@@ -1,4 +1,4 @@
-//! Rows for the types of tokens, and for codes that are sent.
+//! Rows for the types of tokens, which codes of them are looked for, and for codes that are sent.
 
 use std::time::Duration;
 
@@ -11,6 +11,36 @@ const YEAR: u64 = 365 * 24 * HOUR;
 
 /// Rows in the order of the manual.
 pub(super) const KEYS: &[Key] = &[
+    Key::count(
+        "hotp.look_ahead",
+        "10",
+        (1, 100),
+        "Counters looked at ahead of the stored one. Each makes guessing easier.",
+    ),
+    Key::count(
+        "hotp.resync_window",
+        "1000",
+        (10, 10_000),
+        "Counters searched for two codes in a row by a resync.",
+    ),
+    Key::flag(
+        "hotp.self_resync",
+        "false",
+        "A code that is ahead of hotp.look_ahead and within hotp.resync_window asks for the next one \
+         at the sign-in, where questions can be asked, once since the last sign-in.",
+    ),
+    Key::count(
+        "totp.window",
+        "1",
+        (0, 10),
+        "Steps before and after the present one whose codes are good. Each makes guessing easier.",
+    ),
+    Key::count(
+        "totp.resync_window",
+        "20",
+        (1, 1000),
+        "Steps before and after the present one searched by a resync.",
+    ),
     Key::flag(
         "token_types.totp.enabled",
         "true",

@@ -36,6 +36,7 @@ mod method;
 mod new_pin;
 mod passcode;
 mod reset;
+mod resync;
 mod sent;
 
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub(super) use new_pin::wished;
 pub use new_pin::{NewPin, asks_new, opens_by_code};
 pub(super) use reset::{begin as begin_reset, goes_on as is_reset};
 pub use reset::{ends_lock, resets, resets_by_code};
+pub use resync::{Ahead, resyncs};
+pub(super) use resync::{begin as begin_resync, counter as counter_ahead};
 pub use sent::Sent;
 
 /// Open dialogues of one person; the oldest ends for a further one.
@@ -116,6 +119,8 @@ pub enum Kind {
     DeviceCode(Option<TokenId>),
     /// What Emergency Access asks.
     Emergency(Emergency),
+    /// The code behind one that was far ahead.
+    Resync(Ahead),
 }
 
 /// Factors that were right, in order; nearly always one, for which nothing is allocated.
@@ -182,6 +187,8 @@ pub enum Seen {
         /// Its counter or time step.
         factor: u64,
     },
+    /// A code that is right, but far ahead.
+    Ahead(Ahead),
     /// Another code is to be sent.
     Again,
     /// This number of what was offered.
@@ -227,6 +234,7 @@ impl Kind {
                 Step::Menu => "emergency",
                 Step::Pin(_) => "new_pin",
             },
+            Self::Resync(_) => "resync",
         }
     }
 
@@ -250,7 +258,7 @@ impl Kind {
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
             "code" | "first_code" | "confirm" | "sent_code" | "method" | "code_of_token"
-            | "emergency" => Some(true),
+            | "emergency" | "resync" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
             "new_pin" | "reauth" | "auth_code" | "device_code" | "question" => Some(false),
             _ => None,
@@ -285,7 +293,8 @@ impl Kind {
             | Self::Sent(_)
             | Self::CodeOf(_)
             | Self::DeviceCode(_)
-            | Self::Emergency(_) => None,
+            | Self::Emergency(_)
+            | Self::Resync(_) => None,
         }
     }
 }
@@ -333,6 +342,7 @@ pub(super) fn look(
         }
         Kind::Method(asked) => (CodeMatch::Told(method::look(asked, attempt)?), Ask::Nothing),
         Kind::CodeOf(asked) => told(reset::look(*asked, record, attempt, policy, unseal, now)),
+        Kind::Resync(asked) => told(resync::look(*asked, record, attempt, unseal)),
     };
     Some(Finding::of(record, code, ask))
 }
@@ -353,6 +363,7 @@ pub(super) fn turn(
         Kind::Method(asked) => method::turn(case, asked, seen, evidence)?,
         Kind::CodeOf(asked) => reset::turn(case, *asked, seen),
         Kind::Emergency(asked) => emergency::turn(case, asked, seen, evidence),
+        Kind::Resync(asked) => resync::turn(case, *asked, seen),
         // What is judged as a passcode takes no turn of its own.
         Kind::Code | Kind::Passcode | Kind::Reauth | Kind::Confirm => Turn::Ended(Message::Denied),
     })

@@ -8,14 +8,14 @@
 //!    and the PIN is to be changed; of Reset All the recovery codes and questions are void.
 //! 3. *Enter a new PIN having from 6 to 12 digits:* where it is typed at the gateway; elsewhere it is
 //!    asked for at the next sign-in where it is.
-//! 4. *Enter your one-time code:* and of Reset All, the code of each further token. Right: Accept, and
-//!    Steady State.
+//! 4. *Enter your one-time code:* and of Reset All, the code of each further token. One that is far
+//!    ahead is [resynced](super::resync). Right: Accept, and Steady State.
 //!
 //! Whatever comes in between, the state stays, and the next one takes another auth code. The lock that
 //! came with a blocked PIN keeps nobody from the first two steps, and ends in the second; any other
 //! lock does.
 
-use super::{Asking, Kind, Seen, Turn, answered, auth_code};
+use super::{Ahead, Asking, Kind, Seen, Turn, answered, auth_code, resync};
 use crate::domain::attempt::{Attempt, Proof, split};
 use crate::domain::event::Event;
 use crate::domain::failure;
@@ -213,19 +213,23 @@ pub(super) fn look(
     unseal: &dyn Unseal,
     now: Now,
 ) -> (Seen, Ask) {
-    let fits = || {
+    let found = || {
         let token = record.token(asked)?;
         let typed = split(PasscodeForm::Otp, attempt.passcode(), token.otp?.digits)?;
-        code_fits(record, token, &typed.code, policy, unseal, now)
-    };
-    let seen = match fits() {
-        Some(factor) => Seen::Code {
+        let fits = code_fits(record, token, &typed.code, policy, unseal, now);
+        let seen = fits.map(|factor| Seen::Code {
             token: asked,
             factor,
-        },
-        None => Seen::Wrong,
+        });
+        seen.or_else(|| {
+            let first = resync::counter(record, token, &typed.code, policy, unseal)?;
+            Some(Seen::Ahead(Ahead {
+                token: asked,
+                first,
+            }))
+        })
     };
-    (seen, Ask::Nothing)
+    (found().unwrap_or(Seen::Wrong), Ask::Nothing)
 }
 
 pub(super) fn turn(case: &mut Case<'_>, asked: TokenId, seen: Seen) -> Turn {
@@ -237,6 +241,7 @@ pub(super) fn turn(case: &mut Case<'_>, asked: TokenId, seen: Seen) -> Turn {
             case.proven.factors.push(How::Token(token));
             Turn::Passed
         }
+        Seen::Ahead(ahead) if counts && ahead.token == asked => Turn::Ask(resync::asking(ahead)),
         _ if !counts => Turn::Refused(Reason::NoToken),
         _ => {
             let only = Some(asked);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Case, Evidence, Judgement, Lacking, rejected};
 use crate::domain::attempt::Attempt;
-use crate::domain::dialogue::{self, Asking, Handle, Opening, PageLink, Proven, Seen, Turn};
+use crate::domain::dialogue::{self, Ahead, Asking, Handle, Opening, PageLink, Proven, Seen, Turn};
 use crate::domain::event::Event;
+use crate::domain::failure;
 use crate::domain::link::{self, Link, Purpose};
 use crate::domain::methods::{candidates, groups_left, of_set, recovery_sets};
 use crate::domain::policy::{FirstFactorBy, Policy};
@@ -182,6 +183,38 @@ impl Case<'_> {
             }
             Err(reason) => Ok(self.wrong_first(reason, repeated)),
         }
+    }
+
+    /// The code is right, but far ahead: the next one is asked for, once the first factor is right.
+    pub(super) fn ahead(
+        mut self,
+        first: Result<(), Reason>,
+        ahead: Ahead,
+        evidence: &Evidence,
+    ) -> Result<Judgement, Lacking> {
+        if let Err(reason) = first {
+            return Ok(self.wrong_first(reason, evidence.repeated));
+        }
+        self.proven.first = Some(self.attempt.gateway.first_factor);
+        let turn = dialogue::begin_resync(&mut self, ahead);
+        self.follow(turn, evidence)
+    }
+
+    /// A code that is far ahead counts as a wrong one.
+    pub(in crate::domain) fn count_ahead(&mut self, token: TokenId) {
+        let mut brought_about = Vec::new();
+        let counted = failure::count(
+            &mut self.record,
+            failure::Kind::Code { only: Some(token) },
+            self.attempt,
+            &self.proven.factors,
+            self.policy,
+            self.now,
+            &mut brought_about,
+        );
+        let event = Event::new("token.ahead").token(token);
+        self.tell(event.detail("count", counted.failures));
+        self.events.extend(brought_about);
     }
 
     /// The state asks for a reset: it begins once the first factor is right, or by a code alone where

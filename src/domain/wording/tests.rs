@@ -64,6 +64,7 @@ fn longest() -> Vec<Message> {
         new(Some(Weakness::Personal)),
         Message::NewSecretAgain(Memorized::Password),
         Message::NewSecretSet(Memorized::Password),
+        Message::EnterNextCode,
         Message::Methods {
             typed: true,
             sent: vec![(Via::Sms, address()), (Via::Email, address())],

@@ -5,7 +5,7 @@
 use super::super::octets::{Damage, Put, Taker};
 use super::{id_octets, take_id};
 use crate::domain::dialogue::{
-    Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
+    Ahead, Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
 };
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
@@ -20,6 +20,7 @@ const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
 const CONFIRM: u8 = 22;
 const CODE_OF: u8 = 23;
+const RESYNC: u8 = 24;
 const SENT: u8 = 30;
 const METHOD: u8 = 31;
 const QUESTION: u8 = 40;
@@ -27,7 +28,7 @@ const EMERGENCY_MENU: u8 = 41;
 const EMERGENCY_PIN: u8 = 42;
 
 /// The kinds of this version.
-const KINDS: [u8; 14] = [
+const KINDS: [u8; 15] = [
     PASSCODE,
     CODE,
     AUTH_CODE,
@@ -42,6 +43,7 @@ const KINDS: [u8; 14] = [
     QUESTION,
     EMERGENCY_MENU,
     EMERGENCY_PIN,
+    RESYNC,
 ];
 
 pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
@@ -62,6 +64,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
             Step::Menu => EMERGENCY_MENU,
             Step::Pin(_) => EMERGENCY_PIN,
         },
+        Kind::Resync(_) => RESYNC,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -97,6 +100,10 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
             out.push(sent.sends);
         }
         Kind::CodeOf(token) => out.extend_from_slice(&id_octets(*token)),
+        Kind::Resync(ahead) => {
+            out.extend_from_slice(&id_octets(ahead.token));
+            out.put_number(ahead.first);
+        }
         Kind::Method(methods) => {
             out.push(u8::from(methods.typed));
             for token in &methods.sent {
@@ -137,6 +144,10 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         }),
         METHOD => Kind::Method(take_methods(value)?),
         CODE_OF => Kind::CodeOf(take_id(value)?),
+        RESYNC => Kind::Resync(Ahead {
+            token: take_id(value)?,
+            first: value.number()?,
+        }),
         QUESTION | EMERGENCY_MENU | EMERGENCY_PIN => Kind::Emergency(Emergency {
             token: take_id(value)?,
             step: match kind {

@@ -1,0 +1,52 @@
+//! A person for whom no token counts.
+
+use super::super::attempt::Attempt;
+use super::super::dialogue::{self, Dialogue};
+use super::super::policy::{GatewayPolicy, Policy};
+use super::super::token_record::{Status, effective};
+use super::super::user::UserRecord;
+use super::super::verdict::Reason;
+use super::{Ask, CodeMatch, Finding, ask, unenrolled};
+use crate::time::Now;
+
+/// What a person without a usable token needs none for.
+pub(super) fn tokenless(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> Option<CodeMatch> {
+    if unenrolled(record, gateway) {
+        return Some(CodeMatch::Unenrolled);
+    }
+    let led = dialogue::enrols(record, gateway, policy, now);
+    led.then_some(CodeMatch::Enrols { shown: None })
+}
+
+/// What a person without a usable token gets.
+pub(super) fn without_token(
+    record: &UserRecord,
+    attempt: &Attempt,
+    policy: &Policy,
+    answered: Option<&Dialogue>,
+    now: Now,
+) -> Finding {
+    if let Some(code) = tokenless(record, &attempt.gateway, policy, now) {
+        let whole = Some(0..attempt.passcode().len());
+        let ask = ask(record, attempt, policy, whole, answered, now);
+        return Finding::of(record, code, ask);
+    }
+    let status = |token| effective(record, token, policy, now);
+    let mut statuses = record
+        .profile
+        .tokens
+        .iter()
+        .filter(|token| token.primary())
+        .map(status);
+    let reason = if statuses.any(|status| status == Status::Expired) {
+        Reason::ExpiredToken
+    } else {
+        Reason::NoToken
+    };
+    Finding::of(record, CodeMatch::NoToken(reason), Ask::Nothing)
+}
