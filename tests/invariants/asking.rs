@@ -13,13 +13,82 @@ use mfad::token::TokenId;
 use super::judging::{Code, Failure, Match, Trial, Want};
 use super::model::*;
 
+/// A wrong one counts on the code that is out, and the last one voids it.
+fn wrong(code: &mut Option<AuthCode>, tries: u32) {
+    let out = code.as_mut().unwrap();
+    out.wrong += 1;
+    if out.wrong >= tries {
+        *code = None;
+    }
+}
+
 impl Trial<'_> {
     pub(crate) fn begin_enrolment(&mut self, shown: Option<TokenId>) -> Want {
         self.first = true;
+        if self.person.asks_device_code(self.rules) {
+            let proven = self.person.proven_until;
+            let proven = proven.is_some_and(|until| late(self.now) < until);
+            return match (
+                proven && !self.rules.pages,
+                self.person.device_code(self.now),
+            ) {
+                (true, _) => self.authorized(shown),
+                (false, Some(_)) => self.ask(Asked::Device(shown)),
+                (false, None) => self.mail_device_code(shown),
+            };
+        }
         if self.rules.suppress {
             return self.authorized(shown);
         }
         self.ask(Asked::AuthCode(shown))
+    }
+
+    fn mail_device_code(&mut self, shown: Option<TokenId>) -> Want {
+        let Some(times) = self.person.send_again(DEVICE_SENDS, self.now) else {
+            return Want::Reject;
+        };
+        self.person.sends = times;
+        // What it is, is known once it was made.
+        self.person.device = Some(AuthCode {
+            text: String::new(),
+            until: late(self.now) + DEVICE_MS,
+            wrong: 0,
+        });
+        self.ask(Asked::Device(shown))
+    }
+
+    pub(crate) fn device_code(&mut self, shown: Option<TokenId>) -> Want {
+        if self.block_came_between() {
+            return Want::Reject;
+        }
+        let tries = self.rules.code_tries;
+        let good = self
+            .person
+            .device_code(self.now)
+            .map(|code| code.text.clone());
+        let out = self.person.auth_code.as_ref().map(|code| code.text.clone());
+        match &self.typed.code {
+            Code::Again => return self.mail_device_code(shown),
+            Code::Sent(text) if good.as_ref() == Some(text) => self.person.device = None,
+            Code::Auth(text) if out.as_ref() == Some(text) => self.person.auth_code = None,
+            _ => {
+                let code = match (good, out) {
+                    (Some(_), _) => &mut self.person.device,
+                    (None, Some(_)) => &mut self.person.auth_code,
+                    (None, None) => return Want::Reject,
+                };
+                wrong(code, tries);
+                return self.fail(&Failure::Other, false);
+            }
+        }
+        if self.rules.pages {
+            return self.authorized(shown);
+        }
+        self.person.proven_until = Some(late(self.now) + PROVEN_MS);
+        match self.person.waiting(self.rules, self.now).is_empty() {
+            true => Want::Reject,
+            false => self.authorized(shown),
+        }
     }
 
     pub(crate) fn authorized(&mut self, shown: Option<TokenId>) -> Want {
@@ -49,15 +118,12 @@ impl Trial<'_> {
         if self.block_came_between() || self.person.auth_code.is_none() {
             return Want::Reject;
         }
-        let code = self.person.auth_code.as_mut().unwrap();
+        let code = self.person.auth_code.as_ref().unwrap();
         if matches!(&self.typed.code, Code::Auth(text) if *text == code.text) {
             self.person.auth_code = None;
             return self.authorized(shown);
         }
-        code.wrong += 1;
-        if code.wrong >= self.rules.code_tries {
-            self.person.auth_code = None;
-        }
+        wrong(&mut self.person.auth_code, self.rules.code_tries);
         self.fail(&Failure::Other, false)
     }
 
@@ -236,7 +302,7 @@ impl Trial<'_> {
         };
         let sms = u32::from(it.via == Via::Sms);
         let unanswered = self.person.sms_unanswered + sms;
-        let Some(times) = self.person.send_again(self.now) else {
+        let Some(times) = self.person.send_again(SENDS_PER_HOUR, self.now) else {
             return Want::Reject;
         };
         if sends >= 3 || sms == 1 && unanswered > self.rules.sms_max {
@@ -348,6 +414,7 @@ impl Trial<'_> {
                 question.asked,
                 Asked::NewSecret { .. }
                     | Asked::AuthCode(_)
+                    | Asked::Device(_)
                     | Asked::FirstCode(_)
                     | Asked::Sent { .. }
             )

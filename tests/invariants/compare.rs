@@ -52,6 +52,19 @@ pub(crate) fn compare(person: &Person, record: &UserRecord, rules: &Rules, now: 
         code,
     )?;
     same("rekey", person.rekey, profile.rekey.is_some())?;
+    let device = profile.device_auth.as_ref();
+    let code = device.and_then(|device| device.code.as_ref());
+    same(
+        "device authorization code",
+        person.device.as_ref().map(|code| (code.wrong, code.until)),
+        code.map(|code| (code.failures, code.expires.0)),
+    )?;
+    let proven = device.and_then(|device| device.proven_until);
+    same(
+        "proven until",
+        person.proven_until,
+        proven.map(|until| until.0),
+    )?;
     let link = profile.links.iter().any(|link| link.at_prompt);
     same("link", person.prompt_link, link)?;
     same("confirmation", person.confirm, profile.confirm_unlock)?;

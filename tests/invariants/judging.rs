@@ -171,6 +171,7 @@ impl<'a> Trial<'a> {
                 unequal,
             }) => self.new_secret(chosen, weak, unequal),
             Some(Asked::AuthCode(shown)) => self.auth_code(shown),
+            Some(Asked::Device(shown)) => self.device_code(shown),
             Some(Asked::FirstCode(wrong)) => self.first_code(wrong),
             Some(Asked::Sent {
                 token,
@@ -490,8 +491,7 @@ impl<'a> Trial<'a> {
             FirstFactorBy::Local => person.password.is_some(),
             FirstFactorBy::None => false,
         };
-        let lost = person.state == UserState::Replace || person.rekey;
-        self.door.asks && self.door.enrols && provable && !(lost && self.rules.suppress)
+        self.door.asks && self.door.enrols && provable
     }
 
     /// The token that waits for its proof, and whose first code was typed.
@@ -516,9 +516,12 @@ impl<'a> Trial<'a> {
 
     fn enrols(&self) -> bool {
         let waiting = !self.person.waiting(self.rules, self.now).is_empty();
+        let proven = self.person.proven_until;
+        let proven = proven.is_some_and(|until| late(self.now) < until) && !self.rules.pages;
+        let mailed = self.person.asks_device_code(self.rules) && !proven;
         (self.person.awaits_token() || self.person.rekey)
             && self.leads()
-            && (self.rules.pages || waiting)
+            && (self.rules.pages || waiting || mailed)
     }
 
     fn lets_new_in(&self) -> bool {

@@ -293,6 +293,10 @@ impl Life {
             self.given.pop_front();
         }
         self.given.push_back((name, at, handle));
+        let mailed = person.device.as_mut().filter(|it| it.text.is_empty());
+        if let (Some(device), Some(code)) = (mailed, &code) {
+            device.text.clone_from(code);
+        }
         let open = person.questions.iter_mut().find(|it| it.handle.is_none());
         let Some(question) = open else { return };
         question.handle = Some(handle);
@@ -432,6 +436,23 @@ impl Life {
 
     // What people type.
 
+    /// In answer to the question for a device authorization code.
+    fn device_code(&mut self, person: &Person, door: &Door) -> Typed {
+        let device = person.device.as_ref().map(|code| code.text.clone());
+        let auth = person.auth_code.as_ref().map(|code| code.text.clone());
+        let (code, text) = match (self.chance.below(6), device, auth) {
+            (..=2, Some(text), _) => (Code::Sent(text.clone()), text),
+            (3, _, Some(text)) => (Code::Auth(text.clone()), text),
+            (4, ..) => (Code::Again, "resend".to_owned()),
+            _ => self.code(person, door),
+        };
+        Typed {
+            octets: text.into_bytes(),
+            head: Vec::new(),
+            code,
+        }
+    }
+
     fn type_in(&mut self, name: &str, at: usize, asked: Option<&Asked>) -> Typed {
         let (person, door) = (self.model[name].clone(), &DOORS[at]);
         let plain = |code: Code, text: &str| Typed {
@@ -461,6 +482,7 @@ impl Life {
                 let text = right.map_or_else(|| "ABCDE-FGHJK".to_owned(), |code| code.text);
                 plain(Code::Auth(text.clone()), &text)
             }
+            Some(Asked::Device(_)) => self.device_code(&person, door),
             Some(Asked::Sent { code, .. }) if self.chance.below(3) > 0 => {
                 plain(Code::Sent(code.clone()), code)
             }

@@ -24,7 +24,10 @@ pub(crate) const PENDING_MS: i64 = 3_600_000;
 /// How long an auth code is good.
 pub(crate) const AUTH_CODE_MS: i64 = 1_800_000;
 const HOUR_MS: i64 = 3_600_000;
-const SENDS_PER_HOUR: usize = 5;
+pub(crate) const SENDS_PER_HOUR: usize = 5;
+pub(crate) const DEVICE_SENDS: usize = 4;
+pub(crate) const DEVICE_MS: i64 = 900_000;
+pub(crate) const PROVEN_MS: i64 = 24 * HOUR_MS;
 
 /// How a site counts.
 #[derive(Clone, Debug)]
@@ -154,6 +157,7 @@ pub(crate) enum Asked {
     Reauth,
     Confirm,
     AuthCode(Option<TokenId>),
+    Device(Option<TokenId>),
     FirstCode(u8),
     Sent {
         token: TokenId,
@@ -176,6 +180,7 @@ impl Asked {
             Self::Reauth => "reauth",
             Self::Confirm => "confirm",
             Self::AuthCode(_) => "auth_code",
+            Self::Device(_) => "device_code",
             Self::FirstCode(_) => "first_code",
             Self::Sent { .. } => "sent_code",
             Self::Method { .. } => "method",
@@ -217,6 +222,10 @@ pub(crate) struct Person {
     pub(crate) total: u32,
     pub(crate) auth_code: Option<AuthCode>,
     pub(crate) rekey: bool,
+    /// The device authorization code that is out.
+    pub(crate) device: Option<AuthCode>,
+    /// Until then none is asked for, where there is no page.
+    pub(crate) proven_until: Option<i64>,
     /// A link stands in a question and was not opened.
     pub(crate) prompt_link: bool,
     pub(crate) confirm: bool,
@@ -358,6 +367,8 @@ impl Person {
             total: 0,
             auth_code: None,
             rekey: false,
+            device: None,
+            proven_until: None,
             prompt_link: false,
             confirm: false,
             updates: Vec::new(),
@@ -372,7 +383,8 @@ impl Person {
         let grants = self.grants.iter().map(|grant| grant.until);
         let questions = self.questions.iter().map(|question| question.until);
         let lock = self.lock.and_then(|(_, until)| until);
-        let codes = self.auth_code.iter().map(|code| code.until);
+        let codes = self.auth_code.iter().chain(&self.device);
+        let codes = codes.map(|code| code.until).chain(self.proven_until);
         let locks = self.tokens.iter().filter_map(|token| token.locked);
         let all = grants
             .chain(questions)
@@ -513,10 +525,10 @@ impl Person {
     }
 
     /// The sends of the last hour with this one, if there may be another.
-    pub(crate) fn send_again(&self, now: Now) -> Option<Vec<i64>> {
+    pub(crate) fn send_again(&self, most: usize, now: Now) -> Option<Vec<i64>> {
         let within = |at: &&i64| early(now) < **at + HOUR_MS;
         let mut sends: Vec<i64> = self.sends.iter().filter(within).copied().collect();
-        if sends.len() >= SENDS_PER_HOUR {
+        if sends.len() >= most {
             return None;
         }
         sends.push(late(now));
@@ -573,12 +585,29 @@ impl Person {
     /// Enters a state.
     pub(crate) fn enter(&mut self, state: UserState) {
         self.state = state;
-        self.rekey = false;
+        self.end_rekey();
         self.updates.clear();
         self.auth_code = None;
         if self.is_closed() {
             self.prompt_link = false;
         }
+    }
+
+    /// No new token is awaited any more for a secret that was reset.
+    pub(crate) fn end_rekey(&mut self) {
+        self.rekey = false;
+        self.device = None;
+        self.proven_until = None;
+    }
+
+    /// Whether a device authorization code is asked for before a new token.
+    pub(crate) fn asks_device_code(&self, rules: &Rules) -> bool {
+        self.rekey || rules.suppress && self.state == UserState::Replace
+    }
+
+    /// The device authorization code that is good.
+    pub(crate) fn device_code(&self, now: Now) -> Option<&AuthCode> {
+        self.device.as_ref().filter(|code| late(now) < code.until)
     }
 
     /// A token is proven: what has led to it is over.
@@ -588,7 +617,7 @@ impl Person {
         token.base = Base::Registered;
         token.disabled = None;
         if token.computes() {
-            self.rekey = false;
+            self.end_rekey();
         }
         self.prompt_link = false;
         self.auth_code = None;

@@ -329,6 +329,7 @@ fn to_token(person: &mut Person, change: Change, made: Made, now: Now) {
         Change::Obsolete(id) => person.token_mut(id).void(),
         Change::ResetSecret(id) => {
             person.token_mut(id).void();
+            person.end_rekey();
             person.rekey = true;
         }
         Change::Delete(id, _) => person.tokens.retain(|token| token.id != id),

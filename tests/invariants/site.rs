@@ -13,7 +13,7 @@ use mfad::domain::command::{
 };
 use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Operator, Source};
-use mfad::domain::judge::{Evidence, FirstFactor, Fresh, Lacking, judge, judge_stranger};
+use mfad::domain::judge::{CodeFor, Evidence, FirstFactor, Fresh, Lacking, judge, judge_stranger};
 use mfad::domain::lockout::HardAction;
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
 use mfad::domain::notice::{Enclosure, Notices};
@@ -186,9 +186,9 @@ impl Site {
         let mut code = None;
         let judged = judge(&record, &attempt, &evidence, &self.policy, self.now);
         let judged = match judged {
-            Err(Lacking::Code(token)) => {
+            Err(Lacking::Code(what)) => {
                 let text = format!("{:08}", 90_000_000 + self.made % 9_000_000);
-                let evidence = sending(evidence, record.id, token, &text);
+                let evidence = sending(evidence, record.id, what, &text);
                 code = Some(text);
                 judge(&record, &attempt, &evidence, &self.policy, self.now)
             }
@@ -455,13 +455,14 @@ fn enclosure(kind: EnclosedKind, clear: &[u8]) -> Enclosure {
 }
 
 /// What the engine makes to send a code.
-fn sending(evidence: Evidence, user: UserId, token: TokenId, text: &str) -> Evidence {
+fn sending(evidence: Evidence, user: UserId, what: CodeFor, text: &str) -> Evidence {
     let typed = OtpCode::parse(text.as_bytes()).unwrap();
+    let hash = match what {
+        CodeFor::Token(token) => Clear.sent_code_hash(user, token, &typed),
+        CodeFor::Device | CodeFor::Auth => Clear.device_code_hash(user, &typed),
+    };
     let fresh = Fresh {
-        code: Some(MadeCode {
-            token,
-            hash: Clear.sent_code_hash(user, token, &typed),
-        }),
+        code: Some((what, hash)),
         enclosure: Some(enclosure(EnclosedKind::SignInCode, text.as_bytes())),
         ..evidence.fresh
     };
