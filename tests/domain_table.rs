@@ -11,6 +11,8 @@
     reason = "helpers of tests"
 )]
 
+#[path = "domain_table/cells.rs"]
+mod cells;
 #[path = "domain_table/events.rs"]
 mod events;
 #[path = "common/rules.rs"]
