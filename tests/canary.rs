@@ -36,6 +36,7 @@ use common::ledger::Ledger;
 use common::people::Person;
 use common::reach::prove_addresses;
 use common::sink::Sink;
+use common::texts::Texts;
 
 /// Where the links of mails lead. Codes that are sent are so long that none is met by chance.
 const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n\n[sent_code]\ndigits = 8\n\n\
@@ -236,6 +237,57 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let ledger = Ledger::of(&site);
     assert!(ledger.count("auth.accept", "alice") >= 4);
     planted.search("the audit log", format!("{:?}", ledger.records).as_bytes());
+}
+
+/// A code that goes by SMS stands at the gateway that carries it, and nowhere else: one that is used,
+/// and one that is out when the store is looked at.
+#[test]
+fn a_code_by_sms_is_found_at_its_gateway_only() {
+    let mut chance = Chance::new("canary of text messages");
+    let mut planted = Planted::new(&mut chance);
+    let texts = Texts::open();
+    let more = "[sent_code]\ndigits = 8\n[sets]\ndefault = [[\"hotp\"], [\"sms\"]]\n";
+    let alice = std::slice::from_ref(&planted.person);
+    let site = Site::with(alice, &format!("{}{more}", texts.config()));
+    let daemon = site.at_trace().start();
+    let operator = daemon.operator();
+    let token = json!({"kind": "sms", "phone": "+491701234567", "trusted": true});
+    let mut answers = vec![operator.change("Tokens.Add", "alice", &token)];
+    for last in [ACCEPT, CHALLENGE] {
+        let mut port = daemon.gateway("gw-two").port();
+        let mut state = None;
+        for typed in [planted.person.pin.clone(), planted.person.code()] {
+            assert_eq!(
+                round(&mut port, &mut planted, &mut state, &typed),
+                CHALLENGE
+            );
+        }
+        let code = texts.code(8);
+        planted.watch("code by SMS", &code);
+        if last == ACCEPT {
+            assert_eq!(round(&mut port, &mut planted, &mut state, &code), ACCEPT);
+        }
+    }
+    answers.push(operator.show("alice"));
+    for (method, parameters) in [
+        ("Notify.List", json!({"user": "alice"})),
+        ("Auth.Log", json!({"user": "alice"})),
+        ("Auth.DialogueList", json!({})),
+    ] {
+        answers.push(operator.call(method, &parameters));
+    }
+    search_process(&daemon, &planted);
+    planted.search("log", daemon.log().as_bytes());
+    let site = daemon.kill();
+    visit(site.folder(), &mut |path| {
+        if path.file_name().is_some_and(|name| name != "key") {
+            planted.search(&path.display().to_string(), &fs::read(path).unwrap());
+        }
+    });
+    for answer in answers {
+        let text = answer.to_string();
+        planted.search("an answer on the control socket", text.as_bytes());
+    }
 }
 
 /// An SMS gateway that is not there, so that the log tells why nothing could be sent.
@@ -559,32 +611,42 @@ fn ask(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance, answers: &mu
 
 /// Types one after the other, each in answer to the question before; the code of the last reply.
 fn rounds(port: &mut Port, planted: &mut Planted, typed: &[String]) -> u8 {
-    let (mut state, mut last) = (None::<Vec<u8>>, 0);
-    for passcode in typed {
-        let request = port.build(|request, secret| {
-            request.message_authenticator().unwrap();
-            request
-                .attribute(AttributeType::USER_NAME, b"alice")
-                .unwrap();
-            request.user_password(passcode.as_bytes(), secret).unwrap();
-            if let Some(state) = &state {
-                request.attribute(AttributeType::STATE, state).unwrap();
-            }
-        });
-        let reply = port.ask(&request);
-        last = reply.code;
-        let packet = Packet::decode(&reply.octets).unwrap();
-        state = packet.first(AttributeType::STATE).map(<[u8]>::to_vec);
+    let mut state = None;
+    let codes = typed
+        .iter()
+        .map(|passcode| round(port, planted, &mut state, passcode));
+    codes.last().unwrap()
+}
+
+/// Types this in answer to the question with this State; the next takes its place.
+fn round(
+    port: &mut Port,
+    planted: &mut Planted,
+    state: &mut Option<Vec<u8>>,
+    passcode: &str,
+) -> u8 {
+    let request = port.build(|request, secret| {
+        request.message_authenticator().unwrap();
+        request
+            .attribute(AttributeType::USER_NAME, b"alice")
+            .unwrap();
+        request.user_password(passcode.as_bytes(), secret).unwrap();
         if let Some(state) = &state {
-            let text = std::str::from_utf8(state).unwrap();
-            planted.watch("State of a question", text);
-            let octet = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-            let handle: Vec<u8> = (0..text.len()).step_by(2).map(octet).collect();
-            let handle = Canary::new("handle of a question", &handle);
-            planted.canaries.push(handle);
+            request.attribute(AttributeType::STATE, state).unwrap();
         }
+    });
+    let reply = port.ask(&request);
+    let packet = Packet::decode(&reply.octets).unwrap();
+    *state = packet.first(AttributeType::STATE).map(<[u8]>::to_vec);
+    if let Some(state) = &state {
+        let text = std::str::from_utf8(state).unwrap();
+        planted.watch("State of a question", text);
+        let octet = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        let handle: Vec<u8> = (0..text.len()).step_by(2).map(octet).collect();
+        let handle = Canary::new("handle of a question", &handle);
+        planted.canaries.push(handle);
     }
-    last
+    reply.code
 }
 
 fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {

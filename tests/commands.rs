@@ -19,6 +19,8 @@ mod common;
 mod desk;
 #[path = "commands/errors.rs"]
 mod errors;
+#[path = "commands/help_pages.rs"]
+mod help_pages;
 #[path = "commands/imports.rs"]
 mod imports;
 #[path = "commands/migrate.rs"]

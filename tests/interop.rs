@@ -17,11 +17,9 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -30,6 +28,7 @@ use serde_json::json;
 use common::daemon::{Daemon, Site};
 use common::people::{PASSWORD, PIN, Person};
 use common::sink::Sink;
+use common::texts::Texts;
 use common::tools::{Said, have, oathtool_hotp, oathtool_totp, pam_radius, run};
 
 /// Somebody whose codes are computed by `oathtool`.
@@ -152,7 +151,7 @@ impl Service {
         for line in typed {
             writeln!(keyboard, "{line}").unwrap();
         }
-        writeln!(keyboard, "{}", texts.code()).unwrap();
+        writeln!(keyboard, "{}", texts.code(6)).unwrap();
         drop(keyboard);
         let output = child.wait_with_output().unwrap();
         let shown = [output.stdout, output.stderr].concat();
@@ -214,51 +213,6 @@ fn within<T>(mut found: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < end, "half a minute");
         std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// An SMS gateway: takes requests over HTTP, and keeps what they bring.
-struct Texts {
-    port: u16,
-    had: Receiver<String>,
-}
-
-impl Texts {
-    fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (sender, had) = channel();
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let mut request = String::new();
-                BufReader::new(&stream).read_line(&mut request).unwrap();
-                stream
-                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                    .unwrap();
-                let _ = sender.send(request);
-            }
-        });
-        Self { port, had }
-    }
-
-    fn config(&self) -> String {
-        format!(
-            "[sms]\nurl = \"http://127.0.0.1:{}/send?to={{to}}&text={{text}}\"\nmethod = \"GET\"\n\
-             [token_types.sms]\nenabled = true\n\
-             [sets]\ndefault = [[\"hotp\", \"sms\"]]\nboth = [[\"hotp\"], [\"sms\"]]\n",
-            self.port
-        )
-    }
-
-    /// The code of the next sign-in message; others are passed over.
-    fn code(&self) -> String {
-        loop {
-            let request = self.had.recv_timeout(Duration::from_secs(30)).unwrap();
-            assert!(request.starts_with("GET /send?to="), "{request}");
-            if let Some((_, rest)) = request.split_once("sign-in%3A%20") {
-                return rest.chars().take(6).collect();
-            }
-        }
     }
 }
 
@@ -671,7 +625,9 @@ fn pam_radius_walks_through_the_menu_to_a_code_by_sms_and_through_two_methods() 
     }
     let texts = Texts::open();
     let alice = Person::new("alice");
-    let daemon = Site::with(std::slice::from_ref(&alice), &texts.config()).start();
+    let sets = "[sets]\ndefault = [[\"hotp\", \"sms\"]]\nboth = [[\"hotp\"], [\"sms\"]]\n";
+    let rules = format!("{}{sets}", texts.config());
+    let daemon = Site::with(std::slice::from_ref(&alice), &rules).start();
     let Some(two) = Service::new(&daemon, "gw-pam-two") else {
         return;
     };
@@ -694,7 +650,7 @@ fn pam_radius_walks_through_the_menu_to_a_code_by_sms_and_through_two_methods() 
     );
     let (let_in, shown) = two.walk("alice", &[PIN, "2", "000000"]);
     assert!(!let_in && shown.contains(sent), "{shown}");
-    texts.code();
+    texts.code(6);
 
     operator.change("Users.Edit", "alice", &json!({"set": "both"}));
     let typed = [PIN, &phone.code()];
