@@ -169,6 +169,7 @@ fn no_invariant_is_broken_and_the_model_agrees() {
         "asked confirm",
         "asked auth_code",
         "asked device_code",
+        "asked address",
         "asked first_code",
         "asked sent_code",
         "asked method",

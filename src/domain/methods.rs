@@ -87,8 +87,19 @@ pub fn counts_here(
     policy: &Policy,
     kind: TokenKind,
 ) -> bool {
+    kind.computes() && is_asked(record, gateway, policy, kind)
+}
+
+/// Whether the set of this person names this kind, and `gateway` takes it.
+#[must_use]
+pub fn is_asked(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    kind: TokenKind,
+) -> bool {
     let set = record.profile.set.as_deref();
-    kind.computes() && policy.asks_for(set, kind) && accepts(gateway, policy, kind)
+    policy.asks_for(set, kind) && accepts(gateway, policy, kind)
 }
 
 /// The tokens of one group that can be asked for.

@@ -123,6 +123,7 @@ impl Engine {
                 let key = self.keys().dialogue_key();
                 fresh.handle = Some(Handle::fresh(key, &attempt.digest, now.wall));
             }
+            (Lacking::Token, _) => fresh.token = Some(self.new_token_id()?),
             (Lacking::Code(what), Some(user)) => {
                 let (hash, enclosure) = match what {
                     CodeFor::Token(token) => {

@@ -7,7 +7,8 @@ use smol_str::SmolStr;
 
 use super::*;
 use crate::domain::dialogue::{
-    Ahead, Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
+    AddressCode, Ahead, Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven,
+    Sent, Step,
 };
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
@@ -138,12 +139,24 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
     let emergency = (id(), step);
     let kind = prop_oneof![
         emergency.prop_map(|(token, step)| Kind::Emergency(Emergency { token, step })),
-        sent.prop_map(|(token, hash, until, sends)| Kind::Sent(Sent {
-            token,
-            hash,
-            until,
-            sends,
-        })),
+        (sent, proptest::option::of((any::<u8>(), text()))).prop_map(
+            |((token, hash, until, sends), address)| {
+                let sent = Sent {
+                    token,
+                    hash,
+                    until,
+                    sends,
+                };
+                match address {
+                    Some((wrong, to)) => Kind::Address(AddressCode {
+                        sent,
+                        to: to.to_string(),
+                        wrong,
+                    }),
+                    None => Kind::Sent(sent),
+                }
+            }
+        ),
         methods.prop_map(|(typed, sent)| Kind::Method(Methods { typed, sent })),
         Just(Kind::Passcode),
         Just(Kind::Code),

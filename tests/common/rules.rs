@@ -305,6 +305,17 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
         "pages" => world.policy.pages = Some("https://mfa.example.org".to_owned()),
         "suppress" => *suppress = true,
         "self-service" => world.policy.auth_code.self_service = true,
+        "phone" => {
+            world.policy.notices = Some(Notices {
+                mail: false,
+                sms: true,
+                admins: Vec::new(),
+            });
+            world.alice().profile_mut().phones.push(Contact {
+                address: "+491701234567".to_owned(),
+                verified: false,
+            });
+        }
         "linked" => {
             let now = world.now;
             let link = Link {
@@ -585,6 +596,7 @@ impl World {
         let key = SecretKey::new([3; 32]);
         Fresh {
             handle: Some(Handle::fresh(&key, &[self.attempts; 32], self.now.wall)),
+            token: Some(id(B)),
             ..Fresh::default()
         }
     }

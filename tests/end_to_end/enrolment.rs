@@ -245,3 +245,54 @@ fn an_auth_code_that_is_asked_for_at_the_prompt_comes_by_mail() {
         assert!(!format!("{record:?}").contains(&code), "{record:?}");
     }
 }
+
+/// Where nobody shows a token, the address on file is proven and gets one; the daemon is killed after
+/// each step.
+#[test]
+fn a_new_person_proves_the_address_on_file_and_signs_in_by_it() {
+    let sink = Sink::open();
+    let daemon = Site::with(&[Person::new("alice")], &sink.config()).start();
+    let operator = daemon.operator();
+    operator.change("Users.Add", "dora", &json!({"email": "dora@example.org"}));
+    let done = operator.change("Tokens.AuthCodeGenerate", "dora", &json!({}));
+    let code = done["done"]["reveal"]["text"].as_str().unwrap();
+    let mut port = daemon.gateway("gw-gateway").port();
+    let first = port.request("dora", "whatever");
+    let asked = port.ask(&first);
+    let (second, asked) = next(&mut port, &asked, code);
+    assert_eq!(words(&asked), "Code sent to d***a@example.org. Enter it:");
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&second), asked, "the same question");
+    let (last, accepted) = next(&mut port, &asked, &sent(&sink, 0));
+    assert_eq!(accepted.code, ACCEPT);
+    let daemon = daemon.kill().start();
+    assert_eq!(port.ask(&last), accepted, "the same answer");
+    let dora = daemon.operator().show("dora");
+    assert_eq!(dora["state"], "Steady State");
+    assert_eq!(dora["emails"][0]["verified"], true);
+    assert_eq!(dora["tokens"][0]["kind"], "virtual");
+    // From now on it is a token like any other.
+    let first = port.request("dora", "");
+    let asked = port.ask(&first);
+    let (_, accepted) = next(&mut port, &asked, &sent(&sink, 1));
+    assert_eq!(accepted.code, ACCEPT);
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("token.code_sent", "dora"), 2);
+    assert_eq!(ledger.count("token.enrolled", "dora"), 1);
+}
+
+/// The code of the mail of this number, of those that bring one for a sign-in.
+fn sent(sink: &Sink, number: usize) -> String {
+    let end = Instant::now() + Duration::from_secs(30);
+    let code = |mail: &String| {
+        let (_, rest) = mail.split_once("Your code for the sign-in: ")?;
+        Some(rest.lines().next()?.to_owned())
+    };
+    loop {
+        if let Some(code) = sink.mails().iter().filter_map(code).nth(number) {
+            return code;
+        }
+        assert!(Instant::now() < end, "{:?}", sink.mails());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

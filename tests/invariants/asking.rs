@@ -97,7 +97,79 @@ impl Trial<'_> {
             self.prove(id);
             return self.go_on();
         }
-        self.ask_first_code(0).unwrap_or(Want::Reject)
+        match self.ask_first_code(0) {
+            Some(want) => want,
+            None if self.person.proves_address(self.door, self.now) => self.begin_address(),
+            None => Want::Reject,
+        }
+    }
+
+    fn begin_address(&mut self) -> Want {
+        let made = self.person.on_file;
+        let made = made.filter(|id| self.person.token(*id).is_some());
+        let id = made.unwrap_or_else(|| {
+            let id = given_id(&self.person.name, self.now);
+            let token = Token::new(id, TokenKind::Email, Vec::new(), Base::Pending, self.now);
+            self.person.tokens.push(token);
+            id
+        });
+        self.person.on_file = Some(id);
+        self.send_to_address(id, 0)
+    }
+
+    fn send_to_address(&mut self, token: TokenId, sends: u8) -> Want {
+        let want = self.send(token, sends);
+        let Want::Ask(_, stored) = want else {
+            return want;
+        };
+        let mut questions = self.person.questions.iter_mut();
+        let open = questions.find(|question| question.handle.is_none());
+        if let Some(question) = open.filter(|_| stored)
+            && let Asked::Sent { until, sends, .. } = question.asked
+        {
+            question.asked = Asked::Address {
+                token,
+                code: String::new(),
+                until,
+                sends,
+                wrong: 0,
+            };
+        }
+        Want::Ask("address", stored)
+    }
+
+    pub(crate) fn address(&mut self, asked: &Asked) -> Want {
+        let Asked::Address {
+            token,
+            code,
+            until,
+            sends,
+            wrong,
+        } = asked
+        else {
+            return Want::Reject;
+        };
+        let there = self.person.token(*token).is_some();
+        let awaited = self.person.proves_address(self.door, self.now);
+        if self.block_came_between() || !awaited || !there {
+            return Want::Reject;
+        }
+        if self.typed.code == Code::Again {
+            return self.send_to_address(*token, *sends);
+        }
+        let right = matches!(&self.typed.code, Code::Sent(typed) if typed == code);
+        if right && late(self.now) < *until {
+            self.prove(*token);
+            return self.go_on();
+        }
+        if wrong + 1 < 3 {
+            let mut again = asked.clone();
+            if let Asked::Address { wrong, .. } = &mut again {
+                *wrong += 1;
+            }
+            return self.ask(again);
+        }
+        self.fail(&Failure::Code(Some(*token)), false)
     }
 
     pub(crate) fn ask_first_code(&mut self, wrong: u8) -> Option<Want> {
@@ -310,8 +382,10 @@ impl Trial<'_> {
         }
         self.person.sends = times;
         self.person.sms_unanswered = unanswered;
-        let waits =
-            |it: &Question| matches!(it.asked, Asked::Sent { token: id, .. } if id == token);
+        let waits = |it: &Question| match it.asked {
+            Asked::Sent { token: id, .. } | Asked::Address { token: id, .. } => id == token,
+            _ => false,
+        };
         self.person.questions.retain(|question| !waits(question));
         self.ask(Asked::Sent {
             token,
@@ -417,6 +491,7 @@ impl Trial<'_> {
                     | Asked::Device(_)
                     | Asked::FirstCode(_)
                     | Asked::Sent { .. }
+                    | Asked::Address { .. }
             )
         };
         let now_used = self.question.as_ref().is_none_or(form);

@@ -172,6 +172,7 @@ impl<'a> Trial<'a> {
             }) => self.new_secret(chosen, weak, unequal),
             Some(Asked::AuthCode(shown)) => self.auth_code(shown),
             Some(Asked::Device(shown)) => self.device_code(shown),
+            Some(asked @ Asked::Address { .. }) => self.address(&asked),
             Some(Asked::FirstCode(wrong)) => self.first_code(wrong),
             Some(Asked::Sent {
                 token,
@@ -521,7 +522,10 @@ impl<'a> Trial<'a> {
         let mailed = self.person.asks_device_code(self.rules) && !proven;
         (self.person.awaits_token() || self.person.rekey)
             && self.leads()
-            && (self.rules.pages || waiting || mailed)
+            && (self.rules.pages
+                || waiting
+                || mailed
+                || self.person.proves_address(self.door, self.now))
     }
 
     fn lets_new_in(&self) -> bool {

@@ -301,7 +301,9 @@ impl Life {
         let Some(question) = open else { return };
         question.handle = Some(handle);
         let kind = format!("asked {}", question.asked.name());
-        if let (Asked::Sent { code: kept, .. }, Some(code)) = (&mut question.asked, code) {
+        if let (Asked::Sent { code: kept, .. } | Asked::Address { code: kept, .. }, Some(code)) =
+            (&mut question.asked, code)
+        {
             kept.clone_from(&code);
             if self.mail.len() == 20 {
                 self.mail.pop_front();
@@ -483,10 +485,14 @@ impl Life {
                 plain(Code::Auth(text.clone()), &text)
             }
             Some(Asked::Device(_)) => self.device_code(&person, door),
-            Some(Asked::Sent { code, .. }) if self.chance.below(3) > 0 => {
+            Some(Asked::Sent { code, .. } | Asked::Address { code, .. })
+                if self.chance.below(3) > 0 =>
+            {
                 plain(Code::Sent(code.clone()), code)
             }
-            Some(Asked::Sent { .. }) if self.chance.coin() => plain(Code::Again, "send"),
+            Some(Asked::Sent { .. } | Asked::Address { .. }) if self.chance.coin() => {
+                plain(Code::Again, "send")
+            }
             Some(Asked::Method { .. }) if self.chance.below(3) > 0 => {
                 let number = self.chance.below(4) + 1;
                 plain(Code::Number(number), &number.to_string())

@@ -165,6 +165,13 @@ pub(crate) enum Asked {
         until: i64,
         sends: u8,
     },
+    Address {
+        token: TokenId,
+        code: String,
+        until: i64,
+        sends: u8,
+        wrong: u8,
+    },
     Method {
         typed: bool,
         sent: Vec<TokenId>,
@@ -183,6 +190,7 @@ impl Asked {
             Self::Device(_) => "device_code",
             Self::FirstCode(_) => "first_code",
             Self::Sent { .. } => "sent_code",
+            Self::Address { .. } => "address",
             Self::Method { .. } => "method",
         }
     }
@@ -224,6 +232,8 @@ pub(crate) struct Person {
     pub(crate) rekey: bool,
     /// The device authorization code that is out.
     pub(crate) device: Option<AuthCode>,
+    /// The token that was made for the main address.
+    pub(crate) on_file: Option<TokenId>,
     /// Until then none is asked for, where there is no page.
     pub(crate) proven_until: Option<i64>,
     /// A link stands in a question and was not opened.
@@ -235,6 +245,16 @@ pub(crate) struct Person {
     pub(crate) two: bool,
     pub(crate) sends: Vec<i64>,
     pub(crate) sms_unanswered: u32,
+}
+
+/// The id of a token that this person is given now.
+pub(crate) fn given_id(name: &str, now: Now) -> TokenId {
+    let at = [now.wall.0, now.steady.0].map(i64::to_be_bytes).concat();
+    let octets = name.bytes().chain(at);
+    let mix = |hash: u64, octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    let hash = octets.fold(0xcbf2_9ce4_8422_2325, mix);
+    let [_, _, _, id @ ..] = hash.to_be_bytes();
+    TokenId::from_random(id)
 }
 
 /// The later clock: rights end by it.
@@ -368,6 +388,7 @@ impl Person {
             auth_code: None,
             rekey: false,
             device: None,
+            on_file: None,
             proven_until: None,
             prompt_link: false,
             confirm: false,
@@ -410,6 +431,15 @@ impl Person {
         } else {
             vec![[&FIRST[..], &SECOND].concat()]
         }
+    }
+
+    /// Whether the address on file is proven here for want of another token.
+    pub(crate) fn proves_address(&self, door: &Door, now: Now) -> bool {
+        let waits = |token: &Token| {
+            token.kind == TokenKind::Recovery || token.base == Base::Pending && !token.off(now)
+        };
+        let fresh = self.state == UserState::New && !self.rekey && !self.two;
+        fresh && door.sends() && self.tokens.iter().all(waits)
     }
 
     pub(crate) fn awaits_token(&self) -> bool {

@@ -35,7 +35,7 @@ use smol_str::SmolStr;
 
 use super::bugs::{Bug, bend, spoil, spoil_order};
 use super::judging::{State, Typed};
-use super::model::{AUTH_CODE_MS, Door, PENDING_MS, Person, QUESTION_MS, Rules, SENT_MS};
+use super::model::{AUTH_CODE_MS, Door, PENDING_MS, Person, QUESTION_MS, Rules, SENT_MS, given_id};
 use super::rules::{Clear, gateway, hash, sealed};
 use crate::chance::Chance;
 
@@ -177,6 +177,7 @@ impl Site {
                 &attempt.digest,
                 self.now.wall,
             )),
+            token: Some(given_id(name, self.now)),
             ..Fresh::default()
         };
         let stranger = judge_stranger(&attempt, &fresh, &self.policy, self.now);

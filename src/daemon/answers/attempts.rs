@@ -187,7 +187,7 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
     }
     if record.event == "auth.challenge" {
         return match text(record, "kind").as_deref() {
-            Some("auth_code" | "device_code" | "first_code") => "D9",
+            Some("auth_code" | "device_code" | "first_code" | "address") => "D9",
             _ => "D12",
         };
     }

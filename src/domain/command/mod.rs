@@ -72,6 +72,7 @@ pub use needs::{Encloses, Needs, SeedFor, needs};
 pub use page::{PageStep, Step, pending_totp, refused as refused_link, room};
 pub use permit::permit;
 pub use resolve::{pending, resolve};
+pub use sent::pending_sent;
 
 /// Which token a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -93,26 +93,40 @@ pub(super) fn add(
 }
 
 fn build(case: &Case<'_>, new: &NewSent, id: TokenId) -> Token {
-    let at = case.wall();
+    let to = (new.to.via(), new.to.address().map(str::to_owned));
+    Token {
+        description: new.description.clone(),
+        ..pending_sent(id, new.to.kind(), to, (case.wall(), case.by()))
+    }
+}
+
+/// A token whose codes go there, or to the main address of its owner, that waits for its proof.
+#[must_use]
+pub fn pending_sent(
+    id: TokenId,
+    kind: TokenKind,
+    (via, address): (Via, Option<String>),
+    (at, by): (Timestamp, String),
+) -> Token {
     Token {
         id,
-        kind: new.to.kind(),
+        kind,
         base: Base::Pending,
         otp: None,
         seed: None,
         delivery: Some(Delivery {
-            via: new.to.via(),
-            address: new.to.address().map(str::to_owned),
+            via,
+            address,
             code: None,
             extra: serde_json::Map::new(),
         }),
         recovery: Vec::new(),
         questions: None,
-        description: new.description.clone(),
+        description: String::new(),
         serial: None,
         weak: false,
         created: at,
-        created_by: case.by(),
+        created_by: by,
         registered_at: None,
         disabled_from: None,
         disabled_until: None,

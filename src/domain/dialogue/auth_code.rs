@@ -71,7 +71,7 @@ pub(super) fn turn(
             use_up(case);
             match resets {
                 true => reset::authorized(case),
-                false => enrol::authorized(case, shown),
+                false => enrol::authorized(case, shown, evidence)?,
             }
         }
         _ => wrong(case),

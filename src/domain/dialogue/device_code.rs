@@ -132,11 +132,11 @@ pub(super) fn turn(
         Seen::Right if good => {
             state(case.record.profile_mut()).code = None;
             case.tell(Event::new("deviceauth.ok"));
-            passed(case, shown)
+            passed(case, shown, evidence)?
         }
         Seen::AuthCode if coded => {
             auth_code::use_up(case);
-            passed(case, shown)
+            passed(case, shown, evidence)?
         }
         _ if good => wrong(case),
         _ if coded => auth_code::wrong(case),
@@ -145,18 +145,22 @@ pub(super) fn turn(
 }
 
 /// On to the token; where nobody shows one yet, to the help desk.
-fn passed(case: &mut Case<'_>, shown: Option<TokenId>) -> Turn {
+fn passed(
+    case: &mut Case<'_>,
+    shown: Option<TokenId>,
+    evidence: &Evidence,
+) -> Result<Turn, Lacking> {
     let (record, gateway) = (&case.record, &case.attempt.gateway);
     if enrol::has_page(record, gateway, case.policy) {
-        return enrol::authorized(case, shown);
+        return enrol::authorized(case, shown, evidence);
     }
     let waits = enrol::has_pending(record, gateway, case.policy, case.now);
     let until = case.now.latest() + PROVEN_FOR;
     state(case.record.profile_mut()).proven_until = Some(until);
     if waits {
-        return enrol::authorized(case, shown);
+        return enrol::authorized(case, shown, evidence);
     }
-    Turn::Ended(Message::AskForToken)
+    Ok(Turn::Ended(Message::AskForToken))
 }
 
 fn wrong(case: &mut Case<'_>) -> Turn {

@@ -7,7 +7,8 @@
 //!    be replaced where no auth codes are made. Who has no proven address is asked for the auth code,
 //!    if one is out.
 //! 3. The token: proven, if its code was typed at the beginning; else it is
-//!    [shown](super::first_code) on a page, or was by an operator, and its first code proves it.
+//!    [shown](super::first_code) on a page, or was by an operator, and its first code proves it. Where
+//!    nobody shows one, a new person gets one for the [address](super::address) on file.
 //!
 //! Who is in Update Credential for a token signs in as ever, and then comes to 3.
 //!
@@ -15,7 +16,7 @@
 //! token to prove. The device authorization code is asked for all the same: with it the help desk knows
 //! to whom it gives the token ([`proven`]).
 
-use super::{Asking, Turn, auth_code, device_code, first_code};
+use super::{Asking, Turn, address, auth_code, device_code, first_code};
 use crate::domain::command::room;
 use crate::domain::device_auth::{destination, proven};
 use crate::domain::event::Event;
@@ -60,7 +61,9 @@ pub fn way(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: N
         return None;
     }
     let shows = shows(record, gateway, policy, now);
-    let token = has_page(record, gateway, policy) || has_pending(record, gateway, policy, now);
+    let token = has_page(record, gateway, policy)
+        || has_pending(record, gateway, policy, now)
+        || address::on_file(record, gateway, policy, now).is_some();
     let found = match shows {
         Shows::Nothing | Shows::AuthCode => token,
         Shows::DeviceCode | Shows::Unreachable => true,
@@ -159,7 +162,7 @@ pub(in crate::domain) fn begin(
 ) -> Result<Turn, Lacking> {
     let (record, gateway) = (&case.record, &case.attempt.gateway);
     match shows(record, gateway, case.policy, case.now) {
-        Shows::Nothing => Ok(authorized(case, shown)),
+        Shows::Nothing => authorized(case, shown, evidence),
         Shows::AuthCode => Ok(Turn::Ask(auth_code::asking(shown))),
         Shows::DeviceCode => device_code::ask(case, shown, evidence),
         Shows::Unreachable => Ok(device_code::unreachable(case)),
@@ -167,7 +170,11 @@ pub(in crate::domain) fn begin(
 }
 
 /// The new token is this person's to have.
-pub(super) fn authorized(case: &mut Case<'_>, shown: Option<TokenId>) -> Turn {
+pub(super) fn authorized(
+    case: &mut Case<'_>,
+    shown: Option<TokenId>,
+    evidence: &Evidence,
+) -> Result<Turn, Lacking> {
     let (record, gateway) = (&case.record, &case.attempt.gateway);
     let waits = |id: &TokenId| {
         let mut waiting = pending(record, gateway, case.policy, case.now);
@@ -175,11 +182,14 @@ pub(super) fn authorized(case: &mut Case<'_>, shown: Option<TokenId>) -> Turn {
     };
     if let Some(id) = shown.filter(waits) {
         prove(case, id);
-        return Turn::Passed;
+        return Ok(Turn::Passed);
     }
-    match first_code::asking(case, 0) {
-        Some(asking) => Turn::Ask(asking),
-        None => Turn::Ended(Message::EnrolmentRequired),
+    if let Some(asking) = first_code::asking(case, 0) {
+        return Ok(Turn::Ask(asking));
+    }
+    match address::on_file(&case.record, &case.attempt.gateway, case.policy, case.now) {
+        Some(address) => address::begin(case, address, evidence),
+        None => Ok(Turn::Ended(Message::EnrolmentRequired)),
     }
 }
 

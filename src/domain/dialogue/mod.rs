@@ -24,6 +24,7 @@
 //! person: that question is a [blind](Kind::blind) one. Everybody gets it, at the time of a Reject;
 //! for those who could not sign in anyway nothing is stored, and the answer is refused.
 
+mod address;
 mod auth_code;
 mod code;
 mod confirm;
@@ -58,6 +59,7 @@ use super::verify::{Ask, CodeMatch, Finding, demands_dialogue};
 use crate::time::{Now, Timestamp};
 use crate::token::{DialogueId, TokenId};
 
+pub use address::AddressCode;
 pub use confirm::asks_confirmation;
 pub(super) use confirm::confirmed;
 pub use emergency::{Emergency, Step, open_to as emergency_open_to, overrides_lock};
@@ -121,6 +123,8 @@ pub enum Kind {
     Emergency(Emergency),
     /// The code behind one that was far ahead.
     Resync(Ahead),
+    /// The first code of a new token, that was sent to the address on file.
+    Address(AddressCode),
 }
 
 /// Factors that were right, in order; nearly always one, for which nothing is allocated.
@@ -235,6 +239,7 @@ impl Kind {
                 Step::Pin(_) => "new_pin",
             },
             Self::Resync(_) => "resync",
+            Self::Address(_) => "address",
         }
     }
 
@@ -248,6 +253,7 @@ impl Kind {
             "device_code" => "device authorization code".to_owned(),
             "question" => "answer to a question".to_owned(),
             "emergency" => "new PIN or none, after right answers".to_owned(),
+            "address" => "code that proves an address".to_owned(),
             name => name.replace('_', " "),
         }
     }
@@ -258,7 +264,7 @@ impl Kind {
     pub fn echo_of(name: &str, gateway: &GatewayPolicy) -> Option<bool> {
         match name {
             "code" | "first_code" | "confirm" | "sent_code" | "method" | "code_of_token"
-            | "emergency" | "resync" => Some(true),
+            | "emergency" | "resync" | "address" => Some(true),
             "passcode" => Some(passcode::echo(gateway)),
             "new_pin" | "reauth" | "auth_code" | "device_code" | "question" => Some(false),
             _ => None,
@@ -294,7 +300,8 @@ impl Kind {
             | Self::CodeOf(_)
             | Self::DeviceCode(_)
             | Self::Emergency(_)
-            | Self::Resync(_) => None,
+            | Self::Resync(_)
+            | Self::Address(_) => None,
         }
     }
 }
@@ -332,6 +339,7 @@ pub(super) fn look(
         }
         Kind::Emergency(asked) => told(emergency::look(asked, record, attempt, policy, unseal)),
         Kind::AuthCode(_) => told(auth_code::look(record, attempt, policy, unseal, now)),
+        Kind::Address(asked) => told(address::look(asked, record, attempt, unseal)),
         Kind::DeviceCode(_) => told(device_code::look(record, attempt, policy, unseal, now)),
         Kind::FirstCode { .. } => told(first_code::look(
             answered, record, attempt, policy, unseal, now,
@@ -357,6 +365,7 @@ pub(super) fn turn(
     Ok(match asked {
         Kind::NewPin(asked) => new_pin::turn(case, *asked, seen, evidence),
         Kind::AuthCode(shown) => auth_code::turn(case, *shown, seen, evidence)?,
+        Kind::Address(asked) => address::turn(case, asked, seen, evidence)?,
         Kind::DeviceCode(shown) => device_code::turn(case, *shown, seen, evidence)?,
         Kind::FirstCode { wrong } => first_code::turn(case, *wrong, seen),
         Kind::Sent(asked) => sent::turn(case, asked, seen, evidence)?,
@@ -424,7 +433,10 @@ impl Dialogue {
     /// Whether it waits for a code of `token` that was sent.
     #[must_use]
     pub fn waits_for(&self, token: TokenId) -> bool {
-        matches!(&self.kind, Kind::Sent(sent) if sent.token == token)
+        match &self.kind {
+            Kind::Sent(sent) | Kind::Address(AddressCode { sent, .. }) => sent.token == token,
+            _ => false,
+        }
     }
 
     /// The id people see.

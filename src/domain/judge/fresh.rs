@@ -15,6 +15,8 @@ pub enum Lacking {
     Handle,
     /// A code of this kind, to be sent.
     Code(CodeFor),
+    /// The id of a new token.
+    Token,
 }
 
 /// What a code is sent for.
@@ -35,6 +37,8 @@ pub struct Fresh {
     pub handle: Option<Handle>,
     /// A code to be sent, by its keyed hash.
     pub code: Option<(CodeFor, [u8; 32])>,
+    /// The id of a new token.
+    pub token: Option<TokenId>,
     /// What the message brings that goes with the question.
     pub enclosure: Option<Enclosure>,
 }
@@ -46,6 +50,14 @@ impl Fresh {
     /// [`Lacking`]: it was not made yet.
     pub fn handle(&self) -> Result<Handle, Lacking> {
         self.handle.ok_or(Lacking::Handle)
+    }
+
+    /// The id of a new token.
+    ///
+    /// # Errors
+    /// [`Lacking`]: it was not made yet.
+    pub fn token(&self) -> Result<TokenId, Lacking> {
+        self.token.ok_or(Lacking::Token)
     }
 
     /// The keyed hash of a code for `what`, and the code under seal for the message that brings it.

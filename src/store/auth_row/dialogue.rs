@@ -5,7 +5,8 @@
 use super::super::octets::{Damage, Put, Taker};
 use super::{id_octets, take_id};
 use crate::domain::dialogue::{
-    Ahead, Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven, Sent, Step,
+    AddressCode, Ahead, Dialogue, Emergency, Factors, HandleDigest, Kind, Methods, NewPin, Proven,
+    Sent, Step,
 };
 use crate::domain::policy::FirstFactorBy;
 use crate::domain::verdict::How;
@@ -16,6 +17,7 @@ const CODE: u8 = 1;
 const AUTH_CODE: u8 = 10;
 const FIRST_CODE: u8 = 11;
 const DEVICE_CODE: u8 = 12;
+const ADDRESS: u8 = 13;
 const NEW_PIN: u8 = 20;
 const REAUTH: u8 = 21;
 const CONFIRM: u8 = 22;
@@ -28,12 +30,13 @@ const EMERGENCY_MENU: u8 = 41;
 const EMERGENCY_PIN: u8 = 42;
 
 /// The kinds of this version.
-const KINDS: [u8; 15] = [
+const KINDS: [u8; 16] = [
     PASSCODE,
     CODE,
     AUTH_CODE,
     FIRST_CODE,
     DEVICE_CODE,
+    ADDRESS,
     NEW_PIN,
     REAUTH,
     CONFIRM,
@@ -65,6 +68,7 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
             Step::Pin(_) => EMERGENCY_PIN,
         },
         Kind::Resync(_) => RESYNC,
+        Kind::Address(_) => ADDRESS,
     });
     out.extend_from_slice(&dialogue.handle.0);
     out.put_time(dialogue.opened);
@@ -93,11 +97,11 @@ pub(super) fn put(out: &mut Vec<u8>, dialogue: &Dialogue) {
             }
         }
         Kind::FirstCode { wrong } => out.push(*wrong),
-        Kind::Sent(sent) => {
-            out.extend_from_slice(&id_octets(sent.token));
-            out.extend_from_slice(&sent.hash);
-            out.put_time(sent.until);
-            out.push(sent.sends);
+        Kind::Sent(sent) => put_sent(out, sent),
+        Kind::Address(asked) => {
+            put_sent(out, &asked.sent);
+            out.put_text(&asked.to);
+            out.push(asked.wrong);
         }
         Kind::CodeOf(token) => out.extend_from_slice(&id_octets(*token)),
         Kind::Resync(ahead) => {
@@ -136,11 +140,11 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         FIRST_CODE => Kind::FirstCode {
             wrong: value.octet()?,
         },
-        SENT => Kind::Sent(Sent {
-            token: take_id(value)?,
-            hash: value.array()?,
-            until: value.time()?,
-            sends: value.octet()?,
+        SENT => Kind::Sent(take_sent(value)?),
+        ADDRESS => Kind::Address(AddressCode {
+            sent: take_sent(value)?,
+            to: value.text()?,
+            wrong: value.octet()?,
         }),
         METHOD => Kind::Method(take_methods(value)?),
         CODE_OF => Kind::CodeOf(take_id(value)?),
@@ -171,6 +175,22 @@ pub(super) fn take(value: &mut Taker<'_>) -> Result<Option<Dialogue>, Damage> {
         rounds,
         row,
     }))
+}
+
+fn put_sent(out: &mut Vec<u8>, sent: &Sent) {
+    out.extend_from_slice(&id_octets(sent.token));
+    out.extend_from_slice(&sent.hash);
+    out.put_time(sent.until);
+    out.push(sent.sends);
+}
+
+fn take_sent(value: &mut Taker<'_>) -> Result<Sent, Damage> {
+    Ok(Sent {
+        token: take_id(value)?,
+        hash: value.array()?,
+        until: value.time()?,
+        sends: value.octet()?,
+    })
 }
 
 /// The token whose first code was typed, if one was.
