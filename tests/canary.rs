@@ -444,8 +444,12 @@ fn asks_questions(daemon: &Daemon, planted: &mut Planted) -> Vec<Value> {
     let questions = json!(["First pet?", "First street?", "First teacher?"]);
     let set = json!({"questions": questions, "answers": answers});
     let wrong = json!({"user": "alice", "answers": answers.replace("zk42m", "")});
+    let done = operator.change("Pins.EmergencySet", "alice", &set);
+    let mut port = daemon.gateway("gw-gateway").port();
+    let typed = ["help", given[0], given[1], given[2], "1"].map(str::to_owned);
+    assert_eq!(rounds(&mut port, planted, &typed), CHALLENGE);
     vec![
-        operator.change("Pins.EmergencySet", "alice", &set),
+        done,
         refused(daemon, "Pins.EmergencyVerify", &wrong),
         operator.change(
             "Pins.EmergencyVerify",

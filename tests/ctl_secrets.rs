@@ -44,6 +44,13 @@ fn maker() -> Fake {
                 "audit": 7, "message": "PIN saved.", "reveal": reveal, "dry_run": dry,
             }}))
         }
+        "org.mfad.Pins.EmergencyVerify" => {
+            let asked = json!(["First pet?", "First street?"]);
+            let asked = parameters.get("answers").is_none().then_some(asked);
+            Answer::Reply(json!({"done": {
+                "audit": 9, "message": "asked.", "data": {"questions": asked},
+            }}))
+        }
         _ => Answer::Reply(json!({"done": {"audit": 8, "message": "done."}})),
     })
 }
@@ -317,6 +324,62 @@ fn a_pin_is_asked_for_twice_without_echo() {
     assert_eq!(calls[0].1["dry_run"], true);
     assert_eq!(calls[1].1["pin"], "733911");
     assert_eq!(calls[1].1.get("dry_run"), None);
+}
+
+#[test]
+fn questions_are_set_with_answers_that_nobody_sees() {
+    let fake = maker();
+    let Some(mut run) = OnTerminal::start(&fake, "emergency set alice") else {
+        return;
+    };
+    for (number, (question, answer)) in [
+        ("First pet?", "Rex"),
+        ("First street?", "Elm Road"),
+        ("First teacher?", "Mrs Hull"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        run.answer(
+            &format!("Question {}: ", number + 1),
+            &format!("{question}\r"),
+        );
+        run.answer("Its answer: ", &format!("{answer}\r"));
+        run.answer("The same answer again: ", &format!("{answer}\r"));
+    }
+    run.answer("Question 4 (Enter if that is all): ", "\r");
+    let (seen, status) = run.end();
+    assert_eq!(status, 0, "{seen}");
+    for answer in ["Rex", "Elm", "Hull"] {
+        assert!(!seen.contains(answer), "{seen}");
+    }
+    let calls = fake.calls();
+    let asked = json!(["First pet?", "First street?", "First teacher?"]);
+    assert_eq!(calls[0].1["questions"], asked);
+    assert_eq!(calls[0].1["answers"], "Rex\nElm Road\nMrs Hull\n");
+}
+
+#[test]
+fn the_help_desk_types_what_a_person_answers() {
+    let fake = maker();
+    let Some(mut run) = OnTerminal::start(&fake, "emergency verify alice") else {
+        return;
+    };
+    run.answer("First pet? ", "Rex\r");
+    run.answer("First street? ", "Elm Road\r");
+    let (seen, status) = run.end();
+    assert_eq!(status, 0, "{seen}");
+    assert!(!seen.contains("Rex") && !seen.contains("Elm"), "{seen}");
+    let calls = fake.calls();
+    assert_eq!(calls[0].1.get("answers"), None);
+    assert_eq!(calls[1].1["answers"], "Rex\nElm Road\n");
+    let run = fake.run(&["emergency", "verify", "alice"], 80, &[], "");
+    assert_eq!(run.status, 64, "{}", run.err);
+    assert_eq!(fake.calls().len(), 2, "nobody is asked for nothing");
+    let set = ["emergency", "set", "alice", "--stdin"];
+    let run = fake.run(&set, 80, &[], "First pet?\nRex\nFirst street?\n");
+    assert_eq!(run.status, 64, "{}", run.err);
+    assert_eq!(fake.calls().len(), 2);
 }
 
 #[test]
