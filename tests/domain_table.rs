@@ -15,6 +15,8 @@
 mod cells;
 #[path = "domain_table/events.rs"]
 mod events;
+#[path = "domain_table/locked.rs"]
+mod locked;
 #[path = "common/rules.rs"]
 mod rules;
 
