@@ -294,17 +294,20 @@ fn mailed_auth_code(number: usize) -> String {
     AuthCode::from_random(&random).text().expose().clone()
 }
 
-/// What there is beside the token, for a person who has none: whether `key` says something of it.
-pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
-    let suppress = &mut world.policy.auth_code.always_suppress;
+/// Where she is reached, and what went there.
+fn prepare_addresses(world: &mut World, key: &str, value: &str) -> bool {
     match key {
-        "enroll" => {
-            world.gateway.unenrolled = Otherwise::Enroll;
-            world.gateway.challenge = true;
+        "mail" => {
+            world.policy.notices = Some(Notices {
+                mail: true,
+                sms: false,
+                admins: Vec::new(),
+            });
+            world.alice().profile_mut().emails.push(Contact {
+                address: "alice@example.org".to_owned(),
+                verified: value != "unproven",
+            });
         }
-        "pages" => world.policy.pages = Some("https://mfa.example.org".to_owned()),
-        "suppress" => *suppress = true,
-        "self-service" => world.policy.auth_code.self_service = true,
         "phone" => {
             world.policy.notices = Some(Notices {
                 mail: false,
@@ -332,6 +335,25 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
             };
             world.alice().profile_mut().add_link(link, now);
         }
+        _ => return false,
+    }
+    true
+}
+
+/// What there is beside the token, for a person who has none: whether `key` says something of it.
+pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
+    if prepare_addresses(world, key, value) {
+        return true;
+    }
+    let suppress = &mut world.policy.auth_code.always_suppress;
+    match key {
+        "enroll" => {
+            world.gateway.unenrolled = Otherwise::Enroll;
+            world.gateway.challenge = true;
+        }
+        "pages" => world.policy.pages = Some("https://mfa.example.org".to_owned()),
+        "suppress" => *suppress = true,
+        "self-service" => world.policy.auth_code.self_service = true,
         "auth-code" => {
             let seconds = value.parse().unwrap_or(24 * 3600);
             let code = AuthCodeRecord {
@@ -355,17 +377,6 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
                 extra: serde_json::Map::new(),
             };
             world.alice().profile_mut().rekey = Some(rekey);
-        }
-        "mail" => {
-            world.policy.notices = Some(Notices {
-                mail: true,
-                sms: false,
-                admins: Vec::new(),
-            });
-            world.alice().profile_mut().emails.push(Contact {
-                address: "alice@example.org".to_owned(),
-                verified: value != "unproven",
-            });
         }
         _ => return false,
     }

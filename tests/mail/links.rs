@@ -1,13 +1,15 @@
 //! From the command of the help desk over a real mail to the login, and what a kill in between leaves.
 
 use base64ct::{Base64, Encoding as _};
+use mfad::radius::{AttributeType, Packet};
 use mfad::token::{Otp, Period, base32, totp};
 use serde_json::{Value, json};
 
 use crate::common::daemon::Daemon;
+use crate::common::gateway::ACCEPT;
 use crate::common::people::Person;
 use crate::common::tools;
-use crate::world::{Mailbox, Security, site};
+use crate::world::{Mailbox, Security, site, until};
 
 const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
 
@@ -115,5 +117,73 @@ fn a_person_enrols_by_the_link_of_a_mail() {
     };
     let told = (4..8).any(|count| mailbox.wait(count).iter().any(added));
     assert!(told, "{:?}", mailbox.wait(0));
+    daemon.stop();
+}
+
+/// S1: after a secret-key reset the next sign-in mails a device authorization code, and ends with a new
+/// code to scan.
+#[test]
+fn a_reset_secret_ends_with_a_new_code_to_scan() {
+    let Some(mailbox) = Mailbox::open(Security::StartTls) else {
+        return;
+    };
+    let alice = Person::new("alice");
+    let config = mailbox.config() + PAGES;
+    let daemon = site(&[&alice], &config).start();
+    let operator = daemon.operator();
+    let dora = json!({"email": "dora@example.org", "trusted": true});
+    operator.change("Users.Add", "dora", &dora);
+    let token = json!({"kind": "totp", "trusted": true});
+    operator.change("Tokens.Add", "dora", &token);
+    let why = json!({"why": "lost_phone"});
+    operator.change("Tokens.ResetSecret", "dora", &why);
+    let mut port = daemon.gateway("gw-gateway").port();
+    let mut asked = {
+        let first = port.request("dora", "checked by the gateway");
+        port.ask(&first)
+    };
+    let brings = |mail: &Value| {
+        let text = mail["text"].as_str()?;
+        let (_, code) = text.split_once("Your device authorization code: ")?;
+        assert_eq!(
+            (&mail["to"], &mail["tls"]),
+            (&json!(["dora@example.org"]), &json!(true))
+        );
+        assert_eq!(mail["defects"], json!([]), "{mail}");
+        Some(code.lines().next()?.to_owned())
+    };
+    until("code", || {
+        mailbox.mails().iter().any(|mail| brings(mail).is_some())
+    });
+    let code = mailbox.mails().iter().find_map(brings).unwrap();
+    let mut answer = |typed: &str| {
+        let state = Packet::decode(&asked.octets).unwrap();
+        let state = state.first(AttributeType::STATE).unwrap().to_vec();
+        let request = port.build(|request, secret| {
+            request.message_authenticator().unwrap();
+            request
+                .attribute(AttributeType::USER_NAME, b"dora")
+                .unwrap();
+            request.attribute(AttributeType::STATE, &state).unwrap();
+            request.user_password(typed.as_bytes(), secret).unwrap();
+        });
+        asked = port.ask(&request);
+        asked.clone()
+    };
+    let open = answer(&code);
+    let packet = Packet::decode(&open.octets).unwrap();
+    let words = packet.first(AttributeType::REPLY_MESSAGE).unwrap();
+    let words = std::str::from_utf8(words).unwrap();
+    let (_, link) = words.split_once("https://mfa.example.org/e/").unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    let call = json!({"link": link, "user": "dora", "from": "192.0.2.9"});
+    let begun = operator.call("Enrol.Begin", &call);
+    let seed = base32::decode(begun["secret"].as_str().unwrap().as_bytes()).unwrap();
+    let now = mfad::sys::clock::Clock::start().now();
+    let step = totp::step_at(now.wall, Period::THIRTY);
+    let shown = Otp::TOTP.code_at(seed.expose(), step);
+    let accepted = answer(shown.text().expose());
+    assert_eq!(accepted.code, ACCEPT);
+    assert_eq!(operator.show("dora")["rekey"], json!(null));
     daemon.stop();
 }
