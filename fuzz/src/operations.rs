@@ -13,7 +13,7 @@ use mfad::domain::action::{Action, Role};
 use mfad::domain::command::{Applied, Asked, Command, Effect, Prepared, Site, apply, pending};
 use mfad::domain::event::{Event, Operator};
 use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm};
-use mfad::domain::token_record::{Base, RecoveryHash, Token};
+use mfad::domain::token_record::{Base, RecoveryHash, Token, TokenKind};
 use mfad::domain::user::{Profile, UserId, UserRecord, UserState};
 use mfad::domain::verdict::How;
 use mfad::domain::verify::CodeMatch;
@@ -54,6 +54,7 @@ pub fn life(octets: &[u8]) {
     world.policy.lockout.user_duration = Duration::from_secs(u64::from(strict >> 3 & 1) * 600);
     world.policy.lockout.hard_cap = 9;
     world.policy.lockout.token_max_failures = 4;
+    world.policy.enabled_kinds = TokenKind::ALL.to_vec();
     let mut life = Life {
         world,
         next_token: 0,

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
-    Command, NewToken, NewUser, PassthroughEnd, TokenEdit, TokenRef, UserEdit,
+    Command, NewSent, NewToken, NewUser, PassthroughEnd, Proof, SendTo, TokenEdit, TokenRef,
+    UserEdit,
 };
+use mfad::domain::delivery::Via;
+use mfad::domain::dialogue::Dialogue;
 use mfad::domain::rekey::ResetWhy;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::user::UserState;
 use mfad::secret::SecretBytes;
 use mfad::time::Timestamp;
-use mfad::token::{Otp, Period, totp};
+use mfad::token::{DialogueId, Otp, Period, totp};
 
 use super::octets::Octets;
 use super::operations::Life;
@@ -39,6 +42,9 @@ impl Life {
             let found = tokens.and_then(|all| all.get(which % all.len().max(1)));
             TokenRef::Id(found.map_or_else(|| rules::id(31), |token| token.id))
         };
+        if choice >= 192 {
+            return self.of_addresses(choice, flags, token, from);
+        }
         match choice % 32 {
             0 => Command::UserAdd(NewUser {
                 user: user(),
@@ -62,7 +68,7 @@ impl Life {
             4 => Command::UserUnlock {
                 user: user(),
                 with_pin: force,
-                confirm: false,
+                confirm: flags & 4 == 4,
             },
             5 => Command::UserSetState {
                 user: user(),
@@ -157,6 +163,51 @@ impl Life {
                 why: ResetWhy::ALL[usize::from(flags >> 2 & 3)],
             },
             _ => Command::PassthroughDisable { user: user() },
+        }
+    }
+
+    /// What has to do with addresses, links and questions.
+    fn of_addresses(
+        &self,
+        choice: u8,
+        flags: u8,
+        token: impl Fn(&mut Octets<'_>) -> TokenRef,
+        from: &mut Octets<'_>,
+    ) -> Command {
+        let user = "alice".to_owned();
+        let via = if flags & 2 == 2 { Via::Sms } else { Via::Email };
+        let record = self.world.record.as_ref();
+        match choice % 8 {
+            0 | 1 => Command::TokenAddSent(Box::new(NewSent {
+                user,
+                to: match flags >> 2 & 3 {
+                    0 => SendTo::Sms(format!("+49170{:07}", from.number())),
+                    1 => SendTo::Email(format!("a{}@example.org", from.number())),
+                    _ => SendTo::Virtual(via),
+                },
+                description: String::new(),
+                trusted: flags & 1 == 1,
+            })),
+            2 => Command::TokenMigrate { user, from: via },
+            3 => Command::TokenSend {
+                token: token(from),
+                proof: match flags & 4 {
+                    0 => Proof::Confirm,
+                    _ => Proof::Test {
+                        anyway: flags & 1 == 1,
+                    },
+                },
+            },
+            4 => Command::EnrollSms { user },
+            5 => Command::EnrollEmail { user, token: None },
+            6 => Command::EnrollRevoke { user },
+            _ => {
+                let open = record.and_then(|record| record.auth.dialogues.first());
+                Command::DialogueEnd {
+                    dialogue: open
+                        .map_or_else(|| DialogueId::from_random([flags; 5]), Dialogue::id),
+                }
+            }
         }
     }
 
