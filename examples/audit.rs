@@ -264,6 +264,7 @@ fn person(number: u32) -> UserRecord {
             data: vec![6; 48],
         }),
         recovery: Vec::new(),
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,

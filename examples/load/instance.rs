@@ -160,6 +160,16 @@ fn fill(
     Ok(())
 }
 
+fn pin(keys: &Keys, hasher: &mut PinHasher, id: UserId, now: Now) -> Result<PinRecord, Failure> {
+    let hash = hasher.hash(&keys.pin_digest(id, PIN), random::array()?)?;
+    Ok(PinRecord {
+        hash: keys.seal(Field::Pin(id), hash.expose(), random::array()?)?,
+        set_at: now.wall,
+        set_by: "load".to_owned(),
+        must_change: false,
+    })
+}
+
 /// The change that brings one person in: steady, with a registered HOTP token.
 fn arrival(
     keys: &Keys,
@@ -175,18 +185,8 @@ fn arrival(
         people.seed(number),
         random::array()?,
     )?;
-    let pin = if number < people.pins {
-        let hash = hasher.hash(&keys.pin_digest(id, PIN), random::array()?)?;
-        let hash = keys.seal(Field::Pin(id), hash.expose(), random::array()?)?;
-        Some(PinRecord {
-            hash,
-            set_at: now.wall,
-            set_by: "load".to_owned(),
-            must_change: false,
-        })
-    } else {
-        None
-    };
+    let has_pin = number < people.pins;
+    let pin = has_pin.then(|| pin(keys, hasher, id, now)).transpose()?;
     let token = Token {
         id: token,
         kind: TokenKind::Hotp,
@@ -194,6 +194,7 @@ fn arrival(
         otp: Some(Otp::HOTP),
         seed: Some(seed),
         recovery: Vec::new(),
+        questions: None,
         description: String::new(),
         serial: None,
         weak: false,

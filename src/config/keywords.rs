@@ -33,9 +33,12 @@ pub(super) fn emergency(
     if settings.flag("emergency.enabled") {
         word = keyword(settings, EMERGENCY, pin, problems);
         let other = settings.text(PIN).unwrap_or_default();
-        if !word.is_empty() && word.eq_ignore_ascii_case(other) {
+        // What is typed before the word is a password: one that ends in the other would be both.
+        let (one, two) = (word.to_ascii_lowercase(), other.to_ascii_lowercase());
+        let both = two.ends_with(&*one) || one.ends_with(&*two);
+        if !word.is_empty() && !other.is_empty() && both {
             let place = settings.line(&[EMERGENCY, PIN]);
-            let text = format!("`{EMERGENCY}` and `{PIN}` are the same word");
+            let text = format!("one of `{EMERGENCY}` and `{PIN}` ends in the other");
             problems.add(Found::error(place, text));
         }
     }

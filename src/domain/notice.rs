@@ -155,7 +155,7 @@ impl Notice {
             "recovery.used" => Self::RecoveryUsed,
             "qa.set" => Self::QuestionsSet,
             "qa.cleared" => Self::QuestionsCleared,
-            "emergency.started" => Self::EmergencyUsed,
+            "emergency.ok" | "emergency.failed" => Self::EmergencyUsed,
             "passthrough.enabled" => Self::PassthroughEnabled,
             "passthrough.renewed" => Self::PassthroughRenewed,
             "passthrough.warned" => Self::PassthroughEnding,

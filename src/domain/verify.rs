@@ -205,8 +205,9 @@ pub fn admit(
     }
     let locked = lock_in_force(record, now).is_some();
     let passes = || {
-        dialogue::ends_lock(record, attempt, now)
-            || dialogue::overrides_lock(record, attempt, policy, now)
+        tries_left(record, policy)
+            && (dialogue::ends_lock(record, attempt, now)
+                || dialogue::overrides_lock(record, attempt, policy, now))
     };
     match &record.auth.lock {
         Some(_) if locked && !passes() => {
@@ -329,10 +330,22 @@ fn judged_as_passcode(
         let ask = ask(record, attempt, policy, Some(head), answered, now);
         return finding(CodeMatch::Ahead(found), ask);
     }
+    if let Some(token) = tokenless::guessed(record, attempt, form, policy, now).filter(|_| nobody())
+    {
+        return finding(CodeMatch::Wrong { only: Some(token) }, Ask::Nothing);
+    }
     if nobody() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
         return without_token(record, attempt, policy, answered, now);
     }
     finding(code, Ask::Nothing)
+}
+
+/// Whether the failures since the lock are fewer than what locks: whoever may go on under a lock has no
+/// more tries than anybody else.
+fn tries_left(record: &UserRecord, policy: &Policy) -> bool {
+    let limit = policy.lockout.user_limit();
+    let before = record.auth.lock.as_ref().map_or(0, |lock| lock.count);
+    limit == 0 || record.auth.soft < before.saturating_add(limit)
 }
 
 /// How the passcode is split. `unset`: there is nothing to be typed before the code.

@@ -115,13 +115,7 @@ fn station() -> impl Strategy<Value = Station> {
     )
 }
 
-fn dialogue() -> impl Strategy<Value = Dialogue> {
-    let proven = prop_oneof![
-        Just(FirstFactorBy::None),
-        Just(FirstFactorBy::Gateway),
-        Just(FirstFactorBy::Pin),
-        Just(FirstFactorBy::Local)
-    ];
+fn kind() -> impl Strategy<Value = Kind> {
     let chosen = proptest::option::of(any::<[u8; 32]>());
     let new_pin = (chosen, any::<u8>(), any::<bool>());
     let sent = (id(), any::<[u8; 32]>(), time(), any::<u8>());
@@ -137,7 +131,7 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         new_pin.clone().prop_map(pin).prop_map(Step::Pin),
     ];
     let emergency = (id(), step);
-    let kind = prop_oneof![
+    prop_oneof![
         emergency.prop_map(|(token, step)| Kind::Emergency(Emergency { token, step })),
         (sent, proptest::option::of((any::<u8>(), text()))).prop_map(
             |((token, hash, until, sends), address)| {
@@ -170,6 +164,15 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
         }),
         any::<u8>().prop_map(|wrong| Kind::FirstCode { wrong }),
         new_pin.prop_map(pin).prop_map(Kind::NewPin),
+    ]
+}
+
+fn proven() -> impl Strategy<Value = Proven> {
+    let first = prop_oneof![
+        Just(FirstFactorBy::None),
+        Just(FirstFactorBy::Gateway),
+        Just(FirstFactorBy::Pin),
+        Just(FirstFactorBy::Local)
     ];
     let how = prop_oneof![
         id().prop_map(How::Token),
@@ -180,17 +183,20 @@ fn dialogue() -> impl Strategy<Value = Dialogue> {
     ];
     let factors = proptest::collection::vec(how, 0..4).prop_map(Factors::from);
     let also = any::<(bool, bool)>();
-    let proven = (proptest::option::of(proven), factors, also).prop_map(
+    (proptest::option::of(first), factors, also).prop_map(
         |(first, factors, (wants_new, authorized))| Proven {
             first,
             factors,
             wants_new,
             authorized,
         },
-    );
+    )
+}
+
+fn dialogue() -> impl Strategy<Value = Dialogue> {
     let numbers = (any::<u32>(), any::<u32>());
     let times = (time(), time());
-    (kind, proven, text(), times, any::<[u8; 32]>(), numbers).prop_map(
+    (kind(), proven(), text(), times, any::<[u8; 32]>(), numbers).prop_map(
         |(kind, proven, gateway, (opened, expires), digest, (rounds, row))| Dialogue {
             kind,
             proven,

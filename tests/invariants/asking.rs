@@ -114,10 +114,10 @@ impl Trial<'_> {
             id
         });
         self.person.on_file = Some(id);
-        self.send_to_address(id, 0)
+        self.send_to_address(id, 0, 0)
     }
 
-    fn send_to_address(&mut self, token: TokenId, sends: u8) -> Want {
+    fn send_to_address(&mut self, token: TokenId, sends: u8, wrong: u8) -> Want {
         let want = self.send(token, sends);
         let Want::Ask(_, stored) = want else {
             return want;
@@ -132,7 +132,7 @@ impl Trial<'_> {
                 code: String::new(),
                 until,
                 sends,
-                wrong: 0,
+                wrong,
             };
         }
         Want::Ask("address", stored)
@@ -155,7 +155,7 @@ impl Trial<'_> {
             return Want::Reject;
         }
         if self.typed.code == Code::Again {
-            return self.send_to_address(*token, *sends);
+            return self.send_to_address(*token, *sends, *wrong);
         }
         let right = matches!(&self.typed.code, Code::Sent(typed) if typed == code);
         if right && late(self.now) < *until {
@@ -163,6 +163,9 @@ impl Trial<'_> {
             return self.go_on();
         }
         if wrong + 1 < 3 {
+            if !self.count_wrong(&Failure::Code(Some(*token))) {
+                return Want::Reject;
+            }
             let mut again = asked.clone();
             if let Asked::Address { wrong, .. } = &mut again {
                 *wrong += 1;
@@ -173,10 +176,8 @@ impl Trial<'_> {
     }
 
     pub(crate) fn ask_first_code(&mut self, wrong: u8) -> Option<Want> {
-        let opened = wrong > 0 && !self.person.prompt_link;
-        let page = self.rules.pages && !opened;
-        let waiting = self.person.waiting(self.rules, self.now);
-        if !page && waiting.is_empty() && self.candidates(&[]).is_empty() {
+        let page = self.first_code_page(wrong);
+        if !page && self.no_first_code() {
             return None;
         }
         let want = self.ask(Asked::FirstCode(wrong));
@@ -218,11 +219,31 @@ impl Trial<'_> {
             }
             return self.go_on();
         }
-        let asked = (wrong + 1 < 3).then(|| self.ask_first_code(wrong + 1));
-        match asked.flatten() {
-            Some(want) => want,
-            None => self.fail(&Failure::Other, false),
+        let (next, page) = (wrong + 1, self.first_code_page(wrong + 1));
+        if next >= 3 || !page && self.no_first_code() {
+            return self.fail(&Failure::Other, false);
         }
+        match self.count_wrong(&Failure::Other) {
+            true => self.ask_first_code(next).unwrap(),
+            false => Want::Reject,
+        }
+    }
+
+    /// It counts, and is asked again; false: it has locked the person.
+    fn count_wrong(&mut self, failure: &Failure) -> bool {
+        self.fail(failure, false);
+        self.counted = false;
+        self.person.lock.is_none()
+    }
+
+    fn first_code_page(&self, wrong: u8) -> bool {
+        let opened = wrong > 0 && !self.person.prompt_link;
+        self.rules.pages && !opened
+    }
+
+    fn no_first_code(&self) -> bool {
+        let waiting = self.person.waiting(self.rules, self.now);
+        waiting.is_empty() && self.candidates(&[]).is_empty()
     }
 
     /// The first code of a token was right, in the dialogue that leads to one.

@@ -338,6 +338,9 @@ impl<'a> Trial<'a> {
         if wrong && self.leads() && self.came_too_late(form) {
             return Want::Reject;
         }
+        if let Some(id) = self.guessed(form).filter(|_| nobody) {
+            return self.fail(&Failure::Code(Some(id)), self.repeated);
+        }
         if nobody && !matches!(matched, Match::Wrong(Some(_))) {
             return self.without_token();
         }
@@ -504,6 +507,24 @@ impl<'a> Trial<'a> {
         let it = self.person.token(token)?;
         let fits = waits && self.splits(form) && it.fits(factor, self.rules, self.now);
         (fits && self.leads()).then_some((token, factor))
+    }
+
+    /// The token whose first code alone would let in, if something of its shape was typed.
+    fn guessed(&self, form: PasscodeForm) -> Option<TokenId> {
+        let proven = self.person.proven_until;
+        let proven = proven.is_some_and(|until| late(self.now) < until) && !self.rules.pages;
+        let nothing = match self.person.asks_device_code(self.rules) {
+            true => proven,
+            false => self.rules.suppress,
+        };
+        let shaped = matches!(
+            self.typed.code,
+            Code::Device { .. } | Code::Wrong | Code::Sent(_)
+        );
+        let with_first = form == PasscodeForm::Otp || !self.typed.head.is_empty();
+        let guessed = nothing && shaped && with_first && self.splits(form) && self.enrols();
+        let waiting = self.person.waiting(self.rules, self.now);
+        waiting.first().copied().filter(|_| guessed)
     }
 
     /// Whether it would have been the first code of a token, a moment ago: refused, not counted.

@@ -111,7 +111,7 @@ pub(super) fn begin(
             id
         }
     };
-    send(case, id, 0, evidence)
+    send(case, id, 0, 0, evidence)
 }
 
 fn make(case: &mut Case<'_>, id: TokenId, (kind, via): (TokenKind, Via)) {
@@ -132,6 +132,7 @@ fn send(
     case: &mut Case<'_>,
     token: TokenId,
     sends: u8,
+    wrong: u8,
     evidence: &Evidence,
 ) -> Result<Turn, Lacking> {
     let turn = sent::send(case, token, sends, evidence)?;
@@ -149,7 +150,7 @@ fn send(
             kind: Kind::Address(AddressCode {
                 sent,
                 to: to.address.to_owned(),
-                wrong: 0,
+                wrong,
             }),
             message,
         }),
@@ -193,13 +194,17 @@ pub(super) fn turn(
     let good = case.now.latest() < asked.sent.until;
     let wrong = asked.wrong.saturating_add(1);
     Ok(match seen {
-        Seen::Again => return send(case, token, asked.sent.sends, evidence),
+        Seen::Again => return send(case, token, asked.sent.sends, asked.wrong, evidence),
         Seen::Right if good => {
             confirm(case, via, &asked.to);
             enrol::prove(case, token);
             Turn::Passed
         }
         _ if wrong < WRONG_MAX => {
+            let only = Some(token);
+            if !case.count_wrong(failure::Kind::Code { only }) {
+                return Ok(Turn::Refused(Reason::BadCode));
+            }
             let to = via.masked(&asked.to);
             Turn::Ask(Asking {
                 kind: Kind::Address(AddressCode {

@@ -128,6 +128,10 @@ pub(in crate::domain) fn begin(case: &mut Case<'_>) -> Turn {
     let Some(token) = open.map(|token| token.id) else {
         return Turn::Refused(Reason::Policy);
     };
+    // Nothing is kept of a question that cannot be answered.
+    if !super::may_open(&case.record.auth) {
+        return Turn::Refused(Reason::Policy);
+    }
     case.tell(Event::new("emergency.started").token(token));
     question(case, token, 0, false)
 }

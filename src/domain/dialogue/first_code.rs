@@ -6,8 +6,8 @@
 //!    *Enter your one-time code:*
 //! 2. The answer is a code of a token that waits for its proof, or of one that was proven on the page
 //!    meanwhile: it is proven, then the Accept.
-//! 3. Another code is asked for again, with a new link if the first was not opened. The third wrong one
-//!    is a failure; the token goes on waiting.
+//! 3. Another code counts on the person and is asked for again, with a new link if the first was not
+//!    opened. The third wrong one ends the dialogue; the token goes on waiting.
 
 use super::{Asking, Dialogue, Kind, Proven, Seen, Turn, enrol};
 use crate::domain::attempt::{Attempt, split};
@@ -117,7 +117,8 @@ pub(super) fn turn(case: &mut Case<'_>, wrong: u8, seen: Seen) -> Turn {
     }
     let wrong = wrong.saturating_add(1);
     match asking(case, wrong).filter(|_| wrong < WRONG_MAX) {
-        Some(asking) => Turn::Ask(asking),
+        Some(asking) if case.count_wrong(failure::Kind::Shapeless) => Turn::Ask(asking),
+        Some(_) => Turn::Refused(Reason::BadCode),
         None => Turn::Failed(Reason::BadCode, failure::Kind::Shapeless),
     }
 }

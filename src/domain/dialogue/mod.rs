@@ -459,12 +459,13 @@ pub fn answered<'a>(record: &'a UserRecord, attempt: &Attempt, now: Now) -> Opti
     let named = |dialogue: &&Dialogue| {
         dialogue.handle.is_of(handle) && dialogue.gateway == attempt.gateway.name
     };
-    // Another one may check the first factor there since the question.
+    // Another one may check the first factor there since the question, or nothing be asked any more.
     let suits = |dialogue: &&Dialogue| {
         let first = dialogue.proven.first;
         first.is_none_or(|by| by == attempt.gateway.first_factor)
     };
     let found = record.auth.dialogues.iter().find(named);
+    let found = found.filter(|_| attempt.gateway.challenge);
     found.filter(suits).filter(|dialogue| dialogue.open(now))
 }
 
@@ -539,6 +540,11 @@ pub(super) struct Opening<'a> {
     pub(super) after: Option<&'a Dialogue>,
     /// How long a new one stays open.
     pub(super) ttl: Duration,
+}
+
+/// Whether one more dialogue of this person can be opened.
+pub(super) fn may_open(auth: &AuthState) -> bool {
+    auth.dialogues.iter().all(|dialogue| dialogue.row < ROW_MAX)
 }
 
 /// Opens the next question in `auth`; false if it cannot be, for too many of them.

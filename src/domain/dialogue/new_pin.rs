@@ -24,7 +24,7 @@ use crate::domain::pin::{
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use crate::domain::sealed::{Sealed, Unseal};
 use crate::domain::user::{UserRecord, UserState};
-use crate::domain::verdict::Message;
+use crate::domain::verdict::{How, Message};
 use crate::domain::verify::Ask;
 use crate::secret::equal;
 
@@ -85,7 +85,10 @@ pub(super) fn form(gateway: &GatewayPolicy) -> PasscodeForm {
 
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
     let gateway = &case.attempt.gateway;
-    let wished = || Memorized::typed_at(gateway).filter(|_| case.proven.wants_new);
+    // A code that was seen and repeated within the grace changes nothing.
+    let graced = matches!(case.proven.factors.last(), Some(How::Grace(_)));
+    let wishes = case.proven.wants_new && !graced;
+    let wished = || Memorized::typed_at(gateway).filter(|_| wishes);
     let secret = asks_new(&case.record, gateway).or_else(wished)?;
     Some(first(secret, NewPin::default(), None, case.policy))
 }

@@ -202,17 +202,28 @@ impl Case<'_> {
 
     /// A code that is far ahead counts as a wrong one.
     pub(in crate::domain) fn count_ahead(&mut self, token: TokenId) {
+        let kind = failure::Kind::Code { only: Some(token) };
+        self.count(kind, Event::new("token.ahead").token(token));
+    }
+
+    /// A wrong answer after which the question is asked again: it counts, or whoever leaves before the
+    /// last of them and begins anew would guess for nothing. False: it has locked the person.
+    pub(in crate::domain) fn count_wrong(&mut self, kind: failure::Kind) -> bool {
+        self.count(kind, Event::new("auth.wrong_answer").refused());
+        self.record.auth.lock.is_none()
+    }
+
+    fn count(&mut self, kind: failure::Kind, event: Event) {
         let mut brought_about = Vec::new();
         let counted = failure::count(
             &mut self.record,
-            failure::Kind::Code { only: Some(token) },
+            kind,
             self.attempt,
             &self.proven.factors,
             self.policy,
             self.now,
             &mut brought_about,
         );
-        let event = Event::new("token.ahead").token(token);
         self.tell(event.detail("count", counted.failures));
         self.events.extend(brought_about);
     }

@@ -82,10 +82,7 @@ fn locked() -> UserRecord {
 
 #[test]
 fn the_use_of_questions_is_told() {
-    let begun = [
-        Event::new("emergency.started"),
-        Event::new("auth.challenge"),
-    ];
+    let begun = [Event::new("emergency.ok"), Event::new("auth.challenge")];
     let told = made(&begun, &locked(), &policy());
     let what: Vec<&str> = told.iter().map(|message| message.what.as_str()).collect();
     assert_eq!(what, ["emergency-access"]);

@@ -1,13 +1,15 @@
 //! A person for whom no token counts.
 
-use super::super::attempt::Attempt;
+use super::super::attempt::{Attempt, split};
 use super::super::dialogue::{self, Dialogue};
-use super::super::policy::{GatewayPolicy, Policy};
+use super::super::methods::pending;
+use super::super::policy::{GatewayPolicy, PasscodeForm, Policy};
 use super::super::token_record::{Status, effective};
 use super::super::user::UserRecord;
 use super::super::verdict::Reason;
 use super::{Ask, CodeMatch, Finding, ask, unenrolled};
 use crate::time::Now;
+use crate::token::TokenId;
 
 /// What a person without a usable token needs none for.
 pub(super) fn tokenless(
@@ -49,4 +51,27 @@ pub(super) fn without_token(
         Reason::NoToken
     };
     Finding::of(record, CodeMatch::NoToken(reason), Ask::Nothing)
+}
+
+/// The token that waits for its first code, where that code alone lets in and a wrong one was typed: a
+/// guess, which counts as any other. Where more is shown before the Accept, it leads to that question.
+pub(super) fn guessed(
+    record: &UserRecord,
+    attempt: &Attempt,
+    form: PasscodeForm,
+    policy: &Policy,
+    now: Now,
+) -> Option<TokenId> {
+    let way = dialogue::way(record, &attempt.gateway, policy, now)?;
+    if way.shows != dialogue::Shows::Nothing || form == PasscodeForm::Challenge {
+        return None;
+    }
+    let mut pending = pending(record, &attempt.gateway, policy, now);
+    let guessed = pending.find(|token| {
+        let typed = token
+            .otp
+            .and_then(|otp| split(form, attempt.passcode(), otp.digits));
+        typed.is_some_and(|it| form == PasscodeForm::Otp || !it.head.is_empty())
+    });
+    guessed.map(|token| token.id)
 }

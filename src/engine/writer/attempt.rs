@@ -103,6 +103,8 @@ impl Writer {
                 | CodeMatch::Enrols { .. }
                 | CodeMatch::Awaited
                 | CodeMatch::Emergency
+                | CodeMatch::Resets { .. }
+                | CodeMatch::Ahead(_)
         );
         let repeated = may_repeat && self.is_repeat(record.id, attempt, now);
         let mut evidence = Evidence {

@@ -115,7 +115,7 @@ pub(super) const fn english(notice: Notice) -> (&'static str, &'static str) {
         ),
         Notice::EmergencyUsed => (
             "Emergency Access was used",
-            "Somebody is being asked the questions that lead to a new PIN for your account.",
+            "Somebody was asked the questions that lead to a new PIN for your account.",
         ),
         Notice::PassthroughEnabled => (
             "Sign-in without a code",
@@ -258,7 +258,7 @@ pub(super) const fn german(notice: Notice) -> (&'static str, &'static str) {
         ),
         Notice::EmergencyUsed => (
             "Der Notfallzugang wurde benutzt",
-            "Jemandem werden die Fragen gestellt, die zu einer neuen PIN für Ihr Konto führen.",
+            "Jemandem wurden die Fragen gestellt, die zu einer neuen PIN für Ihr Konto führen.",
         ),
         Notice::PassthroughEnabled => (
             "Anmeldung ohne Code",
