@@ -5,6 +5,7 @@ use super::case::Case;
 use super::sent::{delivery, goes_to_proven, implied, vouch};
 use super::token::status;
 use crate::domain::action::Action;
+use crate::domain::auth_code::Delivery;
 use crate::domain::delivery::{Via, destination};
 use crate::domain::token_record::{Base, Status};
 use crate::token::TokenId;
@@ -62,6 +63,33 @@ pub(super) fn rebind(case: &mut Case<'_>, before: &[Went]) {
         }
     }
     implied(case);
+}
+
+/// The main addresses.
+pub(super) fn mains(case: &Case<'_>) -> [Option<String>; 2] {
+    let profile = &case.record.profile;
+    Via::ALL.map(|via| Some(via.contacts(profile).first()?.address.clone()))
+}
+
+/// An auth code that went to the address before is not to be used by whoever reads it there.
+pub(super) fn void_auth_code(case: &mut Case<'_>, before: &[Option<String>; 2]) {
+    let now = mains(case);
+    let delivery = case.record.profile.auth_code.as_ref().map(|it| it.delivery);
+    let moved = Via::ALL.into_iter().zip(before.iter().zip(&now));
+    let moved = moved.filter(|(_, (before, now))| before != now);
+    let went = |via| match via {
+        Via::Email => Delivery::Email,
+        Via::Sms => Delivery::Sms,
+    };
+    if moved
+        .into_iter()
+        .any(|(via, _)| delivery == Some(went(via)))
+    {
+        case.record.profile_mut().auth_code = None;
+        let event = case.event("authcode.revoked").detail("why", "address");
+        case.push(event);
+        case.note("auth code", "void: it went to the address before");
+    }
 }
 
 /// `token edit` has given it another address: it waits for a new proof, unless the operator has seen

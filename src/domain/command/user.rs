@@ -115,6 +115,7 @@ pub(super) fn edit(
     plausible(edit, case.site)?;
     let before = fields(profile);
     let went = address::went(&case);
+    let mains = address::mains(&case);
     change(case.record.profile_mut(), edit);
     let after = fields(&case.record.profile);
     // Free text is not repeated in the log; contacts only masked, so compared in the clear.
@@ -151,6 +152,7 @@ pub(super) fn edit(
         }
     }
     address::rebind(&mut case, &went);
+    address::void_auth_code(&mut case, &mains);
     let message = format!(
         "{}: {} changed. {}",
         case.user,

@@ -85,7 +85,11 @@ fn send(case: &mut Case<'_>, shown: Option<TokenId>, evidence: &Evidence) -> Res
     let linked = profile.links.iter().any(|link| {
         link.purpose == Purpose::Enrol && !link.over(now) && link.via() == Some(Via::Email)
     });
-    let to = destination(profile, policy).filter(|_| !linked);
+    // What an operator has handed out stays good, or whoever has the password could void it.
+    let out = profile.auth_code.as_ref().filter(|code| !code.over(now));
+    let handed = out.is_some_and(|code| code.delivery != Delivery::Email);
+    let failures = out.map_or(0, |code| code.failures);
+    let to = destination(profile, policy).filter(|_| !linked && !handed);
     let (Some((address, to)), Ok(sends)) = (to, paced(profile, SENDS_MAX, now)) else {
         return Ok(Turn::Ended(Message::NoFurtherCode));
     };
@@ -111,7 +115,7 @@ fn send(case: &mut Case<'_>, shown: Option<TokenId>, evidence: &Evidence) -> Res
         created_by: by,
         expires,
         delivery: Delivery::Email,
-        failures: 0,
+        failures,
         extra: serde_json::Map::new(),
     });
     Ok(Turn::Ask(Asking {
