@@ -64,7 +64,7 @@ enroll sms            E_DELIVERY
 enroll revoke         same
 dialogue end          E_STATE
 enroll page           E_LINK
-auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok E_NOTNEEDED E_STATE
+auth-code generate    ok E_NOTNEEDED E_NOTNEEDED ok E_STATE ok ok ok E_STATE
 auth-code revoke      same
 recovery issue        ok ok ok ok E_STATE ok ok ok E_STATE
 recovery revoke       E_NOTOKEN

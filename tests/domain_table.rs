@@ -319,6 +319,7 @@ fn prepare_site(world: &mut World, key: &str, value: &str) -> bool {
         }
         "code-ttl" => policy.sent_code.ttl = span(value),
         "window" => policy.totp_window_steps = number(value).into(),
+        "renew-before" => policy.renew_before = span(value),
         "self-resync" => policy.hotp_self_resync = true,
         "look-ahead" => policy.hotp_look_ahead = number(value).into(),
         "grace" => gateway.same_code_grace = span(value),
@@ -357,6 +358,9 @@ fn prepare_state(profile: &mut Profile, key: &str, value: &str) {
         return;
     }
     profile.state = UserState::by_name(value).unwrap();
+    if profile.state == UserState::Renew {
+        profile.state_since = START;
+    }
     if profile.state == UserState::Update {
         profile.updates = vec![Update::usual(profile)];
     }

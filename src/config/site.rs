@@ -51,6 +51,7 @@ pub(super) fn policy(
         hotp_look_ahead: settings.count("hotp.look_ahead"),
         hotp_resync_window: settings.count("hotp.resync_window"),
         hotp_self_resync: settings.flag("hotp.self_resync"),
+        renew_before: settings.span("renew.before_expiry"),
         totp_window_steps: settings.count("totp.window"),
         totp_resync_window_steps: settings.count("totp.resync_window"),
         recovery_allow_login: settings.flag("recovery.allow_login"),

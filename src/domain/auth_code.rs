@@ -160,7 +160,8 @@ pub const fn asked_for_in(state: UserState) -> bool {
 pub fn wanted_for(record: &UserRecord) -> Option<&'static str> {
     let state = record.profile.state;
     let pending = |base| base == Base::Pending;
-    if asked_for_in(state) {
+    // A token may expire before it is renewed.
+    if asked_for_in(state) || state == UserState::Renew {
         Some(state.name())
     } else if record.profile.rekey.is_some() {
         Some("rekey")

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::lockout::{Lock, LockReason};
 use super::policy::Policy;
 use super::questions;
+use super::renew;
 use super::token_record::{Token, tombstone};
 use super::user::{Unlocked, UserRecord, UserState};
 use super::wait;
@@ -29,6 +30,7 @@ pub fn settle(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut V
     end_auth_code(record, now, events);
     drop_unproven(record, policy, now, events);
     lock_inactive(record, policy, now, events);
+    begin_renewal(record, policy, now, events);
     let forgotten = forget_failures(record, policy, now);
     events.len() > before || forgotten
 }
@@ -185,6 +187,23 @@ pub fn inactive(record: &UserRecord, policy: &Policy, now: Now) -> bool {
         && !closed
         && record.auth.lock.is_none()
         && now.earliest() >= idle_since(record) + span
+}
+
+/// `renew.before_expiry`.
+fn begin_renewal(record: &mut UserRecord, policy: &Policy, now: Now, events: &mut Vec<Event>) {
+    if !renew::is_due(record, policy, now) {
+        return;
+    }
+    let before = record.profile.state.name();
+    let voided = record
+        .profile_mut()
+        .enter(UserState::Renew, now.wall, "auto");
+    let about = |event: Event| event.user(record.id, record.name());
+    let event = Event::new("user.state").change(before, UserState::Renew.name());
+    events.push(about(event).detail("by", "auto"));
+    if voided {
+        events.push(about(Event::new("authcode.revoked")).detail("why", "state"));
+    }
 }
 
 /// `lockout.inactive_days`.

@@ -56,6 +56,7 @@ pub mod questions;
 pub mod recipient;
 pub mod refusal;
 pub mod rekey;
+pub mod renew;
 pub mod sealed;
 pub mod seats;
 pub mod token_record;

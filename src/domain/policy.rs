@@ -42,6 +42,8 @@ pub struct Policy {
     pub hotp_resync_window: u64,
     /// HOTP: a code that is only found by a resync asks for the next one, in the sign-in.
     pub hotp_self_resync: bool,
+    /// So long before it expires a token is to be renewed; zero: nobody is asked to.
+    pub renew_before: Duration,
     /// TOTP: steps before and after the present one.
     pub totp_window_steps: u64,
     /// TOTP: steps before and after searched by a resync.
@@ -312,6 +314,7 @@ impl Default for Policy {
             hotp_look_ahead: 10,
             hotp_resync_window: 1000,
             hotp_self_resync: false,
+            renew_before: Duration::ZERO,
             totp_window_steps: 1,
             totp_resync_window_steps: 20,
             recovery_allow_login: true,

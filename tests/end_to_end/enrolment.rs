@@ -296,3 +296,37 @@ fn sent(sink: &Sink, number: usize) -> String {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// The old token leads to the new one, and is void with its first use. A daemon that is killed after
+/// each packet loses nothing.
+#[test]
+fn a_token_that_is_to_be_renewed_leads_to_its_successor() {
+    let mut alice = Person::new("alice");
+    let mut daemon = Site::with(std::slice::from_ref(&alice), PAGES).start();
+    let renew = json!({"state": "renew"});
+    daemon.operator().change("Users.SetState", "alice", &renew);
+    let mut port = daemon.gateway("gw-two").port();
+    let request = port.request("alice", PIN);
+    let asked = port.ask(&request);
+    let request = answer(&mut port, "alice", &state(&asked), &alice.code());
+    let open = port.ask(&request);
+    let link = link(&words(&open));
+    daemon = daemon.kill().start();
+    assert_eq!(port.ask(&request), open, "the same link");
+    assert_eq!(daemon.operator().show("alice")["base"], "renew");
+    let call = json!({"link": link, "user": "alice", "from": FROM});
+    let begun = daemon.operator().call("Enrol.Begin", &call);
+    let typed = shown(begun["secret"].as_str().unwrap());
+    let request = answer(&mut port, "alice", &state(&open), &typed);
+    let accepted = port.ask(&request);
+    assert_eq!(accepted.code, ACCEPT);
+    daemon = daemon.kill().start();
+    assert_eq!(port.ask(&request), accepted, "the same answer");
+    assert_eq!(daemon.operator().show("alice")["base"], "steady");
+    let passcode = format!("{PIN}{}", alice.code());
+    daemon.gateway("gw-pin").keeps_out("alice", &passcode);
+    let ledger = Ledger::of(&daemon.stop());
+    for event in ["token.obsolete", "auth.accept"] {
+        assert_eq!(ledger.count(event, "alice"), 1, "{event}");
+    }
+}

@@ -131,9 +131,14 @@ impl Run {
         self.order(person, order)
     }
 
-    /// Any lifecycle state but the resets: the model knows nothing of an auth code at the prompt.
+    /// Any lifecycle state but those whose dialogues the model does not know.
     pub(crate) fn any_state(&mut self) -> UserState {
-        let known = |state: &UserState| !matches!(state, UserState::Reset | UserState::ResetAll);
+        let known = |state: &UserState| {
+            !matches!(
+                state,
+                UserState::Reset | UserState::ResetAll | UserState::Renew
+            )
+        };
         let states: Vec<UserState> = UserState::ALL.into_iter().filter(known).collect();
         states[self.chance.below(states.len())]
     }

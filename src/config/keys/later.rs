@@ -7,7 +7,6 @@ const LATER: &[&str] = &[
     "pin.history",
     "device_auth.no_web",
     "token_types.password",
-    "renew",
     "ldap",
     "upstream",
     "audit.archive",

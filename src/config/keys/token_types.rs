@@ -41,6 +41,12 @@ pub(super) const KEYS: &[Key] = &[
         (1, 1000),
         "Steps before and after the present one searched by a resync.",
     ),
+    Key::span(
+        "renew.before_expiry",
+        "\"0\"",
+        (0, YEAR),
+        "So long before a token expires its owner is in Renew Credential. 0: an operator says so.",
+    ),
     Key::flag(
         "token_types.totp.enabled",
         "true",

@@ -23,6 +23,7 @@ use crate::domain::event::Event;
 use crate::domain::judge::{Case, Evidence, Lacking};
 use crate::domain::methods::{counts_here, pending};
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
+use crate::domain::renew;
 use crate::domain::token_record::TokenKind;
 use crate::domain::update::Update;
 use crate::domain::user::{Profile, UserRecord, UserState};
@@ -57,6 +58,7 @@ pub struct Way {
 #[must_use]
 pub fn way(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Option<Way> {
     let awaited = matches!(record.profile.state, UserState::New | UserState::Replace);
+    let awaited = awaited || renew::is_too_late(record, policy, now);
     if !(awaited || record.profile.rekey.is_some()) || !leads(record, gateway) {
         return None;
     }
@@ -108,7 +110,8 @@ fn shows(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now
             .as_ref()
             .is_some_and(|code| !code.over(now))
     };
-    match asks_device_code(profile, policy) {
+    let too_late = suppressed && renew::is_too_late(record, policy, now);
+    match asks_device_code(profile, policy) || too_late {
         false if suppressed => Shows::Nothing,
         false => Shows::AuthCode,
         // Where a page shows the token to whoever comes there, everybody shows the code himself.
@@ -128,18 +131,20 @@ pub(super) fn has_page(record: &UserRecord, gateway: &GatewayPolicy, policy: &Po
         && counts_here(record, gateway, policy, TokenKind::Totp)
 }
 
-/// Whether a right sign-in at `gateway` goes on with a further token (Update Credential).
+/// Whether a right sign-in at `gateway` goes on with a further token (Update Credential), or with the
+/// successor of one (Renew Credential).
 #[must_use]
 pub fn adds_token(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> bool {
     let shown = || pending(record, gateway, policy, now).next().is_some();
-    record.profile.awaits(Update::Token)
+    (record.profile.awaits(Update::Token) || record.profile.state == UserState::Renew)
         && gateway.challenge
         && (has_page(record, gateway, policy) || shown())
 }
 
 /// All that the sign-in asks for is right.
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
-    adds_token(&case.record, &case.attempt.gateway, case.policy, case.now)
+    let adds = adds_token(&case.record, &case.attempt.gateway, case.policy, case.now);
+    (adds && renew::goes_on(case))
         .then(|| first_code::asking(case, 0))
         .flatten()
 }

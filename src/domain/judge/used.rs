@@ -8,6 +8,7 @@ use crate::domain::dialogue::Dialogue;
 use crate::domain::event::Event;
 use crate::domain::passthrough;
 use crate::domain::policy::FirstFactorBy;
+use crate::domain::renew;
 use crate::domain::token_record::{Token, Used};
 use crate::domain::update::Update;
 use crate::domain::user::UserState;
@@ -81,6 +82,9 @@ impl Case<'_> {
         let waiting = matches!(state, UserState::New | UserState::Replace);
         if primary && waiting {
             self.end_workflow();
+        }
+        if renew::succeeds(&self.record, id) {
+            renew::renewed(self);
         }
         let rules = &self.policy.passthrough;
         if rules.end_on_token_use || (rules.end_on_enrol && first_use && primary) {
