@@ -9,7 +9,7 @@
 //!   `obeying.rs`), and the record has to say what the model says (`compare.rs`);
 //! - the invariants of the rules have to hold, each under its number (`invariants/laws.rs`).
 //!
-//! Reset and Reset All are left out, until the model knows how they are walked through.
+//! Reset, Reset All and Renew are left out, until the model knows how they are walked through.
 //!
 //! There is no daemon, no disk and no time in it: the rules are pure, so a million steps take
 //! minutes.

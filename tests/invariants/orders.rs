@@ -229,9 +229,9 @@ impl Life {
     fn state(&mut self, user: String) -> (Command, Change) {
         let state = match self.chance.below(14) {
             0..=4 => UserState::Steady,
-            // The model does not know how a reset is walked through.
+            // The model does not know how these are walked through.
             at => match UserState::ALL[(at - 5) % UserState::ALL.len()] {
-                UserState::Reset | UserState::ResetAll => UserState::Replace,
+                UserState::Reset | UserState::ResetAll | UserState::Renew => UserState::Replace,
                 state => state,
             },
         };
