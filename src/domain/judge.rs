@@ -144,7 +144,10 @@ pub fn judge(
             // Another code was sent for each question: the same guess is a new one.
             let sent = case.answers(|kind| matches!(kind, dialogue::Kind::Sent(_)));
             let repeated = evidence.repeated && !sent;
-            Ok(case.fail(Reason::BadCode, Kind::Code { only }, repeated))
+            let mut judgement = case.fail(Reason::BadCode, Kind::Code { only }, repeated);
+            // Nor is it known again where a device's code is asked for.
+            judgement.counted &= !sent;
+            Ok(judgement)
         }
         (CodeMatch::NoCode, _) => {
             Ok(case.fail(Reason::BadCode, Kind::Shapeless, evidence.repeated))

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::dialogue::Kind;
 use super::event::Event;
 use super::failure;
 use super::policy::Policy;
@@ -104,6 +105,9 @@ pub fn token_of(record: &UserRecord) -> Option<&Token> {
 pub fn right(record: &mut UserRecord, id: TokenId, policy: &Policy) {
     let state = record.auth.token_mut(id);
     (state.soft, state.total) = (0, 0);
+    // Others that are open count their questions from the old place.
+    let dialogues = &mut record.auth.dialogues;
+    dialogues.retain(|open| !matches!(&open.kind, Kind::Emergency(asked) if asked.token == id));
     let questions = record.token_mut(id).and_then(|it| it.questions.as_mut());
     if let Some(questions) = questions {
         let all = questions.list.len().max(1);
