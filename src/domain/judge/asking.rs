@@ -209,7 +209,7 @@ impl Case<'_> {
     /// A wrong answer after which the question is asked again: it counts, or whoever leaves before the
     /// last of them and begins anew would guess for nothing. False: it has locked the person.
     pub(in crate::domain) fn count_wrong(&mut self, kind: failure::Kind) -> bool {
-        self.count(kind, Event::new("auth.wrong_answer").refused());
+        self.count(kind, Event::new("enroll.wrong_code").refused());
         self.record.auth.lock.is_none()
     }
 
