@@ -1,6 +1,6 @@
 //! The auth code: what an operator hands out, so that nobody gets a token for a stolen password (R25).
 //!
-//! 1. The first factor is right, and a [new token](super::enrol) or a [reset](super::reset) is due.
+//! 1. The first factor is right, and a [new token](super::enrol) or a [reset] is due.
 //! 2. *Enter your authorization code:*
 //! 3. Right: it is used up, and what is due comes next. Wrong: it counts on the code and on the person,
 //!    Reject. If no code is out any more, nothing is counted.

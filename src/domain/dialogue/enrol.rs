@@ -8,7 +8,7 @@
 //!    if one is out.
 //! 3. The token: proven, if its code was typed at the beginning; else it is
 //!    [shown](super::first_code) on a page, or was by an operator, and its first code proves it. Where
-//!    nobody shows one, a new person gets one for the [address](super::address) on file.
+//!    nobody shows one, a new person gets one for the [address] on file.
 //!
 //! Who is in Update Credential for a token signs in as ever, and then comes to 3.
 //!
