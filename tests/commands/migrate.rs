@@ -188,8 +188,10 @@ fn waiting(daemon: &Daemon) -> u64 {
 #[test]
 fn everybody_is_moved_no_faster_than_people_can_be_told_and_ctrl_c_loses_nothing() {
     const PEOPLE: usize = 560;
-    // Half of what may wait, and the one who is being told.
+    // Half of what may wait, and the one who is being told. What waits is counted behind the commit, so
+    // one or two more may come in between.
     const MOST: u64 = 501;
+    const LATE: u64 = 2;
     let daemon = Site::with(&[Person::new("zoe")], ON).start();
     let operator = daemon.operator();
     for at in 0..PEOPLE {
@@ -229,7 +231,7 @@ fn everybody_is_moved_no_faster_than_people_can_be_told_and_ctrl_c_loses_nothing
     let told = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(130), "{told}");
     assert!(told.contains("stopped after 500 of 560"), "{told}");
-    assert_eq!(waiting(&daemon), MOST);
+    assert!(waiting(&daemon) <= MOST + LATE, "{}", waiting(&daemon));
 
     // The server speaks again: the others follow, and everybody is told once.
     let sink = Sink::at(silent);
@@ -237,7 +239,8 @@ fn everybody_is_moved_no_faster_than_people_can_be_told_and_ctrl_c_loses_nothing
     let said = migrates(&desk, "email", &[]);
     assert_eq!(said.status, 0, "{said:#?}");
     let done = &said.json()["done"]["data"];
-    assert_eq!(done["people"], json!(PEOPLE as u64 - MOST), "{done}");
+    let moved = PEOPLE as u64 - done["people"].as_u64().unwrap();
+    assert!((MOST..=MOST + LATE).contains(&moved), "{done}");
     sink.wait(PEOPLE);
     let mails = sink.mails();
     let mut told: Vec<&str> = mails
