@@ -4,7 +4,7 @@ use super::super::attempt::{Attempt, split};
 use super::super::dialogue::{self, Dialogue};
 use super::super::methods::pending;
 use super::super::policy::{GatewayPolicy, PasscodeForm, Policy};
-use super::super::token_record::{Status, effective};
+use super::super::token_record::{Status, Token, effective};
 use super::super::user::UserRecord;
 use super::super::verdict::Reason;
 use super::{Ask, CodeMatch, Finding, ask, unenrolled};
@@ -66,7 +66,12 @@ pub(super) fn guessed(
     if way.shows != dialogue::Shows::Nothing || form == PasscodeForm::Challenge {
         return None;
     }
-    let mut pending = pending(record, &attempt.gateway, policy, now);
+    // One whose time is over is about to be dropped: there is nothing to guess.
+    let waits = |token: &&Token| {
+        let until = token.unproven_until(policy);
+        until.is_none_or(|until| now.latest() < until)
+    };
+    let mut pending = pending(record, &attempt.gateway, policy, now).filter(waits);
     let guessed = pending.find(|token| {
         let typed = token
             .otp
