@@ -16,153 +16,36 @@
 )]
 
 mod common;
+#[path = "canary/enrolment.rs"]
+mod enrolment;
+#[path = "canary/net.rs"]
+mod net;
 
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use mfad::radius::{AttributeType, Packet};
+use mfad::radius::AttributeType;
 use mfad::token::{Digits, Factor, Otp, base32};
 
 use common::chance::Chance;
+use common::conversation::Conversation;
 use common::daemon::{Daemon, Site};
-use common::gateway::{ACCEPT, CHALLENGE, Port};
 use common::ledger::Ledger;
-use common::people::Person;
 use common::reach::prove_addresses;
 use common::sink::Sink;
 use common::texts::Texts;
+use net::{Planted, search_folder, search_process, visit};
 
 /// Where the links of mails lead. Codes that are sent are so long that none is met by chance.
-const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n\n[sent_code]\ndigits = 8\n\n\
-                     [emergency]\nenabled = true\n";
-
-/// A secret, and the forms in which it is looked for.
-struct Canary {
-    what: String,
-    forms: Vec<Vec<u8>>,
-}
-
-impl Canary {
-    fn new(what: &str, secret: &[u8]) -> Self {
-        let base32 = base32::encode(secret).expose().clone();
-        let base64 = base64(secret);
-        let hex: String = secret.iter().map(|octet| format!("{octet:02x}")).collect();
-        let wide: Vec<u8> = secret.iter().flat_map(|octet| [*octet, 0]).collect();
-        // As serde and Debug print octets.
-        let list: Vec<String> = secret.iter().map(u8::to_string).collect();
-        let forms = vec![
-            secret.to_vec(),
-            hex.to_uppercase().into_bytes(),
-            hex.into_bytes(),
-            base32.to_lowercase().into_bytes(),
-            base32.into_bytes(),
-            base64.replace('+', "-").replace('/', "_").into_bytes(),
-            base64.into_bytes(),
-            wide,
-            list.join(",").into_bytes(),
-            list.join(", ").into_bytes(),
-        ];
-        Self {
-            what: what.to_owned(),
-            forms,
-        }
-    }
-}
-
-/// Everything that is looked for, found in one pass over what is searched.
-struct Net<'a> {
-    /// Whether a form begins with these two octets.
-    begins: Vec<bool>,
-    forms: Vec<(&'a str, &'a [u8])>,
-}
-
-impl<'a> Net<'a> {
-    fn new(canaries: &'a [Canary]) -> Self {
-        let mut begins = vec![false; 1 << 16];
-        let each = |canary: &'a Canary| {
-            canary
-                .forms
-                .iter()
-                .map(|form| (canary.what.as_str(), form.as_slice()))
-        };
-        let forms: Vec<_> = canaries.iter().flat_map(each).collect();
-        for (_, form) in &forms {
-            begins[usize::from(u16::from_be_bytes([form[0], form[1]]))] = true;
-        }
-        Self { begins, forms }
-    }
-
-    /// The first secret that is there, and its form.
-    fn find(&self, octets: &[u8]) -> Option<(&'a str, &'a [u8])> {
-        let at = |(at, pair): (usize, &[u8])| {
-            let begins = self.begins[usize::from(u16::from_be_bytes([pair[0], pair[1]]))];
-            let there = |form: &&(&str, &[u8])| octets[at..].starts_with(form.1);
-            if begins {
-                self.forms.iter().find(there).copied()
-            } else {
-                None
-            }
-        };
-        octets.windows(2).enumerate().find_map(at)
-    }
-}
-
-/// Without its padding, so that what follows does not matter.
-fn base64(octets: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    // The octets that do not fill a group would change with what stands behind them.
-    let whole = octets.chunks_exact(3).flat_map(|group| {
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        [18, 12, 6, 0].map(|shift| char::from(SIGNS[(bits >> shift) as usize & 63]))
-    });
-    whole.collect()
-}
-
-/// Secrets that are like no others.
-struct Planted {
-    person: Person,
-    canaries: Vec<Canary>,
-}
-
-impl Planted {
-    fn new(chance: &mut Chance) -> Self {
-        let mut person = Person::new("alice");
-        let mut digits = |count| -> String {
-            (0..count)
-                .map(|_| char::from(b'0' + chance.octet() % 10))
-                .collect()
-        };
-        person.pin = format!("7{}", digits(10));
-        person.password = format!("zqx-{}-canary-{}", digits(8), digits(8));
-        person.seed = chance.octets();
-        let canaries = vec![
-            Canary::new("PIN", person.pin.as_bytes()),
-            Canary::new("password", person.password.as_bytes()),
-            Canary::new("seed", &person.seed),
-        ];
-        Self { person, canaries }
-    }
-
-    fn watch(&mut self, what: &str, secret: &str) {
-        self.canaries.push(Canary::new(what, secret.as_bytes()));
-    }
-
-    /// Searches something; it must hold none of them.
-    fn search(&self, place: &str, octets: &[u8]) {
-        if let Some((what, form)) = Net::new(&self.canaries).find(octets) {
-            panic!(
-                "the {what} is in {place}, as {}",
-                String::from_utf8_lossy(form)
-            );
-        }
-    }
-}
+const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n\n[sent_code]\ndigits = 8\n";
+/// Whoever is in the second set has nothing but what is sent.
+const MORE: &str = "[emergency]\nenabled = true\n\n[sets]\nmailed = [[\"virtual\"]]\n\
+                    default = [[\"totp\", \"hotp\", \"virtual\"]]\n";
 
 #[test]
 fn a_secret_is_found_in_no_log_file_answer_or_process() {
@@ -173,7 +56,7 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     let secret = format!("Sms-{:016x}-gateway", chance.next());
     planted.watch("secret of the SMS gateway", &secret);
     let mail = format!(
-        "{}{PAGES}{}",
+        "{}{PAGES}{MORE}{}",
         sink.config(),
         nobody_at_the_sms_gateway(&site, &secret)
     );
@@ -183,19 +66,14 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     planted.watch("secret in the configuration", &spare);
     planted.watch("master key", site.key());
     let key = mfad::daemon::key::parse(site.key().as_bytes()).unwrap();
-    planted
-        .canaries
-        .push(Canary::new("master key itself", key.expose()));
+    planted.watch_octets("master key itself", key.expose());
     for gateway in ["gw-pin", "gw-local", "gw-none", "gw-gateway"] {
         let secret = site.gateway(gateway).secret;
         planted.watch("gateway's secret", &secret);
     }
     // The search finds what is there.
     let key_file = fs::read(site.path("key")).unwrap();
-    assert_eq!(
-        Net::new(&planted.canaries).find(&key_file).unwrap().0,
-        "master key"
-    );
+    assert_eq!(planted.found(&key_file), Some("master key"));
 
     let mut answers = Vec::new();
     for round in 0..2 {
@@ -205,9 +83,11 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
         daemon.operator().change("Pins.Reset", "alice", &pin);
         sign_in(&daemon, &mut planted, &mut chance);
         operate(&daemon, &mut planted, &mut answers, round);
-        enrol_by_link(&daemon, &sink, &mut planted, &mut answers, round);
-        send_codes(&daemon, &sink, &mut planted, &mut answers, round);
-        authorize_device(&daemon, &sink, &mut planted, &mut answers, round);
+        import(&daemon, &mut planted, &mut chance, &mut answers, round);
+        enrolment::by_link(&daemon, &sink, &mut planted, &mut answers, round);
+        enrolment::send_codes(&daemon, &sink, &mut planted, &mut answers, round);
+        enrolment::prove_address(&daemon, &sink, &mut planted, &mut answers, round);
+        enrolment::authorize_device(&daemon, &sink, &mut planted, &mut answers, round);
         ask(&daemon, &mut planted, &mut chance, &mut answers);
         reload_with_a_secret_in_the_file(&mut daemon, &spare, &mail);
         sink.wait(6 * (round + 1));
@@ -228,7 +108,8 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
         );
     }
     // A mail to somebody who enrols by it, or has lost a token, brings what it is for.
-    let others = |mail: &String| !mail.contains("To: linked") && !mail.contains("To: lost");
+    let to = ["To: linked", "To: fresh", "To: lost"];
+    let others = |mail: &String| !to.iter().any(|to| mail.contains(to));
     for mail in sink.mails().into_iter().filter(others) {
         planted.search("a mail", mail.as_bytes());
         // As people read it: without soft line ends.
@@ -239,35 +120,31 @@ fn a_secret_is_found_in_no_log_file_answer_or_process() {
     planted.search("the audit log", format!("{:?}", ledger.records).as_bytes());
 }
 
-/// A code that goes by SMS stands at the gateway that carries it, and nowhere else: one that is used,
-/// and one that is out when the store is looked at.
+/// What goes by SMS stands at the gateway that carries it, and nowhere else: a code that is used, one
+/// that is out when the store is looked at, and what brings a person to a first token.
 #[test]
-fn a_code_by_sms_is_found_at_its_gateway_only() {
+fn what_goes_by_sms_is_found_at_its_gateway_only() {
     let mut chance = Chance::new("canary of text messages");
     let mut planted = Planted::new(&mut chance);
     let texts = Texts::open();
-    let more = "[sent_code]\ndigits = 8\n[sets]\ndefault = [[\"hotp\"], [\"sms\"]]\n";
+    let sets = "[sets]\ndefault = [[\"hotp\"], [\"sms\"]]\ntexted = [[\"sms\"]]\n";
     let alice = std::slice::from_ref(&planted.person);
-    let site = Site::with(alice, &format!("{}{more}", texts.config()));
+    let site = Site::with(alice, &format!("{}{PAGES}{sets}", texts.config()));
     let daemon = site.at_trace().start();
     let operator = daemon.operator();
     let token = json!({"kind": "sms", "phone": "+491701234567", "trusted": true});
     let mut answers = vec![operator.change("Tokens.Add", "alice", &token)];
-    for last in [ACCEPT, CHALLENGE] {
-        let mut port = daemon.gateway("gw-two").port();
-        let mut state = None;
-        for typed in [planted.person.pin.clone(), planted.person.code()] {
-            assert_eq!(
-                round(&mut port, &mut planted, &mut state, &typed),
-                CHALLENGE
-            );
-        }
+    for used in [true, false] {
+        let typed = [planted.person.pin.clone(), planted.person.code()];
+        let mut talk = walk(&daemon, &mut planted, "gw-two", &typed);
         let code = texts.code(8);
         planted.watch("code by SMS", &code);
-        if last == ACCEPT {
-            assert_eq!(round(&mut port, &mut planted, &mut state, &code), ACCEPT);
+        if used {
+            talk.types(&code);
+            talk.is_let_in();
         }
     }
+    enrolment::by_text(&daemon, &texts, &mut planted, &mut answers);
     answers.push(operator.show("alice"));
     for (method, parameters) in [
         ("Notify.List", json!({"user": "alice"})),
@@ -385,8 +262,9 @@ fn operate(daemon: &Daemon, planted: &mut Planted, answers: &mut Vec<Value>, rou
     answers.push(operator.call("Tokens.Test", &test));
     let again = json!({"token": token, "code": code(1), "reason": "x"});
     answers.push(refused(daemon, "Tokens.Test", &again));
-    let codes = [code(0), code(1)];
-    for code in codes {
+    let resync = json!({"token": token, "first": code(2), "second": code(3), "reason": "x"});
+    answers.push(operator.call("Tokens.Resync", &resync));
+    for code in [0, 1, 2, 3].map(code) {
         planted.watch("code of eight digits", &code);
     }
     for (method, more) in [
@@ -445,9 +323,9 @@ fn asks_questions(daemon: &Daemon, planted: &mut Planted) -> Vec<Value> {
     let set = json!({"questions": questions, "answers": answers});
     let wrong = json!({"user": "alice", "answers": answers.replace("zk42m", "")});
     let done = operator.change("Pins.EmergencySet", "alice", &set);
-    let mut port = daemon.gateway("gw-gateway").port();
     let typed = ["help", given[0], given[1], given[2], "1"].map(str::to_owned);
-    assert_eq!(rounds(&mut port, planted, &typed), CHALLENGE);
+    walk(daemon, planted, "gw-gateway", &typed)
+        .asks("Enter a new PIN having from 6 to 12 digits (bitte neu festlegen):");
     vec![
         done,
         refused(daemon, "Pins.EmergencyVerify", &wrong),
@@ -460,197 +338,88 @@ fn asks_questions(daemon: &Daemon, planted: &mut Planted) -> Vec<Value> {
     ]
 }
 
-/// A link, an auth code, a ticket, a seed and recovery codes, each on its only way.
-fn enrol_by_link(
-    daemon: &Daemon,
-    sink: &Sink,
-    planted: &mut Planted,
-    answers: &mut Vec<Value>,
-    round: usize,
-) {
-    let operator = daemon.operator();
-    let user = format!("linked{round}");
-    let brought = |marks: [&str; 2]| -> String {
-        let end = Instant::now() + Duration::from_secs(30);
-        loop {
-            // Long lines are broken softly.
-            let mails = sink.mails().into_iter().map(|mail| mail.replace("=\n", ""));
-            let line = |mail: String| {
-                let (_, rest) = mail.split_once(marks[0])?;
-                Some(rest.split(marks[1]).next()?.trim().to_owned())
-            };
-            let found = mails.filter(|mail| mail.contains(&user)).find_map(line);
-            if let Some(found) = found {
-                return found;
-            }
-            assert!(Instant::now() < end, "no mail with {}", marks[0]);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    };
-    let address = format!("{user}@example.org");
-    operator.change("Users.Add", &user, &json!({"email": address}));
-    let confirm = brought(["https://mfa.example.org/a/", "\n"]);
-    planted.watch("link that confirms an address", &confirm);
-    let from = "192.0.2.9";
-    answers.push(operator.call("Enrol.Confirm", &json!({"link": confirm, "from": from})));
-    operator.change("Tokens.AuthCodeSend", &user, &json!({"via": "email"}));
-    let sent = brought(["set up your codes:", "This is good"]);
-    planted.watch("auth code in a mail", &sent);
-    let code = operator.change("Tokens.AuthCodeGenerate", &user, &json!({}));
-    let code = code["done"]["reveal"]["text"].as_str().unwrap().to_owned();
-    planted.watch("auth code", &code);
-    answers.push(operator.change("Tokens.EnrollEmail", &user, &json!({})));
-    let link = brought(["https://mfa.example.org/e/", "\n"]);
-    planted.watch("link", &link);
-    answers.push(operator.call("Tokens.EnrollList", &json!({})));
-    let wrong = json!({"link": link, "user": "nobody", "code": code, "from": from});
-    answers.push(refused(daemon, "Enrol.Begin", &wrong));
-    let right = json!({"link": link, "user": user, "code": code, "from": from});
-    let begun = operator.call("Enrol.Begin", &right);
-    for secret in ["ticket", "secret"] {
-        planted.watch(secret, begun[secret].as_str().unwrap());
-    }
-    let ticket = &begun["ticket"];
-    let wrong = json!({"ticket": ticket, "otp": "no code", "from": from});
-    answers.push(refused(daemon, "Enrol.Prove", &wrong));
-    answers.push(operator.call("Notify.List", &json!({"user": user})));
-}
-
-/// Codes that are sent: one is used, and one is out when the store is looked at.
-fn send_codes(
-    daemon: &Daemon,
-    sink: &Sink,
-    planted: &mut Planted,
-    answers: &mut Vec<Value>,
-    round: usize,
-) {
-    let operator = daemon.operator();
-    let user = format!("linked{round}");
-    let kind = json!({"kind": "virtual", "via": "email"});
-    let added = operator.change("Tokens.Add", &user, &kind);
-    let token = added["done"]["token"].as_str().unwrap();
-    for number in 0..2 {
-        let mut test = json!({"token": token, "reason": "x"});
-        answers.push(operator.call("Tokens.Test", &test));
-        let end = Instant::now() + Duration::from_secs(30);
-        let code = loop {
-            let mails = sink.mails().into_iter();
-            let own = mails.filter(|mail| mail.contains(&format!("To: {user}")));
-            let code = |mail: String| {
-                let (_, rest) = mail.split_once("Your code: ")?;
-                Some(rest.lines().next()?.to_owned())
-            };
-            if let Some(code) = own.filter_map(code).nth(number) {
-                break code;
-            }
-            assert!(Instant::now() < end, "no mail with a code");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        planted.watch("code that was sent", &code);
-        if number == 0 {
-            test["code"] = json!(code);
-            answers.push(operator.call("Tokens.Test", &test));
-        }
-    }
-    answers.push(operator.show(&user));
-}
-
-/// A device authorization code that is out when the store is looked at.
-fn authorize_device(
-    daemon: &Daemon,
-    sink: &Sink,
-    planted: &mut Planted,
-    answers: &mut Vec<Value>,
-    round: usize,
-) {
-    let operator = daemon.operator();
-    let user = format!("lost{round}");
-    let email = json!({"email": format!("{user}@example.org"), "trusted": true});
-    operator.change("Users.Add", &user, &email);
-    let token = json!({"kind": "totp", "trusted": true});
-    operator.change("Tokens.Add", &user, &token);
-    operator.change("Tokens.ResetSecret", &user, &json!({"why": "lost_phone"}));
-    let mut port = daemon.gateway("gw-gateway").port();
-    let request = port.request(&user, "whatever");
-    assert_eq!(port.ask(&request).code, CHALLENGE);
-    let end = Instant::now() + Duration::from_secs(30);
-    let code = loop {
-        let mails = sink.mails().into_iter();
-        let own = mails.filter(|mail| mail.contains(&format!("To: {user}")));
-        let code = |mail: String| {
-            let (_, rest) = mail.split_once("Your device authorization code: ")?;
-            Some(rest.lines().next()?.to_owned())
-        };
-        if let Some(code) = own.into_iter().find_map(code) {
-            break code;
-        }
-        assert!(Instant::now() < end, "no mail with a code");
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    planted.watch("device authorization code", &code);
-    answers.push(operator.call("Tokens.DeviceAuthStatus", &json!({"user": user})));
-    answers.push(operator.show(&user));
-}
-
-/// Questions: one is answered with a code; to one a new PIN is typed, and the next waits for it once
-/// more when the store is looked at.
+/// Questions: one is answered with a code, one with a new password; to one a new PIN is typed, and the
+/// next waits for it once more when the store is looked at.
 fn ask(daemon: &Daemon, planted: &mut Planted, chance: &mut Chance, answers: &mut Vec<Value>) {
-    let mut port = daemon.gateway("gw-two").port();
-    let mut typed = vec![planted.person.pin.clone(), planted.person.code()];
-    assert_eq!(rounds(&mut port, planted, &typed), ACCEPT);
+    let operator = daemon.operator();
+    let pin = planted.person.pin.clone();
+    let typed = [pin.clone(), planted.person.code()];
+    walk(daemon, planted, "gw-two", &typed).is_let_in();
+
+    let new_password = format!("New-{:016x}-password", chance.next());
+    planted.watch("new password", &new_password);
+    let update = json!({"state": "update", "what": "password"});
+    operator.change("Users.SetState", "alice", &update);
+    let code = planted.person.code();
+    let passcode = format!("{}{code}", planted.person.password);
+    let typed = [passcode, new_password.clone(), new_password];
+    walk(daemon, planted, "gw-local", &typed).is_let_in();
+    let password = json!({"password": planted.person.password});
+    operator.change("Pins.PasswordSet", "alice", &password);
+
     let new_pin = format!("9{:010}", chance.next() % 10_000_000_000);
     planted.watch("new PIN", &new_pin);
-    let operator = daemon.operator();
-    let pin = json!({"pin": planted.person.pin});
-    operator.change("Pins.Reset", "alice", &pin);
-    typed = vec![
-        planted.person.pin.clone(),
-        planted.person.code(),
-        new_pin.clone(),
-    ];
-    assert_eq!(rounds(&mut port, planted, &typed), CHALLENGE);
+    operator.change("Pins.Reset", "alice", &json!({"pin": pin}));
+    let typed = [pin, planted.person.code(), new_pin];
+    walk(daemon, planted, "gw-two", &typed).asks("Please re-enter new PIN (bitte wiederholen):");
     answers.push(operator.show("alice"));
     answers.push(operator.call("Auth.Log", &json!({"user": "alice"})));
 }
 
-/// Types one after the other, each in answer to the question before; the code of the last reply.
-fn rounds(port: &mut Port, planted: &mut Planted, typed: &[String]) -> u8 {
-    let mut state = None;
-    let codes = typed
-        .iter()
-        .map(|passcode| round(port, planted, &mut state, passcode));
-    codes.last().unwrap()
+/// Devices, and tokens with their owners, from files; one line is refused.
+fn import(
+    daemon: &Daemon,
+    planted: &mut Planted,
+    chance: &mut Chance,
+    answers: &mut Vec<Value>,
+    round: usize,
+) {
+    let operator = daemon.operator();
+    let mut seed = || {
+        let seed = chance.octets::<20>();
+        planted.watch_octets("seed in a file", &seed);
+        seed
+    };
+    let hex: String = seed().iter().map(|octet| format!("{octet:02x}")).collect();
+    let devices = format!("C{round},{hex},totp,6,30\n");
+    let format = json!({"format": "csv"});
+    answers.push(operator.import(&devices, "Tokens.HwImport", &format));
+    for more in ["", "&digits=99"] {
+        let secret = base32::encode(&seed()).expose().clone();
+        let uri = format!("otpauth://totp/brought{round}?secret={secret}{more}\n");
+        let source = json!({"source": "otpauth"});
+        answers.push(operator.import(&uri, "Users.Import", &source));
+        let refused = answers.last().unwrap()["done"]["data"]["rejected"] == json!(1);
+        assert_eq!(refused, !more.is_empty(), "{answers:?}");
+    }
 }
 
-/// Types this in answer to the question with this State; the next takes its place.
-fn round(
-    port: &mut Port,
-    planted: &mut Planted,
-    state: &mut Option<Vec<u8>>,
-    passcode: &str,
-) -> u8 {
-    let request = port.build(|request, secret| {
-        request.message_authenticator().unwrap();
-        request
-            .attribute(AttributeType::USER_NAME, b"alice")
-            .unwrap();
-        request.user_password(passcode.as_bytes(), secret).unwrap();
-        if let Some(state) = &state {
-            request.attribute(AttributeType::STATE, state).unwrap();
-        }
-    });
-    let reply = port.ask(&request);
-    let packet = Packet::decode(&reply.octets).unwrap();
-    *state = packet.first(AttributeType::STATE).map(<[u8]>::to_vec);
-    if let Some(state) = &state {
-        let text = std::str::from_utf8(state).unwrap();
-        planted.watch("State of a question", text);
-        let octet = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
-        let handle: Vec<u8> = (0..text.len()).step_by(2).map(octet).collect();
-        let handle = Canary::new("handle of a question", &handle);
-        planted.canaries.push(handle);
+/// alice types one after the other.
+fn walk(daemon: &Daemon, planted: &mut Planted, gateway: &str, typed: &[String]) -> Conversation {
+    let mut talk = begin(daemon, planted, gateway, "alice", &typed[0]);
+    for typed in &typed[1..] {
+        types(&mut talk, planted, typed);
     }
-    reply.code
+    talk
+}
+
+/// Types this where nothing was asked yet.
+fn begin(
+    daemon: &Daemon,
+    planted: &mut Planted,
+    gateway: &str,
+    user: &str,
+    typed: &str,
+) -> Conversation {
+    let talk = Conversation::begin(&daemon.gateway(gateway), user, typed);
+    planted.watch_state(&talk.reply);
+    talk
+}
+
+/// Types this in answer to what is asked.
+fn types(talk: &mut Conversation, planted: &mut Planted, typed: &str) {
+    talk.types(typed);
+    planted.watch_state(&talk.reply);
 }
 
 fn refused(daemon: &Daemon, method: &str, parameters: &Value) -> Value {
@@ -681,43 +450,4 @@ fn reload_with_a_secret_in_the_file(daemon: &mut Daemon, secret: &str, mail: &st
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_line("NOT reloaded", within);
     daemon.site.write_config(mail);
-}
-
-fn search_process(daemon: &Daemon, planted: &Planted) {
-    for file in ["cmdline", "environ"] {
-        let path = format!("/proc/{}/{file}", daemon.pid());
-        // Not to be read at all is as good.
-        if let Ok(octets) = fs::read(&path) {
-            planted.search(&path, &octets);
-        }
-    }
-}
-
-fn search_folder(folder: &Path, planted: &Planted) {
-    let mut searched = Vec::new();
-    visit(folder, &mut |path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let kept = name == "key" || name.ends_with(".secret");
-        if !kept {
-            planted.search(&path.display().to_string(), &fs::read(path).unwrap());
-            searched.push(name);
-        }
-    });
-    let has = |part: &str| searched.iter().any(|name| name.contains(part));
-    assert!(
-        has("mfad.db") && has("canary0") && has("log"),
-        "{searched:?}"
-    );
-}
-
-fn visit(folder: &Path, see: &mut impl FnMut(&PathBuf)) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let kind = fs::symlink_metadata(&path).unwrap().file_type();
-        if kind.is_dir() {
-            visit(&path, see);
-        } else if kind.is_file() {
-            see(&path);
-        }
-    }
 }

@@ -31,3 +31,5 @@ mod owners;
 mod roles;
 #[path = "commands/story.rs"]
 mod story;
+#[path = "commands/walkthroughs.rs"]
+mod walkthroughs;

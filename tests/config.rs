@@ -393,6 +393,56 @@ fn reports_warnings_by_number() {
 }
 
 #[test]
+fn suppressed_auth_codes_are_warned_of_where_something_is_open_or_shut() {
+    let plain = gateway("vpn1", "192.0.2.10", "");
+    let told = |text: &str| -> Vec<String> {
+        let Ok(loaded) = parse(text) else {
+            panic!("{}", bad(text));
+        };
+        let list = loaded.warnings.list().iter();
+        let numbered = list.filter(|it| it.number == Some("W037"));
+        numbered.map(|it| it.text.clone()).collect()
+    };
+    let suppress = "[auth_code]\nalways_suppress = true\n";
+    let mail = "[smtp]\nserver = \"mail.example.org\"\nfrom = \"mfad@example.org\"\n";
+    assert!(told(&plain).is_empty());
+    let both = told(&format!("{suppress}{plain}"));
+    assert_eq!(
+        both,
+        [
+            "who is new enrols by a password alone at vpn1",
+            "nobody replaces a token, or is reset, at a sign-in"
+        ]
+    );
+    assert_eq!(told(&format!("{suppress}{mail}{plain}")).len(), 1);
+    let closed = format!("{suppress}{mail}{plain}unenrolled = \"reject\"\n");
+    assert!(told(&closed).is_empty());
+    let mute = format!("{suppress}{plain}challenge = false\n");
+    assert!(told(&mute).is_empty());
+}
+
+#[test]
+fn what_a_mailbox_holds_is_warned_of() {
+    let plain = gateway("vpn1", "192.0.2.10", "");
+    let warned = |text: &str| {
+        let Ok(loaded) = parse(text) else {
+            panic!("{}", bad(text));
+        };
+        let mut list = loaded.warnings.list().iter();
+        list.any(|it| it.number == Some("W038"))
+    };
+    let mailed = "[device_auth]\nno_web = \"mail_seed\"\n";
+    let pages = "[web]\nbase_url = \"https://mfa.example.org\"\n";
+    assert!(warned(&format!("{mailed}{plain}")));
+    assert!(!warned(&format!("{mailed}{pages}{plain}")));
+    assert!(!warned(&format!(
+        "{}{plain}",
+        mailed.replace("mail_seed", "reject")
+    )));
+    assert!(!warned(&plain));
+}
+
+#[test]
 fn refuses_an_empty_secret_even_if_weak_ones_are_allowed() {
     for secret in ["empty", "lines", "public", "missing"] {
         let text = gateway("vpn1", "192.0.2.10", "allow_weak_secret = true");

@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,29 @@ use std::path::{Path, PathBuf};
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 
-use fuzz::{Check, TARGETS};
+use fuzz::{Check, TARGETS, answers};
 
 /// Octets that all corpora together may have, so that a checkout stays small.
 const OCTETS_MAX: usize = 300 << 10;
+
+/// What may be asked, by its names in the audit log.
+const KINDS: [&str; 15] = [
+    "address",
+    "auth_code",
+    "code",
+    "code_of_token",
+    "confirm",
+    "device_code",
+    "emergency",
+    "first_code",
+    "method",
+    "new_pin",
+    "passcode",
+    "question",
+    "reauth",
+    "resync",
+    "sent_code",
+];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,6 +76,15 @@ fn every_input_that_was_kept_is_borne() {
     }
     assert!(failures.is_empty(), "of fuzz/corpus: {failures:?}");
     assert!(octets <= OCTETS_MAX, "{octets} octets of corpora");
+}
+
+/// What the fuzzer of answers begins with leads to all that mfad may ask.
+#[test]
+fn every_kind_of_question_is_reached() {
+    let folder = folder("corpus").join("answers");
+    let asked = |name: String| answers::asked(&fs::read(folder.join(name)).expect("a file"));
+    let reached: BTreeSet<&str> = names(&folder).into_iter().flat_map(asked).collect();
+    assert_eq!(Vec::from_iter(reached), KINDS);
 }
 
 #[test]

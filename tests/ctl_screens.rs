@@ -276,6 +276,7 @@ fn helps_by_task_by_noun_and_by_command() {
         &["help", "lost-phone"],
         &["help", "new-user"],
         &["explain", "w017"],
+        &["explain", "e_delivery"],
         &["gateway", "new", "-h"],
         &["hw", "import", "--help"],
     ];

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 
 const URI: &str = "otpauth://totp/mfad:alice?secret=KVKFKRCPNZQUYMLXOVYDSQKJKZDTSRLD&issuer=mfad";
 
+const CODE: &str = "7KQ2M-X9VTD";
+
 /// A daemon that makes secrets, and takes the code 287082.
 fn maker() -> Fake {
     Fake::serve(|method, parameters| match method {
@@ -49,6 +51,22 @@ fn maker() -> Fake {
             let asked = parameters.get("answers").is_none().then_some(asked);
             Answer::Reply(json!({"done": {
                 "audit": 9, "message": "asked.", "data": {"questions": asked},
+            }}))
+        }
+        "org.mfad.Users.Add" => {
+            let (dry, coded) = (
+                parameters["dry_run"] == true,
+                parameters["auth_code"] == true,
+            );
+            let missing = !coded && parameters["user"] != "here";
+            let data = if missing {
+                json!({"auth_code_missing": true})
+            } else {
+                json!({})
+            };
+            let reveal = (coded && !dry).then(|| json!({"kind": "auth_code", "text": CODE}));
+            Answer::Reply(json!({"done": {
+                "audit": 10, "message": "dora added.", "data": data, "reveal": reveal, "dry_run": dry,
             }}))
         }
         _ => Answer::Reply(json!({"done": {"audit": 8, "message": "done."}})),
@@ -406,4 +424,46 @@ fn declining_changes_nothing() {
     };
     run.answer("Type alice to go on: ", "alicia\r");
     assert_eq!(run.end().1, 1);
+}
+
+/// R26: what a change leaves to be asked for is handed out with it, where somebody can read it.
+#[test]
+fn an_auth_code_that_is_missing_is_shown_with_the_change() {
+    let fake = maker();
+    let shown = fake.mfactl(&["user", "add", "dora", "--to-stdout"]);
+    let both = shown.out.contains(CODE) && shown.out.contains("dora added.");
+    assert!(both, "{shown:?}");
+    let calls = fake.calls();
+    assert_eq!(calls.len(), 2, "judged first");
+    assert_eq!(calls[0].1["dry_run"], true);
+    assert_eq!(calls[1].1["auth_code"], true);
+
+    for args in [
+        &["user", "add", "dora", "--to-stdout", "--no-code"][..],
+        &["user", "add", "here", "--to-stdout"],
+        &["user", "add", "dora"],
+    ] {
+        let fake = maker();
+        let run = fake.mfactl(args);
+        assert!(run.status == 0 && !run.out.contains(CODE), "{run:?}");
+        let last = fake.calls().pop().unwrap().1;
+        assert_eq!(last.get("auth_code"), None, "{args:?}");
+    }
+}
+
+#[test]
+fn on_a_terminal_it_is_wiped_again() {
+    let fake = maker();
+    let Some(mut run) = OnTerminal::start(&fake, "user add dora") else {
+        return;
+    };
+    run.answer("Enter wipes this screen. ", "\r");
+    let (seen, status) = run.end();
+    assert_eq!(status, 0, "{seen}");
+    let (shown, after) = seen.split_once("\u{1b}[?1049l").unwrap();
+    assert!(shown.contains(CODE), "{shown}");
+    assert!(
+        after.contains("dora added.") && !after.contains(CODE),
+        "{after}"
+    );
 }

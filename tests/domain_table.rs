@@ -159,6 +159,7 @@ fn changed(before: &UserRecord, after: &UserRecord) -> Vec<String> {
     if before.profile.confirm_unlock && !after.profile.confirm_unlock {
         facts.push("confirmed".to_owned());
     }
+    facts.extend(after.profile.questions_void.map(|_| "set-again".to_owned()));
     if after.profile.state != before.profile.state {
         facts.push(format!("state={}", after.profile.state.name()));
     }
@@ -433,6 +434,7 @@ fn prepare_person(alice: &mut UserRecord, key: &str, value: &str) {
                 when: START,
             });
         }
+        "second-pending" => alice.profile_mut().tokens[1].base = Base::Pending,
         _ => prepare_token(alice, key, value),
     }
 }
@@ -504,6 +506,7 @@ impl Script {
                 let emails = &mut world.alice().profile_mut().emails;
                 emails[0].address = "other@example.org".to_owned();
             }
+            "reload-gateway" => world.gateway.first_factor = FirstFactorBy::Gateway,
             "chap" => self.judge(world, Proof::Unsupported("CHAP")),
             "unknown-state" => self.answer(world, None, "code"),
             "lock" => prepare_person(world.alice(), "lock", "Operator"),
@@ -511,8 +514,10 @@ impl Script {
                 rules::prepare_questions(world, "questions-locked", "");
             }
             "disable" => world.alice().token_mut(id(A)).unwrap().base = Base::Disabled,
+            "disableB" => world.alice().token_mut(id(B)).unwrap().base = Base::Disabled,
             "block-pin" => prepare_person(world.alice(), "pin-blocked", ""),
             "deactivate" => prepare_person(world.alice(), "state", "deactivated"),
+            "replace" => prepare_person(world.alice(), "state", "replace"),
             answer if answer.starts_with("answer:") => {
                 let answer = &answer["answer:".len()..];
                 let (typed, times) = answer.split_once('*').unwrap_or((answer, "1"));
@@ -735,6 +740,10 @@ fn only_a_helpful_gateway_says_why() {
         assert_eq!(message(given, typed, true), id, "{given}, {typed}");
         assert_eq!(message(given, typed, false), None, "{given}, {typed}");
     }
+    // R25: the first factor is proven there.
+    let given = "state=new no-token enroll pages auth-code=60";
+    let told = message(given, "text:x; @61s; answer:auth", false);
+    assert_eq!(told, Some("M07"));
 }
 
 /// I11: Unlocked By survives, Locked Date and Lock Reason vanish.

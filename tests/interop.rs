@@ -1,8 +1,8 @@
 //! The same promises, asked for by programs that other people wrote: `radclient` of FreeRADIUS,
 //! `pam_radius` below `pamtester`, codes by `oathtool`.
 //!
-//! Debian's `pam_radius` 2.0 does not sign its requests, so that its gateways are those of the site
-//! that need not.
+//! A dialogue is a script: what stands at the prompt, and what is typed there. Debian's `pam_radius`
+//! 2.0 does not sign its requests, so that its gateways are those of the site that need not.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,21 +15,29 @@
 )]
 
 mod common;
-
-use std::fs;
-use std::io::{Read, Write};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+#[path = "interop/pam.rs"]
+mod pam;
+#[path = "interop/radclient.rs"]
+mod radclient;
 
 use serde_json::json;
 
 use common::daemon::{Daemon, Site};
+use common::operator::secret;
 use common::people::{PASSWORD, PIN, Person};
 use common::sink::Sink;
 use common::texts::Texts;
-use common::tools::{Said, have, oathtool_hotp, oathtool_totp, pam_radius, run};
+use common::tools::{have, oathtool_app, oathtool_hotp, oathtool_totp};
+use pam::{Service, have_pam};
+use radclient::radclient;
+
+const NEW_PIN: &str = "778240";
+const CODE: &str = "Enter your one-time code:";
+const NEW: &str = "Enter a new PIN having from 6 to 12 digits:";
+const NEW_AGAIN: &str = "Please re-enter new PIN:";
+
+/// Where people open their links.
+const PAGES: &str = "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
 
 /// Somebody whose codes are computed by `oathtool`.
 struct Phone {
@@ -51,175 +59,11 @@ impl Phone {
     }
 }
 
-/// `radclient` in the place of a gateway.
-fn radclient(daemon: &Daemon, gateway: &str, attributes: &str, command: &str) -> Said {
-    let gateway = daemon.gateway(gateway);
-    let server = gateway.server.to_string();
-    let source = gateway.source;
-    let secret = daemon.site.path("radclient-secret");
-    fs::write(&secret, &gateway.secret).unwrap();
-    let file = secret.display().to_string();
-    let input = format!("{attributes}Message-Authenticator=0x00,Packet-Src-IP-Address={source}\n");
-    let arguments = ["-x", "-t", "3", "-r", "3", "-S", &file, &server, command];
-    run("radclient", &arguments, daemon.site.folder(), &input)
-}
-
-fn radclient_login(daemon: &Daemon, gateway: &str, user: &str, passcode: &str) -> bool {
-    let attributes = format!("User-Name=\"{user}\",User-Password=\"{passcode}\",");
-    let said = radclient(daemon, gateway, &attributes, "auth");
-    let accepted = said.text.contains("Received Access-Accept");
-    assert_eq!(accepted, said.success, "{}", said.text);
-    assert!(
-        accepted || said.text.contains("Received Access-Reject"),
-        "{}",
-        said.text
-    );
-    accepted
-}
-
-/// A PAM service that asks mfad; its file goes when the test ends.
-struct Service {
-    file: PathBuf,
-    name: String,
-}
-
-impl Service {
-    /// None: no root, or no module.
-    fn new(daemon: &Daemon, gateway: &str) -> Option<Self> {
-        let module = pam_radius()?;
-        let gateway_of_site = daemon.gateway(gateway);
-        let conf = daemon.site.path(&format!("{gateway}.conf"));
-        let (server, source) = (gateway_of_site.server, gateway_of_site.source);
-        let secret = &gateway_of_site.secret;
-        fs::write(&conf, format!("{server} {secret} 4 {source}\n")).unwrap();
-        let name = format!("mfad-test-{}-{gateway}", daemon.pid());
-        let file = PathBuf::from("/etc/pam.d").join(&name);
-        let (module, conf) = (module.display(), conf.display());
-        let lines = format!("auth required {module} conf={conf}\naccount required pam_permit.so\n");
-        match fs::write(&file, lines) {
-            Ok(()) => Some(Self { file, name }),
-            Err(error) => {
-                assert!(std::env::var("CI").is_err(), "{}: {error}", file.display());
-                println!("skipped: {}: {error}", file.display());
-                None
-            }
-        }
-    }
-
-    /// Whether somebody who types this is let in.
-    fn login(&self, user: &str, passcode: &str) -> bool {
-        self.walk(user, &[passcode]).0
-    }
-
-    /// Begins a sign-in in which the answers hang on what is shown.
-    fn begin(&self, user: &str) -> Prompts {
-        let mut child = Command::new("pamtester")
-            .args([&self.name, user, "authenticate"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let shown = Arc::<Mutex<String>>::default();
-        let out: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().unwrap()),
-            Box::new(child.stderr.take().unwrap()),
-        ];
-        for mut out in out {
-            let shown = Arc::clone(&shown);
-            std::thread::spawn(move || {
-                let mut piece = [0; 512];
-                while let Ok(octets @ 1..) = out.read(&mut piece) {
-                    let text = String::from_utf8_lossy(&piece[..octets]);
-                    shown.lock().unwrap().push_str(&text);
-                }
-            });
-        }
-        Prompts { child, shown }
-    }
-
-    /// The same for one who reads the last line from a text message.
-    fn walk_with_text(&self, user: &str, typed: &[&str], texts: &Texts) -> (bool, String) {
-        let mut child = Command::new("pamtester")
-            .args([&self.name, user, "authenticate"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut keyboard = child.stdin.take().unwrap();
-        for line in typed {
-            writeln!(keyboard, "{line}").unwrap();
-        }
-        writeln!(keyboard, "{}", texts.code(6)).unwrap();
-        drop(keyboard);
-        let output = child.wait_with_output().unwrap();
-        let shown = [output.stdout, output.stderr].concat();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&shown).into_owned(),
-        )
-    }
-
-    /// Whether somebody who types these lines, one at each prompt, is let in; and what is shown.
-    fn walk(&self, user: &str, typed: &[&str]) -> (bool, String) {
-        let arguments = [self.name.as_str(), user, "authenticate"];
-        let lines: String = typed.iter().map(|line| format!("{line}\n")).collect();
-        let said = run("pamtester", &arguments, "/".as_ref(), &lines);
-        let accepted = said.text.contains("successfully authenticated");
-        assert_eq!(accepted, said.success, "{}", said.text);
-        assert!(
-            accepted || said.text.contains("Authentication failure"),
-            "{}",
-            said.text
-        );
-        (accepted, said.text)
-    }
-}
-
-/// Somebody at the prompts, who types what the last answer called for.
-struct Prompts {
-    child: Child,
-    shown: Arc<Mutex<String>>,
-}
-
-impl Prompts {
-    fn types(&mut self, line: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    /// Waits until this is shown; all that is by then.
-    fn reads(&self, text: &str) -> String {
-        within(|| {
-            let shown = self.shown.lock().unwrap();
-            shown.contains(text).then(|| shown.clone())
-        })
-    }
-
-    /// Whether he is let in; and what was shown.
-    fn ends(mut self) -> (bool, String) {
-        let success = self.child.wait().unwrap().success();
-        let shown = self.shown.lock().unwrap().clone();
-        (success, shown)
-    }
-}
-
-/// What there is at last.
-fn within<T>(mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "half a minute");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.file);
-    }
+/// A daemon that alice alone signs in to, and her phone.
+fn with_alice(more: &str) -> (Daemon, Phone) {
+    let alice = Person::new("alice");
+    let daemon = Site::with(std::slice::from_ref(&alice), more).start();
+    (daemon, Phone::of(&alice))
 }
 
 #[test]
@@ -229,7 +73,7 @@ fn radclient_logs_in_with_codes_of_oathtool() {
     }
     let (alice, carol) = (Person::new("alice"), Person::new("carol").with_totp());
     let daemon = Site::new(&[alice.clone(), carol.clone()]).start();
-    let login = |gateway, user, passcode: &str| radclient_login(&daemon, gateway, user, passcode);
+    let login = |gateway, user, passcode: &str| radclient::login(&daemon, gateway, user, passcode);
     let mut phone = Phone::of(&alice);
 
     assert!(
@@ -264,18 +108,10 @@ fn radclient_logs_in_with_codes_of_oathtool() {
     );
 
     let status = radclient(&daemon, "gw-pin", "", "status");
-    assert!(
-        status.success && status.text.contains("Received Access-Accept"),
-        "{}",
-        status.text
-    );
+    status.shows("Received Access-Accept");
+    assert!(status.success);
     let chap = "User-Name=alice,CHAP-Password=\"123456\",";
-    let chap = radclient(&daemon, "gw-pin", chap, "auth");
-    assert!(
-        chap.text.contains("Received Access-Reject"),
-        "{}",
-        chap.text
-    );
+    radclient(&daemon, "gw-pin", chap, "auth").shows("Received Access-Reject");
     for code in alice.wrong_codes().skip(100).take(5) {
         assert!(!login("gw-none", "alice", &code));
     }
@@ -284,18 +120,13 @@ fn radclient_logs_in_with_codes_of_oathtool() {
 
 #[test]
 fn pam_radius_logs_in_with_codes_of_oathtool() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
     let alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let services = [
-        Service::new(&daemon, "gw-pam"),
-        Service::new(&daemon, "gw-pam-local"),
-    ];
-    let [Some(pin), Some(local)] = &services else {
-        return;
-    };
+    let pin = Service::new(&daemon, "gw-pam");
+    let local = Service::new(&daemon, "gw-pam-local");
     let mut phone = Phone::of(&alice);
 
     let code = phone.code();
@@ -330,128 +161,101 @@ fn pam_radius_logs_in_with_codes_of_oathtool() {
     );
 }
 
-/// What `radclient` shows of the State it was given.
-fn state_of(said: &Said) -> String {
-    let line = said.text.lines().find(|line| line.contains("State = 0x"));
-    let state = line.and_then(|line| line.split("0x").nth(1));
-    state
-        .unwrap_or_else(|| panic!("{}", said.text))
-        .trim()
-        .to_owned()
-}
-
 #[test]
 fn radclient_signs_in_by_two_packets() {
     if !have("radclient") || !have("oathtool") {
         return;
     }
-    let alice = Person::new("alice");
-    let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let mut phone = Phone::of(&alice);
+    let (daemon, mut phone) = with_alice("");
     let ask = |attributes: &str| radclient(&daemon, "gw-two", attributes, "auth");
     let first = ask(&format!("User-Name=alice,User-Password={PIN},"));
     for shown in [
         "Received Access-Challenge",
-        "Reply-Message = \"Enter your one-time code:\"",
+        &format!("Reply-Message = \"{CODE}\""),
         "Prompt = Echo",
         "Session-Timeout = 300",
     ] {
-        assert!(first.text.contains(shown), "{shown}: {}", first.text);
+        first.shows(shown);
     }
-    let (state, code) = (state_of(&first), phone.code());
+    let (state, code) = (first.state(), phone.code());
     let second = format!("User-Name=alice,User-Password={code},State=0x{state},");
-    let accepted = ask(&second);
-    assert!(
-        accepted.text.contains("Received Access-Accept"),
-        "{}",
-        accepted.text
-    );
-    let again = ask(&second);
-    assert!(
-        again.text.contains("Received Access-Reject"),
-        "{}",
-        again.text
-    );
+    ask(&second).shows("Received Access-Accept");
+    ask(&second).shows("Received Access-Reject");
 }
 
 #[test]
 fn pam_radius_walks_through_a_sign_in_in_two_steps() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
     let alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
-        return;
-    };
-    let Some(one) = Service::new(&daemon, "gw-pam") else {
-        return;
-    };
+    let two = Service::new(&daemon, "gw-pam-two");
     let mut phone = Phone::of(&alice);
-    let question = "Enter your one-time code:";
 
-    let (let_in, shown) = two.walk("alice", &[PIN, &phone.code()]);
-    assert!(let_in && shown.contains(question), "{shown}");
-    let (let_in, shown) = two.walk("alice", &["733190", &phone.code()]);
-    assert!(!let_in && !shown.contains(question), "a wrong PIN: {shown}");
-    let (let_in, shown) = two.walk("alice", &[PIN, &alice.wrong_code()]);
-    assert!(!let_in && shown.contains(question), "a wrong code: {shown}");
-    let (let_in, _) = two.walk("nobody", &[PIN, &phone.code()]);
-    assert!(!let_in, "nobody");
+    two.begin("alice", PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
+    two.begin("alice", "733190").ends_kept_out();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &alice.wrong_code())])
+        .ends_kept_out();
+    two.begin("nobody", PIN).ends_kept_out();
     // Whoever types nothing is asked for all of it.
     let passcode = format!("{PIN}{}", phone.code());
-    let (let_in, shown) = one.walk("alice", &["", &passcode]);
-    assert!(let_in && shown.contains("Enter your passcode:"), "{shown}");
-    let (let_in, shown) = two.walk("alice", &["", PIN, &phone.code()]);
-    assert!(let_in && shown.contains(question), "three lines: {shown}");
+    let one = Service::new(&daemon, "gw-pam");
+    one.begin("alice", "")
+        .through(&[("Enter your passcode:", &passcode)])
+        .ends_let_in();
+    two.begin("alice", "")
+        .through(&[("Enter your passcode:", PIN), (CODE, &phone.code())])
+        .ends_let_in();
 }
 
 /// A new person types the auth code at the prompt of the VPN, and then the first code of the token that
 /// the operator has shown.
 #[test]
 fn pam_radius_walks_a_new_person_from_the_auth_code_to_the_login() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
-    let alice = Person::new("alice");
-    let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
-        return;
-    };
+    let (daemon, _) = with_alice("");
+    let two = Service::new(&daemon, "gw-pam-two");
     let operator = daemon.operator();
     operator.change("Users.Add", "dora", &json!({}));
     operator.change("Pins.Reset", "dora", &json!({"pin": PIN, "keep": true}));
     let added = operator.change("Tokens.Add", "dora", &json!({"kind": "totp"}));
-    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
-    let (_, secret) = uri.split_once("secret=").unwrap();
-    let secret = secret.split('&').next().unwrap();
-    let generated = operator.change("Tokens.AuthCodeGenerate", "dora", &json!({}));
-    let auth_code = generated["done"]["reveal"]["text"].as_str().unwrap();
-    let said = run("oathtool", &["--totp", "-b", secret], "/".as_ref(), "");
-    let code = said.text.lines().next().unwrap().to_owned();
-    let question = "Enter your authorization code:";
+    let auth_code = operator.auth_code("dora");
+    let asked = "Enter your authorization code:";
 
-    let (let_in, shown) = two.walk("dora", &[PIN, "AAAAA-AAAAA"]);
-    assert!(!let_in && shown.contains(question), "a wrong one: {shown}");
-    let (let_in, shown) = two.walk("dora", &[PIN, auth_code, &code]);
-    assert!(let_in && shown.contains(question), "{shown}");
-    assert!(shown.contains("Enter your one-time code:"), "{shown}");
+    two.begin("dora", PIN)
+        .through(&[(asked, "AAAAA-AAAAA")])
+        .ends_kept_out();
+    two.begin("dora", PIN)
+        .through(&[(asked, &auth_code), (CODE, &oathtool_app(secret(&added)))])
+        .ends_let_in();
     assert_eq!(operator.show("dora")["state"], "Steady State");
+}
+
+/// What the app shows of somebody who opens the link that was shown.
+fn scanned(daemon: &Daemon, user: &str, shown: &str) -> String {
+    let (_, link) = shown.split_once("https://mfa.example.org/e/").unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    let call = json!({"link": link, "user": user, "from": "192.0.2.9"});
+    let begun = daemon.operator().call("Enrol.Begin", &call);
+    oathtool_app(begun["secret"].as_str().unwrap())
 }
 
 /// A lost phone, from the command of the help desk to a code that was scanned from the page: the person
 /// types the PIN, the code of a mail, and what the app shows.
 #[test]
 fn pam_radius_walks_from_a_reset_secret_to_a_scanned_new_code() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
     let sink = Sink::open();
-    let config = sink.config() + "\n[web]\nbase_url = \"https://mfa.example.org\"\n";
-    let daemon = Site::with(&[Person::new("alice")], &config).start();
-    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
-        return;
-    };
+    let (daemon, _) = with_alice(&format!("{}{PAGES}", sink.config()));
+    let two = Service::new(&daemon, "gw-pam-two");
     let operator = daemon.operator();
     let dora = json!({"email": "dora@example.org", "trusted": true});
     operator.change("Users.Add", "dora", &dora);
@@ -461,23 +265,12 @@ fn pam_radius_walks_from_a_reset_secret_to_a_scanned_new_code() {
     let why = json!({"why": "lost_phone"});
     operator.change("Tokens.ResetSecret", "dora", &why);
 
-    let mut dialogue = two.begin("dora");
-    dialogue.types(PIN);
-    dialogue.reads("A device authorization code was sent to d***a@example.org. Enter it:");
-    let mailed = "Your device authorization code: ";
-    let code = |mail: &String| Some(mail.split_once(mailed)?.1.get(..8)?.to_owned());
-    let code = within(|| sink.mails().iter().find_map(code));
-    dialogue.types(&code);
-    let shown = dialogue.reads("then enter the code it shows:");
-    let (_, link) = shown.split_once("https://mfa.example.org/e/").unwrap();
-    let link = link.split_whitespace().next().unwrap();
-    let call = json!({"link": link, "user": "dora", "from": "192.0.2.9"});
-    let begun = operator.call("Enrol.Begin", &call);
-    let secret = begun["secret"].as_str().unwrap();
-    let said = run("oathtool", &["--totp", "-b", secret], "/".as_ref(), "");
-    dialogue.types(said.text.lines().next().unwrap());
-    let (let_in, shown) = dialogue.ends();
-    assert!(let_in, "{shown}");
+    let mut walk = two.begin("dora", PIN);
+    walk.asks("A device authorization code was sent to d***a@example.org. Enter it:");
+    walk.types(&sink.brought("Your device authorization code: ", 0));
+    let shown = walk.asks("then enter the code it shows:");
+    walk.types(&scanned(&daemon, "dora", &shown));
+    walk.ends_let_in();
     let dora = operator.show("dora");
     assert_eq!(
         (&dora["rekey"], &dora["next_sign_in"]),
@@ -485,108 +278,197 @@ fn pam_radius_walks_from_a_reset_secret_to_a_scanned_new_code() {
     );
 }
 
+/// A token near its end leads to the next one, which takes its place.
+#[test]
+fn pam_radius_walks_through_renew_credential() {
+    if !have_pam() {
+        return;
+    }
+    let (daemon, mut phone) = with_alice(PAGES);
+    let two = Service::new(&daemon, "gw-pam-two");
+    daemon.operator().set_state("alice", "renew");
+    let mut walk = two.begin("alice", PIN).through(&[(CODE, &phone.code())]);
+    let shown = walk.asks("then enter the code it shows:");
+    walk.types(&scanned(&daemon, "alice", &shown));
+    walk.ends_let_in();
+    assert_eq!(daemon.operator().show("alice")["state"], "Steady State");
+    let old = phone.code();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &old)])
+        .ends_kept_out();
+}
+
 #[test]
 fn pam_radius_walks_through_a_new_pin_with_one_too_weak_and_one_mistyped() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
-    let alice = Person::new("alice");
-    let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
+    let (daemon, mut phone) = with_alice("");
+    let two = Service::new(&daemon, "gw-pam-two");
+    let set = json!({"pin": PIN});
+    daemon.operator().change("Pins.Reset", "alice", &set);
+    let weak = format!("Not taken: it is one of those that everybody tries first. {NEW}");
+    two.begin("alice", PIN)
+        .through(&[
+            (CODE, &phone.code()),
+            (NEW, "123456"),
+            (&weak, NEW_PIN),
+            (NEW_AGAIN, "778241"),
+            (NEW, NEW_PIN),
+            (NEW_AGAIN, NEW_PIN),
+        ])
+        .ends_let_in();
+    two.begin("alice", PIN).ends_kept_out();
+    two.begin("alice", NEW_PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
+}
+
+/// Without a PIN the code alone opens the dialogue; here the new PIN has to be typed once more.
+#[test]
+fn pam_radius_walks_from_a_cleared_pin_to_a_new_one_that_is_proven() {
+    if !have_pam() {
         return;
-    };
-    let mut phone = Phone::of(&alice);
+    }
+    let (daemon, mut phone) = with_alice("[pin]\nafter_change = \"reauth\"\n");
+    let two = Service::new(&daemon, "gw-pam-two");
+    let one = Service::new(&daemon, "gw-pam");
+    assert!(one.login("alice", &format!("{PIN}{}", phone.code())));
+    daemon.operator().change("Pins.Clear", "alice", &json!({}));
+    let proven = "PIN Accepted. Wait for the token code to change, then enter the new passcode:";
+    let (code, passcode) = (phone.code(), format!("{NEW_PIN}{}", phone.code()));
+    let script = [(NEW, NEW_PIN), (NEW_AGAIN, NEW_PIN), (proven, &passcode)];
+    two.begin("alice", &code).through(&script).ends_let_in();
+    two.begin("alice", NEW_PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
+}
+
+/// A PIN that is changed because its owner wants another.
+#[test]
+fn pam_radius_walks_from_the_keyword_to_a_new_pin() {
+    if !have_pam() {
+        return;
+    }
+    let (daemon, mut phone) = with_alice("[self_service]\npin_keyword = \"newpin\"\n");
+    let one = Service::new(&daemon, "gw-pam");
+    one.begin("alice", "newpin")
+        .through(&[
+            ("Enter your passcode:", &format!("{PIN}{}", phone.code())),
+            (NEW, NEW_PIN),
+            (NEW_AGAIN, NEW_PIN),
+        ])
+        .ends_let_in();
+    assert!(!one.login("alice", &format!("{PIN}{}", phone.code())));
+    assert!(one.login("alice", &format!("{NEW_PIN}{}", phone.code())));
+}
+
+#[test]
+fn pam_radius_walks_through_a_new_password() {
+    if !have_pam() {
+        return;
+    }
+    let (daemon, mut phone) = with_alice("");
+    let local = Service::new(&daemon, "gw-pam-local");
+    let update = json!({"state": "update", "what": "password"});
+    daemon.operator().change("Users.SetState", "alice", &update);
+    let (new, asked) = (
+        "mountain lakes 7",
+        "Enter a new password having from 12 to 120 characters:",
+    );
+    let weak = format!("Not taken: it must have from 12 to 120 characters. {asked}");
+    let again = "Please re-enter new password:";
+    local
+        .begin("alice", &format!("{PASSWORD}{}", phone.code()))
+        .through(&[(asked, "mountain"), (&weak, new), (again, new)])
+        .ends_let_in();
+    assert!(!local.login("alice", &format!("{PASSWORD}{}", phone.code())));
+    assert!(local.login("alice", &format!("{new}{}", phone.code())));
+}
+
+/// The button was pressed in the pocket: two codes in a row tell where the token is.
+#[test]
+fn pam_radius_walks_through_the_resync_of_a_token_that_is_ahead() {
+    if !have_pam() {
+        return;
+    }
+    let (daemon, mut phone) = with_alice("[hotp]\nself_resync = true\n");
+    let two = Service::new(&daemon, "gw-pam-two");
+    phone.next = 400;
+    let next = "To resync your token, enter the next code:";
+    two.begin("alice", PIN)
+        .through(&[(CODE, &phone.code()), (next, &phone.code())])
+        .ends_let_in();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
+}
+
+#[test]
+fn pam_radius_walks_through_the_confirmation_of_an_unlock() {
+    if !have_pam() {
+        return;
+    }
+    let (daemon, mut phone) = with_alice("");
+    let two = Service::new(&daemon, "gw-pam-two");
     let operator = daemon.operator();
-    operator.change("Pins.Reset", "alice", &json!({"pin": PIN}));
-    let first = "Enter a new PIN having from 6 to 12 digits:";
-    let (again, new) = ("Please re-enter new PIN:", "778240");
-    let (code, weak) = (phone.code(), "Not taken: it is one of those");
-    let typed = [PIN, &code, "123456", new, "778241", new, new];
-    let (let_in, shown) = two.walk("alice", &typed);
-    let prompts = [
-        "Enter your one-time code:",
-        first,
-        weak,
-        first,
-        again,
-        first,
-        again,
-    ];
-    let mut rest = shown.as_str();
-    for prompt in prompts {
-        let at = rest
-            .find(prompt)
-            .unwrap_or_else(|| panic!("{prompt}: {shown}"));
-        rest = &rest[at + prompt.len()..];
-    }
-    assert!(let_in && !rest.contains("Enter"), "{shown}");
-    assert!(!two.login("alice", PIN), "the old one");
-    let (let_in, shown) = two.walk("alice", &[new, &phone.code()]);
-    assert!(let_in && !shown.contains(first), "{shown}");
+    operator.change("Users.Lock", "alice", &json!({}));
+    operator.change("Users.Unlock", "alice", &json!({"confirm": true}));
+    let confirm = "Your account was unlocked. Enter a one-time code to confirm:";
+    let code = phone.code();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &code), (confirm, &code)])
+        .ends_kept_out();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &phone.code()), (confirm, &phone.code())])
+        .ends_let_in();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
 }
 
 /// Both tokens of a person are reset, and the PIN with them.
 #[test]
 fn pam_radius_walks_through_reset_all_credentials() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
-    let alice = Person::new("alice");
-    let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
-        return;
-    };
-    let mut phone = Phone::of(&alice);
+    let (daemon, mut phone) = with_alice("");
+    let two = Service::new(&daemon, "gw-pam-two");
     let operator = daemon.operator();
     let spare = json!({"kind": "totp", "trusted": true, "description": "spare"});
-    let added = operator.change("Tokens.Add", "alice", &spare);
-    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
-    let (_, secret) = uri.split_once("secret=").unwrap();
-    let secret = secret.split('&').next().unwrap();
-    let reset = json!({"state": "reset-all"});
-    operator.change("Users.SetState", "alice", &reset);
-    let generated = operator.change("Tokens.AuthCodeGenerate", "alice", &json!({}));
-    let auth_code = generated["done"]["reveal"]["text"].as_str().unwrap();
-    let said = run("oathtool", &["--totp", "-b", secret], "/".as_ref(), "");
-    let spare = said.text.lines().next().unwrap().to_owned();
-    let new = "778240";
-
-    let typed = [PIN, auth_code, new, new, &phone.code(), &spare];
-    let (let_in, shown) = two.walk("alice", &typed);
-    let mut rest = shown.as_str();
-    for prompt in [
-        "Enter your authorization code:",
-        "Enter a new PIN having from 6 to 12 digits:",
-        "Please re-enter new PIN:",
-        "Enter your one-time code:",
-        "Enter a one-time code of spare:",
-    ] {
-        let at = rest.find(prompt);
-        let at = at.unwrap_or_else(|| panic!("{prompt}: {shown}"));
-        rest = &rest[at + prompt.len()..];
-    }
-    assert!(let_in, "{shown}");
+    let spare = operator.change("Tokens.Add", "alice", &spare);
+    operator.set_state("alice", "reset-all");
+    two.begin("alice", PIN)
+        .through(&[
+            (
+                "Enter your authorization code:",
+                &operator.auth_code("alice"),
+            ),
+            (NEW, NEW_PIN),
+            (NEW_AGAIN, NEW_PIN),
+            (CODE, &phone.code()),
+            (
+                "Enter a one-time code of spare:",
+                &oathtool_app(secret(&spare)),
+            ),
+        ])
+        .ends_let_in();
     assert_eq!(operator.show("alice")["state"], "Steady State");
-    let (let_in, _) = two.walk("alice", &[new, &phone.code()]);
-    assert!(let_in, "the new PIN");
+    two.begin("alice", NEW_PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
 }
 
 /// The PIN is blocked, and the person knows the password and the answers.
 #[test]
 fn pam_radius_walks_through_questions_to_a_new_pin_and_lets_nobody_in_by_them() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
-    let alice = Person::new("alice");
-    let more = "[emergency]\nenabled = true\n";
-    let daemon = Site::with(std::slice::from_ref(&alice), more).start();
-    let (Some(local), Some(pam)) = (
-        Service::new(&daemon, "gw-pam-local"),
-        Service::new(&daemon, "gw-pam"),
-    ) else {
-        return;
-    };
-    let mut phone = Phone::of(&alice);
+    let (daemon, mut phone) = with_alice("[emergency]\nenabled = true\n");
+    let local = Service::new(&daemon, "gw-pam-local");
+    let pam = Service::new(&daemon, "gw-pam");
     let operator = daemon.operator();
     let questions = json!(["First pet?", "First street?", "First teacher?"]);
     let answers = json!({"questions": questions, "answers": "Rex\nElm Road\nMrs Hull"});
@@ -596,85 +478,64 @@ fn pam_radius_walks_through_questions_to_a_new_pin_and_lets_nobody_in_by_them() 
     }
     assert_eq!(operator.show("alice")["state"], "Account Lockout");
 
-    let (help, new) = (format!("{PASSWORD}help"), "778240");
-    let typed = [&*help, "rex", "elm road", "MRS HULL", "1", new, new];
-    let (let_in, shown) = local.walk("alice", &typed);
-    let prompts = [
-        "Question 1 of 3: First pet?",
-        "Question 2 of 3: First street?",
-        "Question 3 of 3: First teacher?",
-        "Answers accepted. 1 = change PIN, 2 = cancel:",
-        "Enter a new PIN having from 6 to 12 digits:",
-        "Please re-enter new PIN:",
-    ];
-    let mut rest = shown.as_str();
-    for prompt in prompts {
-        let at = rest.find(prompt);
-        let at = at.unwrap_or_else(|| panic!("{prompt}: {shown}"));
-        rest = &rest[at + prompt.len()..];
-    }
-    assert!(!let_in, "{shown}");
+    local
+        .begin("alice", &format!("{PASSWORD}help"))
+        .through(&[
+            ("Question 1 of 3: First pet?", "rex"),
+            ("Question 2 of 3: First street?", "elm road"),
+            ("Question 3 of 3: First teacher?", "MRS HULL"),
+            ("Answers accepted. 1 = change PIN, 2 = cancel:", "1"),
+            (NEW, NEW_PIN),
+            (NEW_AGAIN, NEW_PIN),
+        ])
+        .ends_kept_out();
     assert_eq!(operator.show("alice")["state"], "Steady State");
-    assert!(pam.login("alice", &format!("{new}{}", phone.code())));
+    assert!(pam.login("alice", &format!("{NEW_PIN}{}", phone.code())));
 }
 
 #[test]
 fn pam_radius_walks_through_the_menu_to_a_code_by_sms_and_through_two_methods() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
     let texts = Texts::open();
-    let alice = Person::new("alice");
     let sets = "[sets]\ndefault = [[\"hotp\", \"sms\"]]\nboth = [[\"hotp\"], [\"sms\"]]\n";
-    let rules = format!("{}{sets}", texts.config());
-    let daemon = Site::with(std::slice::from_ref(&alice), &rules).start();
-    let Some(two) = Service::new(&daemon, "gw-pam-two") else {
-        return;
-    };
-    let mut phone = Phone::of(&alice);
+    let (daemon, mut phone) = with_alice(&format!("{}{sets}", texts.config()));
+    let two = Service::new(&daemon, "gw-pam-two");
     let operator = daemon.operator();
     let token = json!({"kind": "sms", "phone": "+491701234567", "trusted": true});
     operator.change("Tokens.Add", "alice", &token);
     let menu = "1 = app or token code, 2 = SMS to +49 *** **67:";
     let sent = "Code sent by SMS to +49 *** **67. Enter it:";
 
-    let (let_in, shown) = two.walk_with_text("alice", &[PIN, "2"], &texts);
-    assert!(
-        let_in && shown.contains(menu) && shown.contains(sent),
-        "{shown}"
-    );
-    let (let_in, shown) = two.walk("alice", &[PIN, &phone.code()]);
-    assert!(
-        let_in && shown.contains(menu) && !shown.contains(sent),
-        "{shown}"
-    );
-    let (let_in, shown) = two.walk("alice", &[PIN, "2", "000000"]);
-    assert!(!let_in && shown.contains(sent), "{shown}");
+    let mut walk = two.begin("alice", PIN).through(&[(menu, "2")]);
+    walk.asks(sent);
+    walk.types(&texts.code(6));
+    walk.ends_let_in();
+    two.begin("alice", PIN)
+        .through(&[(menu, &phone.code())])
+        .ends_let_in();
+    two.begin("alice", PIN)
+        .through(&[(menu, "2"), (sent, "000000")])
+        .ends_kept_out();
     texts.code(6);
 
     operator.change("Users.Edit", "alice", &json!({"set": "both"}));
-    let typed = [PIN, &phone.code()];
-    let (let_in, shown) = two.walk_with_text("alice", &typed, &texts);
-    assert!(
-        let_in && !shown.contains(menu) && shown.contains(sent),
-        "{shown}"
-    );
+    let mut walk = two.begin("alice", PIN).through(&[(CODE, &phone.code())]);
+    walk.asks(sent);
+    walk.types(&texts.code(6));
+    walk.ends_let_in();
 }
 
 #[test]
 fn what_an_operator_does_holds_for_the_next_login_of_pam_radius() {
-    if !have("pamtester") || !have("oathtool") {
+    if !have_pam() {
         return;
     }
     let people = ["alice", "bob", "carol"].map(Person::new);
     let daemon = Site::new(&people).start();
-    let services = [
-        Service::new(&daemon, "gw-pam"),
-        Service::new(&daemon, "gw-pam-local"),
-    ];
-    let [Some(pin), Some(local)] = &services else {
-        return;
-    };
+    let pin = Service::new(&daemon, "gw-pam");
+    let local = Service::new(&daemon, "gw-pam-local");
     let [mut alice, mut bob, mut carol] = people.each_ref().map(Phone::of);
     let operator = daemon.operator();
 

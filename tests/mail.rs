@@ -265,6 +265,9 @@ fn an_operator_sees_what_became_of_messages() {
     );
     let status = operator.call("Daemon.Status", &json!({}));
     assert!(status.to_string().contains("W043"), "{status}");
+    let list = operator.call("Notify.List", &json!({"user": "alice"}));
+    let why = list["rows"][0]["why"].as_str().unwrap();
+    assert!(!why.is_empty(), "what waits has its reason");
     daemon.stop();
     drop(folder);
 }

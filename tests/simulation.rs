@@ -73,6 +73,8 @@ mod site;
 mod stored;
 #[path = "simulation/stories.rs"]
 mod stories;
+#[path = "simulation/talks.rs"]
+mod talks;
 #[path = "simulation/traffic.rs"]
 mod traffic;
 #[path = "simulation/turn.rs"]
@@ -83,7 +85,7 @@ mod waiting;
 use std::fs::File;
 use std::ops::Range;
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
@@ -95,6 +97,7 @@ use mfad::store::{Change, Commit as _};
 use mfad::time::{Now, Timestamp};
 
 use bugs::Bug;
+use common::chance;
 use common::chance::{long, size};
 use common::disk::state::Keep;
 use common::disk::{Disk, Fault};
@@ -117,8 +120,11 @@ fn seeds(usual: Range<u64>) -> Range<u64> {
     }
 }
 
+/// What comes of a seed of so many steps.
+type Lived = Result<Seen, String>;
+
 /// Lives seeds, on as many threads as there are cores, and gives what they came to.
-fn live_all(seeds: Range<u64>, steps: usize) -> Seen {
+fn live_all(seeds: Range<u64>, steps: usize, live: impl Fn(u64) -> Lived + Sync) -> Seen {
     let next = AtomicU64::new(seeds.start);
     let sum = Mutex::new(Seen::default());
     let broken = Mutex::new(Vec::new());
@@ -131,8 +137,8 @@ fn live_all(seeds: Range<u64>, steps: usize) -> Seen {
                     if seed >= seeds.end {
                         return;
                     }
-                    match live(seed, steps, None, None) {
-                        Ok((_, seen)) => add(&mut sum.lock().unwrap(), seen),
+                    match live(seed) {
+                        Ok(seen) => add(&mut sum.lock().unwrap(), seen),
                         Err(story) => broken.lock().unwrap().push((seed, story)),
                     }
                 }
@@ -140,7 +146,7 @@ fn live_all(seeds: Range<u64>, steps: usize) -> Seen {
         }
     });
     let broken = broken.into_inner().unwrap();
-    if let Some((seed, story)) = broken.first() {
+    if let Some((seed, story)) = broken.iter().min() {
         let seeds: Vec<u64> = broken.iter().map(|(seed, _)| *seed).collect();
         panic!("{story}\nbroken by seeds {seeds:?}: MFAD_SEED={seed} MFAD_STEPS={steps}");
     }
@@ -153,7 +159,7 @@ fn no_law_is_broken() {
     let seeds = seeds(1..if long() { 20_001 } else { 201 });
     let many = seeds.end - seeds.start > 100;
     println!("simulation: seeds {seeds:?}, {steps} steps each");
-    let seen = live_all(seeds, steps);
+    let seen = live_all(seeds, steps, |seed| Ok(live(seed, steps, None, None)?.1));
     println!("simulation: {seen:?}");
     if many {
         let least = [
@@ -195,10 +201,70 @@ fn enough(seen: &Seen, least: &[(&str, u64)]) {
 }
 
 #[test]
+fn no_law_is_broken_in_a_conversation() {
+    let steps = steps(size(1_500, 3_000));
+    let seeds = seeds(1..if long() { 301 } else { 9 });
+    let many = seeds.end - seeds.start > 7;
+    let seen = live_all(seeds, steps, |seed| {
+        Ok(talks::live(seed, steps, None, None)?.1)
+    });
+    println!("conversations: {seen:?}");
+    if many {
+        let least = [
+            ("crashes", 200),
+            ("failures", 30),
+            ("sent again", 200),
+            ("sent again after a crash", 100),
+            ("answered twice at once", 100),
+            ("asked new_pin", 40),
+            ("asked reauth", 2),
+            ("asked confirm", 5),
+            ("asked auth_code", 20),
+            ("asked device_code", 5),
+            ("asked first_code", 10),
+            ("asked sent_code", 5),
+            ("asked method", 4),
+            ("asked question", 2),
+            ("asked new_pin in a reset", 2),
+        ];
+        enough(&seen, &least);
+    }
+}
+
+#[test]
+fn every_bug_that_is_planted_in_a_conversation_is_found() {
+    let next = AtomicUsize::new(0);
+    let unfound = Mutex::new(Vec::new());
+    let look = || {
+        while let Some(bug) = Bug::IN_TALKS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let found = (1..=16).find_map(|seed| {
+                let broken = talks::live(seed, 1_000, Some(*bug), None).err()?;
+                Some((seed, broken))
+            });
+            match found {
+                Some((seed, broken)) => {
+                    let what = broken.lines().next().unwrap_or_default();
+                    println!("{bug:?}: seed {seed}: {what}");
+                }
+                None => unfound.lock().unwrap().push(*bug),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(look);
+        look();
+    });
+    let unfound = unfound.into_inner().unwrap();
+    assert!(unfound.is_empty(), "not found: {unfound:?}");
+}
+
+#[test]
 fn a_seed_repeats_a_run_to_the_bit() {
     let seed = seeds(42..43).start;
     let steps = steps(600);
     let [first, second] = [(); 2].map(|()| live(seed, steps, None, None).unwrap().0);
+    assert_eq!(first, second, "MFAD_SEED={seed}");
+    let [first, second] = [(); 2].map(|()| talks::live(seed, steps, None, None).unwrap().0);
     assert_eq!(first, second, "MFAD_SEED={seed}");
 }
 
@@ -245,10 +311,19 @@ const ON_DISK: &str = "MFAD_SIMULATED";
 
 /// Lives one seed on a disk of its own, in a process of its own; none if there is no compiler.
 fn live_on_disk(seed: u64, steps: usize, bug: Option<Bug>) -> Option<Result<String, String>> {
+    on_a_disk("lives_on_this_disk", seed, steps, bug)
+}
+
+fn on_a_disk(
+    test: &str,
+    seed: u64,
+    steps: usize,
+    bug: Option<Bug>,
+) -> Option<Result<String, String>> {
     let disk = Disk::new();
     let bug = bug.map_or_else(String::new, |bug| format!("{bug:?}"));
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture", "lives_on_this_disk"])
+        .args(["--exact", "--ignored", "--nocapture", test])
         .envs(disk.env()?)
         .env(ON_DISK, format!("{seed} {steps} {bug}"))
         .env("RUST_BACKTRACE", "0")
@@ -263,13 +338,27 @@ fn live_on_disk(seed: u64, steps: usize, bug: Option<Bug>) -> Option<Result<Stri
 #[test]
 #[ignore = "lives on the disk that another test gives it"]
 fn lives_on_this_disk() {
+    on_this_disk(|seed, steps, bug, disk| {
+        live(seed, steps, bug, Some(disk)).map(|(ended, seen)| (ended.to_string(), seen))
+    });
+}
+
+#[test]
+#[ignore = "talks on the disk that another test gives it"]
+fn talks_on_this_disk() {
+    on_this_disk(|seed, steps, bug, disk| talks::live(seed, steps, bug, Some(disk)));
+}
+
+fn on_this_disk(
+    live: impl Fn(u64, usize, Option<Bug>, &Arc<Disk>) -> Result<(String, Seen), String>,
+) {
     let disk = Arc::new(Disk::here().unwrap());
     let what = std::env::var(ON_DISK).unwrap();
     let mut words = what.split(' ');
     let mut number = || words.next().unwrap().parse::<u64>().unwrap();
     let (seed, steps) = (number(), usize::try_from(number()).unwrap());
     let bug = (words.next() == Some("NothingSynced")).then_some(Bug::NothingSynced);
-    match live(seed, steps, bug, Some(&disk)) {
+    match live(seed, steps, bug, &disk) {
         Ok((ended, seen)) => {
             let times: Vec<String> = seen.iter().map(|(what, n)| format!("{what}={n}")).collect();
             println!("came to {}, {}", ended, times.join(", "));
@@ -283,12 +372,20 @@ fn no_law_is_broken_by_a_power_cut() {
     let steps = steps(size(200, 2_000));
     let seeds = seeds(1..if long() { 5_001 } else { 41 });
     let many = seeds.end - seeds.start > 20;
+    let seen = live_all_on_disks("lives_on_this_disk", seeds, steps);
+    if let Some(seen) = seen.filter(|_| many) {
+        let least = [("accepts", 50), ("power cuts", 40), ("failures", 40)];
+        enough(&seen, &least);
+    }
+}
+
+/// Lives seeds, each on a disk of its own; none if there is no compiler.
+fn live_all_on_disks(test: &str, seeds: Range<u64>, steps: usize) -> Option<Seen> {
     let mut seen = Seen::new();
     for seed in seeds {
-        let lived = match live_on_disk(seed, steps, None) {
-            Some(Ok(lived)) => lived,
-            Some(Err(broken)) => panic!("{broken}\nMFAD_SEED={seed} MFAD_STEPS={steps}"),
-            None => return,
+        let lived = match on_a_disk(test, seed, steps, None)? {
+            Ok(lived) => lived,
+            Err(broken) => panic!("{broken}\nMFAD_SEED={seed} MFAD_STEPS={steps}"),
         };
         let times = lived.split(", ").filter_map(|word| word.split_once('='));
         add(
@@ -298,9 +395,18 @@ fn no_law_is_broken_by_a_power_cut() {
                 .collect(),
         );
     }
-    println!("simulation: {seen:?}");
-    if many {
-        let least = [("accepts", 50), ("power cuts", 40), ("failures", 40)];
+    println!("{test}: {seen:?}");
+    Some(seen)
+}
+
+#[test]
+fn no_law_is_broken_in_a_conversation_by_a_power_cut() {
+    let steps = steps(size(300, 2_000));
+    let seeds = seeds(1..if long() { 501 } else { 9 });
+    let many = seeds.end - seeds.start > 5;
+    let seen = live_all_on_disks("talks_on_this_disk", seeds, steps);
+    if let Some(seen) = seen.filter(|_| many) {
+        let least = [("crashes", 30), ("sent again after a crash", 5)];
         enough(&seen, &least);
     }
 }

@@ -32,8 +32,8 @@ pub enum DropReason {
     /// The duplicate cache is full of requests in progress.
     #[error("the duplicate cache is full")]
     CacheFull,
-    /// The gateway's share of the duplicate cache is full of requests in progress.
-    #[error("the gateway's share of the duplicate cache is full")]
+    /// The gateway's share is full of requests in progress: of the duplicate cache, or of the queue.
+    #[error("the gateway has as many requests in progress as one may have")]
     GatewayShareFull,
     /// What the reply has to carry is longer than a packet.
     #[error("the reply does not fit a packet")]

@@ -34,6 +34,8 @@ pub struct Limits {
     pub octets_max: usize,
     /// Entries of one gateway.
     pub gateway_entries_max: usize,
+    /// Those of them in progress, so that it does not take all places where they wait.
+    pub gateway_in_progress_max: usize,
     /// Octets of one gateway, so that it cannot push out the answers to others.
     pub gateway_octets_max: usize,
 }
@@ -44,6 +46,7 @@ impl Default for Limits {
             entries_max: 65_536,
             octets_max: 32 * 1024 * 1024,
             gateway_entries_max: 8_192,
+            gateway_in_progress_max: 8_192,
             gateway_octets_max: 4 * 1024 * 1024,
         }
     }
@@ -125,6 +128,7 @@ pub(super) struct Duplicates<P> {
 #[derive(Clone, Copy, Default)]
 struct Share {
     entries: usize,
+    in_progress: usize,
     octets: usize,
     answered: Queue,
 }
@@ -213,6 +217,7 @@ impl<P> Duplicates<P> {
         }
         if let Some(share) = self.shares.get_mut(share) {
             share.entries += 1;
+            share.in_progress += 1;
             share.octets += octets;
         }
         self.used.entries += 1;
@@ -261,6 +266,7 @@ impl<P> Duplicates<P> {
         self.used.in_progress -= 1;
         self.used.octets -= before;
         if let Some(share) = self.shares.get_mut(share) {
+            share.in_progress -= 1;
             share.octets -= before;
         }
         // The entry is in no queue yet, so it does not make room for itself.
@@ -318,8 +324,11 @@ impl<P> Duplicates<P> {
     }
 
     fn make_room(&mut self, share: usize, octets: usize, now_us: u64) -> Result<(), Full> {
-        let of_share = self.shares.get(share).map_or(0, |share| share.entries);
-        if of_share >= self.limits.gateway_entries_max && !self.evict_of(share, now_us) {
+        let of_share = self.shares.get(share).copied().unwrap_or_default();
+        if of_share.in_progress >= self.limits.gateway_in_progress_max {
+            return Err(Full::Share);
+        }
+        if of_share.entries >= self.limits.gateway_entries_max && !self.evict_of(share, now_us) {
             return Err(Full::Share);
         }
         if self.used.entries >= self.limits.entries_max && !self.evict(now_us) {
@@ -421,6 +430,8 @@ impl<P> Duplicates<P> {
             share.octets -= entry.octets;
             if answered {
                 share.answered.remove(&mut self.share_links, slot);
+            } else {
+                share.in_progress -= 1;
             }
         }
     }

@@ -41,6 +41,7 @@ mod site;
 mod sms;
 mod source;
 pub mod span;
+mod suppressed;
 mod template;
 mod token_types;
 mod value;
@@ -139,6 +140,7 @@ fn check(
         stated: raw.entries.keys().cloned().collect(),
     };
     sets::asked_at(&config.policy.sets, &config.gateways, &settings, problems);
+    suppressed::opened(&config.policy, &config.gateways, &settings, problems);
     config.fill_values(&raw);
     config
 }

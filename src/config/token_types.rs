@@ -68,6 +68,7 @@ pub(super) fn device_auth(settings: &Settings<'_>) -> DeviceAuthPolicy {
     DeviceAuthPolicy {
         ttl: settings.span("device_auth.ttl"),
         digits: digits(settings, "device_auth.digits"),
+        mails_seed: settings.text("device_auth.no_web") == Some("mail_seed"),
     }
 }
 

@@ -169,6 +169,28 @@ pub const ALL: &[Number] = &[
             it as it is.",
     },
     Number {
+        code: "W037",
+        title: "no auth codes are made, and what they hold up is open or shut",
+        meaning: "With `auth_code.always_suppress` whoever knows the password of a new person enrols \
+            a token for it at the gateways that are named. Who is to replace a token, whose secret \
+            was reset, or whose state is a reset shows a device authorization code instead, which \
+            is mailed; where no mail can be sent they are refused (M07) until an operator helps.",
+        cause: "`auth_code.always_suppress = true`, and gateways that lead new people to a token \
+            (`unenrolled = \"enroll\"`), or no `smtp.server`.",
+        cure: "Remove `auth_code.always_suppress`, so that the help desk hands out codes. Or set \
+            `unenrolled = \"reject\"` at these gateways, and state `smtp.server` and `smtp.from`.",
+    },
+    Number {
+        code: "W038",
+        title: "secrets of tokens are mailed where the code for them is mailed",
+        meaning: "With `device_auth.no_web = \"mail_seed\"` who has lost a token is mailed a device \
+            authorization code, and after it the new token. Both stay in the mailbox: whoever reads \
+            it and knows the password has the token, now or later.",
+        cause: "`device_auth.no_web = \"mail_seed\"`, and no `web.base_url`.",
+        cure: "Run mfad-web and state `web.base_url`: then a page shows the token once. Or remove the \
+            line: then the help desk adds it.",
+    },
+    Number {
         code: "W040",
         title: "mass lock: many users were locked or made to wait within a minute",
         meaning: "More than `alert.locks_per_minute` people were locked, or with `lockout.mode = \
@@ -236,6 +258,19 @@ pub const ALL: &[Number] = &[
         cause: "People came, or the limit was lowered.",
         cure: "`mfactl seats` says who has not signed in for long: deactivating gives their seats \
             back. Or raise `seats.limit`.",
+    },
+    Number {
+        code: "W046",
+        title: "messages were given up: the outbox was full",
+        meaning: "1,000 messages wait at most. A change that tells somebody is never refused for \
+            want of room: the oldest message is given up, with a record `notify.failed`. Told for a \
+            day after the last one.",
+        cause: "A server that sends nothing, or too slowly, while many people are told something. \
+            Imports, `token migrate` and the round of `lockout.inactive_days` wait for room and are \
+            not the cause.",
+        cure: "`mfactl status` says whether a server cannot be used (W043, W044). `mfactl audit log \
+            --event notify.failed` names who was not told; whoever waits for a code gets a new one \
+            by `mfactl auth-code send`.",
     },
     Number {
         code: "E011",

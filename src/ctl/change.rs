@@ -107,7 +107,11 @@ pub(super) fn finish(
 }
 
 /// Asks for a reason where one is compulsory.
-fn reason(session: &Session, given: &Given, payload: &mut Payload) -> Result<(), Trouble> {
+pub(super) fn reason(
+    session: &Session,
+    given: &Given,
+    payload: &mut Payload,
+) -> Result<(), Trouble> {
     let needed = given.verb.row().is_some_and(|row| row.action.spec().reason);
     let stated = |payload: &Payload| {
         let reason = payload.0.get("reason").and_then(Value::as_str);

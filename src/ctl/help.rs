@@ -16,6 +16,7 @@ use super::reach;
 use super::verb::{Common, Kind, Take, Verb};
 use crate::control::numbers;
 use crate::control::reply::Whoami;
+use crate::domain::refusal::Code;
 
 /// Columns of a flag in the help of a command.
 const FLAG_COLUMNS: usize = 22;
@@ -38,8 +39,9 @@ const TASKS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("user set-state", ""),
             ("token reset-secret", ""),
+            ("auth-code generate", ""),
+            ("enroll email", ""),
             ("token add", ""),
-            ("enroll qr", ""),
             ("recovery issue", ""),
         ],
     ),
@@ -93,23 +95,34 @@ There is no switch that lets everybody in without a code, on purpose.
 
 const LOST_PHONE: &str = "\
 The phone is lost, and somebody may have it
-  1. mfactl token disable USER/totp -r \"phone lost\"     it is worth nothing now
-  2. Let the person in meanwhile, one of:
-       mfactl recovery issue USER                        codes on paper
-       mfactl passthrough enable USER --for 1d -r TEXT   no code for a day
-  3. mfactl token add USER --type totp                   the new phone
-  4. mfactl token delete T-OLD -r \"phone lost\"
-  5. mfactl passthrough disable USER                     if you enabled it
-  6. mfactl auth log USER --since 2d                     was it used by others?
+  1. mfactl user set-state USER replace -r \"phone lost\"  its codes are void now
+     It says what the next sign-in asks for. An auth code that it shows is for
+     the person alone. If that is lost too, another one:
+       mfactl auth-code generate USER
+  2. A new phone, one of:
+       mfactl enroll email USER                           a link to mfad-web
+       mfactl token add USER --type totp                  the person is here
+  3. No phone yet, one of:
+       mfactl recovery issue USER                         codes on paper
+       mfactl passthrough enable USER --for 1d -r TEXT    no code for a day
+  4. mfactl passthrough disable USER                      if you enabled it
+  5. mfactl auth log USER --since 2d                      was it used by others?
+  Only one of several tokens is lost, instead of 1:
+     mfactl token reset-secret USER --token T --why lost_phone
 ";
 
 const NEW_USER: &str = "\
 Somebody new
   1. mfactl user add USER --name \"Full Name\" --email ADDRESS
-  2. mfactl token add USER --type totp       scan the QR, type the first code
-  3. mfactl pin reset USER --generate        if the gateways ask for a PIN
-  4. mfactl auth explain USER --gateway G    what the first login will meet
-  5. mfactl auth log USER --follow           watch it
+     It says what the first sign-in asks for. An auth code that it shows is for
+     the person alone. Another one, and one for the link of 2:
+       mfactl auth-code generate USER
+  2. The token, one of:
+       mfactl enroll email USER               a link to mfad-web
+       mfactl token add USER --type totp      the person is here
+  3. mfactl pin reset USER --generate         if the gateways ask for a PIN
+  4. mfactl auth explain USER --gateway G     what the first login will meet
+  5. mfactl auth log USER --follow            watch it
   Not there yet on the first day?
      mfactl passthrough enable USER --for 2d -r TEXT
 ";
@@ -423,6 +436,22 @@ pub(super) fn task(session: &Session, task: &str) -> Result<u8, Trouble> {
 
 /// `explain W017`: half a page.
 pub(super) fn explain(session: &mut Session, code: &str) -> Result<u8, Trouble> {
+    if let Some(named) = Code::ALL
+        .iter()
+        .find(|one| one.name().eq_ignore_ascii_case(code))
+    {
+        let screen = &mut session.screen;
+        screen.strong(&format!("{}  exit status {}", named.name(), named.exit()));
+        screen.gap();
+        screen.say_after(&text::left("means", 7), named.meaning());
+        screen.say_after(
+            &text::left("do", 7),
+            "What decided it, and what would work, stands below the refusal: why, try.",
+        );
+        let page = screen.take();
+        output::print(&page, &session.env, false);
+        return Ok(0);
+    }
     let Some(number) = numbers::by_code(code) else {
         let near = numbers::ALL
             .iter()
@@ -432,7 +461,9 @@ pub(super) fn explain(session: &mut Session, code: &str) -> Result<u8, Trouble> 
         let trouble = Trouble::usage(format!("there is no number `{code}`"));
         return Err(match near {
             Some((_, near)) => trouble.try_next(format!("mfactl explain {near}")),
-            None => trouble.doing("numbers look like W017 or E011"),
+            None => {
+                trouble.doing("numbers look like W017 or E011, the names of refusals like E_STATE")
+            }
         });
     };
     let screen = &mut session.screen;

@@ -43,6 +43,7 @@ use errors::Trouble;
 use output::Screen;
 use verb::{Common, Format, Given, Run};
 
+pub use cmd::pictures::read as codes_of_picture;
 pub use manual::manual;
 
 /// The day on the manual pages: that of their last change, so that they are made the same each time.

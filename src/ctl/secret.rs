@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::Session;
+use super::change;
 use super::errors::{self, Trouble};
 use super::output::{self, text};
 use super::qr;
@@ -104,7 +105,7 @@ pub(super) fn sink(session: &Session, given: &Given) -> Result<Sink, Trouble> {
     if on_screen(session, given) {
         return Ok(Sink::Screen);
     }
-    let line = format!("mfactl {} ..", given.verb.name);
+    let line = change::typed(given);
     let trouble = Trouble::usage("a secret is shown on a terminal only; nothing changed");
     let draws = given.verb.takes.iter().any(|take| take.name == "png");
     let trouble = trouble.why("standard output is a file, a pipe or for a program");

@@ -1,5 +1,5 @@
 //! What must reach a person at once: lines about locks and waits, and the alarms when many people
-//! meet one, or when a gateway sends many failures.
+//! meet one, when a gateway sends many failures, or when messages are given up for want of room.
 //!
 //! An alarm tells and does nothing else: no gateway is muted by it, for that would be a weapon in
 //! the hand of whoever makes the failures. Whoever reads the alarm
@@ -11,11 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::Config;
 use crate::domain::event::{Event, Origin};
 use crate::domain::lockout::LockReason;
+use crate::domain::message::OUTBOX_FULL;
 use crate::log::{info_always, warn_always};
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 
 /// The minute of the alarms, in microseconds.
 const MINUTE_US: u64 = 60_000_000;
+
+/// How long messages that were given up are spoken of.
+const DAY_US: u64 = 24 * 3600 * 1_000_000;
 
 /// Above how many a minute an alarm is raised; 0: never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,17 @@ struct State {
     rates: Rates,
     locks: Lately,
     failures: HashMap<Arc<str>, Lately>,
+    crowded_out: Option<CrowdedOut>,
+}
+
+/// Messages that were given up to make room for others, no day between two of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrowdedOut {
+    /// How many.
+    pub messages: u64,
+    /// When the first was.
+    pub since: Timestamp,
+    last_us: u64,
 }
 
 /// The last instants at which something happened, as many as it takes to be too many.
@@ -64,6 +79,7 @@ impl Alarms {
                 rates,
                 locks: Lately::default(),
                 failures: HashMap::new(),
+                crowded_out: None,
             }),
         }
     }
@@ -99,6 +115,7 @@ impl Alarms {
             "seats.warning" => {
                 warn_always!("W045 nine of ten seats are taken audit={seq} do=\"mfactl seats\"");
             }
+            "notify.failed" if made_room(event) => self.crowded_out(seq, now),
             "user.unlocked" => info_always!("unlocked user={user} audit={seq}"),
             "token.locked" => {
                 let token = event.token.map(|id| id.to_string()).unwrap_or_default();
@@ -152,6 +169,29 @@ impl Alarms {
         failures.too_many(rate, now).then_some(rate)
     }
 
+    /// What was given up for want of room, as long as the last of it is no day ago.
+    #[must_use]
+    pub fn crowding_out(&self, now: Now) -> Option<CrowdedOut> {
+        let told = |one: &CrowdedOut| now.mono_us.saturating_sub(one.last_us) <= DAY_US;
+        self.state().crowded_out.filter(told)
+    }
+
+    fn crowded_out(&self, seq: u64, now: Now) {
+        let before = self.crowding_out(now);
+        let so_far = before.map_or((0, now.wall), |one| (one.messages, one.since));
+        self.state().crowded_out = Some(CrowdedOut {
+            messages: so_far.0 + 1,
+            since: so_far.1,
+            last_us: now.mono_us,
+        });
+        if before.is_none() {
+            warn_always!(
+                "W046 a message was given up: the outbox is full audit={seq} do=\"mfactl audit log \
+                 --event notify.failed\""
+            );
+        }
+    }
+
     fn locked(&self, gateway: &str, now: Now) {
         let mut state = self.state();
         let rate = state.rates.locks;
@@ -199,6 +239,12 @@ impl Lately {
     }
 }
 
+/// Whether it tells of a message that made room for another.
+fn made_room(event: &Event) -> bool {
+    let mut detail = event.detail.iter();
+    detail.any(|(name, value)| *name == "why" && value == OUTBOX_FULL)
+}
+
 const fn lately(at_us: u64, now: Now) -> bool {
     now.mono_us.saturating_sub(at_us) <= MINUTE_US
 }
@@ -208,7 +254,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::time::Timestamp;
+    use crate::domain::message::{Address, Line, Message, MessageId};
+    use crate::domain::recipient::Recipient;
 
     const RATES: Rates = Rates {
         locks: 3,
@@ -259,6 +306,42 @@ mod tests {
         let later = start.after(Duration::from_secs(61));
         alarms.rejected(&vpn2, later);
         assert_eq!(alarms.failing("vpn2", later), None, "spread over 61 s");
+    }
+
+    /// The audit record of a message that could not be sent.
+    fn given_up(why: &str) -> Event {
+        let message = Message {
+            id: MessageId::from_digest(&[1]),
+            to: Recipient::from(Address::parse("a@example.org").unwrap()),
+            what: "locked".to_owned(),
+            about: None,
+            subject: Line::new("Locked"),
+            text: String::new(),
+            enclosed: None,
+            at: Timestamp(0),
+            until: None,
+            extra: serde_json::Map::new(),
+        };
+        message.failed(why)
+    }
+
+    #[test]
+    fn messages_that_made_room_are_spoken_of_for_a_day() {
+        let alarms = Alarms::new(RATES);
+        let start = Now::at(Timestamp(1_000_000));
+        let fails = |why, at| alarms.event(&Origin::system(), &given_up(why), 1, at);
+        let told = |at| alarms.crowding_out(at).map(|one| (one.messages, one.since));
+        fails("no such user", start);
+        assert_eq!(told(start), None);
+        fails(OUTBOX_FULL, start);
+        let day = Duration::from_secs(24 * 3600);
+        let next = start.after(day);
+        fails(OUTBOX_FULL, next);
+        assert_eq!(told(next.after(day)), Some((2, start.wall)));
+        let quiet = next.after(day + Duration::from_secs(1));
+        assert_eq!(told(quiet), None);
+        fails(OUTBOX_FULL, quiet);
+        assert_eq!(told(quiet), Some((1, quiet.wall)));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::domain::lapse;
 use crate::engine::Engine;
-use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
 use crate::log::info_always;
 use crate::store::{Find, StoreError};
 use crate::time::Now;
@@ -48,11 +47,7 @@ impl Round {
                 ..Self::default()
             };
         }
-        let waiting = engine.counters().messages_waiting.value();
-        if span.is_zero()
-            || now.mono_us < self.next_us
-            || waiting > (OUTBOX_MESSAGES_MAX / 2) as u64
-        {
+        if span.is_zero() || now.mono_us < self.next_us || !engine.has_room() {
             return Ok(());
         }
         let people = engine

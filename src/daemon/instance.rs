@@ -448,11 +448,8 @@ pub fn gateways(config: &Config) -> Result<GatewayTable, StartError> {
             attributes: attributes.collect::<Result<_, _>>()?,
         })
     };
-    let gateways = config
-        .gateways
-        .iter()
-        .map(gateway)
-        .collect::<Result<Vec<_>, _>>()?;
+    let gateways = config.gateways.iter().map(gateway);
+    let gateways = gateways.collect::<Result<Vec<_>, _>>()?;
     GatewayTable::new(gateways).map_err(|error| StartError::Gateways(error.to_string()))
 }
 
@@ -460,6 +457,8 @@ fn cache_limits(config: &Config) -> access::Limits {
     access::Limits {
         entries_max: config.limits.duplicate_cache_entries,
         gateway_entries_max: config.limits.duplicate_cache_per_gateway,
+        // Others find room in the queue, whatever one sends.
+        gateway_in_progress_max: config.limits.verify_queue / 2,
         ..access::Limits::default()
     }
 }

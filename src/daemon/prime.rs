@@ -8,6 +8,7 @@ use super::front::Front;
 use crate::access::{self, ANSWER_KEPT, PrimedVerdict, ReplyKind};
 use crate::audit::record::AuditRecord;
 use crate::domain::dialogue::{Handle, PageLink};
+use crate::domain::event::is_verdict;
 use crate::domain::verdict::{Message, Question};
 use crate::engine::{Engine, Rules};
 use crate::log::info_always;
@@ -86,7 +87,7 @@ fn linked(
 }
 
 fn primed(record: &AuditRecord, rules: &Rules, handles: &SecretKey) -> Option<PrimedVerdict> {
-    if !record.event.starts_with("auth.") {
+    if !is_verdict(&record.event) {
         return None;
     }
     let gateway = record.gateway()?;

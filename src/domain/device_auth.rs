@@ -34,6 +34,8 @@ pub struct DeviceAuthPolicy {
     pub ttl: Duration,
     /// Its length.
     pub digits: Digits,
+    /// Where there are no pages a new token goes by mail after the code; else the help desk adds it.
+    pub mails_seed: bool,
 }
 
 /// The defaults of the manual.
@@ -42,6 +44,7 @@ impl Default for DeviceAuthPolicy {
         Self {
             ttl: Duration::from_secs(900),
             digits: Digits::EIGHT,
+            mails_seed: false,
         }
     }
 }

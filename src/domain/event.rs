@@ -58,6 +58,16 @@ pub struct Event {
     pub detail: Vec<(&'static str, Value)>,
 }
 
+/// Whether events of this name are verdicts: what a gateway is answered. Others of `auth.` stand beside
+/// one.
+#[must_use]
+pub fn is_verdict(name: &str) -> bool {
+    matches!(
+        name,
+        "auth.accept" | "auth.challenge" | "auth.reject" | "auth.replay"
+    )
+}
+
 impl Event {
     /// An event that happened, about nobody yet.
     #[must_use]

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use self::admission::{See, d1, d4, d5, d6, stranger, would_see};
 use self::way::{awaited, way_to_a_token};
-use super::dialogue::{self, adds_token, asks_new, opens_by_code};
+use super::dialogue::{self, asks_confirmation, asks_new, makes_change, opens_by_code};
 use super::methods;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::token_record::{Token, effective};
@@ -108,7 +108,7 @@ pub fn explain(
     let needed = granted.is_none() && candidates.is_empty();
     let way = dialogue::way(record, gateway, policy, now).filter(|_| needed);
     all.push(match way {
-        Some(way) => way_to_a_token(record, policy, way),
+        Some(way) => way_to_a_token(record, policy, way, now),
         None => resets(
             d9(record, gateway, policy, now, granted, &see),
             reset::d9(record, gateway, policy, now).filter(|_| granted.is_none()),
@@ -117,7 +117,7 @@ pub fn explain(
     all.push(d10(record, gateway, policy, now, &candidates, granted));
     all.push(d11(record, policy, now, &candidates, granted));
     all.extend(d12(gateway, policy, &candidates, granted));
-    all.push(d13(record, gateway, granted));
+    all.push(d13(record, gateway, policy, now, granted.is_some()));
     finish(record.name(), gateway, all)
 }
 
@@ -196,15 +196,14 @@ fn d9(
     granted: Option<u32>,
     see: &See<'_>,
 ) -> Step {
-    let changes =
-        || asks_new(record, gateway).is_some() || adds_token(record, gateway, policy, now);
     let state = record.profile.state;
     let title = state.title();
+    let changing = matches!(state, UserState::Update | UserState::Renew);
+    if granted.is_some() && (changing || verify::demands_dialogue(state)) {
+        let text = format!("{title} stays pending under the passthrough");
+        return step("D9", Mark::Ok, text);
+    }
     if verify::demands_dialogue(state) {
-        if granted.is_some() {
-            let text = format!("{title} stays pending under the passthrough");
-            return step("D9", Mark::Ok, text);
-        }
         let see = see(Reason::Policy);
         let name = record.name();
         let text = format!(
@@ -221,12 +220,20 @@ fn d9(
             let text = format!("{title}: the first sign-in with a proven token completes it");
             step("D9", Mark::Ok, text)
         }
-        UserState::Update if changes() => {
-            step("D9", Mark::Ok, format!("{title} is done before the Accept"))
+        UserState::Update if record.profile.recovered => {
+            let offered = match dialogue::offers_token(record, gateway, policy) {
+                true => "another one offers a new token, ",
+                false => "",
+            };
+            let text = format!("{title} after a recovery code: {offered}a code of a token ends it");
+            step("D9", Mark::Ok, text)
         }
         UserState::Update | UserState::Renew => {
-            let text = format!("{title} is put off: this gateway has no dialogue");
-            step("D9", Mark::Ok, text)
+            let how = match makes_change(record, gateway, policy, now) {
+                true => "done before the Accept",
+                false => "put off: this gateway has no dialogue",
+            };
+            step("D9", Mark::Ok, format!("{title} is {how}"))
         }
         _ => step("D9", Mark::None, "no workflow pending".to_owned()),
     }
@@ -264,7 +271,7 @@ fn d10(
         return step("D10", Mark::Ok, "no token yet; D9 leads to one".to_owned());
     }
     if dialogue::resets(record, gateway, policy, now) {
-        let text = "a locked token, until the auth code of the reset was right".to_owned();
+        let text = "a locked token, until the code of the reset was right".to_owned();
         return step("D10", Mark::Ok, text);
     }
     let mut text = "no token counts here".to_owned();
@@ -373,16 +380,24 @@ fn needs(record: &UserRecord, token: &Token, policy: &Policy, now: Now) -> Strin
     }
 }
 
-fn d13(record: &UserRecord, gateway: &GatewayPolicy, granted: Option<u32>) -> Step {
-    let accept = format!(
-        "then Access-Accept with what {} is to be told",
-        gateway.name
-    );
-    let text = match asks_new(record, gateway).filter(|_| granted.is_none()) {
-        Some(secret) => format!("a new {} is asked for (M26, M27)\n{accept}", secret.noun()),
-        None => accept,
-    };
-    step("D13", Mark::Ok, text)
+/// What is asked for once the code was right, in that order, and the Accept.
+fn d13(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+    granted: bool,
+) -> Step {
+    let mut lines = Vec::new();
+    if asks_confirmation(record, gateway, policy, now) && !granted {
+        lines.push("one more code is asked for, which confirms the unlock (M34)".to_owned());
+    }
+    if let Some(secret) = asks_new(record, gateway).filter(|_| !granted) {
+        lines.push(format!("a new {} is asked for (M26, M27)", secret.noun()));
+    }
+    let name = &gateway.name;
+    lines.push(format!("then Access-Accept with what {name} is to be told"));
+    step("D13", Mark::Ok, lines.join("\n"))
 }
 
 #[cfg(test)]

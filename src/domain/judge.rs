@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::attempt::Attempt;
 use super::confirm;
 use super::dialogue::{self, Dialogue, Proven};
-use super::event::Event;
+use super::event::{Event, is_verdict};
 use super::failure::{self, Kind};
 use super::lapse;
 use super::message::Message as Letter;
@@ -172,9 +172,11 @@ fn rejected(attempt: &Attempt, reason: Reason) -> Event {
 pub(super) struct Case<'a> {
     pub(super) record: UserRecord,
     /// The dialogue that the attempt answers; no longer in the record.
-    answered: Option<Dialogue>,
+    pub(in crate::domain) answered: Option<Dialogue>,
     /// What is right, in this round and those before.
     pub(super) proven: Proven,
+    /// The new token that is offered for a recovery code was put off.
+    pub(super) put_off: bool,
     changed: bool,
     events: Vec<Event>,
     /// What is sent to the person if the judgement is committed.
@@ -194,6 +196,7 @@ impl<'a> Case<'a> {
             record,
             answered: None,
             proven: Proven::default(),
+            put_off: false,
             changed,
             events,
             letters: Vec::new(),
@@ -453,9 +456,16 @@ impl<'a> Case<'a> {
 
     fn close(mut self, verdict: Verdict, counted: bool) -> Judgement {
         let mut events = self.events.iter_mut();
-        if let Some(event) = events.find(|event| event.name.starts_with("auth.")) {
+        if let Some(event) = events.find(|event| is_verdict(event.name)) {
             if let Some(answered) = &self.answered {
                 event.detail.push(("dialogue", answered.kind.name().into()));
+                event
+                    .detail
+                    .push(("answers", answered.id().to_string().into()));
+                // Of a question the record has its own round.
+                if !matches!(verdict, Verdict::Challenge { .. }) {
+                    event.detail.push(("round", answered.rounds.into()));
+                }
             }
             if let Verdict::Reject { message, .. } | Verdict::Challenge { message, .. } = &verdict
                 && message.message != Message::Denied

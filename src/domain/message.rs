@@ -18,6 +18,9 @@ use super::sealed::{Sealed, hex, unhex};
 use super::user::{UserId, UserRecord};
 use crate::time::{Now, Timestamp};
 
+/// Why a message was given up that made room for a new one.
+pub const OUTBOX_FULL: &str = "the outbox is full";
+
 /// Longest address, in octets (RFC 5321 s4.5.3.1.3, without the angle brackets).
 pub const ADDRESS_OCTETS_MAX: usize = 254;
 

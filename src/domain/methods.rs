@@ -10,6 +10,7 @@
 //! A code is sent to those alone who have proven something: the first factor, or a group before.
 
 use super::delivery::destination;
+use super::dialogue::emergency_is_open;
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::token_record::{Status, Token, TokenKind, effective};
 use super::user::{Profile, UserRecord};
@@ -100,6 +101,26 @@ pub fn is_asked(
 ) -> bool {
     let set = record.profile.set.as_deref();
     policy.asks_for(set, kind) && accepts(gateway, policy, kind)
+}
+
+/// Whether `gateway` asks anybody for a token of this kind, whatever his set is.
+#[must_use]
+pub fn is_wanted(gateway: &GatewayPolicy, policy: &Policy, kind: TokenKind) -> bool {
+    let named = |from: usize| {
+        let mut groups = policy
+            .sets
+            .iter()
+            .flat_map(|(_, set)| set.iter().skip(from));
+        groups.any(|group| group.contains(&kind))
+    };
+    let taken = match kind {
+        TokenKind::Recovery => policy.recovery_allow_login,
+        TokenKind::Qa => emergency_is_open(gateway, policy),
+        kind if kind.is_sent() => sends_codes(gateway) && named(0) || gateway.challenge && named(1),
+        _ => named(0),
+    };
+    let here = kind == TokenKind::Qa || accepts(gateway, policy, kind);
+    taken && here && !policy.withdrawn(kind)
 }
 
 /// The tokens of one group that can be asked for.
@@ -206,4 +227,50 @@ pub fn is_reached(token: &Token, profile: &Profile, policy: &Policy) -> bool {
     let to = destination(token, profile).and_then(|to| to.via.recipient(to.address));
     let notices = policy.notices.as_ref();
     to.is_some_and(|to| notices.is_some_and(|notices| notices.carries(to.channel())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::explain::tests::vpn1;
+    use super::*;
+
+    fn wanted(gateway: &GatewayPolicy, policy: &Policy) -> Vec<&'static str> {
+        let kinds = TokenKind::ALL.into_iter();
+        let kinds = kinds.filter(|kind| is_wanted(gateway, policy, *kind));
+        kinds.map(TokenKind::name).collect()
+    }
+
+    #[test]
+    fn what_a_gateway_wants_is_named_by_a_set_and_can_be_given_there() {
+        use TokenKind::{Email, Hotp, Sms, Totp};
+        let one_group = |kinds: &[TokenKind]| vec![("default".to_owned(), vec![kinds.to_vec()])];
+        let all = Policy {
+            enabled_kinds: TokenKind::ALL.to_vec(),
+            sets: one_group(&[Hotp, Totp, Email]),
+            ..Policy::default()
+        };
+        let asks = GatewayPolicy {
+            challenge: true,
+            ..vpn1()
+        };
+        assert_eq!(wanted(&vpn1(), &all), ["hotp", "totp", "recovery"]);
+        let here = ["hotp", "totp", "recovery", "email", "qa"];
+        assert_eq!(sorted(wanted(&asks, &all)), sorted(here.to_vec()));
+        // What no set names, what is off and what this gateway does not take is asked for nowhere.
+        let few = Policy {
+            enabled_kinds: vec![Totp, Sms, Email],
+            sets: one_group(&[Totp, Email]),
+            ..Policy::default()
+        };
+        let totp = GatewayPolicy {
+            allowed_kinds: Some(vec![Totp]),
+            ..asks
+        };
+        assert_eq!(wanted(&totp, &few), ["totp"]);
+    }
+
+    fn sorted(mut names: Vec<&'static str>) -> Vec<&'static str> {
+        names.sort_unstable();
+        names
+    }
 }

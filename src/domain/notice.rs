@@ -34,6 +34,9 @@ pub const NO_ADDRESS: &str = "no_address";
 /// Addresses of one person that are told, at most, and telephones.
 const ADDRESSES_MAX: usize = 4;
 
+/// Tokens that one letter names, at most.
+const TOKENS_MAX: usize = 10;
+
 /// Who is told besides the person, and how. A site with neither a mail server nor an SMS gateway has
 /// none, and then no message is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +102,7 @@ enum Notice {
     TokenEdited,
     TokenDisabled,
     TokenDeleted,
+    TokenResynced,
     TokenVoid,
     SecretReset,
     AuthCodeMade,
@@ -145,6 +149,7 @@ impl Notice {
             "token.edited" => Self::TokenEdited,
             "token.disabled" => Self::TokenDisabled,
             "token.deleted" | "hw.unassigned" | "recovery.revoked" => Self::TokenDeleted,
+            "token.resynced" => Self::TokenResynced,
             "token.obsolete" => Self::TokenVoid,
             "token.secret_reset" => Self::SecretReset,
             "authcode.created" => Self::AuthCodeMade,
@@ -184,9 +189,10 @@ impl Notice {
             Self::TokenEdited => "token-edited",
             Self::TokenDisabled => "token-disabled",
             Self::TokenDeleted => "token-deleted",
+            Self::TokenResynced => "token-reset",
             Self::TokenVoid => "token-void",
             Self::SecretReset => "secret-reset",
-            Self::AuthCodeMade => "auth-code",
+            Self::AuthCodeMade => "auth-code-made",
             Self::AuthCodeUsed => "auth-code-used",
             Self::Suspicious => "wrong-codes",
             Self::RecoveryIssued => "recovery-issued",
@@ -201,6 +207,21 @@ impl Notice {
             Self::ContactsChanged => "contacts-changed",
             Self::NoAddress => "no-address",
         }
+    }
+
+    /// Whether it is about tokens, which are named then.
+    const fn names_tokens(self) -> bool {
+        matches!(
+            self,
+            Self::TokenAdded
+                | Self::TokenReady
+                | Self::TokenEdited
+                | Self::TokenDisabled
+                | Self::TokenDeleted
+                | Self::TokenResynced
+                | Self::TokenVoid
+                | Self::SecretReset
+        )
     }
 
     /// Whether an account changes hands by it, so that a telephone is told too.
@@ -259,7 +280,7 @@ pub fn messages(told: Told<'_>, policy: &Policy) -> Vec<Message> {
         return Vec::new();
     };
     let own = policy.language_of(&told.after.profile);
-    let facts = Facts::of(told, policy);
+    let facts = Facts::of(told, policy, own);
     let mut made = Vec::new();
     for to in readers(told, &tidings, notices) {
         let letter = match to {
@@ -351,13 +372,15 @@ struct Facts {
     ends: Option<Timestamp>,
     /// When the passthrough ends of which is warned.
     grant_ends: Option<Timestamp>,
+    /// The tokens that it is about.
+    tokens: Vec<Line>,
     operator: Option<Line>,
     gateway: Option<Line>,
     station: Option<Line>,
 }
 
 impl Facts {
-    fn of(told: Told<'_>, policy: &Policy) -> Self {
+    fn of(told: Told<'_>, policy: &Policy, language: Language) -> Self {
         let profile = &told.after.profile;
         let name = match profile.display_name.as_str() {
             "" => &profile.name,
@@ -388,11 +411,37 @@ impl Facts {
                 .filter(|grant| grant.warned.is_some() && grant.until > told.at)
                 .map(|grant| grant.until)
                 .min(),
+            tokens: tokens(told, policy, language),
             operator,
             gateway: from(|source| &source.gateway),
             station: from(|source| &source.station),
         }
     }
+}
+
+/// What its owner knows a token by: `app codes, iPhone 15 (T-8F3K2)`. Where its codes go is not said.
+fn tokens(told: Told<'_>, policy: &Policy, language: Language) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for event in told.events {
+        let notice = Notice::of(event, told.before, told.after);
+        let about = event
+            .token
+            .filter(|_| notice.is_some_and(Notice::names_tokens));
+        let before = |id| told.before?.token(id);
+        let Some(token) = about.and_then(|id| told.after.token(id).or_else(|| before(id))) else {
+            continue;
+        };
+        let label = policy.label(token.kind, language);
+        let what = match token.description.as_str() {
+            "" => format!("{label} ({})", token.id),
+            description => format!("{label}, {description} ({})", token.id),
+        };
+        let line = Line::new(&what);
+        if !lines.contains(&line) && lines.len() < TOKENS_MAX {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The message of `mfactl notify test`.

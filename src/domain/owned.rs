@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::name;
 use super::policy::Policy;
-use super::pool::{Intake, Known, is_serial};
+use super::pool::{Intake, Known, Likeness, is_serial};
 use super::refusal::{Code, Refusal};
 use super::token_record::{Base, Token, TokenKind};
 use super::user::UserRecord;
@@ -26,17 +26,6 @@ pub fn owner(written: &str, strip_domain: bool) -> Result<String, Refusal> {
         Ok(name) => Ok(name.into_owned()),
         Err(error) => Err(Refusal::new(Code::Arg, format!("a login name {error}"))),
     }
-}
-
-/// Whether an owner has a token of some seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Has {
-    /// No, or there is no such person.
-    No,
-    /// With the same parameters.
-    Same,
-    /// With other parameters.
-    Other,
 }
 
 /// What all records of a file are judged by.
@@ -73,7 +62,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Judges one record: `owner` is the person of that name, `has` what is known of the seed there,
+    /// Judges one record: `owner` is the person of that name, `has` the token of that seed there,
     /// `known` what the store knows of the serial, `more` how many tokens the file has given the person
     /// before this one.
     ///
@@ -83,7 +72,7 @@ impl<'a> Judge<'a> {
         &self,
         token: &Owned,
         owner: Option<&UserRecord>,
-        has: Has,
+        has: Option<Likeness>,
         known: &Known,
         more: usize,
     ) -> Result<Intake, Refusal> {
@@ -97,22 +86,23 @@ impl<'a> Judge<'a> {
             return no(Code::Exists, "the seed stands in the file twice".to_owned());
         }
         match has {
-            Has::Same => return Ok(Intake::Same),
-            Has::Other => {
+            Some(Likeness::Same) => return Ok(Intake::Same),
+            Some(Likeness::Other) => {
                 let what = "the owner has this seed already, with other parameters";
                 return no(Code::Exists, what.to_owned());
             }
-            Has::No => {}
+            Some(Likeness::Ahead) if !self.lies_ahead(token) => return Ok(Intake::Ahead),
+            Some(Likeness::Ahead) | None => {}
+        }
+        if self.lies_ahead(token) {
+            let what = "the last code that was used there lies ahead: a clock is wrong";
+            return no(Code::State, what.to_owned());
         }
         if let Some(serial) = &token.serial {
             self.serial(serial, known)?;
         }
         if token.expires.is_some_and(|end| self.now.latest() >= end) {
             return no(Code::State, "it has expired".to_owned());
-        }
-        if self.lies_ahead(token) {
-            let what = "the last code that was used there lies ahead: a clock is wrong";
-            return no(Code::State, what.to_owned());
         }
         let octets = token.seed.expose().len();
         if octets < SEED_STRONG_OCTETS_MIN && !self.weak {
@@ -202,7 +192,12 @@ mod tests {
         }
     }
 
-    fn judged(rows: &[Owned], weak: bool, has: Has, more: usize) -> Result<Intake, Code> {
+    fn judged(
+        rows: &[Owned],
+        weak: bool,
+        has: Option<Likeness>,
+        more: usize,
+    ) -> Result<Intake, Code> {
         let policy = Policy {
             enabled_kinds: vec![TokenKind::Totp],
             tokens_max_per_user: 2,
@@ -217,44 +212,64 @@ mod tests {
     #[test]
     fn what_is_new_comes_in_and_what_is_here_is_here() {
         let rows = [token(1, 20), token(2, 20)];
-        assert_eq!(judged(&rows, false, Has::No, 0), Ok(Intake::New));
-        assert_eq!(judged(&rows, false, Has::Same, 0), Ok(Intake::Same));
-        assert_eq!(judged(&rows, false, Has::Other, 0), Err(Code::Exists));
+        assert_eq!(judged(&rows, false, None, 0), Ok(Intake::New));
+        assert_eq!(
+            judged(&rows, false, Some(Likeness::Same), 0),
+            Ok(Intake::Same)
+        );
+        assert_eq!(
+            judged(&rows, false, Some(Likeness::Other), 0),
+            Err(Code::Exists)
+        );
+    }
+
+    #[test]
+    fn a_counter_moves_forward_unless_a_clock_is_wrong() {
+        let mut ahead = token(1, 20);
+        ahead.next_factor = 53;
+        let has = Some(Likeness::of(true, 52, ahead.next_factor));
+        assert_eq!(judged(&[ahead], false, has, 0), Ok(Intake::Ahead));
+        let mut ahead = token(1, 20);
+        ahead.next_factor = 54;
+        assert_eq!(judged(&[ahead], false, has, 0), Err(Code::State));
+        assert_eq!(Likeness::of(true, 53, 53), Likeness::Same);
+        assert_eq!(Likeness::of(true, 54, 53), Likeness::Same);
+        assert_eq!(Likeness::of(false, 0, 1), Likeness::Other);
     }
 
     #[test]
     fn a_seed_that_stands_there_twice_is_taken_from_neither() {
         let rows = [token(1, 20), token(1, 20)];
-        assert_eq!(judged(&rows, true, Has::Same, 0), Err(Code::Exists));
-        assert_eq!(judged(&rows[1..], true, Has::No, 0), Ok(Intake::New));
+        assert_eq!(
+            judged(&rows, true, Some(Likeness::Same), 0),
+            Err(Code::Exists)
+        );
+        assert_eq!(judged(&rows[1..], true, None, 0), Ok(Intake::New));
     }
 
     #[test]
     fn what_the_site_does_not_have_stays_out() {
-        assert_eq!(
-            judged(&[token(1, 10)], false, Has::No, 0),
-            Err(Code::Policy)
-        );
-        assert_eq!(judged(&[token(1, 10)], true, Has::No, 0), Ok(Intake::New));
-        assert_eq!(judged(&[token(1, 20)], true, Has::No, 1), Ok(Intake::New));
-        assert_eq!(judged(&[token(1, 20)], true, Has::No, 2), Err(Code::Policy));
+        assert_eq!(judged(&[token(1, 10)], false, None, 0), Err(Code::Policy));
+        assert_eq!(judged(&[token(1, 10)], true, None, 0), Ok(Intake::New));
+        assert_eq!(judged(&[token(1, 20)], true, None, 1), Ok(Intake::New));
+        assert_eq!(judged(&[token(1, 20)], true, None, 2), Err(Code::Policy));
         let mut event = token(1, 20);
         event.otp = Otp::HOTP;
-        assert_eq!(judged(&[event], true, Has::No, 0), Err(Code::Type));
+        assert_eq!(judged(&[event], true, None, 0), Err(Code::Type));
     }
 
     #[test]
     fn what_has_ended_or_has_not_begun_stays_out() {
         let mut late = token(1, 20);
         late.expires = Some(Timestamp(1_000_000));
-        assert_eq!(judged(&[late], true, Has::No, 0), Err(Code::State));
+        assert_eq!(judged(&[late], true, None, 0), Err(Code::State));
         let mut ahead = token(1, 20);
         // 1,000 s are 33 steps.
         ahead.next_factor = 53;
-        assert_eq!(judged(&[ahead], true, Has::No, 0), Ok(Intake::New));
+        assert_eq!(judged(&[ahead], true, None, 0), Ok(Intake::New));
         let mut ahead = token(1, 20);
         ahead.next_factor = 54;
-        assert_eq!(judged(&[ahead], true, Has::No, 0), Err(Code::State));
+        assert_eq!(judged(&[ahead], true, None, 0), Err(Code::State));
     }
 
     #[test]
@@ -266,17 +281,20 @@ mod tests {
         };
         let judged = |rows: &[Owned], known: &Known| {
             let judge = Judge::new(rows.iter(), true, &policy, Now::at(Timestamp(0)));
-            let judged = judge.judge(&rows[0], None, Has::No, known, 0);
+            let judged = judge.judge(&rows[0], None, None, known, 0);
             judged.map_err(|refusal| refusal.code)
         };
         let one = [device(1, "FT-1"), device(2, "FT-2")];
         let twice = [device(1, "FT-1"), device(2, "FT-1")];
         let owned = Known::Owned {
             user: "bob".into(),
-            same: true,
+            like: Likeness::Same,
         };
         assert_eq!(judged(&one, &Known::Nothing), Ok(Intake::New));
-        assert_eq!(judged(&one, &Known::Pool { same: true }), Err(Code::Exists));
+        assert_eq!(
+            judged(&one, &Known::Pool(Likeness::Same)),
+            Err(Code::Exists)
+        );
         assert_eq!(judged(&one, &Known::Compromised), Err(Code::Policy));
         assert_eq!(judged(&one, &owned), Err(Code::Exists));
         assert_eq!(judged(&twice, &Known::Nothing), Err(Code::Exists));

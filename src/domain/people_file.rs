@@ -48,6 +48,8 @@ pub type Row = Result<Person, (u64, Refusal)>;
 /// It has too many.
 pub fn read(text: &str, layout: Layout) -> Result<Vec<Row>, Refusal> {
     let mut rows = Vec::new();
+    // What Excel begins a file of UTF-8 with.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for line in lines(text).skip(usize::from(layout.header)) {
         if rows.len() == RECORDS_MAX {
             let what = format!("the file has more than {RECORDS_MAX} lines; nothing changed");
@@ -75,6 +77,9 @@ fn person(line: &Line<'_>, layout: Layout) -> Result<Person, Refusal> {
     let typed = line.column(0);
     if typed.is_empty() {
         return no("user name empty".to_owned());
+    }
+    if typed.contains([';', '\t']) {
+        return no("columns between semicolons or tabs: there are to be commas".to_owned());
     }
     let user = match name::canonical(typed.as_bytes()) {
         Ok(user) => user.into_owned(),
@@ -180,6 +185,16 @@ mod tests {
             ..Layout::default()
         };
         assert_eq!(one("bob,EXAMPLE", layout).ok().unwrap().new.user, "bob");
+    }
+
+    #[test]
+    fn what_excel_writes_is_read_or_told() {
+        let person = one("\u{feff}bob,,b@example.org", Layout::default());
+        assert_eq!(person.ok().unwrap().new.user, "bob");
+        for line in ["bob;;b@example.org;de", "bob\t\tb@example.org"] {
+            let told = one(line, Layout::default()).err().unwrap();
+            assert!(told.contains("commas"), "{line}: {told}");
+        }
     }
 
     #[test]

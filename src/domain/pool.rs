@@ -27,19 +27,40 @@ pub enum Known {
     /// Nothing.
     Nothing,
     /// It is in the pool.
-    Pool {
-        /// With this seed and these parameters.
-        same: bool,
-    },
+    Pool(Likeness),
     /// Its token may be in strange hands: it never comes in again (R41).
     Compromised,
     /// Somebody has it.
     Owned {
         /// Who.
         user: Arc<str>,
-        /// With this seed and these parameters.
-        same: bool,
+        /// How alike the two are.
+        like: Likeness,
     },
+}
+
+/// How alike a record of a file and a token that is here are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// Another seed, or other parameters.
+    Other,
+    /// The same seed and parameters.
+    Same,
+    /// So, and codes were used elsewhere since: the counter of the file is ahead.
+    Ahead,
+}
+
+impl Likeness {
+    /// Of a token that is here, `same` as a record or not, both with the first counter or step that is
+    /// not used.
+    #[must_use]
+    pub const fn of(same: bool, here: u64, file: u64) -> Self {
+        match same {
+            false => Self::Other,
+            true if file > here => Self::Ahead,
+            true => Self::Same,
+        }
+    }
 }
 
 /// What a good record comes to.
@@ -49,6 +70,8 @@ pub enum Intake {
     New,
     /// It is here already, in the pool or with its owner.
     Same,
+    /// It is here already, and its counter moves forward.
+    Ahead,
 }
 
 /// What all records of a file are judged by.
@@ -95,18 +118,28 @@ impl<'a> Judge<'a> {
             );
         }
         match known {
-            Known::Pool { same: true } | Known::Owned { same: true, .. } => {
-                return Ok(Intake::Same);
-            }
+            Known::Pool(Likeness::Same)
+            | Known::Owned {
+                like: Likeness::Same,
+                ..
+            } => return Ok(Intake::Same),
+            Known::Pool(Likeness::Ahead)
+            | Known::Owned {
+                like: Likeness::Ahead,
+                ..
+            } => return Ok(Intake::Ahead),
             Known::Compromised => {
                 let what = "the serial is compromised: it is never added again";
                 return no(Code::Policy, what.to_owned());
             }
-            Known::Pool { same: false } => {
+            Known::Pool(Likeness::Other) => {
                 let what = "the serial is in the pool with another seed or other parameters";
                 return no(Code::Exists, what.to_owned());
             }
-            Known::Owned { user, same: false } => {
+            Known::Owned {
+                user,
+                like: Likeness::Other,
+            } => {
                 let what = format!("the serial is in use: it is a token of {user}");
                 return no(Code::Exists, what);
             }
@@ -153,22 +186,31 @@ mod tests {
     #[test]
     fn what_is_new_comes_in_and_what_is_here_is_here() {
         let rows = [token("FT-1", 20, Some(1_001))];
-        let owned = |same| Known::Owned {
+        let owned = |like| Known::Owned {
             user: Arc::from("alice"),
-            same,
+            like,
         };
         assert_eq!(judged(&rows, false, &Known::Nothing), Ok(Intake::New));
         assert_eq!(
-            judged(&rows, false, &Known::Pool { same: true }),
+            judged(&rows, false, &Known::Pool(Likeness::Same)),
             Ok(Intake::Same)
         );
-        assert_eq!(judged(&rows, false, &owned(true)), Ok(Intake::Same));
+        assert_eq!(
+            judged(&rows, false, &owned(Likeness::Same)),
+            Ok(Intake::Same)
+        );
+        let ahead = Likeness::of(true, 4, 5);
+        assert_eq!(judged(&rows, false, &Known::Pool(ahead)), Ok(Intake::Ahead));
+        assert_eq!(judged(&rows, false, &owned(ahead)), Ok(Intake::Ahead));
         assert_eq!(judged(&rows, true, &Known::Compromised), Err(Code::Policy));
         assert_eq!(
-            judged(&rows, false, &Known::Pool { same: false }),
+            judged(&rows, false, &Known::Pool(Likeness::Other)),
             Err(Code::Exists)
         );
-        assert_eq!(judged(&rows, false, &owned(false)), Err(Code::Exists));
+        assert_eq!(
+            judged(&rows, false, &owned(Likeness::Other)),
+            Err(Code::Exists)
+        );
     }
 
     #[test]

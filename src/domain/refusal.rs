@@ -111,6 +111,40 @@ impl Code {
         }
     }
 
+    /// What it says, for whoever meets the name in a script.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Arg => "Something that was typed or sent cannot be so.",
+            Self::Perm => "Your role is too low for it.",
+            Self::NoUser => "There is no user of this name.",
+            Self::NoToken => "There is no such token, or none that can do it.",
+            Self::NoGateway => "There is no gateway of this name.",
+            Self::Exists => "It is there already.",
+            Self::State => "It is not possible in the state that the person or token is in.",
+            Self::Type => "This type of token cannot do it.",
+            Self::Policy => "A rule of the configuration forbids it.",
+            Self::Otp => "The code is wrong.",
+            Self::Seats => "No seat is free.",
+            Self::LastToken => {
+                "It is the last token that the person can sign in with; --force does it anyway."
+            }
+            Self::NotBlocked => "No PIN is blocked.",
+            Self::NotLocked => "It is not locked.",
+            Self::NotNeeded => "Nothing waits for it; --force does it anyway.",
+            Self::Conflict => "Somebody else has changed the record since it was read.",
+            Self::Store => "The store did not take it.",
+            Self::Busy => "Too much is wanted at once; it can be tried again in a while.",
+            Self::Delivery => {
+                "The message cannot be sent: the server for it is not configured, did not take it, \
+                 or nothing can be sent to the address."
+            }
+            Self::Sealed => "The master key is not there, so no secret can be read or written.",
+            Self::Link => "The one-time link is not good, or not any more.",
+            Self::NoAddr => "There is no address, or no proven one, to send it to.",
+        }
+    }
+
     /// The last part of the varlink error name: `NotLocked` of `org.mfad.NotLocked`.
     #[must_use]
     pub const fn varlink(self) -> &'static str {

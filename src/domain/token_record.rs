@@ -349,6 +349,34 @@ impl TokenState {
 }
 
 impl Token {
+    /// One of this kind that was made just now, with nothing in it, and waits for its proof.
+    #[must_use]
+    pub fn new(id: TokenId, kind: TokenKind, (at, by): (Timestamp, String)) -> Self {
+        Self {
+            id,
+            kind,
+            base: Base::Pending,
+            otp: None,
+            seed: None,
+            delivery: None,
+            recovery: Vec::new(),
+            questions: None,
+            description: String::new(),
+            serial: None,
+            weak: false,
+            created: at,
+            created_by: by,
+            registered_at: None,
+            disabled_from: None,
+            disabled_until: None,
+            obsolete_reason: None,
+            expires: None,
+            last_tested: None,
+            updated: at,
+            extra: serde_json::Map::new(),
+        }
+    }
+
     /// First instant at which it no longer waits for its proof; none: it does not, or for ever.
     #[must_use]
     pub fn unproven_until(&self, policy: &Policy) -> Option<Timestamp> {

@@ -196,6 +196,9 @@ pub struct Profile {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub updates: Vec<Update>,
+    /// A sign-in with a recovery code has brought that about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
     /// PIN, if one is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<PinRecord>,
@@ -208,6 +211,9 @@ pub struct Profile {
     /// A secret key was reset, and no new token is proven yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rekey: Option<Rekey>,
+    /// When a reset has voided the questions of Emergency Access; they are to be set again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub questions_void: Option<Timestamp>,
     /// How far the device authorization is that a lost token asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_auth: Option<DeviceAuth>,
@@ -258,6 +264,7 @@ impl Profile {
         self.rekey = None;
         self.device_auth = None;
         self.updates.clear();
+        self.recovered = false;
         self.auth_code.take().is_some()
     }
 

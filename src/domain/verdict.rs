@@ -256,12 +256,14 @@ pub enum Message {
     SecretUnchanged(Memorized),
     /// M23.
     EnterAuthCode,
-    /// M25.
+    /// M25; M41 where it may be put off.
     OpenPage {
         /// Where the page is.
         link: PageLink,
         /// How long it is there.
         minutes: u64,
+        /// It may be put off.
+        later: bool,
     },
     /// M21, M22.
     CodeSent {
@@ -331,7 +333,13 @@ impl Message {
             Self::ConfirmUnlock => "M34",
             Self::SecretUnchanged(_) => "M35",
             Self::EnterAuthCode => "M23",
-            Self::OpenPage { .. } => "M25",
+            Self::OpenPage { later, .. } => {
+                if *later {
+                    "M41"
+                } else {
+                    "M25"
+                }
+            }
             Self::CodeSent {
                 via: Via::Email, ..
             } => "M21",

@@ -19,11 +19,12 @@ use smol_str::SmolStr;
 use self::ahead::{due, way_to_a_token};
 use super::action::Role;
 use super::command::words;
-use super::dialogue;
+use super::dialogue::{self, Shows};
 use super::distance::Distance;
 use super::explain::explain;
 use super::lockout::{Lock, LockReason};
 use super::methods;
+use super::outlook;
 use super::passthrough;
 use super::policy::{FirstFactorBy, GatewayPolicy, Otherwise, Policy};
 use super::rekey::Rekey;
@@ -48,8 +49,12 @@ pub struct PastAttempt {
     pub gateway: Arc<str>,
     /// Calling-Station-Id; empty if none was sent.
     pub station: SmolStr,
+    /// The name of the [kind](dialogue::Kind) of question that it answers; none: it answers none.
+    pub answers: Option<SmolStr>,
     /// Why it was refused; none: accepted.
     pub refused: Option<Reason>,
+    /// It ended in a question, and so is neither a success nor a failure.
+    pub asked: bool,
     /// By what it was accepted: the name of a [`How`](super::verdict::How).
     pub how: Option<String>,
     /// C3 after it, and the limit; none if it was not counted.
@@ -60,6 +65,15 @@ pub struct PastAttempt {
     pub locked_now: bool,
     /// How far off its code was, if that is known.
     pub distance: Option<Distance>,
+}
+
+impl PastAttempt {
+    /// Whether a code of a device was to be typed in it.
+    fn of_device(&self) -> bool {
+        self.answers
+            .as_deref()
+            .is_none_or(dialogue::Kind::of_device)
+    }
 }
 
 /// One line of the list of attempts.
@@ -111,8 +125,11 @@ pub fn why(
     role: Role,
     now: Now,
 ) -> Why {
-    let from = attempts.len().saturating_sub(ATTEMPTS_SHOWN_MAX);
-    let recent = attempts.get(from..).unwrap_or_default();
+    let unanswered = attempts.last().is_some_and(|last| last.asked);
+    let judged = attempts.iter().filter(|attempt| !attempt.asked);
+    let judged: Vec<PastAttempt> = judged.cloned().collect();
+    let from = judged.len().saturating_sub(ATTEMPTS_SHOWN_MAX);
+    let recent = judged.get(from..).unwrap_or_default();
     let lines = recent.iter().map(|attempt| line(attempt, role)).collect();
     let Some(record) = record else {
         return unknown(name, gateways, lines);
@@ -129,10 +146,18 @@ pub fn why(
         let (what, advice) = obstacle(record, policy, now);
         (format!("{name} CANNOT LOG IN: {what}"), advice)
     };
+    let uncoded = can_log_in && outlook::lacks_code(record, gateways, policy, now);
+    if uncoded {
+        let name = words::shell(name);
+        do_this.push(format!(
+            "mfactl auth-code generate {name}        asked for at the sign-in, and none is out"
+        ));
+    }
     let far = far_off::far_off(record, recent, policy, now);
     let looks_like = match &far {
         Some(far) => Some(far.looks),
-        None => looks::looks(recent, role, can_log_in),
+        None => looks::looks(recent, unanswered, role, can_log_in)
+            .filter(|looks| !uncoded || *looks != Looks::NoPacket),
     };
     if let Some(looks) = looks_like {
         let token = match &far {
@@ -155,7 +180,7 @@ pub fn why(
         do_this,
         closing: questions::lead(record, gateways, policy, now)
             .into_iter()
-            .chain(closing(record, gateways, &open, policy, now, recent))
+            .chain(closing(record, gateways, &open, policy, now, attempts))
             .collect(),
     }
 }
@@ -196,7 +221,12 @@ fn can(record: &UserRecord, open: &[&GatewayPolicy], policy: &Policy, now: Now) 
             .collect();
         let way = dialogue::way(record, gateway, policy, now);
         if here.is_empty() && way.is_some_and(|way| way.lets_in) {
-            here.push("a new token, to which the sign-in leads".to_owned());
+            let coded = way.is_some_and(|way| way.shows == Shows::AuthCode);
+            let when = match outlook::no_code(record, policy, now).filter(|_| coded) {
+                Some(_) => " once an auth code is out",
+                None => "",
+            };
+            here.push(format!("a new token, to which the sign-in leads{when}"));
         }
         here.retain(|token| !with.contains(token));
         with.extend(here);
@@ -482,7 +512,10 @@ fn closing(
             "{left} recovery codes are left; one will do once nothing else hinders."
         ));
     }
-    if can_log_in && attempts.iter().all(|attempt| attempt.refused.is_none()) {
+    let unanswered = attempts.last().is_some_and(|last| last.asked);
+    let failed = attempts.iter().any(|attempt| attempt.refused.is_some());
+    let uncoded = outlook::lacks_code(record, gateways, policy, now);
+    if can_log_in && !failed && !unanswered && !uncoded {
         lines.push(format!(
             "No failure on record. If it does not work, no packet arrives: mfactl auth log {} --follow",
             words::shell(record.name())

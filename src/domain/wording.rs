@@ -256,6 +256,14 @@ impl Text {
             "Code angenommen. Bitte den Helpdesk um einen neuen QR-Code bitten.",
         ),
         text(
+            "M41",
+            "Open {link} within {minutes} minutes, add the account, then enter its code, or the \
+             word later:",
+            "Binnen {minutes} Minuten {link} oeffnen, Konto anlegen, Code eingeben, oder das \
+             Wort later:",
+        )
+        .with(&[(LINK, LINK_OCTETS_MAX), ("minutes", 4)]),
+        text(
             "M44",
             "Enter a one-time code of {token}:",
             "Einmalcode von {token} eingeben:",

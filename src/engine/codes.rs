@@ -22,7 +22,7 @@ use crate::token::link::LinkSecret;
 use crate::token::otpauth::Enrolment;
 use crate::token::recovery::{RECOVERY_CODE_OCTETS, RecoveryCode};
 use crate::token::sent_code::{self, SENT_CODE_RANDOM_OCTETS};
-use crate::token::{Digits, OtpCode, SEED_MADE_OCTETS, TokenId};
+use crate::token::{Digits, Otp, OtpCode, SEED_MADE_OCTETS, TokenId};
 
 impl Engine {
     pub(super) fn auth_code(&self, user: UserId, prepared: &mut Prepared) -> Result<(), Refusal> {
@@ -50,12 +50,17 @@ impl Engine {
             Some(id) => id,
             None => self.new_token_id()?,
         };
-        let mut seed = SecretBytes::new(vec![0; SEED_MADE_OCTETS]);
-        self.fill(seed.expose_mut())?;
+        let seed = self.new_seed_octets()?;
         prepared.token_id = Some(id);
         prepared.seed = Some(self.seal(Field::Seed(record.id, id), seed.expose())?);
         prepared.clear_seed = Some(seed);
         Ok(())
+    }
+
+    fn new_seed_octets(&self) -> Result<SecretBytes, Refusal> {
+        let mut seed = SecretBytes::new(vec![0; SEED_MADE_OCTETS]);
+        self.fill(seed.expose_mut())?;
+        Ok(seed)
     }
 
     /// A code for the token that is named, sealed for the message that brings it.
@@ -140,8 +145,24 @@ impl Engine {
                 fresh.code = Some((what, hash));
                 fresh.enclosure = Some(enclosure);
             }
-            (Lacking::Code(_), None) => {
-                return Err(Refusal::new(Code::NoUser, "nobody is sent that code"));
+            (Lacking::Seed, Some(user)) => {
+                let name = attempt.user.as_ref().map_or("", |name| name.as_str());
+                let (id, seed) = (self.new_token_id()?, self.new_seed_octets()?);
+                let rules = self.rules();
+                let enrolment = Enrolment {
+                    issuer: &rules.policy.issuer,
+                    account: name,
+                    otp: Otp::TOTP,
+                    seed: seed.expose(),
+                    next_counter: 0,
+                };
+                let uri = enrolment.uri();
+                let enclosure = self.enclosure(EnclosedKind::Seed, uri.expose().as_bytes())?;
+                let sealed = self.seal(Field::Seed(user, id), seed.expose())?;
+                (fresh.seed, fresh.enclosure) = (Some((id, sealed)), Some(enclosure));
+            }
+            (Lacking::Code(_) | Lacking::Seed, None) => {
+                return Err(Refusal::new(Code::NoUser, "nobody is sent that"));
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! A batch goes to the writer as any change does and takes its turn with sign-ins. The store itself
 //! sees to it that no serial and no name is there twice: a batch that meets one leaves nothing.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::Engine;
@@ -13,24 +14,29 @@ use crate::domain::command::{
 };
 use crate::domain::event::{Event, Operator, Origin};
 use crate::domain::message::Message;
-use crate::domain::owned::Has;
-use crate::domain::pool::Known;
+use crate::domain::pool::{Known, Likeness};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::{Field, Unseal};
-use crate::domain::token_record::{HardwareToken, TokenKind};
+use crate::domain::token_record::{HardwareToken, Token, TokenKind};
 use crate::domain::user::{UserId, UserRecord};
 use crate::secret::SecretBytes;
 use crate::store::{Body, Key, StoreError, Write};
-use crate::token::Otp;
 use crate::token::import::Imported;
 use crate::token::import::owned::Owned;
+use crate::token::{Otp, TokenId};
 
 impl Engine {
-    /// What the store knows of the serial of a token.
+    /// What the store knows of the serial of a token, of which `counter` is not used.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn known(&self, serial: &str, otp: Otp, seed: &SecretBytes) -> Result<Known, StoreError> {
+    pub fn known(
+        &self,
+        serial: &str,
+        otp: Otp,
+        seed: &SecretBytes,
+        counter: u64,
+    ) -> Result<Known, StoreError> {
         let same = |field, sealed| {
             let known = self.keys().open(field, sealed);
             known.is_some_and(|known| known.equals(seed.expose()))
@@ -40,21 +46,21 @@ impl Engine {
                 return Ok(Known::Compromised);
             }
             let same = pool.otp == otp && same(Field::PoolSeed(serial), &pool.seed);
-            return Ok(Known::Pool { same });
+            return Ok(Known::Pool(Likeness::of(same, pool.next_factor, counter)));
         }
         let Some(owner) = self.reader().user_by_token(serial)? else {
             return Ok(Known::Nothing);
         };
-        let mut tokens = owner.profile.tokens.iter();
-        let theirs = tokens.find(|one| one.serial.as_deref() == Some(serial));
+        let theirs = device(&owner, serial);
         let same = theirs.is_some_and(|one| {
             let seed = one.seed.as_ref();
             one.otp == Some(otp)
                 && seed.is_some_and(|seed| same(Field::Seed(owner.id, one.id), seed))
         });
+        let here = theirs.map_or(0, |one| next_of(&owner, one.id));
         Ok(Known::Owned {
             user: owner.name().into(),
-            same,
+            like: Likeness::of(same, here, counter),
         })
     }
 
@@ -95,23 +101,116 @@ impl Engine {
         Ok(self.note_with(origin, event, writes?))
     }
 
-    /// Whether `owner` has a token of this seed.
+    /// How alike the token of this seed is that `owner` has; none: there is none.
     #[must_use]
-    pub fn has(&self, owner: &UserRecord, token: &Owned) -> Has {
+    pub fn has(&self, owner: &UserRecord, token: &Owned) -> Option<Likeness> {
+        let theirs = self.of_seed(owner, &token.seed)?;
+        let same = theirs.otp == Some(token.otp);
+        Some(Likeness::of(
+            same,
+            next_of(owner, theirs.id),
+            token.next_factor,
+        ))
+    }
+
+    /// The token of `owner` that has this seed.
+    fn of_seed<'a>(&self, owner: &'a UserRecord, wanted: &SecretBytes) -> Option<&'a Token> {
         let mut tokens = owner.profile.tokens.iter();
-        let theirs = tokens.find(|one| {
+        tokens.find(|one| {
             let place = Field::Seed(owner.id, one.id);
             let seed = one
                 .seed
                 .as_ref()
                 .and_then(|seed| self.keys().open(place, seed));
-            seed.is_some_and(|seed| seed.equals(token.seed.expose()))
-        });
-        match theirs {
-            Some(one) if one.otp == Some(token.otp) => Has::Same,
-            Some(_) => Has::Other,
-            None => Has::No,
+            seed.is_some_and(|seed| seed.equals(wanted.expose()))
+        })
+    }
+
+    /// The person of this name with the counters of these tokens moved forward.
+    ///
+    /// # Errors
+    /// [`Refusal`]: one of them is gone, or the store cannot be read.
+    pub fn ahead(
+        &self,
+        operator: &Operator,
+        name: &str,
+        tokens: &[&Owned],
+    ) -> Result<Arrival, Refusal> {
+        let find = |owner: &UserRecord, token: &&Owned| {
+            let theirs = self.of_seed(owner, &token.seed)?;
+            Some((theirs.id, token.next_factor))
+        };
+        self.advanced(operator, name, |owner| {
+            tokens.iter().map(|token| find(owner, token)).collect()
+        })
+    }
+
+    /// Moves the counters of hardware tokens forward, in the pool and with their owners, all of them or
+    /// none; as [`Engine::put_into_pool`].
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn advance_hardware(
+        &self,
+        operator: &Operator,
+        tokens: &[&Imported],
+        origin: Origin,
+        event: Event,
+    ) -> Result<Option<u64>, Refusal> {
+        let unread = |error: StoreError| super::prepare::store(&error);
+        let (mut writes, mut theirs) = (Vec::new(), BTreeMap::<String, Vec<&Imported>>::new());
+        for token in tokens {
+            if let Some(mut pool) = self.reader().hardware(&token.serial).map_err(unread)? {
+                pool.next_factor = pool.next_factor.max(token.counter);
+                writes.push(Write {
+                    key: Key::Hardware(token.serial.clone()),
+                    expected: Some(1),
+                    body: Some(Body::Hardware(pool)),
+                });
+            } else if let Some(owner) =
+                self.reader().user_by_token(&token.serial).map_err(unread)?
+            {
+                theirs
+                    .entry(owner.name().to_owned())
+                    .or_default()
+                    .push(token);
+            } else {
+                return Ok(None);
+            }
         }
+        let find = |owner: &UserRecord, token: &&Imported| {
+            let theirs = device(owner, &token.serial)?;
+            Some((theirs.id, token.counter))
+        };
+        let mut people = Vec::new();
+        for (name, tokens) in theirs {
+            people.push(self.advanced(operator, &name, |owner| {
+                tokens.iter().map(|token| find(owner, token)).collect()
+            })?);
+        }
+        Ok(self.note_of(origin, Some(event), writes, people))
+    }
+
+    /// The person of this name with the tokens that `which` names moved forward.
+    fn advanced(
+        &self,
+        operator: &Operator,
+        name: &str,
+        which: impl FnOnce(&UserRecord) -> Option<Vec<(TokenId, u64)>>,
+    ) -> Result<Arrival, Refusal> {
+        let gone = || Refusal::new(Code::Conflict, "the token is gone");
+        let before = self.reader().user_by_name(name);
+        let before = before.map_err(|error| super::prepare::store(&error))?;
+        let owner = before.ok_or_else(gone)?;
+        let tokens = which(&owner).ok_or_else(gone)?;
+        let (after, events) = self.judged(operator, |asked, site| {
+            command::advance(&owner, &tokens, asked, site)
+        })?;
+        Ok(Arrival {
+            before: Some(owner),
+            after: Box::new(after),
+            events,
+        })
     }
 
     /// What a command of `operator` makes of a record, and its events; nothing is written.
@@ -286,4 +385,15 @@ impl Engine {
         .ok()?;
         Some(answer)
     }
+}
+
+/// The token of `owner` with this serial.
+fn device<'a>(owner: &'a UserRecord, serial: &str) -> Option<&'a Token> {
+    let mut tokens = owner.profile.tokens.iter();
+    tokens.find(|one| one.serial.as_deref() == Some(serial))
+}
+
+/// The first counter or step of a token that is not used.
+fn next_of(owner: &UserRecord, id: TokenId) -> u64 {
+    owner.auth.token(id).map_or(0, |state| state.next_factor)
 }

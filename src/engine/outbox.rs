@@ -44,6 +44,13 @@ impl Engine {
     pub const fn bell(&self) -> &Bell {
         &self.bell
     }
+
+    /// Whether the outbox is half empty. What tells many people waits for that, so that it drives
+    /// nobody else's message out.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.counters().messages_waiting.value() <= (OUTBOX_MESSAGES_MAX / 2) as u64
+    }
 }
 
 #[cfg(test)]

@@ -22,11 +22,11 @@ const BODY_OCTETS_MAX: usize = 64 << 10;
 
 /// What came of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub struct Answer {
     /// The status.
-    pub(super) code: u16,
+    pub code: u16,
     /// The text stands in it, or none was looked for.
-    pub(super) found: bool,
+    pub found: bool,
 }
 
 /// Sends `request` and reads the answer, as far as it takes to know whether `text` stands in it.
@@ -40,7 +40,11 @@ pub(super) fn exchange(
     read(stream, text)
 }
 
-fn read(stream: &mut impl Read, text: Option<&str>) -> io::Result<Answer> {
+/// Reads the answer, as far as it takes to know whether `text` stands in it.
+///
+/// # Errors
+/// It is none, or breaks off in its head; those of `stream`.
+pub fn read(stream: &mut impl Read, text: Option<&str>) -> io::Result<Answer> {
     let mut octets = Vec::new();
     let (code, length, framing) = loop {
         if octets.len() > HEAD_OCTETS_MAX {
@@ -116,13 +120,14 @@ fn stands_in_body(
     let mut body = Vec::new();
     loop {
         let looked_at = body.len();
-        let over = take(&mut rest, framing, &mut body)?;
+        let taken = take(&mut rest, framing, &mut body);
         let from = looked_at.saturating_sub(text.len());
         let fresh = body.get(from..).unwrap_or_default();
         if fresh.windows(text.len()).any(|part| part == text) {
             return Ok(true);
         }
-        if over || body.len() + rest.len() > BODY_OCTETS_MAX {
+        // What was found before an odd chunk stands, however much has come at once.
+        if taken? || body.len() + rest.len() > BODY_OCTETS_MAX {
             return Ok(false);
         }
         match more(stream, &mut rest) {
@@ -210,6 +215,10 @@ mod tests {
             (
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nsms\r\n0\r\n\r\n ok",
                 false,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsms ok\r\nxyz\r\n",
+                true,
             ),
             (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 \r\n\r\nsms ok",

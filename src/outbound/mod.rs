@@ -11,7 +11,7 @@
 //! failure says whether the server ([`Fault::Server`]), the moment ([`Fault::Later`]), the line
 //! ([`Fault::Broken`]) or the message ([`Fault::Never`]) is the reason.
 
-mod http;
+pub mod http;
 pub mod mail;
 pub mod schedule;
 pub mod sms;

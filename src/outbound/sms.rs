@@ -58,9 +58,10 @@ fn judged(Answer { code, found }: Answer, place: &str) -> Result<(), Fault> {
         300..=399 => Fault::Server(says("it sends mfad to another URL, which is not followed")),
         401 | 403 | 407 => Fault::Server(says("it does not take the secret")),
         404 | 405 => Fault::Server(says("it takes no such request there: look at `sms.url`")),
-        408 | 500..=599 => Fault::Broken(says("it has a fault of its own")),
         425 | 429 => Fault::Server(says("it has had too many requests")),
-        _ => Fault::Never(says("it does not take this message")),
+        400..=407 | 409..=499 => Fault::Never(says("it does not take this message")),
+        // What is no status counts as 5xx (RFC 9110 s15).
+        _ => Fault::Broken(says("it has a fault of its own")),
     })
 }
 
@@ -75,7 +76,14 @@ enum Place {
     Header,
 }
 
-fn request(config: &Sms, to: &Phone, message: &Message, clear: Option<&str>) -> Zeroizing<Vec<u8>> {
+/// The request that carries a message, with what it encloses in clear.
+#[must_use]
+pub fn request(
+    config: &Sms,
+    to: &Phone,
+    message: &Message,
+    clear: Option<&str>,
+) -> Zeroizing<Vec<u8>> {
     let values = Values {
         to,
         id: message.id,

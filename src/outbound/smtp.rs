@@ -26,14 +26,39 @@ const LINES_MAX: usize = 64;
 const SHOWN_CHARS_MAX: usize = 120;
 
 /// What the server has answered.
-struct Answer {
-    code: u16,
+pub struct Answer {
+    /// Its first three digits.
+    pub code: u16,
     lines: Vec<String>,
 }
 
 impl Answer {
+    /// Reads one answer, of one line or several. `ahead`: octets that were read and not yet used.
+    ///
+    /// # Errors
+    /// It is none, or is too long; those of `stream`.
+    pub fn read(stream: &mut impl Read, ahead: &mut Vec<u8>) -> io::Result<Self> {
+        let odd = || io::Error::other("this is no answer of SMTP");
+        let mut lines = Vec::new();
+        while lines.len() < LINES_MAX {
+            let line = line(stream, ahead)?;
+            let code = line.get(..3).and_then(|code| code.parse().ok());
+            let code: u16 = code
+                .filter(|code| (200..600).contains(code))
+                .ok_or_else(odd)?;
+            lines.push(line.get(4..).unwrap_or_default().to_owned());
+            match line.as_bytes().get(3) {
+                None | Some(b' ') => return Ok(Self { code, lines }),
+                Some(b'-') => {}
+                Some(_) => return Err(odd()),
+            }
+        }
+        Err(odd())
+    }
+
     /// `550 mailbox unavailable`, without what the server has repeated of the recipient.
-    fn shown(&self, to: Option<&Address>) -> String {
+    #[must_use]
+    pub fn shown(&self, to: Option<&Address>) -> String {
         let text = self.lines.join(" ");
         let text = match to {
             Some(to) => without(&text, to.as_str(), &to.masked()),
@@ -41,6 +66,26 @@ impl Answer {
         };
         let text: String = text.chars().take(SHOWN_CHARS_MAX).collect();
         format!("{} {text}", self.code)
+    }
+}
+
+/// The next line, without its end.
+fn line(stream: &mut impl Read, ahead: &mut Vec<u8>) -> io::Result<String> {
+    loop {
+        if let Some(end) = ahead.iter().position(|octet| *octet == b'\n') {
+            let line: Vec<u8> = ahead.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+        }
+        if ahead.len() > LINE_OCTETS_MAX {
+            return Err(io::Error::other("a line of the answer does not end"));
+        }
+        let mut room = [0; 512];
+        let read = stream.read(&mut room)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        ahead.extend_from_slice(room.get(..read).unwrap_or_default());
     }
 }
 
@@ -232,44 +277,8 @@ impl Session {
         })
     }
 
-    /// Reads one answer, of one line or several.
     fn answer(&mut self) -> io::Result<Answer> {
-        let odd = || io::Error::other("this is no answer of SMTP");
-        let mut lines = Vec::new();
-        while lines.len() < LINES_MAX {
-            let line = self.line()?;
-            let code = line.get(..3).and_then(|code| code.parse().ok());
-            let code: u16 = code
-                .filter(|code| (200..600).contains(code))
-                .ok_or_else(odd)?;
-            lines.push(line.get(4..).unwrap_or_default().to_owned());
-            match line.as_bytes().get(3) {
-                None | Some(b' ') => return Ok(Answer { code, lines }),
-                Some(b'-') => {}
-                Some(_) => return Err(odd()),
-            }
-        }
-        Err(odd())
-    }
-
-    fn line(&mut self) -> io::Result<String> {
-        loop {
-            if let Some(end) = self.ahead.iter().position(|octet| *octet == b'\n') {
-                let line: Vec<u8> = self.ahead.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line);
-                return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
-            }
-            if self.ahead.len() > LINE_OCTETS_MAX {
-                return Err(io::Error::other("a line of the answer does not end"));
-            }
-            let mut room = [0; 512];
-            let read = self.stream.read(&mut room)?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.ahead
-                .extend_from_slice(room.get(..read).unwrap_or_default());
-        }
+        Answer::read(&mut self.stream, &mut self.ahead)
     }
 }
 

@@ -145,6 +145,25 @@ pub fn decode(owner: UserId, row: &[u8]) -> Result<AuthState, Damage> {
     Ok(auth)
 }
 
+/// The end of the question that stays open longest, in a row that was read before; none if nothing is
+/// asked that this version knows.
+#[must_use]
+pub fn asked_until(row: &[u8]) -> Option<Timestamp> {
+    let (content, _) = row.split_last_chunk::<SUM_OCTETS>()?;
+    let mut taker = Taker(content.split_first()?.1);
+    let mut ends = None;
+    while !taker.is_empty() {
+        let tag = taker.octet().ok()?;
+        let length = taker.number().ok()?;
+        let mut value = Taker(taker.octets(length).ok()?);
+        if tag == DIALOGUE {
+            let dialogue = dialogue::take(&mut value).ok()?;
+            ends = ends.max(dialogue.map(|dialogue| dialogue.expires));
+        }
+    }
+    ends
+}
+
 /// Reads one field; false if its tag is not known.
 fn take_field(auth: &mut AuthState, tag: u8, mut value: Taker<'_>) -> Result<bool, Damage> {
     match tag {

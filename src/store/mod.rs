@@ -338,6 +338,9 @@ pub struct Find {
     pub states: Vec<crate::domain::user::UserState>,
     /// Only people with a grant that is not over.
     pub passthrough: bool,
+    /// Only people who are asked something at a sign-in at this moment, and perhaps some whose question
+    /// was answered just now.
+    pub asked: Option<Timestamp>,
 }
 
 /// Which audit records are wanted.

@@ -96,7 +96,8 @@ fn serves_ipv6_and_mapped_ipv4() {
 #[test]
 fn a_flood_keeps_the_bounds() {
     let mut world = World::new();
-    let share = Limits::default().gateway_entries_max;
+    let limits = Limits::default();
+    let (share, waiting) = (limits.gateway_entries_max, limits.gateway_in_progress_max);
     let mut sent = 0;
     let mut flood = |world: &mut World, count: usize, answered: bool| {
         for _ in 0..count {
@@ -116,9 +117,9 @@ fn a_flood_keeps_the_bounds() {
     flood(&mut world, share + 100, true);
     assert_eq!(world.access.cache_use().entries, share);
     assert_eq!(world.access.cache_use().evicted, 100);
-    flood(&mut world, share + 50, false);
+    flood(&mut world, waiting + 50, false);
     let used = world.access.cache_use();
-    assert_eq!((used.entries, used.in_progress), (share, share));
+    assert_eq!((used.entries, used.in_progress), (share, waiting));
     assert_eq!(
         world.counts("vpn1").drops.of(DropReason::GatewayShareFull),
         50

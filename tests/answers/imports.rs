@@ -52,12 +52,22 @@ impl Sink for Meddler<'_> {
     }
 }
 
-fn import(site: &Site, what: What, text: &str, sink: &mut Meddler<'_>) -> Result<Value, Refusal> {
+fn import(site: &Site, what: What, text: &str, sink: &mut dyn Sink) -> Result<Value, Refusal> {
+    bring(site, what, text, Manner::default(), sink)
+}
+
+fn bring(
+    site: &Site,
+    what: What,
+    text: &str,
+    manner: Manner,
+    sink: &mut dyn Sink,
+) -> Result<Value, Refusal> {
     let import = Import {
         what,
         skip_bad: false,
         progress: true,
-        manner: Manner::default(),
+        manner,
     };
     let file = SecretBytes::copy_of(text.as_bytes());
     let reply = site
@@ -329,4 +339,104 @@ fn every_token_of_a_file_has_its_records() {
         assert!(events.contains(&event), "{event}: {events:?}");
     }
     assert!(!log.to_string().contains(base32::encode(&[1; 20]).expose()));
+}
+
+/// Stops waiting once it was told that the import waits.
+struct Patient {
+    waited: bool,
+}
+
+impl Sink for Patient {
+    fn push(&mut self, reply: Reply) -> Result<(), Ended> {
+        let told = serde_json::to_value(reply).unwrap();
+        self.waited |= told.to_string().contains("waiting for messages");
+        Ok(())
+    }
+
+    fn ended(&mut self) -> bool {
+        self.waited
+    }
+}
+
+#[test]
+fn what_owners_are_told_drives_out_nobody_elses_message() {
+    // Nobody takes the mail: what is told waits.
+    let site = Site::start_with_more(
+        "[smtp]\nserver = \"127.0.0.1\"\nport = 9\nsecurity = \"none\"\nfrom = \"mfad@example.org\"\n",
+    );
+    let with_mail = |name: &str| format!("{name},,{name}@example.org\n");
+    let text: String = (0..1_100).map(|at| with_mail(&format!("u{at}"))).collect();
+    let trusted = What::People(Layout {
+        trusted: true,
+        ..Layout::default()
+    });
+    let text = with_mail("victim") + &text;
+    import(&site, trusted, &text, &mut Meddler::new(|| ())).unwrap();
+    let lock = Command::UserLock {
+        user: "victim".to_owned(),
+        until: None,
+    };
+    site.change(Role::Operator, lock).unwrap();
+    let list = |at: u64| {
+        let mut seed = [9; 20];
+        seed[..8].copy_from_slice(&at.to_be_bytes());
+        let secret = base32::encode(&seed);
+        format!("otpauth://totp/u{at}?secret={}\n", secret.expose())
+    };
+    let text: String = (0..1_100).map(list).collect();
+    let mut sink = Patient { waited: false };
+    let refusal = import(&site, owners(), &text, &mut sink).unwrap_err();
+    assert!(refusal.what.contains("of 1,100"), "{refusal:?}");
+    let filter = AuditFilter {
+        event: Some("notify.failed".to_owned()),
+        ..AuditFilter::default()
+    };
+    let log = site.ask(
+        Role::Admin,
+        Query::AuditLog {
+            filter,
+            page: page(),
+        },
+    );
+    assert_eq!(log["entries"], json!([]), "somebody's message was dropped");
+    let status = site.ask(Role::Viewer, Query::Status);
+    assert!(!status["warnings"].to_string().contains("W046"), "{status}");
+}
+
+/// What is said of each file of people in `token_files/people`: `MFAD_BLESS=1` writes the list anew.
+#[test]
+fn every_bad_line_of_people_has_its_reason() {
+    let site = Site::start();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/token_files");
+    let entries = std::fs::read_dir(folder.join("people")).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut text = String::new();
+    for path in paths {
+        let people = std::fs::read_to_string(&path).unwrap();
+        let manner = Manner {
+            dry_run: true,
+            ..Manner::default()
+        };
+        let mut sink = Meddler::new(|| ());
+        let done = bring(&site, self::people(), &people, manner, &mut sink).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        text += &format!("{name}: {} new\n", of(&done, "new"));
+        for row in done["data"]["rows"].as_array().unwrap() {
+            let word = |name: &str| row[name].as_str().unwrap().to_owned();
+            text += &format!(
+                "    line {}: {} {}\n",
+                row["line"],
+                word("code"),
+                word("reason")
+            );
+        }
+    }
+    let golden = folder.join("people.txt");
+    if std::env::var_os("MFAD_BLESS").is_some() {
+        std::fs::write(&golden, &text).unwrap();
+    }
+    let wanted = std::fs::read_to_string(golden).unwrap_or_default();
+    assert!(wanted == text, "wanted:\n{wanted}\ngot:\n{text}");
+    assert_eq!(users(&site), 0);
 }

@@ -198,11 +198,15 @@ impl Site {
 
     /// A passcode sent by vpn1; whether it was accepted.
     pub(crate) fn sign_in(&self, user: &str, passcode: &str) -> bool {
+        self.reply_to(user, passcode) == mfad::radius::Code::AccessAccept
+    }
+
+    /// What a sign-in is answered.
+    pub(crate) fn reply_to(&self, user: &str, passcode: &str) -> mfad::radius::Code {
         let secret = SecretBytes::copy_of(SECRET.as_bytes());
         let mut client = Client::new(self.radius, secret).unwrap();
         let request = client.request(user, passcode.as_bytes()).unwrap();
-        let reply = client.exchange(&request).unwrap();
-        reply.code == mfad::radius::Code::AccessAccept
+        client.exchange(&request).unwrap().code
     }
 
     pub(crate) fn code(&self, seed: &SecretBytes) -> String {

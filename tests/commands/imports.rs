@@ -168,6 +168,46 @@ fn a_bad_record_keeps_all_of_them_out_unless_it_is_left_out() {
 }
 
 #[test]
+fn a_later_file_moves_the_counters_of_devices_forward() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let text =
+        |counter: u64| format!("FT-1,{SEED},hotp,6,{counter}\nFT-2,{SEED}aa,hotp,6,{counter}\n");
+    let write = |counter| file(&daemon, &format!("list{counter}.csv"), &text(counter));
+    let said = import(&desk, &write(0), &[], "");
+    assert_eq!(said.status, 0, "{said:#?}");
+    let add = [
+        "token",
+        "add",
+        "alice",
+        "--type",
+        "hotp",
+        "--trusted",
+        "--serial",
+        "FT-1",
+    ];
+    assert_eq!(desk.mfactl(&add, "").status, 0);
+    let said = import(&desk, &write(41), &[], "");
+    let moved = "The counters of 2 hardware tokens moved forward.";
+    assert!(said.out.contains(moved), "{said:#?}");
+    let said = import(&desk, &write(5), &[], "");
+    assert!(said.out.contains("all of it is here already"), "{said:#?}");
+    let shown = desk.mfactl(&["token", "show", "FT-1"], "");
+    assert!(shown.out.contains("41"), "{shown:#?}");
+    let add = [&add[..7], &["FT-2"]].concat();
+    assert_eq!(desk.mfactl(&add, "").status, 0);
+    let shown = desk.mfactl(&["token", "show", "FT-2"], "");
+    assert!(shown.out.contains("41"), "{shown:#?}");
+    for event in ["hw.advanced", "token.advanced"] {
+        let log = daemon
+            .operator()
+            .call("Audit.Log", &json!({"event": event}));
+        assert_eq!(log["entries"].as_array().unwrap().len(), 1, "{event}");
+    }
+    daemon.stop();
+}
+
+#[test]
 fn an_import_that_is_killed_leaves_whole_batches_and_goes_on() {
     let tokens = size(3_000, 100_000);
     let daemon = Site::new(&[Person::new("alice")]).start();
@@ -324,5 +364,51 @@ fn people_out_of_a_file_are_there_as_it_says() {
         (&data(&said)["same"], &data(&said)["rejected"]),
         (&json!(2), &json!(1))
     );
+    daemon.stop();
+}
+
+#[test]
+fn a_list_of_bad_lines_that_is_cut_says_so() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let path = file(&daemon, "people.csv", &"a b\n".repeat(10_001));
+    let rejected = daemon.site.path("left.csv");
+    let rejected = rejected.to_str().unwrap();
+    let said = desk.mfactl(
+        &["user", "import", &path, "--yes", "--rejected", rejected],
+        "",
+    );
+    assert_eq!(said.status, 65, "{said:#?}");
+    assert_eq!(
+        fs::read_to_string(rejected).unwrap().lines().count(),
+        10_000
+    );
+    let told = "left.csv has the first 10,000 of 10,001 bad lines";
+    assert!(said.err.contains(told), "{}", said.err);
+    daemon.stop();
+}
+
+#[test]
+fn what_is_not_utf_8_is_told_with_its_line() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let path = daemon.site.path("latin1.csv");
+    fs::write(&path, b"bob\ncarol\nJ\xf6rg\n").unwrap();
+    let said = desk.mfactl(&["user", "import", path.to_str().unwrap(), "--yes"], "");
+    assert_eq!(said.status, 65, "{said:#?}");
+    assert!(said.err.contains("not UTF-8 in line 3"), "{said:#?}");
+    let photo = daemon.site.path("export.jpg");
+    fs::write(&photo, b"\xff\xd8\xff\xe0JFIF").unwrap();
+    let words = [
+        "user",
+        "import",
+        photo.to_str().unwrap(),
+        "--from",
+        "otpauth",
+        "--yes",
+    ];
+    let said = desk.mfactl(&words, "");
+    assert_eq!(said.status, 65, "{said:#?}");
+    assert!(said.err.contains("is a JPEG"), "{said:#?}");
     daemon.stop();
 }

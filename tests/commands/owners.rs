@@ -202,12 +202,60 @@ fn a_bad_line_keeps_all_of_them_out_unless_it_is_left_out() {
     assert_eq!(daemon.operator().show("carol")["base"], "steady");
     let again = file(&daemon, "again.txt", &format!("otpauth{twice}"));
     let said = import(&desk, &again, "otpauth", &["--json"]);
+    assert_eq!(data(&said)["ahead"], 1, "{said:#?}");
+    let said = import(&desk, &again, "otpauth", &["--json"]);
     assert_eq!(data(&said)["same"], 1, "{said:#?}");
     // What is said of other files is no word here.
     let said = import(&desk, &path, "otpauth", &["--header", "--json"]);
     assert_eq!(said.status, 64, "{said:#?}");
     let said = desk.mfactl(&["user", "import", &path, "--weak", "--yes"], "");
     assert_eq!(said.status, 64, "{said:#?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_later_file_moves_counters_forward_and_never_back() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    let both = |counter| uri("alice", &[1; 20], counter) + &uri("bob", &[2; 20], counter);
+    let write = |counter| file(&daemon, &format!("list{counter}.txt"), &both(counter));
+    let said = import(&desk, &write(0), "otpauth", &[]);
+    assert_eq!(said.status, 0, "{said:#?}");
+    let later = write(60);
+    let more = uri("carol", &[3; 20], 7) + &both(60);
+    let later_and_new = file(&daemon, "more.txt", &more);
+    let dry = import(&desk, &later, "otpauth", &["--dry-run"]);
+    let would = "The counters of 2 tokens would move forward.";
+    assert!(dry.out.contains(would), "{dry:#?}");
+    let said = import(&desk, &later_and_new, "otpauth", &[]);
+    let moved = "1 token is registered with their owners. The counters of 2 tokens moved forward.";
+    let words: Vec<&str> = said.out.split_whitespace().collect();
+    assert!(words.join(" ").contains(moved), "{said:#?}");
+    // Older files change nothing, nor does this one once more.
+    for path in [&later_and_new, &later, &write(5)] {
+        let said = import(&desk, path, "otpauth", &[]);
+        assert!(said.out.contains("all of it is here already"), "{said:#?}");
+    }
+    let asked = json!({"event": "token.advanced"});
+    let log = daemon.operator().call("Audit.Log", &asked);
+    let entries = log["entries"].as_array().unwrap();
+    let records: Vec<&Value> = entries.iter().map(|entry| &entry["record"]).collect();
+    assert_eq!(records.len(), 3, "{log}");
+    let of_bob = records
+        .iter()
+        .find(|record| record["target"]["user"] == "bob");
+    let of_bob = of_bob.unwrap_or_else(|| panic!("{log}"));
+    assert_eq!(
+        (&of_bob["before"], &of_bob["after"]),
+        (&json!(0), &json!(60))
+    );
+    if have("oathtool") {
+        let gateway = daemon.gateway("gw-none");
+        let (one, two) = ("01".repeat(20), "02".repeat(20));
+        gateway.keeps_out("alice", &oathtool_hotp(&one, 59));
+        gateway.lets_in("alice", &oathtool_hotp(&one, 60));
+        gateway.lets_in("bob", &oathtool_hotp(&two, 60));
+    }
     daemon.stop();
 }
 

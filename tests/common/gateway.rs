@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 
-use mfad::radius::{AttributeType, RequestBuilder};
+use mfad::radius::{AttributeType, Packet, RequestBuilder};
 
 pub(crate) const ACCEPT: u8 = 2;
 pub(crate) const REJECT: u8 = 3;
@@ -44,6 +44,27 @@ pub(crate) struct Port {
 pub(crate) struct Reply {
     pub(crate) code: u8,
     pub(crate) octets: Vec<u8>,
+}
+
+impl Reply {
+    /// What stands at the prompt.
+    #[track_caller]
+    pub(crate) fn words(&self) -> String {
+        String::from_utf8(self.attribute(AttributeType::REPLY_MESSAGE)).unwrap()
+    }
+
+    /// What goes back with the answer to it.
+    #[track_caller]
+    pub(crate) fn state(&self) -> Vec<u8> {
+        assert_eq!(self.code, CHALLENGE);
+        self.attribute(AttributeType::STATE)
+    }
+
+    #[track_caller]
+    fn attribute(&self, kind: AttributeType) -> Vec<u8> {
+        let packet = Packet::decode(&self.octets).unwrap();
+        packet.first(kind).unwrap().to_vec()
+    }
 }
 
 impl Gateway {
@@ -108,6 +129,20 @@ impl Port {
                 .attribute(AttributeType::USER_NAME, user.as_bytes())
                 .unwrap();
             request.user_password(passcode.as_bytes(), secret).unwrap();
+        })
+    }
+
+    /// The answer to the question with this State.
+    pub(crate) fn answer(&mut self, user: &str, state: &[u8], typed: &str) -> Vec<u8> {
+        self.build(|request, secret| {
+            request.message_authenticator().unwrap();
+            for (kind, value) in [
+                (AttributeType::USER_NAME, user.as_bytes()),
+                (AttributeType::STATE, state),
+            ] {
+                request.attribute(kind, value).unwrap();
+            }
+            request.user_password(typed.as_bytes(), secret).unwrap();
         })
     }
 

@@ -17,6 +17,7 @@
 )]
 
 pub(crate) mod chance;
+pub(crate) mod conversation;
 pub(crate) mod daemon;
 pub(crate) mod disk;
 pub(crate) mod gateway;

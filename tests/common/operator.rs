@@ -20,10 +20,17 @@ impl Operator {
 
     /// Calls a method; the answer as it comes, without its end.
     pub(crate) fn octets(&self, method: &str, parameters: &Value) -> Vec<u8> {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        Self::ask(&mut self.connect(), method, parameters)
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        let timeout = Some(Duration::from_secs(20));
+        stream.set_read_timeout(timeout).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+    }
+
+    fn ask(stream: &mut UnixStream, method: &str, parameters: &Value) -> Vec<u8> {
         let call = json!({"method": format!("org.mfad.{method}"), "parameters": parameters});
         stream.write_all(call.to_string().as_bytes()).unwrap();
         stream.write_all(&[0]).unwrap();
@@ -57,6 +64,16 @@ impl Operator {
             .unwrap_or_else(|error| panic!("{method} {parameters}: {error}"))
     }
 
+    /// Hands over a file, and has what stands there brought in.
+    pub(crate) fn import(&self, file: &str, method: &str, parameters: &Value) -> Value {
+        let mut stream = self.connect();
+        Self::ask(&mut stream, "Daemon.Upload", &json!({"text": file}));
+        let octets = Self::ask(&mut stream, method, parameters);
+        let reply: Value = serde_json::from_slice(&octets).unwrap();
+        assert!(reply.get("error").is_none(), "{method}: {reply}");
+        reply["parameters"].clone()
+    }
+
     /// A change to one person, with a reason.
     pub(crate) fn change(&self, method: &str, user: &str, more: &Value) -> Value {
         let mut parameters = json!({"user": user, "reason": "end to end test"});
@@ -72,7 +89,24 @@ impl Operator {
         self.change("Users.SetState", user, &json!({"state": state}));
     }
 
+    /// A new auth code of somebody.
+    pub(crate) fn auth_code(&self, user: &str) -> String {
+        let done = self.change("Tokens.AuthCodeGenerate", user, &json!({}));
+        revealed(&done).to_owned()
+    }
+
     pub(crate) fn show(&self, user: &str) -> Value {
         self.call("Users.Show", &json!({"user": user}))
     }
+}
+
+/// What a change shows once.
+pub(crate) fn revealed(done: &Value) -> &str {
+    done["done"]["reveal"]["text"].as_str().unwrap()
+}
+
+/// The secret of a token that was added.
+pub(crate) fn secret(added: &Value) -> &str {
+    let (_, secret) = revealed(added).split_once("secret=").unwrap();
+    secret.split('&').next().unwrap()
 }

@@ -23,7 +23,7 @@ use mfad::store::pin_hash::PinHasher;
 use mfad::sys::clock::Clock;
 use mfad::time::Now;
 use mfad::token::totp::step_at;
-use mfad::token::{Otp, Period};
+use mfad::token::{Otp, Period, base32};
 
 pub(crate) const PIN: &str = "402817";
 pub(crate) const PASSWORD: &str = "correct horse 9 battery";
@@ -109,6 +109,14 @@ impl Person {
             .map(|octet| format!("{octet:02x}"))
             .collect()
     }
+}
+
+/// What an app shows that has this secret.
+pub(crate) fn app(secret: &str) -> String {
+    let seed = base32::decode(secret.as_bytes()).unwrap();
+    let step = step_at(Clock::start().now().wall, Period::THIRTY);
+    let code = Otp::TOTP.code_at(seed.expose(), step);
+    code.text().expose().clone()
 }
 
 /// Makes the store of a configuration with these people in it, as an operator would.

@@ -353,6 +353,7 @@ pub fn prepare_enrolment(world: &mut World, key: &str, value: &str) -> bool {
         }
         "pages" => world.policy.pages = Some("https://mfa.example.org".to_owned()),
         "suppress" => *suppress = true,
+        "mail-seed" => world.policy.device_auth.mails_seed = true,
         "self-service" => world.policy.auth_code.self_service = true,
         "auth-code" => {
             let seconds = value.parse().unwrap_or(24 * 3600);
@@ -472,7 +473,8 @@ impl Outcome {
                     Message::ConfirmUnlock => "confirm",
                     Message::EnterAuthCode => "auth",
                     Message::DeviceCodeSent { .. } => "device",
-                    Message::OpenPage { .. } => "page",
+                    Message::OpenPage { later: false, .. } => "page",
+                    Message::OpenPage { later: true, .. } => "page-or-later",
                     Message::CodeSent { via, .. } => via.name(),
                     Message::Methods { .. } => "method",
                     Message::EnterCodeOf(_) => "code-of-token",
@@ -605,9 +607,11 @@ impl World {
     fn fresh(&mut self) -> Fresh {
         self.attempts = self.attempts.wrapping_add(1);
         let key = SecretKey::new([3; 32]);
+        let record = self.record.as_ref();
+        let taken = record.is_some_and(|record| record.token(id(B)).is_some());
         Fresh {
             handle: Some(Handle::fresh(&key, &[self.attempts; 32], self.now.wall)),
-            token: Some(id(B)),
+            token: Some(id(if taken { self.attempts | 0x80 } else { B })),
             ..Fresh::default()
         }
     }
@@ -630,6 +634,7 @@ impl World {
                 let judge =
                     |evidence: &Evidence| judge(record, attempt, evidence, &self.policy, self.now);
                 match judge(&evidence) {
+                    Err(Lacking::Seed) => judge(&mailing(evidence)),
                     Err(Lacking::Code(what)) => {
                         let code = match what {
                             CodeFor::Auth => mailed_auth_code(self.sent.len()),
@@ -697,6 +702,23 @@ fn sending(evidence: Evidence, user: UserId, what: CodeFor, code: &str) -> Evide
     };
     let fresh = Fresh {
         code: Some((what, hash)),
+        enclosure: Some(Enclosure {
+            id: MessageId([9; 16]),
+            enclosed,
+        }),
+        ..evidence.fresh
+    };
+    Evidence { fresh, ..evidence }
+}
+
+/// What the engine makes to mail the token B.
+fn mailing(evidence: Evidence) -> Evidence {
+    let enclosed = Enclosed {
+        kind: EnclosedKind::Seed,
+        sealed: sealed(b"uri"),
+    };
+    let fresh = Fresh {
+        seed: token(B, TokenKind::Totp).seed.map(|seed| (id(B), seed)),
         enclosure: Some(Enclosure {
             id: MessageId([9; 16]),
             enclosed,

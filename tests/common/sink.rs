@@ -56,6 +56,31 @@ impl Sink {
         }
     }
 
+    /// Waits for the mail of this number of those that have this mark: what follows it in its line.
+    pub(crate) fn brought(&self, mark: &str, number: usize) -> String {
+        self.brought_to("", mark, number)
+    }
+
+    /// The same of the mails to this address.
+    pub(crate) fn brought_to(&self, address: &str, mark: &str, number: usize) -> String {
+        let end = Instant::now() + Duration::from_secs(30);
+        let to = format!("To: {address}");
+        loop {
+            let mails = self.mails().into_iter().filter(|mail| mail.contains(&to));
+            // Long lines are broken softly.
+            let mails = mails.map(|mail| mail.replace("=\n", ""));
+            let rest = |mail: String| Some(mail.split_once(mark)?.1.lines().next()?.to_owned());
+            if let Some(rest) = mails.filter_map(rest).nth(number) {
+                return rest;
+            }
+            assert!(
+                Instant::now() < end,
+                "no mail {number} {to:?} with {mark:?}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The mails it has.
     pub(crate) fn mails(&self) -> Vec<String> {
         self.had.lock().unwrap().clone()

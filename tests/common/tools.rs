@@ -54,22 +54,19 @@ pub(crate) fn pam_radius() -> Option<PathBuf> {
 
 /// Whether this is root, who alone can do this.
 pub(crate) fn is_root(what: &str) -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    assert!(root || !ci(), "only root can {what}");
-    if !root {
-        println!("skipped: only root can {what}");
-    }
-    root
+    nix::unistd::geteuid().is_root() || skip(&format!("only root can {what}"))
 }
 
 fn missing(what: &str) -> bool {
-    assert!(!ci(), "{what} is missing: bash .ci/run installs it");
-    println!("skipped: {what} is missing");
-    false
+    skip(&format!("{what} is missing (bash .ci/run installs it)"))
 }
 
-fn ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| value == "true")
+/// Says why a test is left out; where everything must be there it fails.
+pub(crate) fn skip(why: &str) -> bool {
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!ci, "{why}");
+    println!("skipped: {why}");
+    false
 }
 
 /// Runs a program with `input` until it ends.
@@ -94,20 +91,21 @@ pub(crate) fn run(program: &str, arguments: &[&str], folder: &Path, input: &str)
 
 /// The code of a token at a counter, by `oathtool`.
 pub(crate) fn oathtool_hotp(seed_hex: &str, counter: u64) -> String {
-    let counter = counter.to_string();
-    let said = run(
-        "oathtool",
-        &["--hotp", "-c", &counter, seed_hex],
-        Path::new("/"),
-        "",
-    );
-    assert!(said.success, "{}", said.text);
-    said.text.trim().to_owned()
+    oathtool(&["--hotp", "-c", &counter.to_string(), seed_hex])
 }
 
 /// The present code of a time based token, by `oathtool`.
 pub(crate) fn oathtool_totp(seed_hex: &str) -> String {
-    let said = run("oathtool", &["--totp", seed_hex], Path::new("/"), "");
+    oathtool(&["--totp", seed_hex])
+}
+
+/// What an app shows that has this secret, by `oathtool`.
+pub(crate) fn oathtool_app(secret: &str) -> String {
+    oathtool(&["--totp", "-b", secret])
+}
+
+fn oathtool(arguments: &[&str]) -> String {
+    let said = run("oathtool", arguments, Path::new("/"), "");
     assert!(said.success, "{}", said.text);
     said.text.trim().to_owned()
 }

@@ -31,9 +31,11 @@ pub(crate) fn facts(record: &UserRecord, policy: &Policy, now: Now) -> Facts {
     };
     let (state, since, by) = (profile.state.name(), profile.state_since, &profile.state_by);
     so("state", format!("{state} by {by} since {since}"));
+    so("questions void", or_dash(profile.questions_void));
     so("confirm unlock", profile.confirm_unlock.to_string());
     let updates: Vec<&str> = profile.updates.iter().map(|it| it.name()).collect();
     so("update", updates.join(","));
+    so("recovered", profile.recovered.to_string());
     so("created", profile.created.to_string());
     so("protected", profile.protected.to_string());
     so("name", profile.display_name.clone());

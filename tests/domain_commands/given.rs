@@ -26,7 +26,8 @@ use mfad::domain::policy::{FirstFactorBy, Otherwise};
 use mfad::domain::questions::{Question, Questions};
 use mfad::domain::rekey::Rekey;
 use mfad::domain::token_record::{Accepted, Base, HardwareToken, TokenKind};
-use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord};
+use mfad::domain::update::Update;
+use mfad::domain::user::{Contact, LastFailed, LastLogin, UserId, UserRecord, UserState};
 use mfad::domain::wait;
 use mfad::secret::SecretBytes;
 use mfad::time::{Now, Timestamp};
@@ -213,7 +214,14 @@ fn site(run: &mut Run, key: &str, value: &str) -> bool {
 fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
     match key {
         "state" => record.profile_mut().state = state(value),
+        "update" => {
+            let profile = record.profile_mut();
+            profile.state = UserState::Update;
+            profile.updates = value.split(',').filter_map(Update::by_name).collect();
+        }
         "protected" => record.profile_mut().protected = true,
+        "questions-void" => record.profile_mut().questions_void = Some(WALL - DAY),
+        "confirm-unlock" => record.profile_mut().confirm_unlock = true,
         "set" => record.profile_mut().set = Some(value.to_owned()),
         "asked" => record.auth.dialogues.push(Dialogue {
             kind: Kind::Code,
@@ -263,6 +271,11 @@ fn account(record: &mut UserRecord, key: &str, value: &str) -> bool {
                 proven_until,
                 ..DeviceAuth::default()
             });
+        }
+        "recovered" => {
+            let profile = record.profile_mut();
+            profile.enter(UserState::Update, WALL - DAY, "auto");
+            (profile.updates, profile.recovered) = (vec![Update::Token], true);
         }
         "rekey" => {
             record.profile_mut().rekey = Some(Rekey {

@@ -85,8 +85,9 @@ pub(crate) fn why(world: &World, typed: &str) -> String {
     text
 }
 
-/// `ok` or `ok:grace`, else the reason; behind it `-7` or `+7` steps off, `#40` counters ahead, `~`
-/// for one that was repeated, `!` for one that locked, `?` for one that was not counted.
+/// `ok` or `ok:grace`, `asked` for a question, else the reason; behind it `-7` or `+7` steps off,
+/// `#40` counters ahead, `~` for one that was repeated, `!` for one that locked, `?` for one that was
+/// not counted.
 fn past(nth: u32, word: &str) -> PastAttempt {
     let (word, marks) = match word.find(|sign| "-+#~!?".contains(sign)) {
         Some(at) => word.split_at(at),
@@ -94,6 +95,7 @@ fn past(nth: u32, word: &str) -> PastAttempt {
     };
     let (how, refused) = match word.strip_prefix("ok") {
         Some(how) => (how.strip_prefix(':').or(Some("token")), None),
+        None if word == "asked" => (None, None),
         None => (None, Some(Reason::by_name(word).unwrap())),
     };
     let off = marks.trim_end_matches(['~', '!', '?']);
@@ -107,7 +109,9 @@ fn past(nth: u32, word: &str) -> PastAttempt {
         at: Timestamp(WALL.0 + i64::from(nth)),
         gateway: Arc::from("vpn1"),
         station: SmolStr::from("203.0.113.7"),
+        answers: None,
         refused,
+        asked: word == "asked",
         how: how.map(str::to_owned),
         count: counted.then_some((nth, 5)),
         repeated: marks.contains('~'),

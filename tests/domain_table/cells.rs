@@ -12,7 +12,10 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tables/cells.txt"
 
 const HEAD: &str = "\
 # Every state x every kind of gateway x everything that can be typed, made by domain_table/cells.rs.
-# The words are those of domain.txt. `dialogues`: the gateway asks, and leads to a new token on a page.
+# The words are those of domain.txt. `dialogues`: the gateway asks, and leads to a new token on a page;
+# there are questions of one's own, and a word for a new PIN.
+# `as empty`: each answer to the question comes to the same as where the passcode was empty;
+# `as pin`: everything that can be typed comes to the same as at the gateway `pin`.
 ";
 
 /// Who it is: each state with a token and recovery codes, and without, and what lies over a state.
@@ -33,6 +36,10 @@ fn people() -> Vec<String> {
         "confirm-unlock active",
         "obsolete rekey auth-code",
         "pending state=new auth-code",
+        "only=sms set=sms sends active",
+        "second=virtual set=totp,virtual sends active",
+        "second=virtual set=totp/virtual sends active",
+        "no-token state=new mail sends suppress set=virtual",
     ] {
         people.push(over.to_owned());
     }
@@ -53,6 +60,21 @@ const GATEWAYS: [(&str, [&str; 3]); 9] = [
     ("local?", ["pw", "bad-pw", "."]),
 ];
 
+/// The blocks of a kind of gateway: what they are called, and what is given in them besides.
+fn blocks(at: &str) -> Vec<(&'static str, &'static str)> {
+    let mut blocks = vec![(" dialogues", " enroll pages questions keyword")];
+    if !at.ends_with('?') {
+        blocks.insert(0, ("", ""));
+    }
+    if ["gateway", "none", "pin"].contains(&at) {
+        blocks.push((" unenrolled=passthrough", " unenrolled"));
+    }
+    if ["gateway", "pin?"].contains(&at) {
+        blocks.push((" allowed_types=hotp", " allowed=hotp"));
+    }
+    blocks
+}
+
 /// What is typed at once.
 fn typed([right, wrong, join]: [&str; 3]) -> Vec<String> {
     let mut typed: Vec<String> = ["chap", "answer:text:x", "empty", "text:x"]
@@ -71,8 +93,25 @@ fn typed([right, wrong, join]: [&str; 3]) -> Vec<String> {
     typed
 }
 
+/// What is typed besides where there are questions of one's own and a word for a new PIN.
+fn by_words([right, _, join]: [&str; 3]) -> Vec<String> {
+    let mut words = vec!["text:newpin".to_owned()];
+    match right {
+        "pin" => words.push("text:help".to_owned()),
+        right => {
+            let help = match right {
+                "" => "text:help".to_owned(),
+                right => format!("{right}{join}text:help"),
+            };
+            let answers = ["pet", "street", "teacher"].map(|it| format!("; answer:text:{it}"));
+            words.extend([help.clone(), help + &answers.concat()]);
+        }
+    }
+    words
+}
+
 /// What is answered to a question.
-const ANSWERS: [&str; 8] = [
+const ANSWERS: [&str; 9] = [
     "empty",
     "code",
     "code>1",
@@ -81,12 +120,24 @@ const ANSWERS: [&str; 8] = [
     "auth",
     "text:778240",
     "pin",
+    "text:help",
 ];
 
-/// One cell: what is answered, and what has changed. Who has no token types six digits.
+/// What else is answered to the question that was asked last: numbers to a menu, and what was sent.
+fn further(asked: &str) -> &'static [&'static str] {
+    match asked.rsplit(' ').find(|word| *word != "held") {
+        Some("method" | "menu") => &["text:1", "text:2", "text:3"],
+        Some("sms" | "email" | "device") => &["sent", "text:send"],
+        Some("auth") => &["text:send"],
+        Some("passcode") => &["text:newpin"],
+        _ => &[],
+    }
+}
+
+/// One cell: what is answered, and what has changed. Who has no app types six digits.
 fn cell(given: &str, at: &str, typed: &str) -> (String, String) {
-    let tokenless = given.contains("no-token");
-    let typed = if tokenless {
+    let appless = given.contains("no-token") || given.contains("only=sms");
+    let typed = if appless {
         typed
             .replace("code>1", "text:654321")
             .replace("code", "text:123456")
@@ -102,26 +153,30 @@ fn every_cell_of_state_gateway_and_input_is_decided() {
     let mut table = HEAD.to_owned();
     let mut cells = 0;
     for person in people() {
+        let mut before: Vec<(String, String)> = Vec::new();
         for (at, first) in GATEWAYS {
-            for dialogues in ["", " dialogues"] {
-                let asks = at.ends_with('?');
-                if asks && dialogues.is_empty() {
-                    continue;
+            for (block, words) in blocks(at) {
+                let mut inputs = typed(first);
+                if words.contains("keyword") {
+                    inputs.extend(by_words(first));
                 }
-                let words = if dialogues.is_empty() {
-                    ""
-                } else {
-                    " enroll pages"
-                };
+                let (mut lines, mut known) = (String::new(), Known::new());
                 let given = format!("{person}{words}");
-                writeln!(table, "\n{person} | {at}{dialogues}").unwrap();
-                for typed in typed(first) {
-                    cells += line(&mut table, &given, at, &typed);
+                for typed in inputs {
+                    cells += line(&mut lines, &mut known, [&given, at, &typed]);
                 }
+                let place = format!("{at}{block}");
+                let same = before.iter().find(|(_, known)| *known == lines);
+                let written = match same {
+                    Some((same, _)) => format!("  as {same}\n"),
+                    None => lines.clone(),
+                };
+                write!(table, "\n{person} | {place}\n{written}").unwrap();
+                before.push((place, lines));
             }
         }
     }
-    assert!(cells > 3_000, "{cells} cells");
+    assert!(cells > 12_000, "{cells} cells");
     if std::env::var_os("MFAD_BLESS").is_some() {
         std::fs::write(PATH, &table).unwrap();
     }
@@ -142,21 +197,41 @@ fn write(table: &mut String, typed: &str, answers: &str, facts: &str) {
     writeln!(table, "  {typed} -> {answers}{facts}").unwrap();
 }
 
+/// What was typed, and what all answers to its question come to.
+type Known = Vec<(String, Vec<[String; 3]>)>;
+
 /// Writes the lines of what was typed, and of the answers to it if it led to a question.
-fn line(table: &mut String, given: &str, at: &str, typed: &str) -> usize {
+fn line(table: &mut String, known: &mut Known, [given, at, typed]: [&str; 3]) -> usize {
     let (answers, facts) = cell(given, at, typed);
     check(given, typed, &answers);
-    write(table, typed, &answers, &facts);
-    if !answers.starts_with("ASK") || typed.contains(';') {
+    let asked = answers.rsplit("; ").next().unwrap_or_default();
+    if !asked.starts_with("ASK") || typed.ends_with("same") {
+        write(table, typed, &answers, &facts);
         return 1;
     }
-    for answer in ANSWERS {
-        let whole = format!("{typed}; answer:{answer}");
-        let (answers, facts) = cell(given, at, &whole);
-        check(given, &whole, &answers);
-        write(table, &whole, &answers, &facts);
+    let further = ANSWERS.iter().chain(further(asked));
+    let after: Vec<[String; 3]> = further
+        .map(|answer| {
+            let whole = format!("{typed}; answer:{answer}");
+            let (answers, facts) = cell(given, at, &whole);
+            check(given, &whole, &answers);
+            [(*answer).to_owned(), answers, facts]
+        })
+        .collect();
+    let cells = 1 + after.len();
+    if let Some((first, _)) = known.iter().find(|(_, known)| *known == after) {
+        let facts = [facts, format!("as {first}")];
+        let facts = facts.iter().filter(|it| !it.is_empty());
+        let facts: Vec<&str> = facts.map(String::as_str).collect();
+        write(table, typed, &answers, &facts.join(" | "));
+        return cells;
     }
-    1 + ANSWERS.len()
+    write(table, typed, &answers, &facts);
+    for [answer, answers, facts] in &after {
+        write(table, &format!("{typed}; answer:{answer}"), answers, facts);
+    }
+    known.push((typed.to_owned(), after));
+    cells
 }
 
 /// What no cell may say, whatever the file does.

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::common::conversation::Conversation;
 use crate::common::daemon::{Daemon, Site};
-use crate::common::gateway::{ACCEPT, Port, REJECT, Reply};
 use crate::common::ledger::Ledger;
-use crate::common::people::{PIN, Person};
+use crate::common::operator::secret;
+use crate::common::people::{PIN, Person, app};
 use crate::common::sink::Sink;
-use crate::dialogues::{answer, state};
-use crate::enrolment::{FROM, PAGES, link, shown, words};
+use crate::enrolment::{FROM, PAGES, link};
 
 /// dora has a PIN and a token; then its secret is reset.
 fn dora(config: &str, email: &str) -> Daemon {
@@ -26,33 +26,12 @@ fn dora(config: &str, email: &str) -> Daemon {
     daemon
 }
 
-/// The device authorization code of the mail of this number, of those that bring one.
-fn mailed(sink: &Sink, number: usize) -> String {
-    let end = Instant::now() + Duration::from_secs(30);
-    let code = |mail: &String| {
-        let (_, rest) = mail.split_once("Your device authorization code: ")?;
-        assert!(mail.contains("To: dora@example.org"), "{mail}");
-        Some(rest.lines().next()?.to_owned())
-    };
-    loop {
-        if let Some(code) = sink.mails().iter().filter_map(code).nth(number) {
-            return code;
-        }
-        assert!(Instant::now() < end, "{:?}", sink.mails());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+/// What stands before the code in its mail.
+const MARK: &str = "Your device authorization code: ";
 
 fn status(daemon: &Daemon) -> Value {
     let call = json!({"user": "dora"});
     daemon.operator().call("Tokens.DeviceAuthStatus", &call)
-}
-
-/// dora's answer to this question, and what she is asked next.
-fn next(port: &mut Port, asked: &Reply, typed: &str) -> (Vec<u8>, Reply) {
-    let request = answer(port, "dora", &state(asked), typed);
-    let reply = port.ask(&request);
-    (request, reply)
 }
 
 /// The daemon is killed after each step: the same question with the same link, and one mail.
@@ -60,14 +39,11 @@ fn next(port: &mut Port, asked: &Reply, typed: &str) -> (Vec<u8>, Reply) {
 fn kill_between_any_two_rounds_from_the_mailed_code_to_the_new_token() {
     let sink = Sink::open();
     let daemon = dora(&format!("{}{PAGES}", sink.config()), "dora@example.org");
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("dora", PIN);
-    let asked = port.ask(&first);
-    let question = "A device authorization code was sent to d***a@example.org. Enter it:";
-    assert_eq!(words(&asked), question);
-    let daemon = daemon.kill().start();
-    assert_eq!(port.ask(&first), asked, "the same question");
-    let code = mailed(&sink, 0);
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "dora", PIN);
+    talk.asks("A device authorization code was sent to d***a@example.org. Enter it:");
+    let daemon = talk.kill(daemon);
+    let code = sink.brought(MARK, 0);
+    assert!(sink.mails()[0].contains("To: dora@example.org"));
     assert_eq!(code.len(), 8);
     let told = status(&daemon);
     assert_eq!(told["code"]["to"], "d***a@example.org");
@@ -76,18 +52,15 @@ fn kill_between_any_two_rounds_from_the_mailed_code_to_the_new_token() {
         (&json!(true), &json!(5))
     );
 
-    let (second, open) = next(&mut port, &asked, &code);
-    let link = link(&words(&open));
-    let daemon = daemon.kill().start();
-    assert_eq!(port.ask(&second), open, "the same link");
+    talk.types(&code);
+    let link = link(&talk);
+    let daemon = talk.kill(daemon);
     assert_eq!(status(&daemon)["code"], json!(null), "it is used up");
     let call = json!({"link": link, "user": "dora", "from": FROM});
     let begun = daemon.operator().call("Enrol.Begin", &call);
-    let typed = shown(begun["secret"].as_str().unwrap());
-    let (last, accepted) = next(&mut port, &open, &typed);
-    assert_eq!(accepted.code, ACCEPT);
-    let daemon = daemon.kill().start();
-    assert_eq!(port.ask(&last), accepted, "the same answer");
+    talk.types(&app(begun["secret"].as_str().unwrap()));
+    talk.is_let_in();
+    let daemon = talk.kill(daemon);
     assert_eq!(daemon.operator().show("dora")["rekey"], json!(null));
     assert_eq!(status(&daemon)["asked_for"], json!(false));
     let site = daemon.stop();
@@ -95,10 +68,7 @@ fn kill_between_any_two_rounds_from_the_mailed_code_to_the_new_token() {
     for event in ["deviceauth.sent", "deviceauth.ok", "auth.accept"] {
         assert_eq!(ledger.count(event, "dora"), 1, "{event}");
     }
-    for record in &ledger.records {
-        let text = format!("{record:?}");
-        assert!(!text.contains(&code) && !text.contains(&link), "{text}");
-    }
+    ledger.keeps_none_of(&[&code, &link]);
 }
 
 /// A stolen password: it neither fills the mailbox nor voids the code that its owner has, and five
@@ -107,21 +77,17 @@ fn kill_between_any_two_rounds_from_the_mailed_code_to_the_new_token() {
 fn a_stolen_password_brings_few_mails_and_no_token() {
     let sink = Sink::open();
     let daemon = dora(&format!("{}{PAGES}", sink.config()), "dora@example.org");
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("dora", PIN);
-    let owners = port.ask(&first);
-    let code = mailed(&sink, 0);
+    let gateway = daemon.gateway("gw-two");
+    let mut owner = Conversation::begin(&gateway, "dora", PIN);
+    let code = sink.brought(MARK, 0);
+    let mut thief = Conversation::begin(&gateway, "dora", PIN);
     for _ in 0..20 {
-        let again = port.request("dora", PIN);
-        port.ask(&again);
+        thief.begin_anew(PIN);
     }
-    let again = port.request("dora", PIN);
-    let mut asked = port.ask(&again);
     for _ in 0..3 {
-        asked = next(&mut port, &asked, "000000").1;
-        assert_eq!(asked.code, REJECT);
-        let again = port.request("dora", PIN);
-        asked = port.ask(&again);
+        thief.types("000000");
+        thief.is_kept_out();
+        thief.begin_anew(PIN);
     }
     assert_eq!(
         status(&daemon)["sent_in_hour"],
@@ -129,30 +95,26 @@ fn a_stolen_password_brings_few_mails_and_no_token() {
         "two dozen sign-ins, one mail"
     );
     assert_eq!(status(&daemon)["code"]["tries"], 2);
-    let (_, open) = next(&mut port, &asked, &code);
-    link(&words(&open));
-    assert_eq!(next(&mut port, &owners, &code).1.code, REJECT, "used once");
-    let again = port.request("dora", PIN);
-    asked = port.ask(&again);
+    thief.types(&code);
+    link(&thief);
+    owner.types(&code);
+    owner.is_kept_out();
+    // So many an hour.
+    thief.begin_anew(PIN);
     for _ in 0..3 {
-        asked = next(&mut port, &asked, "resend").1;
+        thief.types("resend");
     }
-    assert_eq!(asked.code, REJECT, "so many an hour");
-    mailed(&sink, 3);
-    let again = port.request("dora", PIN);
-    asked = port.ask(&again);
+    thief.is_kept_out();
+    sink.brought(MARK, 3);
+    thief.begin_anew(PIN);
     for _ in 0..2 {
-        next(&mut port, &asked, &code);
-        let again = port.request("dora", PIN);
-        asked = port.ask(&again);
+        thief.types(&code);
+        thief.begin_anew(PIN);
     }
-    assert_eq!(asked.code, REJECT);
+    thief.is_kept_out();
     assert_eq!(daemon.operator().show("dora")["state"], "Account Lockout");
     let codes = sink.mails();
-    let codes = codes
-        .iter()
-        .filter(|mail| mail.contains("Your device authorization code: "));
-    assert_eq!(codes.count(), 4);
+    assert_eq!(codes.iter().filter(|mail| mail.contains(MARK)).count(), 4);
     daemon.stop();
 }
 
@@ -162,21 +124,17 @@ fn where_there_is_no_page_the_code_sends_to_the_help_desk_and_is_asked_for_once(
     let sink = Sink::open();
     let daemon = dora(&sink.config(), "dora@example.org");
     let operator = daemon.operator();
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("dora", PIN);
-    let asked = port.ask(&first);
-    let (_, sent_away) = next(&mut port, &asked, &mailed(&sink, 0));
-    assert_eq!(sent_away.code, REJECT);
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "dora", PIN);
+    talk.types(&sink.brought(MARK, 0));
+    talk.is_kept_out();
     let text = "Code accepted. Ask your help desk for a new QR code.";
-    assert_eq!(words(&sent_away), text);
+    assert_eq!(talk.reply.words(), text);
     assert!(status(&daemon)["proven_until"].is_string());
     let added = operator.change("Tokens.Add", "dora", &json!({"kind": "totp"}));
-    let secret = crate::enrolment::secret(&added);
-    let first = port.request("dora", PIN);
-    let asked = port.ask(&first);
-    assert_eq!(words(&asked), "Enter your one-time code:");
-    let (_, accepted) = next(&mut port, &asked, &shown(&secret));
-    assert_eq!(accepted.code, ACCEPT);
+    talk.begin_anew(PIN);
+    talk.asks("Enter your one-time code:");
+    talk.types(&app(secret(&added)));
+    talk.is_let_in();
     daemon.stop();
 }
 
@@ -197,23 +155,18 @@ fn who_has_no_proven_address_is_refused_and_the_administrators_are_told() {
     let done = operator.change("Tokens.ResetSecret", "dora", &why);
     let notes = done["done"]["notes"].to_string();
     assert!(notes.contains("no proven e-mail address"), "{notes}");
-    let mut port = daemon.gateway("gw-gateway").port();
+    let mut talk = Conversation::begin(&daemon.gateway("gw-gateway"), "dora", "whatever");
     for _ in 0..3 {
-        let first = port.request("dora", "whatever");
-        let refused = port.ask(&first);
-        assert_eq!(refused.code, REJECT);
-        assert_eq!(
-            words(&refused),
-            "Enrolment required. Contact your help desk."
-        );
+        talk.is_kept_out();
+        let text = "Enrolment required. Contact your help desk.";
+        assert_eq!(talk.reply.words(), text);
+        talk.begin_anew("whatever");
     }
-    let done = operator.change("Tokens.AuthCodeGenerate", "dora", &json!({}));
-    let code = done["done"]["reveal"]["text"].as_str().unwrap().to_owned();
-    let first = port.request("dora", "whatever");
-    let asked = port.ask(&first);
-    assert_eq!(words(&asked), "Enter your authorization code:");
-    let (_, open) = next(&mut port, &asked, &code);
-    link(&words(&open));
+    let code = operator.auth_code("dora");
+    talk.begin_anew("whatever");
+    talk.asks("Enter your authorization code:");
+    talk.types(&code);
+    link(&talk);
     let told = |mail: &&String| {
         mail.contains("To: root@example.org") && mail.contains("has no proven e-mail address")
     };
@@ -225,4 +178,39 @@ fn who_has_no_proven_address_is_refused_and_the_administrators_are_told() {
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("deviceauth.failed", "dora"), 1);
     assert_eq!(sink.mails().iter().filter(told).count(), 1);
+}
+
+/// Where no auth codes are made a reset takes the code that is mailed; the daemon is killed after each
+/// round.
+#[test]
+fn a_reset_takes_the_mailed_code_where_no_auth_codes_are_made() {
+    let sink = Sink::open();
+    let config = format!("{}[auth_code]\nalways_suppress = true\n", sink.config());
+    let mut dora = Person::new("dora");
+    let mut daemon = Site::with(std::slice::from_ref(&dora), &config).start();
+    let operator = daemon.operator();
+    let address = json!({"email": "dora@example.org", "trusted": true});
+    operator.change("Users.Edit", "dora", &address);
+    operator.change("Users.SetState", "dora", &json!({"state": "reset"}));
+    assert_eq!(status(&daemon)["asked_for"], json!(true));
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "dora", PIN);
+    for (typed, asks) in [
+        (
+            &*sink.brought(MARK, 0),
+            "A device authorization code was sent to d***a@example.org. Enter it:",
+        ),
+        ("778240", "Enter a new PIN having from 6 to 12 digits:"),
+        ("778240", "Please re-enter new PIN:"),
+        (&*dora.code(), "Enter your one-time code:"),
+    ] {
+        talk.asks(asks);
+        daemon = talk.kill(daemon);
+        talk.types(typed);
+    }
+    talk.is_let_in();
+    assert_eq!(daemon.operator().show("dora")["state"], "Steady State");
+    let ledger = Ledger::of(&daemon.stop());
+    for event in ["deviceauth.sent", "deviceauth.ok", "pin.changed"] {
+        assert_eq!(ledger.count(event, "dora"), 1, "{event}");
+    }
 }

@@ -4,31 +4,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use mfad::radius::{AttributeType, Packet};
-
-use crate::common::daemon::Site;
-use crate::common::gateway::{ACCEPT, CHALLENGE, Port, REJECT, Reply};
+use crate::common::conversation::Conversation;
+use crate::common::daemon::{Daemon, Site};
+use crate::common::gateway::{ACCEPT, CHALLENGE, Port, REJECT};
 use crate::common::ledger::Ledger;
 use crate::common::people::{PIN, Person};
+use crate::enrolment::PAGES;
 
-/// The State of a question.
-pub(super) fn state(reply: &Reply) -> Vec<u8> {
-    assert_eq!(reply.code, CHALLENGE);
-    let packet = Packet::decode(&reply.octets).unwrap();
-    packet.first(AttributeType::STATE).unwrap().to_vec()
-}
-
-pub(super) fn answer(port: &mut Port, user: &str, state: &[u8], typed: &str) -> Vec<u8> {
-    port.build(|request, secret| {
-        request.message_authenticator().unwrap();
-        for (kind, value) in [
-            (AttributeType::USER_NAME, user.as_bytes()),
-            (AttributeType::STATE, state),
-        ] {
-            request.attribute(kind, value).unwrap();
-        }
-        request.user_password(typed.as_bytes(), secret).unwrap();
-    })
+/// The attempts of a person, newest first.
+fn log(daemon: &Daemon, user: &str) -> Vec<Value> {
+    let log = daemon.operator().call("Auth.Log", &json!({"user": user}));
+    log["rows"].as_array().unwrap().clone()
 }
 
 /// A daemon that is killed after each packet: what was asked stays asked, what was answered stays
@@ -37,37 +23,69 @@ pub(super) fn answer(port: &mut Port, user: &str, state: &[u8], typed: &str) -> 
 fn kill_between_any_two_packets_and_the_sign_in_goes_on() {
     let mut alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("alice", PIN);
-    let asked = port.ask(&first);
-    let daemon = daemon.kill().start();
-    assert_eq!(port.ask(&first), asked, "the same question");
-    let state = state(&asked);
-    let code = alice.code();
-    let second = answer(&mut port, "alice", &state, &code);
-    let accepted = port.ask(&second);
-    assert_eq!(accepted.code, ACCEPT);
-    let daemon = daemon.kill().start();
-    assert_eq!(port.ask(&second), accepted, "the same answer");
-    let again = answer(&mut port, "alice", &state, &alice.code());
-    assert_eq!(port.ask(&again).code, REJECT, "the State is used up");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    let daemon = talk.kill(daemon);
+    let state = talk.reply.state();
+    talk.types(&alice.code());
+    talk.is_let_in();
+    let daemon = talk.kill(daemon);
+    talk.answers(&state, &alice.code());
+    talk.is_kept_out();
 
-    let log = daemon
-        .operator()
-        .call("Auth.Log", &json!({"user": "alice"}));
-    let rows: Vec<[&str; 2]> = log["page"]["rows"]
-        .as_array()
-        .or_else(|| log["rows"].as_array())
-        .unwrap()
-        .iter()
-        .map(|row| ["result", "text"].map(|field| row[field].as_str().unwrap()))
-        .collect();
-    assert_eq!(rows[0], ["reject", "answer to a dialogue that is over"]);
-    assert_eq!(rows[1][0], "accept");
-    assert_eq!(rows[2], ["challenge", "asked for the code"]);
+    let rows = log(&daemon, "alice");
+    assert_eq!(rows[0]["text"], "answer to a dialogue that is over");
+    assert_eq!(rows[1]["result"], "accept");
+    let asked = rows[2]["text"].as_str().unwrap();
+    assert!(asked.starts_with("asked for the code (d-"), "{asked}");
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("auth.challenge", "alice"), 1);
     assert_eq!(ledger.count("auth.accept", "alice"), 1);
+}
+
+/// Each answer names the question that it is to, in `dialogue list`, `auth log`, `auth show` and `why`.
+#[test]
+fn rounds_are_told_apart_and_a_wrong_auth_code_from_a_wrong_code() {
+    let alice = Person::new("alice");
+    let daemon = Site::with(std::slice::from_ref(&alice), PAGES).start();
+    let operator = daemon.operator();
+    operator.change("Users.Add", "dora", &json!({}));
+    let code = operator.auth_code("dora");
+    let vpn = daemon.gateway("gw-gateway");
+    for wrong in ["AAAAA-AAAAA", "BBBBB-BBBBB", "CCCCC-CCCCC"] {
+        let mut talk = Conversation::begin(&vpn, "dora", "whatever");
+        talk.types(wrong);
+        talk.is_kept_out();
+    }
+    let mut talk = Conversation::begin(&vpn, "dora", "whatever");
+    let page = operator.call("Auth.DialogueList", &json!({"user": "dora"}));
+    let first = page["rows"][0]["id"].as_str().unwrap().to_owned();
+    talk.types(&code);
+    let page = operator.call("Auth.DialogueList", &json!({"user": "dora"}));
+    let second = page["rows"][0]["id"].as_str().unwrap().to_owned();
+
+    let rows = log(&daemon, "dora");
+    let text = format!("asked for the first code, question 2 ({first} -> {second})");
+    assert_eq!(rows[0]["text"], text);
+    assert_eq!(
+        rows[1]["text"],
+        format!("asked for the auth code ({first})")
+    );
+    let wrong = rows[2]["text"].as_str().unwrap();
+    let asked = rows[3]["text"].as_str().unwrap();
+    assert_eq!(
+        asked.strip_prefix("asked for the"),
+        wrong.strip_prefix("wrong")
+    );
+    let shown = operator.call("Auth.Show", &json!({"attempt": rows[2]["id"]}));
+    let decided = shown["steps"].as_array().unwrap();
+    let decided = decided.iter().find(|step| step["mark"] == "NO").unwrap();
+    assert_eq!(
+        (&decided["rule"], &decided["text"]),
+        (&json!("D9"), &rows[2]["text"])
+    );
+    let why = operator.call("Auth.Why", &json!({"user": "dora"}));
+    // Three wrong auth codes are no clock that is off.
+    assert_eq!(why["diagnosis"]["kind"], "unanswered");
 }
 
 /// T-12: nothing but the State as it was given out, from where it was given to, for whom.
@@ -79,22 +97,22 @@ fn a_state_opens_nothing_for_anybody_else() {
     let mut port = daemon.gateway("gw-two").port();
     let mut elsewhere = daemon.gateway("gw-pam-two").port();
     let first = port.request("alice", PIN);
-    let state = state(&port.ask(&first));
+    let state = port.ask(&first).state();
     let (code, bobs) = (alice.code(), bob.code());
 
-    let request = answer(&mut elsewhere, "alice", &state, &code);
+    let request = elsewhere.answer("alice", &state, &code);
     assert_eq!(elsewhere.ask(&request).code, REJECT, "another gateway");
     for (user, typed) in [("bob", &bobs), ("bob", &code), ("nobody", &code)] {
-        let request = answer(&mut port, user, &state, typed);
+        let request = port.answer(user, &state, typed);
         assert_eq!(port.ask(&request).code, REJECT, "{user}");
     }
     for bit in [0, 7, 100, 255] {
         let mut altered = state.clone();
         altered[bit / 8] ^= 1 << (bit % 8);
-        let request = answer(&mut port, "alice", &altered, &code);
+        let request = port.answer("alice", &altered, &code);
         assert_eq!(port.ask(&request).code, REJECT, "bit {bit}");
     }
-    let request = answer(&mut port, "alice", &state, &code);
+    let request = port.answer("alice", &state, &code);
     assert_eq!(port.ask(&request).code, ACCEPT, "the one it was given to");
     let ledger = Ledger::of(&daemon.stop());
     let counted = |user| {
@@ -110,9 +128,14 @@ fn an_operator_sees_what_is_asked_and_ends_it() {
     let mut alice = Person::new("alice");
     let daemon = Site::new(std::slice::from_ref(&alice)).start();
     let operator = daemon.operator();
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("alice", PIN);
-    let state = state(&port.ask(&first));
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    let counted = || {
+        let status = operator.call("Daemon.Status", &json!({}));
+        let mut queues = status["queues"].as_array().unwrap().iter();
+        let open = queues.find(|queue| queue["name"] == "dialogues").unwrap();
+        open["used"].as_u64().unwrap()
+    };
+    assert_eq!(counted(), 1);
     let listed = || operator.call("Auth.DialogueList", &json!({}))["rows"].clone();
     let row = &listed()[0];
     assert_eq!(
@@ -120,9 +143,9 @@ fn an_operator_sees_what_is_asked_and_ends_it() {
         [&json!("alice"), &json!("code"), &json!("gw-two"), &json!(1)]
     );
     operator.call("Auth.DialogueEnd", &json!({"dialogue": row["id"]}));
-    assert_eq!(listed(), json!([]));
-    let request = answer(&mut port, "alice", &state, &alice.code());
-    assert_eq!(port.ask(&request).code, REJECT);
+    assert_eq!((listed(), counted()), (json!([]), 0));
+    talk.types(&alice.code());
+    talk.is_kept_out();
     let again = operator.try_call("Auth.DialogueEnd", &json!({"dialogue": row["id"]}));
     assert!(again.is_err(), "it is over");
     assert_eq!(
@@ -144,28 +167,23 @@ fn an_unlock_is_confirmed_with_another_code() {
         told.starts_with("One more code confirms the unlock"),
         "{told}"
     );
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("alice", PIN);
     let code = alice.code();
-    let asked = port.ask(&first);
-    let mut request = answer(&mut port, "alice", &state(&asked), &code);
-    let asked = port.ask(&request);
-    let daemon = daemon.kill().start();
-    assert_eq!(port.ask(&request), asked, "the same question");
-    request = answer(&mut port, "alice", &state(&asked), &code);
-    assert_eq!(port.ask(&request).code, REJECT, "the code of the sign-in");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    talk.types(&code);
+    let daemon = talk.kill(daemon);
+    // That is the code of the sign-in.
+    talk.types(&code);
+    talk.is_kept_out();
     let passcode = format!("{PIN}{}", alice.code());
-    let mut port = daemon.gateway("gw-pin").port();
-    let first = port.request("alice", &passcode);
-    let asked = port.ask(&first);
-    request = answer(&mut port, "alice", &state(&asked), &alice.code());
-    assert_eq!(port.ask(&request).code, ACCEPT);
+    let mut talk = Conversation::begin(&daemon.gateway("gw-pin"), "alice", &passcode);
+    talk.types(&alice.code());
+    talk.is_let_in();
     assert_eq!(next(&daemon.operator().show("alice")), None);
     daemon
         .gateway("gw-pin")
         .lets_in("alice", &format!("{PIN}{}", alice.code()));
     let ledger = Ledger::of(&daemon.stop());
-    assert_eq!(ledger.count("unlock.confirmed", "alice"), 1);
+    assert_eq!(ledger.count("user.unlock_confirmed", "alice"), 1);
 }
 
 #[test]
@@ -173,11 +191,9 @@ fn what_ends_a_persons_rights_ends_the_question() {
     let people = ["alice", "bob", "carol"].map(Person::new);
     let daemon = Site::new(&people).start();
     let operator = daemon.operator();
-    let mut port = daemon.gateway("gw-two").port();
     for mut person in people {
         let name = person.name.clone();
-        let first = port.request(&name, PIN);
-        let state = state(&port.ask(&first));
+        let mut talk = Conversation::begin(&daemon.gateway("gw-two"), &name, PIN);
         match name.as_str() {
             "alice" => {
                 operator.change("Users.Lock", &name, &json!({}));
@@ -190,10 +206,10 @@ fn what_ends_a_persons_rights_ends_the_question() {
                 operator.set_state(&name, "update");
             }
         }
-        let request = answer(&mut port, &name, &state, &person.code());
-        assert_eq!(port.ask(&request).code, REJECT, "{name}");
-        let again = port.request(&name, PIN);
-        assert_eq!(port.ask(&again).code, CHALLENGE, "{name} may begin anew");
+        talk.types(&person.code());
+        talk.is_kept_out();
+        talk.begin_anew(PIN);
+        talk.asks("Enter your one-time code:");
     }
 }
 
@@ -207,21 +223,19 @@ fn who_is_asked_learns_nothing_about_the_name() {
     let gateway = daemon.gateway("gw-two-none");
     let mut questions = Vec::new();
     for user in ["alice", "bob", "nobody"] {
-        let mut port = gateway.port();
         let began = Instant::now();
-        let first = port.request(user, "whatever");
-        let asked = port.ask(&first);
+        let mut talk = Conversation::begin(&gateway, user, "whatever");
         assert!(began.elapsed() >= daemon.site.reject_delay, "{user}");
-        let state = state(&asked);
-        let mut octets = asked.octets;
+        let state = talk.reply.state();
+        let mut octets = talk.reply.octets.clone();
         // Identifier, authenticators and State differ from one request to the next.
         octets[1] = 0;
         octets[4..38].fill(0);
         let at = octets.windows(state.len()).position(|it| it == state);
         octets[at.unwrap()..][..state.len()].fill(0);
         questions.push(octets);
-        let second = answer(&mut port, user, &state, "000000");
-        assert_eq!(port.ask(&second).code, REJECT, "{user}");
+        talk.types("000000");
+        talk.is_kept_out();
     }
     assert!(questions.iter().all(|octets| *octets == questions[0]));
     let ledger = Ledger::of(&daemon.stop());
@@ -251,13 +265,36 @@ fn a_flood_of_first_packets_fills_neither_store_nor_log_and_keeps_nobody_waiting
     }
     let [_, mut bob] = people;
     let began = Instant::now();
-    let mut port = daemon.gateway("gw-two").port();
-    let first = port.request("bob", PIN);
-    let state = state(&port.ask(&first));
-    let second = answer(&mut port, "bob", &state, &bob.code());
-    assert_eq!(port.ask(&second).code, ACCEPT);
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "bob", PIN);
+    talk.types(&bob.code());
+    talk.is_let_in();
     assert!(began.elapsed() < Duration::from_secs(5));
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("auth.challenge", "alice"), 30);
     assert_eq!(ledger.count("auth.challenge", "bob"), 1);
+}
+
+/// Whoever knows nothing but the name is asked as well, and stands in nobody's way.
+#[test]
+fn a_flood_behind_a_name_ends_no_question_of_its_owner() {
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let gateway = daemon.gateway("gw-two");
+    let mut before = Conversation::begin(&gateway, "alice", PIN);
+    let mut port = gateway.port();
+    let requests: Vec<Vec<u8>> = (0..40).map(|_| port.request("alice", "")).collect();
+    let mut answered = vec![false; requests.len()];
+    requests.iter().for_each(|it| drop(port.socket.send(it)));
+    port.collect(&requests, &mut answered, |_, reply| {
+        assert_eq!(reply.code, CHALLENGE);
+    });
+    before.types(&alice.code());
+    before.is_let_in();
+    let mut after = Conversation::begin(&gateway, "alice", PIN);
+    after.types(&alice.code());
+    after.is_let_in();
+    let ledger = Ledger::of(&daemon.stop());
+    let asked = ledger.of_user("auth.challenge", "alice");
+    let of_strangers = asked.filter(|record| record.detail["kind"] == "passcode");
+    assert_eq!(of_strangers.count(), 10);
 }

@@ -2,24 +2,14 @@
 
 use serde_json::{Value, json};
 
-use mfad::radius::{AttributeType, Packet};
-
-use super::dialogues::{answer, state};
+use crate::common::conversation::Conversation;
 use crate::common::daemon::{Daemon, Site};
-use crate::common::gateway::{CHALLENGE, REJECT, Reply};
 use crate::common::ledger::Ledger;
 use crate::common::people::{PIN, Person};
 
 const NEW_PIN: &str = "778240";
 const WRONG_PIN: &str = "990817";
 const ANSWERS: [&str; 3] = ["Rex of Elm", "elm ROAD", "mrs  hull"];
-
-/// The words of a reply.
-fn words(reply: &Reply) -> String {
-    let packet = Packet::decode(&reply.octets).unwrap();
-    let words = packet.first(AttributeType::REPLY_MESSAGE).unwrap();
-    String::from_utf8(words.to_vec()).unwrap()
-}
 
 /// A person with questions, where that is on.
 fn with_questions(alice: &Person) -> Daemon {
@@ -46,8 +36,7 @@ fn kill_between_any_two_rounds_and_a_blocked_pin_is_changed_by_questions() {
     let mut alice = Person::new("alice");
     let mut daemon = with_questions(&alice);
     block(&daemon, &mut alice);
-    let mut port = daemon.gateway("gw-gateway").port();
-    let mut request = port.request("alice", "Help");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-gateway"), "alice", "Help");
     for (typed, asks) in [
         (ANSWERS[0], "Question 1 of 3: First pet?"),
         (ANSWERS[1], "Question 2 of 3: First street?"),
@@ -56,17 +45,14 @@ fn kill_between_any_two_rounds_and_a_blocked_pin_is_changed_by_questions() {
         (NEW_PIN, "Enter a new PIN having from 6 to 12 digits:"),
         (NEW_PIN, "Please re-enter new PIN:"),
     ] {
-        let asked = port.ask(&request);
-        assert_eq!((asked.code, words(&asked).as_str()), (CHALLENGE, asks));
-        daemon = daemon.kill().start();
-        assert_eq!(port.ask(&request), asked, "the same question");
-        request = answer(&mut port, "alice", &state(&asked), typed);
+        talk.asks(asks);
+        daemon = talk.kill(daemon);
+        talk.types(typed);
     }
-    let changed = port.ask(&request);
-    assert_eq!(changed.code, REJECT, "answers let nobody in");
-    assert_eq!(words(&changed), "PIN changed. Please sign in again.");
-    daemon = daemon.kill().start();
-    assert_eq!(port.ask(&request), changed, "the same answer");
+    // Answers let nobody in.
+    talk.is_kept_out();
+    assert_eq!(talk.reply.words(), "PIN changed. Please sign in again.");
+    daemon = talk.kill(daemon);
 
     let shown = daemon.operator().show("alice");
     assert_eq!(shown["state"], "Steady State");
@@ -84,13 +70,40 @@ fn kill_between_any_two_rounds_and_a_blocked_pin_is_changed_by_questions() {
     }
     assert_eq!(ledger.count("auth.challenge", "alice"), 6);
     assert_eq!(ledger.count("emergency.failed", "alice"), 0);
-    for record in &ledger.records {
-        let kept = serde_json::to_string(&record.detail)
-            .unwrap()
-            .to_lowercase();
-        for answer in ["rex of", "elm road", "mrs hull", NEW_PIN] {
-            assert!(!kept.contains(answer), "{kept}");
-        }
+    ledger.keeps_none_of(&["rex of", "elm road", "mrs hull", NEW_PIN]);
+}
+
+/// In a reset the answers stand for the auth code, and a code of the token lets in.
+#[test]
+fn in_a_reset_the_answers_stand_for_the_auth_code() {
+    let mut alice = Person::new("alice");
+    let mut daemon = with_questions(&alice);
+    let state_now = |daemon: &Daemon| daemon.operator().show("alice")["state"].clone();
+    let order = json!({"state": "reset"});
+    daemon.operator().change("Users.SetState", "alice", &order);
+    let mut talk = Conversation::begin(&daemon.gateway("gw-gateway"), "alice", "anything");
+    for (typed, asks) in [
+        ("help", "Enter your authorization code:"),
+        (ANSWERS[0], "Question 1 of 3: First pet?"),
+        (ANSWERS[1], "Question 2 of 3: First street?"),
+        (ANSWERS[2], "Question 3 of 3: First teacher?"),
+    ] {
+        talk.asks(asks);
+        daemon = talk.kill(daemon);
+        talk.types(typed);
+    }
+    talk.asks("Enter your one-time code:");
+    assert_eq!(
+        state_now(&daemon),
+        "Reset Credential",
+        "answers are no code"
+    );
+    talk.types(&alice.code());
+    talk.is_let_in();
+    assert_eq!(state_now(&daemon), "Steady State");
+    let ledger = Ledger::of(&daemon.stop());
+    for event in ["emergency.ok", "auth.accept"] {
+        assert_eq!(ledger.count(event, "alice"), 1, "{event}");
     }
 }
 
@@ -101,25 +114,24 @@ fn three_wrong_tries_lock_the_questions_and_never_tell_which_answer_was_wrong() 
     let mut alice = Person::new("alice");
     let daemon = with_questions(&alice);
     block(&daemon, &mut alice);
-    let mut port = daemon.gateway("gw-gateway").port();
+    let gateway = daemon.gateway("gw-gateway");
     let mut ends = Vec::new();
     for wrong in 0..3 {
-        let mut request = port.request("alice", "help");
+        let mut talk = Conversation::begin(&gateway, "alice", "help");
         for (number, right) in ANSWERS.iter().enumerate() {
-            let asked = port.ask(&request);
+            let words = talk.reply.words();
             let begin = format!("Question {} of 3: ", number + 1);
-            assert!(words(&asked).starts_with(&begin), "{}", words(&asked));
-            let typed = if number == wrong { "no" } else { *right };
-            request = answer(&mut port, "alice", &state(&asked), typed);
+            assert!(words.starts_with(&begin), "{words}");
+            talk.types(if number == wrong { "no" } else { right });
         }
-        let end = port.ask(&request);
-        assert_eq!(port.ask(&request), end);
-        assert_eq!((end.code, words(&end).as_str()), (REJECT, "Access denied."));
-        ends.push(end.octets.len());
+        talk.is_kept_out();
+        assert_eq!(talk.reply.words(), "Access denied.");
+        talk.is_repeated();
+        ends.push(talk.reply.octets.len());
     }
     assert_eq!(ends, [ends[0]; 3]);
-    let request = port.request("alice", "help");
-    assert_eq!(port.ask(&request).code, REJECT, "no further try");
+    let mut talk = Conversation::begin(&gateway, "alice", "help");
+    talk.is_kept_out();
 
     let operator = daemon.operator();
     let listed = operator.call("Tokens.List", &json!({"user": "alice"}));
@@ -131,8 +143,8 @@ fn three_wrong_tries_lock_the_questions_and_never_tell_which_answer_was_wrong() 
     );
     let id: &Value = &asked["id"];
     operator.call("Tokens.Unlock", &json!({"token": id}));
-    let request = port.request("alice", "help");
-    assert_eq!(port.ask(&request).code, CHALLENGE);
+    talk.begin_anew("help");
+    talk.asks("Question 1 of 3: First pet?");
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("emergency.failed", "alice"), 3);
     assert_eq!(ledger.count("token.locked", "alice"), 1);

@@ -97,6 +97,20 @@ fn opening(link: &str, user: &str, code: &Value) -> Value {
     json!({"link": link, "user": user, "code": code, "from": FROM})
 }
 
+/// One that is past its end; afterwards links last as before.
+fn expired(daemon: &Daemon, sink: &Sink, refused: &mut Refusals<'_>) {
+    let lasting = format!("{}{PAGES}", sink.config());
+    let reload = |config: &str| {
+        daemon.site.write_config(config);
+        daemon.operator().call("Daemon.ConfigReload", &json!({}));
+    };
+    reload(&format!("{lasting}[enroll]\npending_ttl = \"3s\"\n"));
+    let (link, code) = invited(daemon, sink, 6);
+    std::thread::sleep(std::time::Duration::from_millis(3_500));
+    refused.begin("expired", &link, "alice", &json!(code));
+    reload(&lasting);
+}
+
 #[test]
 fn every_link_that_is_not_good_gets_the_same_octets() {
     let sink = Sink::open();
@@ -138,7 +152,8 @@ fn every_link_that_is_not_good_gets_the_same_octets() {
     let begun = String::from_utf8(begun).unwrap();
     assert!(!begun.contains("error"), "{begun}");
     refused.begin("used", &link, "alice", &right);
-    let (link, code) = invited(&daemon, &sink, 6);
+    expired(&daemon, &sink, &mut refused);
+    let (link, code) = invited(&daemon, &sink, 7);
     operator.set_state("alice", "deactivated");
     refused.begin("deactivated", &link, "alice", &json!(code));
     operator.change("Users.Delete", "alice", &json!({}));

@@ -1,15 +1,14 @@
 //! Codes that are sent for a sign-in, and sign-ins that want several methods.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
-use super::dialogues::{answer, state};
+use crate::common::conversation::Conversation;
 use crate::common::daemon::{Daemon, Site};
-use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT};
+use crate::common::gateway::{CHALLENGE, REJECT};
 use crate::common::ledger::Ledger;
 use crate::common::people::{PIN, Person};
 use crate::common::sink::Sink;
+use crate::enrolment::SIGN_IN_MAIL;
 
 const BOTH: &str = "[sets]\ndefault = [[\"totp\", \"hotp\"], [\"virtual\"]]\n";
 
@@ -24,45 +23,20 @@ fn with_mail(people: &[Person], sink: &Sink, more: &str) -> Daemon {
     daemon
 }
 
-/// The code of the sign-in mail of this number.
-fn mailed(sink: &Sink, number: usize) -> String {
-    let before = "Your code for the sign-in: ";
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
-        let mails = sink.mails();
-        let mut codes = mails.iter().filter_map(|mail| mail.split(before).nth(1));
-        if let Some(rest) = codes.nth(number) {
-            return rest.chars().take(6).collect();
-        }
-        assert!(Instant::now() < end, "{mails:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// A daemon that is killed after each packet: no code is sent twice, none is forgotten.
 #[test]
 fn kill_between_any_two_rounds_of_two_methods_and_one_code_is_sent() {
     let sink = Sink::open();
     let mut alice = Person::new("alice");
     let mut daemon = with_mail(std::slice::from_ref(&alice), &sink, BOTH);
-    let mut port = daemon.gateway("gw-two").port();
-    let mut request = port.request("alice", PIN);
-    let mut asked = port.ask(&request);
-    for round in 0..2 {
-        assert_eq!(asked.code, CHALLENGE);
-        daemon = daemon.kill().start();
-        assert_eq!(port.ask(&request), asked, "the same question");
-        let typed = if round == 0 {
-            alice.code()
-        } else {
-            mailed(&sink, 0)
-        };
-        request = answer(&mut port, "alice", &state(&asked), &typed);
-        asked = port.ask(&request);
-    }
-    assert_eq!(asked.code, ACCEPT);
-    daemon = daemon.kill().start();
-    assert_eq!(port.ask(&request), asked, "the same answer");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    daemon = talk.kill(daemon);
+    talk.types(&alice.code());
+    daemon = talk.kill(daemon);
+    let mailed = sink.brought(SIGN_IN_MAIL, 0);
+    talk.types(&mailed);
+    talk.is_let_in();
+    daemon = talk.kill(daemon);
     let ledger = Ledger::of(&daemon.stop());
     let accepts: Vec<_> = ledger.of_user("auth.accept", "alice").collect();
     let [accept] = accepts.as_slice() else {
@@ -71,11 +45,53 @@ fn kill_between_any_two_rounds_of_two_methods_and_one_code_is_sent() {
     let tokens = accept.detail["tokens"].as_str().unwrap();
     assert_eq!(tokens.split(',').count(), 2, "{tokens}");
     assert_eq!(ledger.count("token.code_sent", "alice"), 1);
-    let code = mailed(&sink, 0);
-    for record in &ledger.records {
-        let kept = serde_json::to_string(&record.detail).unwrap();
-        assert!(!kept.contains(&code), "{kept}");
+    ledger.keeps_none_of(&[&mailed]);
+}
+
+/// The menu, the choice, and another code in place of the one that was sent: a daemon that is killed
+/// after each packet sends two messages and no more.
+#[test]
+fn kill_between_any_two_rounds_of_a_menu_and_of_a_code_that_is_sent_again() {
+    let sink = Sink::open();
+    let mut alice = Person::new("alice");
+    let either = "[sets]\ndefault = [[\"hotp\", \"virtual\"]]\n";
+    let mut daemon = with_mail(std::slice::from_ref(&alice), &sink, either);
+    let sent = "Code sent to a***e@example.org. Enter it:";
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    for (question, typed) in [
+        (
+            "1 = app or token code, 2 = e-mail to a***e@example.org:",
+            "2",
+        ),
+        (sent, "send"),
+    ] {
+        talk.asks(question);
+        daemon = talk.kill(daemon);
+        talk.types(typed);
     }
+    talk.asks(sent);
+    let [first, second] = [0, 1].map(|number| sink.brought(SIGN_IN_MAIL, number));
+    daemon = talk.kill(daemon);
+    talk.types(&second);
+    talk.is_let_in();
+    daemon = talk.kill(daemon);
+
+    // The menu takes a code of the app as well, and the one before is good for nothing.
+    talk.begin_anew(PIN);
+    daemon = talk.kill(daemon);
+    talk.types(&first);
+    talk.is_kept_out();
+    talk.begin_anew(PIN);
+    daemon = talk.kill(daemon);
+    talk.types(&alice.code());
+    talk.is_let_in();
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("token.code_sent", "alice"), 2);
+    assert_eq!(ledger.count("auth.accept", "alice"), 2);
+    let mails = sink.mails();
+    let codes = mails.iter().filter(|mail| mail.contains(SIGN_IN_MAIL));
+    assert_eq!(codes.count(), 2);
+    ledger.keeps_none_of(&[&first, &second]);
 }
 
 /// Whoever knows the first factor makes five messages an hour and no more, whatever else he sends.
@@ -104,17 +120,19 @@ fn a_flood_behind_a_right_pin_sends_what_the_limits_allow() {
         port.ask(&request);
     }
     let [_, mut bob] = people;
-    let mut elsewhere = daemon.gateway("gw-two").port();
-    let request = elsewhere.request("bob", PIN);
-    let asked = elsewhere.ask(&request);
-    let request = answer(&mut elsewhere, "bob", &state(&asked), &bob.code());
-    assert_eq!(elsewhere.ask(&request).code, ACCEPT, "nobody else waits");
-    mailed(&sink, 4);
+    // Nobody else waits.
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "bob", PIN);
+    talk.types(&bob.code());
+    talk.is_let_in();
+    sink.brought(SIGN_IN_MAIL, 4);
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("token.code_sent", "alice"), 5);
     let codes = sink.mails();
-    let codes = codes
-        .iter()
-        .filter(|mail| mail.contains("for the sign-in:"));
-    assert_eq!(codes.count(), 5);
+    assert_eq!(
+        codes
+            .iter()
+            .filter(|mail| mail.contains(SIGN_IN_MAIL))
+            .count(),
+        5
+    );
 }

@@ -1,30 +1,19 @@
 //! A reset, walked through at the prompt: the auth code, a new PIN, a code of each token.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use mfad::radius::{AttributeType, Packet};
-use mfad::token::{Otp, Period, base32, totp};
-
+use crate::common::conversation::Conversation;
 use crate::common::daemon::{Daemon, Site};
-use crate::common::gateway::{ACCEPT, CHALLENGE, REJECT, Reply};
 use crate::common::ledger::Ledger;
-use crate::common::people::{PIN, Person};
-use crate::dialogues::{answer, state};
+use crate::common::operator::{revealed, secret};
+use crate::common::people::{PIN, Person, app};
 
 const NEW_PIN: &str = "778240";
 
-fn words(reply: &Reply) -> String {
-    let packet = Packet::decode(&reply.octets).unwrap();
-    let words = packet.first(AttributeType::REPLY_MESSAGE).unwrap();
-    String::from_utf8(words.to_vec()).unwrap()
-}
-
 /// The state, and the auth code that goes with it.
 fn order(daemon: &Daemon, state: &str) -> String {
-    let operator = daemon.operator();
-    operator.change("Users.SetState", "alice", &json!({"state": state}));
-    let done = operator.change("Tokens.AuthCodeGenerate", "alice", &json!({}));
-    done["done"]["reveal"]["text"].as_str().unwrap().to_owned()
+    daemon.operator().set_state("alice", state);
+    daemon.operator().auth_code("alice")
 }
 
 /// A PIN that was guessed at until it was blocked, and the account with it. A daemon that is killed
@@ -38,25 +27,16 @@ fn kill_between_any_two_rounds_and_a_blocked_pin_is_replaced() {
         daemon.gateway("gw-pin").keeps_out("alice", &passcode);
     }
     assert_eq!(daemon.operator().show("alice")["state"], "Account Lockout");
-    let mut port = daemon.gateway("gw-two").port();
-    let request = port.request("alice", &alice.code());
-    assert_eq!(port.ask(&request).code, REJECT, "locked");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", &alice.code());
+    talk.is_kept_out();
     let auth_code = order(&daemon, "reset");
-    let mut request = port.request("alice", &alice.code());
-    for (typed, code) in [
-        (auth_code.as_str(), CHALLENGE),
-        (NEW_PIN, CHALLENGE),
-        (NEW_PIN, ACCEPT),
-    ] {
-        let asked = port.ask(&request);
-        daemon = daemon.kill().start();
-        assert_eq!(port.ask(&request), asked, "the same question");
-        request = answer(&mut port, "alice", &state(&asked), typed);
-        assert_eq!(port.ask(&request).code, code, "{typed}");
+    talk.begin_anew(&alice.code());
+    for typed in [&auth_code, NEW_PIN, NEW_PIN] {
+        daemon = talk.kill(daemon);
+        talk.types(typed);
     }
-    let accepted = port.ask(&request);
-    daemon = daemon.kill().start();
-    assert_eq!(port.ask(&request), accepted, "the same answer");
+    talk.is_let_in();
+    daemon = talk.kill(daemon);
     let shown = daemon.operator().show("alice");
     assert_eq!(shown["state"], "Steady State");
 
@@ -72,66 +52,48 @@ fn kill_between_any_two_rounds_and_a_blocked_pin_is_replaced() {
     ] {
         assert_eq!(ledger.count(event, "alice"), 1, "{event}");
     }
-    for record in &ledger.records {
-        let kept = serde_json::to_string(&record.detail).unwrap();
-        assert!(
-            !kept.contains(NEW_PIN) && !kept.contains(&auth_code),
-            "{kept}"
-        );
-    }
+    ledger.keeps_none_of(&[NEW_PIN, &auth_code]);
 }
 
-/// What the app shows that has this secret.
-fn shown(added: &Value) -> String {
-    let uri = added["done"]["reveal"]["text"].as_str().unwrap();
-    let (_, secret) = uri.split_once("secret=").unwrap();
-    let secret = secret.split('&').next().unwrap();
-    let seed = base32::decode(secret.as_bytes()).unwrap();
-    let now = mfad::sys::clock::Clock::start().now();
-    let step = totp::step_at(now.wall, Period::THIRTY);
-    let code = Otp::TOTP.code_at(seed.expose(), step);
-    code.text().expose().clone()
-}
-
-/// Both tokens show a code; the codes on paper are void. Who stops in between needs another auth code.
+/// Both tokens show a code; the codes on paper are void. Who stops in between needs another auth code,
+/// but not because the daemon was killed.
 #[test]
 fn reset_all_asks_for_a_code_of_each_token() {
     let mut alice = Person::new("alice");
-    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let mut daemon = Site::new(std::slice::from_ref(&alice)).start();
     let operator = daemon.operator();
     let spare = json!({"kind": "totp", "trusted": true, "description": "spare"});
     let spare = operator.change("Tokens.Add", "alice", &spare);
     let paper = operator.change("Tokens.RecoveryIssue", "alice", &json!({}));
-    let paper = paper["done"]["reveal"]["text"].as_str().unwrap().to_owned();
-    let mut port = daemon.gateway("gw-two").port();
     let auth_code = order(&daemon, "reset-all");
-    let request = port.request("alice", PIN);
-    let asked = port.ask(&request);
-    let request = answer(&mut port, "alice", &state(&asked), &auth_code);
-    assert_eq!(port.ask(&request).code, CHALLENGE);
-    let request = port.request("alice", PIN);
-    let asked = port.ask(&request);
-    let request = answer(&mut port, "alice", &state(&asked), &auth_code);
-    assert_eq!(port.ask(&request).code, REJECT, "good once");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    talk.types(&auth_code);
+    talk.asks("Enter a new PIN having from 6 to 12 digits:");
+    // It is good once.
+    talk.begin_anew(PIN);
+    talk.types(&auth_code);
+    talk.is_kept_out();
     assert_eq!(operator.show("alice")["base"], "reset-all");
 
-    let done = operator.change("Tokens.AuthCodeGenerate", "alice", &json!({}));
-    let auth_code = done["done"]["reveal"]["text"].as_str().unwrap();
-    let mut request = port.request("alice", PIN);
+    talk.begin_anew(PIN);
     for (question, typed) in [
-        ("Enter your authorization code:", auth_code),
+        (
+            "Enter your authorization code:",
+            &*operator.auth_code("alice"),
+        ),
         ("Enter a new PIN having from 6 to 12 digits:", NEW_PIN),
         ("Please re-enter new PIN:", NEW_PIN),
         ("Enter your one-time code:", &alice.code()),
-        ("Enter a one-time code of spare:", &shown(&spare)),
+        ("Enter a one-time code of spare:", &app(secret(&spare))),
     ] {
-        let asked = port.ask(&request);
-        assert_eq!(words(&asked), question);
-        request = answer(&mut port, "alice", &state(&asked), typed);
+        talk.asks(question);
+        daemon = talk.kill(daemon);
+        talk.types(typed);
     }
-    assert_eq!(port.ask(&request).code, ACCEPT);
+    talk.is_let_in();
+    daemon = talk.kill(daemon);
     assert_eq!(operator.show("alice")["base"], "steady");
-    let first = paper.split_whitespace().next().unwrap();
+    let first = revealed(&paper).split_whitespace().next().unwrap();
     let passcode = format!("{NEW_PIN}{first}");
     daemon.gateway("gw-pin").keeps_out("alice", &passcode);
     let ledger = Ledger::of(&daemon.stop());
@@ -146,19 +108,13 @@ fn kill_between_two_codes_and_a_token_that_is_ahead_is_found() {
     let site = Site::with(std::slice::from_ref(&alice), "[hotp]\nself_resync = true\n");
     let mut daemon = site.start();
     alice.next = 400;
-    let mut port = daemon.gateway("gw-two").port();
-    let request = port.request("alice", PIN);
-    let asked = port.ask(&request);
-    let request = answer(&mut port, "alice", &state(&asked), &alice.code());
-    let asked = port.ask(&request);
-    assert_eq!(words(&asked), "To resync your token, enter the next code:");
-    daemon = daemon.kill().start();
-    assert_eq!(port.ask(&request), asked, "the same question");
-    let request = answer(&mut port, "alice", &state(&asked), &alice.code());
-    let accepted = port.ask(&request);
-    assert_eq!(accepted.code, ACCEPT);
-    daemon = daemon.kill().start();
-    assert_eq!(port.ask(&request), accepted, "the same answer");
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
+    talk.types(&alice.code());
+    talk.asks("To resync your token, enter the next code:");
+    daemon = talk.kill(daemon);
+    talk.types(&alice.code());
+    talk.is_let_in();
+    daemon = talk.kill(daemon);
     let passcode = format!("{PIN}{}", alice.code());
     daemon.gateway("gw-pin").lets_in("alice", &passcode);
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::common::daemon::Site;
-use crate::common::gateway::{ACCEPT, REJECT};
+use crate::common::conversation::Conversation;
+use crate::common::daemon::{Daemon, Site};
+use crate::common::gateway::{ACCEPT, Port, REJECT};
 use crate::common::ledger::Ledger;
 use crate::common::people::Person;
 
@@ -28,6 +29,44 @@ fn an_answered_datagram_gets_the_same_answer_from_the_next_process() {
     assert_eq!(ledger.count("auth.accept", "alice"), 1);
     assert_eq!(ledger.rejects("alice", "bad_code"), 1);
     assert_eq!(ledger.count("auth.replay", "alice"), 1);
+}
+
+/// What is held back is committed long before it leaves. A daemon that is killed in between has asked,
+/// and has counted, although nobody has heard of it; the gateway that sends again does.
+#[test]
+fn killed_between_the_commit_and_the_reply_a_round_is_not_judged_twice() {
+    // The longest that there is.
+    const HELD: Duration = Duration::from_secs(5);
+    let again_with = |daemon: Daemon, delay| {
+        let mut site = daemon.kill();
+        site.reject_delay = delay;
+        site.write_config("");
+        site.start()
+    };
+    let mut alice = Person::new("alice");
+    let daemon = Site::new(std::slice::from_ref(&alice)).start();
+    let delay = daemon.site.reject_delay;
+    let mut port = daemon.gateway("gw-two-none").port();
+    let committed = |mut daemon: Daemon, port: &Port, request: &[u8], line: &str| {
+        daemon = again_with(daemon, HELD);
+        port.socket.send(request).unwrap();
+        daemon.wait_for_line(line, HELD);
+        daemon = again_with(daemon, delay);
+        assert!(port.hear(request, Duration::from_millis(1)).is_none());
+        (port.ask(request), daemon)
+    };
+
+    let request = port.request("alice", "");
+    let (question, daemon) = committed(daemon, &port, &request, "challenge attempt=");
+    let request = port.answer("alice", &question.state(), &alice.wrong_code());
+    let (answer, daemon) = committed(daemon, &port, &request, "reject attempt=");
+    assert_eq!(answer.code, REJECT);
+    let mut talk = Conversation::begin(&daemon.gateway("gw-two-none"), "alice", "");
+    talk.types(&alice.code());
+    talk.is_let_in();
+    let ledger = Ledger::of(&daemon.stop());
+    assert_eq!(ledger.count("auth.challenge", "alice"), 2);
+    assert_eq!(ledger.rejects("alice", "bad_code"), 1);
 }
 
 // What is summed up leaves no digest, so a repetition of it is judged again by the next process,

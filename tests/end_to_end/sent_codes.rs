@@ -1,7 +1,6 @@
 //! Tokens whose codes are sent: proven and tested by what arrives, void with their type.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -9,22 +8,8 @@ use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
 use crate::common::sink::Sink;
 
-const TITLE: &str = "Your code";
-
-/// The code of the mail of this number, of those that bring one.
-fn code(sink: &Sink, number: usize) -> String {
-    let end = Instant::now() + Duration::from_secs(30);
-    loop {
-        let mails = sink.mails();
-        let mut found = mails.iter().filter(|mail| mail.contains(TITLE));
-        if let Some(mail) = found.nth(number) {
-            let code = mail.split("Your code: ").nth(1).unwrap();
-            return code.lines().next().unwrap().to_owned();
-        }
-        assert!(Instant::now() < end, "{mails:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+/// What stands before a code in its mail.
+const MARK: &str = "Your code: ";
 
 /// A call about a token; the code of the error if it is refused.
 fn token(daemon: &Daemon, method: &str, id: &str, more: &Value) -> Result<Value, String> {
@@ -66,9 +51,9 @@ fn a_code_by_mail_proves_a_token_and_tests_it() {
     );
 
     token(&daemon, "Tokens.Confirm", &id, &none).unwrap();
-    let first = code(&sink, 0);
+    let first = sink.brought(MARK, 0);
     token(&daemon, "Tokens.Confirm", &id, &none).unwrap();
-    let second = code(&sink, 1);
+    let second = sink.brought(MARK, 1);
     // Only the last one is good, and only once.
     let refused = |method: &str, code: &str| {
         let refused = token(&daemon, method, &id, &json!({"code": code}));
@@ -86,7 +71,7 @@ fn a_code_by_mail_proves_a_token_and_tests_it() {
 
     // A test makes nothing active, and no code that was sent lets anybody in at the first packet.
     token(&daemon, "Tokens.Test", &id, &none).unwrap();
-    let third = code(&sink, 2);
+    let third = sink.brought(MARK, 2);
     daemon.gateway("gw-none").keeps_out("alice", &third);
     token(&daemon, "Tokens.Test", &id, &json!({"code": third})).unwrap();
     assert_eq!(status(&daemon), "registered");
@@ -115,7 +100,7 @@ fn another_address_waits_for_its_own_proof() {
     daemon.operator().change("Users.Edit", "alice", &moved);
     assert_eq!(status(&daemon), "pending");
     token(&daemon, "Tokens.Confirm", &id, &json!({})).unwrap();
-    let code = json!({"code": code(&sink, 0)});
+    let code = json!({"code": sink.brought(MARK, 0)});
     token(&daemon, "Tokens.Confirm", &id, &code).unwrap();
     assert_eq!(status(&daemon), "registered");
 
@@ -186,7 +171,7 @@ fn the_store_shows_no_code_that_waits_to_be_sent() {
     let daemon = daemon.kill();
     let sink = Sink::at(silent);
     let daemon = daemon.start();
-    let code = code(&sink, 0);
+    let code = sink.brought(MARK, 0);
     assert_eq!(code.len(), 6);
     assert!(!holds(&format!("Your code: {code}")));
     token(&daemon, "Tokens.Confirm", &id, &json!({"code": code})).unwrap();

@@ -13,267 +13,15 @@ use mfad::token::TokenId;
 use super::judging::{Code, Failure, Match, Trial, Want};
 use super::model::*;
 
-/// A wrong one counts on the code that is out, and the last one voids it.
-fn wrong(code: &mut Option<AuthCode>, tries: u32) {
-    let out = code.as_mut().unwrap();
-    out.wrong += 1;
-    if out.wrong >= tries {
-        *code = None;
-    }
-}
-
 impl Trial<'_> {
-    pub(crate) fn begin_enrolment(&mut self, shown: Option<TokenId>) -> Want {
-        self.first = true;
-        if self.person.asks_device_code(self.rules) {
-            let proven = self.person.proven_until;
-            let proven = proven.is_some_and(|until| late(self.now) < until);
-            return match (
-                proven && !self.rules.pages,
-                self.person.device_code(self.now),
-            ) {
-                (true, _) => self.authorized(shown),
-                (false, Some(_)) => self.ask(Asked::Device(shown)),
-                (false, None) => self.mail_device_code(shown),
-            };
-        }
-        if self.rules.suppress {
-            return self.authorized(shown);
-        }
-        self.ask(Asked::AuthCode(shown))
-    }
-
-    fn mail_device_code(&mut self, shown: Option<TokenId>) -> Want {
-        let Some(times) = self.person.send_again(DEVICE_SENDS, self.now) else {
-            return Want::Reject;
-        };
-        self.person.sends = times;
-        // What it is, is known once it was made.
-        self.person.device = Some(AuthCode {
-            text: String::new(),
-            until: late(self.now) + DEVICE_MS,
-            wrong: 0,
-        });
-        self.ask(Asked::Device(shown))
-    }
-
-    pub(crate) fn device_code(&mut self, shown: Option<TokenId>) -> Want {
-        if self.block_came_between() {
-            return Want::Reject;
-        }
-        let tries = self.rules.code_tries;
-        let good = self
-            .person
-            .device_code(self.now)
-            .map(|code| code.text.clone());
-        let out = self.person.auth_code.as_ref().map(|code| code.text.clone());
-        match &self.typed.code {
-            Code::Again => return self.mail_device_code(shown),
-            Code::Sent(text) if good.as_ref() == Some(text) => self.person.device = None,
-            Code::Auth(text) if out.as_ref() == Some(text) => self.person.auth_code = None,
-            _ => {
-                let code = match (good, out) {
-                    (Some(_), _) => &mut self.person.device,
-                    (None, Some(_)) => &mut self.person.auth_code,
-                    (None, None) => return Want::Reject,
-                };
-                wrong(code, tries);
-                return self.fail(&Failure::Other, false);
-            }
-        }
-        if self.rules.pages {
-            return self.authorized(shown);
-        }
-        self.person.proven_until = Some(late(self.now) + PROVEN_MS);
-        match self.person.waiting(self.rules, self.now).is_empty() {
-            true => Want::Reject,
-            false => self.authorized(shown),
-        }
-    }
-
-    pub(crate) fn authorized(&mut self, shown: Option<TokenId>) -> Want {
-        let waiting = self.person.waiting(self.rules, self.now);
-        if let Some(id) = shown.filter(|id| waiting.contains(id)) {
-            self.prove(id);
-            return self.go_on();
-        }
-        match self.ask_first_code(0) {
-            Some(want) => want,
-            None if self.person.proves_address(self.door, self.now) => self.begin_address(),
-            None => Want::Reject,
-        }
-    }
-
-    fn begin_address(&mut self) -> Want {
-        let made = self.person.on_file;
-        let made = made.filter(|id| self.person.token(*id).is_some());
-        let id = made.unwrap_or_else(|| {
-            let id = given_id(&self.person.name, self.now);
-            let token = Token::new(id, TokenKind::Email, Vec::new(), Base::Pending, self.now);
-            self.person.tokens.push(token);
-            id
-        });
-        self.person.on_file = Some(id);
-        self.send_to_address(id, 0, 0)
-    }
-
-    fn send_to_address(&mut self, token: TokenId, sends: u8, wrong: u8) -> Want {
-        let want = self.send(token, sends);
-        let Want::Ask(_, stored) = want else {
-            return want;
-        };
-        let mut questions = self.person.questions.iter_mut();
-        let open = questions.find(|question| question.handle.is_none());
-        if let Some(question) = open.filter(|_| stored)
-            && let Asked::Sent { until, sends, .. } = question.asked
-        {
-            question.asked = Asked::Address {
-                token,
-                code: String::new(),
-                until,
-                sends,
-                wrong,
-            };
-        }
-        Want::Ask("address", stored)
-    }
-
-    pub(crate) fn address(&mut self, asked: &Asked) -> Want {
-        let Asked::Address {
-            token,
-            code,
-            until,
-            sends,
-            wrong,
-        } = asked
-        else {
-            return Want::Reject;
-        };
-        let there = self.person.token(*token).is_some();
-        let awaited = self.person.proves_address(self.door, self.now);
-        if self.block_came_between() || !awaited || !there {
-            return Want::Reject;
-        }
-        if self.typed.code == Code::Again {
-            return self.send_to_address(*token, *sends, *wrong);
-        }
-        let right = matches!(&self.typed.code, Code::Sent(typed) if typed == code);
-        if right && late(self.now) < *until {
-            self.prove(*token);
-            return self.go_on();
-        }
-        if wrong + 1 < 3 {
-            if !self.count_wrong(&Failure::Code(Some(*token))) {
-                return Want::Reject;
-            }
-            let mut again = asked.clone();
-            if let Asked::Address { wrong, .. } = &mut again {
-                *wrong += 1;
-            }
-            return self.ask(again);
-        }
-        self.fail(&Failure::Code(Some(*token)), false)
-    }
-
-    pub(crate) fn ask_first_code(&mut self, wrong: u8) -> Option<Want> {
-        let page = self.first_code_page(wrong);
-        if !page && self.no_first_code() {
-            return None;
-        }
-        let want = self.ask(Asked::FirstCode(wrong));
-        if page && want == Want::Ask("first_code", true) {
-            self.person.prompt_link = true;
-        }
-        Some(want)
-    }
-
-    pub(crate) fn auth_code(&mut self, shown: Option<TokenId>) -> Want {
-        if self.block_came_between() || self.person.auth_code.is_none() {
-            return Want::Reject;
-        }
-        let code = self.person.auth_code.as_ref().unwrap();
-        if matches!(&self.typed.code, Code::Auth(text) if *text == code.text) {
-            self.person.auth_code = None;
-            return self.authorized(shown);
-        }
-        wrong(&mut self.person.auth_code, self.rules.code_tries);
-        self.fail(&Failure::Other, false)
-    }
-
-    pub(crate) fn first_code(&mut self, wrong: u8) -> Want {
-        if self.block_came_between() {
-            return Want::Reject;
-        }
-        let waiting = self.person.waiting(self.rules, self.now);
-        if let Code::Device { token, factor } = self.typed.code
-            && let Some(it) = self.person.token(token)
-            && it.fits(factor, self.rules, self.now)
-            && (waiting.contains(&token) || self.is_newest(it))
-        {
-            let (door, now) = (self.door.name, self.now);
-            self.person.token_mut(token).use_up(factor, door, now);
-            if waiting.contains(&token) {
-                self.prove(token);
-            } else {
-                self.ways.push(Way::Token(token));
-            }
-            return self.go_on();
-        }
-        let (next, page) = (wrong + 1, self.first_code_page(wrong + 1));
-        if next >= 3 || !page && self.no_first_code() {
-            return self.fail(&Failure::Other, false);
-        }
-        match self.count_wrong(&Failure::Other) {
-            true => self.ask_first_code(next).unwrap(),
-            false => Want::Reject,
-        }
-    }
-
-    /// It counts, and is asked again; false: it has locked the person.
-    fn count_wrong(&mut self, failure: &Failure) -> bool {
-        self.fail(failure, false);
-        self.counted = false;
-        self.person.lock.is_none()
-    }
-
-    fn first_code_page(&self, wrong: u8) -> bool {
-        let opened = wrong > 0 && !self.person.prompt_link;
-        self.rules.pages && !opened
-    }
-
-    fn no_first_code(&self) -> bool {
-        let waiting = self.person.waiting(self.rules, self.now);
-        waiting.is_empty() && self.candidates(&[]).is_empty()
-    }
-
-    /// The first code of a token was right, in the dialogue that leads to one.
-    fn prove(&mut self, id: TokenId) {
-        let awaited = self.person.awaits(Update::Token);
-        self.person.prove(id, self.now);
-        if awaited {
-            self.person.end_update();
-        }
-        self.ways.push(Way::Token(id));
-    }
-
-    /// Whether a token that is proven may be the one that the page has shown: who has proven more than
-    /// the first factor shows one that was proven since.
-    fn is_newest(&self, token: &Token) -> bool {
-        let began = self.question.as_ref().map_or(0, |question| question.opened);
-        let used = self.ways.iter().any(|way| way.token() == Some(token.id));
-        let since = self.ways.is_empty() || token.proven >= Some(began);
-        !used && since && self.computing(&[]).contains(&token.id)
-    }
-
     pub(crate) fn sent(&mut self, token: TokenId, code: &str, until: i64, sends: u8) -> Want {
         if self.typed.code == Code::Again {
             if self.block_came_between() {
                 return Want::Reject;
             }
-            return self.send(token, sends);
+            return self.wished(token, sends);
         }
-        let granted = self.person.grant(self.door, self.now);
-        if granted.is_none() && self.person.is_reset() {
+        if self.granted().is_none() && self.person.is_reset() && !self.authorized {
             return Want::Reject;
         }
         let passed = self.passed();
@@ -308,7 +56,7 @@ impl Trial<'_> {
         }
         match number - usize::from(typed) {
             0 => self.ask(Asked::Code),
-            at => self.send(sent[at - 1], 0),
+            at => self.wished(sent[at - 1], 0),
         }
     }
 
@@ -345,9 +93,12 @@ impl Trial<'_> {
             _ => person.password = Some(typed),
         }
         person.questions.clear();
+        // Who has set it has proven it.
+        self.first = true;
+        self.wished = false;
         if awaited {
             person.updates.retain(|update| *update != secret);
-            person.end_update();
+            person.end_update(self.now);
         }
         if self.rules.reauth {
             self.first = false;
@@ -366,11 +117,12 @@ impl Trial<'_> {
 
     /// The question for the code: of a device, one that is sent, or which of them.
     pub(crate) fn ask_for_code(&mut self, asked: Asked) -> Want {
+        self.wished |= self.wishes();
         let checked = self.door.first == FirstFactorBy::Gateway;
         if asked == Asked::Code || checked {
             self.first = true;
         }
-        if !self.first || self.person.is_reset() {
+        if !self.first || self.person.is_reset() || self.person.lock.is_some() {
             return self.ask(asked);
         }
         self.method(asked)
@@ -389,6 +141,15 @@ impl Trial<'_> {
         }
     }
 
+    /// A code that the person wants; of a token that counts no more none is sent.
+    fn wished(&mut self, token: TokenId, sends: u8) -> Want {
+        let passed = self.passed();
+        if !self.candidates(&passed).contains(&token) {
+            return Want::Reject;
+        }
+        self.send(token, sends)
+    }
+
     pub(crate) fn send(&mut self, token: TokenId, sends: u8) -> Want {
         let Some(it) = self.person.token(token) else {
             return Want::Reject;
@@ -398,7 +159,8 @@ impl Trial<'_> {
         let Some(times) = self.person.send_again(SENDS_PER_HOUR, self.now) else {
             return Want::Reject;
         };
-        if sends >= 3 || sms == 1 && unanswered > self.rules.sms_max {
+        let silent = sms == 1 && unanswered > self.rules.sms_max;
+        if sends >= 3 || silent || !self.keeps_next() {
             return Want::Reject;
         }
         self.person.sends = times;
@@ -418,11 +180,12 @@ impl Trial<'_> {
 
     /// All that the sign-in asks for so far is right: what is due next, or the Accept.
     pub(crate) fn go_on(&mut self) -> Want {
-        let Some(way) = self.ways.last().copied() else {
-            return Want::Reject;
-        };
-        if matches!(way, Way::Grant(_) | Way::Door) {
+        let way = self.ways.last().copied();
+        if let Some(way @ (Way::Grant(_) | Way::Door)) = way {
             return self.accept(way);
+        }
+        if self.goes_on_with_reset() && self.door.asks && self.asks_new() {
+            return self.ask_new();
         }
         let groups = self.person.groups();
         let names = |(way, group): (&Way, &Vec<TokenKind>)| {
@@ -439,21 +202,33 @@ impl Trial<'_> {
             }
             return self.method(Asked::Code);
         }
+        let Some(way) = way else {
+            return Want::Reject;
+        };
+        self.recover(groups.len().max(1));
         if !self.door.asks {
             return self.accept(way);
+        }
+        if let Some(id) = self.next_of_all() {
+            return self.ask(Asked::CodeOf(id));
         }
         if self.person.confirm && !self.computing(&[]).is_empty() {
             return self.ask(Asked::Confirm);
         }
         if self.asks_new() {
-            return self.ask(Asked::NewSecret {
-                chosen: None,
-                weak: 0,
-                unequal: false,
-            });
+            return self.ask_new();
         }
-        let further = self.adds_token().then(|| self.ask_first_code(0));
+        let further = self.adds_token() || self.offers_token();
+        let further = further.then(|| self.ask_first_code(0));
         further.flatten().unwrap_or_else(|| self.accept(way))
+    }
+
+    fn ask_new(&mut self) -> Want {
+        self.ask(Asked::NewSecret {
+            chosen: None,
+            weak: 0,
+            unequal: false,
+        })
     }
 
     pub(crate) fn asks_new(&self) -> bool {
@@ -461,33 +236,68 @@ impl Trial<'_> {
             return false;
         };
         let person = &*self.person;
-        let lacks = secret == Update::Pin && (person.must_change || self.unset());
-        lacks || person.awaits(secret)
+        let none = secret == Update::Pin && person.pin.is_none();
+        let lacks = none && (self.unset() || person.is_reset())
+            || secret == Update::Pin && person.must_change;
+        // A code that is accepted once more changes nothing.
+        let wished = self.wished && !matches!(self.ways.last(), Some(Way::Grace(_)));
+        lacks || wished || !none && person.awaits(secret)
     }
 
     /// Whether a right sign-in goes on with a further token.
     fn adds_token(&self) -> bool {
         let waiting = !self.person.waiting(self.rules, self.now).is_empty();
-        self.person.awaits(Update::Token) && (self.rules.pages || waiting)
+        let renews = self.person.state == UserState::Renew && self.goes_on_to_renew();
+        let awaited = self.person.awaits(Update::Token) && !self.person.recovered;
+        (awaited || renews) && (self.rules.pages || waiting)
+    }
+
+    /// A code on paper that has passed the last group asks for a new token; tokens alone do not.
+    fn recover(&mut self, groups: usize) {
+        let paper = self.ways.iter().any(|way| matches!(way, Way::Recovery(_)));
+        let (person, now) = (&mut *self.person, self.now);
+        let steady = person.state == UserState::Steady && !person.rekey;
+        if steady && paper && self.ways.len() == groups {
+            person.enter(UserState::Update, now);
+            person.updates.push(Update::Token);
+            person.recovered = true;
+        } else if person.recovered && !paper {
+            person.enter(UserState::Steady, now);
+        }
+    }
+
+    /// Whether a right sign-in with a code on paper offers a new token.
+    fn offers_token(&self) -> bool {
+        let awaited = self.person.recovered && self.person.awaits(Update::Token);
+        awaited && self.rules.pages && self.leads()
     }
 
     pub(crate) fn ask(&mut self, asked: Asked) -> Want {
         let name = asked.name();
         let after = self.question.as_ref();
-        let rounds = after.map_or(0, |question| question.rounds) + 1;
-        let rows = self.person.questions.iter().map(|question| question.row);
-        let row = after.map_or_else(|| rows.max().unwrap_or(0) + 1, |question| question.row);
-        if rounds > 10 || row > 30 {
+        // Those for the codes of tokens that are reset come on top.
+        let of_tokens = matches!(asked, Asked::CodeOf(_) | Asked::Resync { .. });
+        let further = of_tokens && self.authorized;
+        let rounds = after.map_or(0, |question| question.rounds) + u32::from(!further);
+        let Some(row) = self.row().filter(|_| rounds <= 10) else {
             return Want::Ask(name, false);
-        }
+        };
         let page = |asked: &Asked| matches!(asked, Asked::FirstCode(_));
         let until = match after {
             Some(question) if page(&asked) && !page(&question.asked) => late(self.now) + PAGE_MS,
             Some(question) => question.until,
+            None if page(&asked) => late(self.now) + PAGE_MS,
             None => late(self.now) + QUESTION_MS,
         };
-        while self.person.questions.len() >= 3 {
-            self.person.questions.remove(0);
+        let shown = self.is_known();
+        let questions = &mut self.person.questions;
+        if questions.len() == 3 {
+            // Strangers make room first, and take none from the others.
+            let stranger = questions.iter().position(|question| !question.shown);
+            match stranger.or_else(|| shown.then_some(0)) {
+                Some(ends) => drop(questions.remove(ends)),
+                None => return Want::Ask(name, false),
+            }
         }
         self.person.questions.push(Question {
             handle: None,
@@ -496,11 +306,36 @@ impl Trial<'_> {
             until,
             asked,
             first: self.first,
+            shown,
+            wished: self.wished,
+            authorized: self.authorized,
             ways: self.ways.clone(),
             rounds,
             row,
         });
         Want::Ask(name, true)
+    }
+
+    fn is_known(&self) -> bool {
+        let first = self.first && self.door.first != FirstFactorBy::None;
+        first || !self.ways.is_empty() || self.authorized
+    }
+
+    /// The how manyth in a row the next question is; none: too many. Strangers are counted apart.
+    fn row(&self) -> Option<u32> {
+        let shown = self.is_known();
+        let alike = |question: &&Question| question.shown == shown;
+        let rows = self.person.questions.iter().filter(alike);
+        let after = self.question.as_ref().filter(alike);
+        let next = || rows.map(|question| question.row).max().unwrap_or(0) + 1;
+        let row = after.map_or_else(next, |question| question.row);
+        (row <= if shown { 30 } else { 10 }).then_some(row)
+    }
+
+    /// Nothing is sent for a question that is not kept.
+    pub(crate) fn keeps_next(&self) -> bool {
+        let rounds = self.question.as_ref().map_or(0, |question| question.rounds);
+        rounds < 10 && self.row().is_some()
     }
 
     pub(crate) fn accept(&mut self, way: Way) -> Want {
@@ -513,6 +348,11 @@ impl Trial<'_> {
                     | Asked::FirstCode(_)
                     | Asked::Sent { .. }
                     | Asked::Address { .. }
+                    | Asked::Question { .. }
+                    | Asked::Menu(_)
+                    | Asked::NewPin { .. }
+                    | Asked::CodeOf(_)
+                    | Asked::Resync { .. }
             )
         };
         let now_used = self.question.as_ref().is_none_or(form);
@@ -520,7 +360,9 @@ impl Trial<'_> {
         if self.first && self.door.first == FirstFactorBy::Pin {
             person.pin_failures = 0;
         }
-        person.soft = 0;
+        self.let_in(way.token().is_some());
+        let person = &mut *self.person;
+        let now = self.now;
         let mut first_primary = false;
         for by in &self.ways {
             let Some(id) = by.token() else { continue };
@@ -535,17 +377,26 @@ impl Trial<'_> {
             {
                 last.grace_used = false;
             }
-            let primary = token.kind != TokenKind::Recovery;
+            let primary = token.primary();
             first_primary |= primary && !token.active;
             token.active = true;
+            token.used_at = Some(now.wall.0);
             if primary && person.awaits_token() {
-                person.enter(UserState::Steady);
+                person.enter(UserState::Steady, now);
             }
         }
-        person.end_update();
+        for by in self.ways.clone() {
+            if let Some(id) = by.token() {
+                self.renewed_by(id);
+            }
+        }
+        if way.token().is_some() && self.goes_on_with_reset() {
+            self.person.enter(UserState::Steady, now);
+        }
+        self.person.end_update(now);
         if first_primary {
-            let now = self.now;
-            let counting = person.grants.iter_mut().filter(|it| it.counts(None, now));
+            let grants = self.person.grants.iter_mut();
+            let counting = grants.filter(|it| it.counts(None, now));
             counting.for_each(|grant| grant.over = true);
         }
         Want::Accept(way)
@@ -562,8 +413,8 @@ impl Trial<'_> {
             _ => Vec::new(),
         };
         let (rules, now) = (self.rules, self.now);
+        self.count();
         let person = &mut *self.person;
-        person.soft += 1;
         match failure {
             Failure::Pin => {
                 person.pin_failures += 1;
@@ -588,20 +439,26 @@ impl Trial<'_> {
             }
             Failure::Code(Some(_)) | Failure::Other => {}
         }
-        if person.soft >= rules.failures_max && person.lock.is_none() {
+        if !rules.waits && person.soft >= rules.failures_max && person.lock.is_none() {
             lock(person, LockReason::Failures, rules.lock_ms, now);
         }
         Want::Reject
     }
 }
 
-fn wrong_at(token: &mut Token, rules: &Rules, now: Now) {
+pub(crate) fn wrong_at(token: &mut Token, rules: &Rules, now: Now) {
     token.soft += 1;
     token.total += 1;
+    let (most, span) = match token.kind {
+        // Whatever failures bring about otherwise, and until somebody unlocks.
+        TokenKind::Qa => (rules.qa_failures_max, 0),
+        _ if rules.waits => (u32::MAX, 0),
+        _ => (rules.token_failures_max, rules.token_lock_ms),
+    };
     if token.total >= rules.hard_cap {
         hard_cap(token, rules);
-    } else if token.soft >= rules.token_failures_max && token.locked.is_none() {
-        token.locked = Some(match rules.token_lock_ms {
+    } else if token.soft >= most && token.locked.is_none() {
+        token.locked = Some(match span {
             0 => i64::MAX,
             span => now.steady.0 + span,
         });
@@ -619,4 +476,5 @@ fn lock(person: &mut Person, reason: LockReason, span: i64, now: Now) {
     person.questions.clear();
     let until = (span > 0).then(|| now.steady.0 + span);
     person.lock = Some((reason, until));
+    person.lock_count = person.soft;
 }

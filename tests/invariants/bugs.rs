@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::domain::command::Command;
+use mfad::domain::dialogue::{Kind, Step};
 use mfad::domain::policy::Policy;
+use mfad::domain::questions::token_of;
 use mfad::domain::token_record::Base;
 use mfad::domain::user::{UserRecord, UserState};
 use mfad::domain::verdict::Verdict;
@@ -80,10 +82,46 @@ pub(crate) enum Bug {
     LockLeavesQuestions,
     /// The revision that an operator names is not looked at.
     LostUpdate,
+    /// The wish for a new PIN is not kept for the rounds after it.
+    WishForgotten,
+    /// A wait is not written.
+    WaitLost,
+    /// A sign-in ends the waits of all stations.
+    WaitEndsForAll,
+    /// A station is known by nothing but a first factor.
+    StationUnproven,
+    /// A code that comes too early is not counted.
+    AheadUncounted,
+    /// A code that comes too early moves the token on.
+    AheadMoves,
+    /// The old token stays when its successor was used.
+    OldStays,
+    /// Renew Credential ends by any sign-in.
+    RenewedByAnything,
+    /// Nobody is asked to renew a token in time.
+    RenewalForgotten,
+    /// A reset ends by any sign-in.
+    ResetWithoutItsCode,
+    /// The code of a reset was right, and the PIN stays as it was.
+    ResetKeepsPin,
+    /// The code of a reset leaves the lock for the PIN.
+    ResetKeepsLock,
+    /// The code of a reset leaves locked tokens locked.
+    ResetKeepsTokenLocks,
+    /// Reset All leaves recovery codes.
+    ResetAllKeepsPaper,
+    /// A wrong answer is forgotten with the next question.
+    WrongAnswerForgotten,
+    /// Wrong answers do not count on the questions.
+    AnswersUncounted,
+    /// The same questions are asked again after right answers.
+    SameQuestionsAgain,
+    /// Right answers leave the lock for the PIN.
+    AnswersKeepLock,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 51] = [
         Self::CodeStaysFresh,
         Self::GraceForEver,
         Self::PaperStaysFresh,
@@ -117,6 +155,24 @@ impl Bug {
         Self::ActiveByTest,
         Self::LockLeavesQuestions,
         Self::LostUpdate,
+        Self::WishForgotten,
+        Self::WaitLost,
+        Self::WaitEndsForAll,
+        Self::StationUnproven,
+        Self::AheadUncounted,
+        Self::AheadMoves,
+        Self::OldStays,
+        Self::RenewedByAnything,
+        Self::RenewalForgotten,
+        Self::ResetWithoutItsCode,
+        Self::ResetKeepsPin,
+        Self::ResetKeepsLock,
+        Self::ResetKeepsTokenLocks,
+        Self::ResetAllKeepsPaper,
+        Self::WrongAnswerForgotten,
+        Self::AnswersUncounted,
+        Self::SameQuestionsAgain,
+        Self::AnswersKeepLock,
     ];
 }
 
@@ -125,6 +181,7 @@ pub(crate) fn bend(bug: Option<Bug>, policy: &mut Policy) {
     match bug {
         Some(Bug::LimitOffByOne) => policy.lockout.user_max_failures += 1,
         Some(Bug::WindowOffByOne) => policy.hotp_look_ahead += 1,
+        Some(Bug::RenewalForgotten) => policy.renew_before = Duration::ZERO,
         _ => {}
     }
 }
@@ -135,6 +192,10 @@ pub(crate) fn spoil(bug: Option<Bug>, old: &UserRecord, new: &mut UserRecord, ve
     let asked = matches!(verdict, Verdict::Challenge { .. });
     let refused = matches!(verdict, Verdict::Reject { .. });
     spoil_counts(bug, old, new, refused, verdict.accepted());
+    spoil_waits(bug, old, new, verdict);
+    spoil_questions(bug, old, new);
+    spoil_reset(bug, old, new);
+    spoil_answers(bug, old, new);
     match bug {
         Bug::StateGoodTwice => new.auth.dialogues.clone_from(&old.auth.dialogues),
         Bug::StateGoodElsewhere if asked => {
@@ -172,6 +233,15 @@ pub(crate) fn spoil(bug: Option<Bug>, old: &UserRecord, new: &mut UserRecord, ve
         Bug::SteadyTooEarly if asked => new.profile_mut().state = UserState::Steady,
         Bug::ConfirmedByAnything if verdict.accepted() => {
             new.profile_mut().confirm_unlock = false;
+        }
+        Bug::OldStays if old.profile.state == UserState::Renew => {
+            for token in &mut new.profile_mut().tokens {
+                let before = old.token(token.id).map_or(token.base, |it| it.base);
+                token.base = before;
+            }
+        }
+        Bug::RenewedByAnything if verdict.accepted() && new.profile.state == UserState::Renew => {
+            new.profile_mut().state = UserState::Steady;
         }
         Bug::GrantEndForgotten => {
             for grant in &mut new.auth.grants {
@@ -220,6 +290,101 @@ fn spoil_counts(bug: Bug, old: &UserRecord, new: &mut UserRecord, refused: bool,
             }
         }
         _ => {}
+    }
+}
+
+fn spoil_waits(bug: Bug, old: &UserRecord, new: &mut UserRecord, verdict: &Verdict) {
+    let auth = &mut new.auth;
+    match bug {
+        Bug::WaitLost => auth.wait_until = old.auth.wait_until,
+        Bug::WaitEndsForAll if verdict.accepted() => {
+            auth.stations.iter_mut().for_each(|it| it.until = None);
+            auth.wait_until = None;
+        }
+        Bug::StationUnproven => {
+            if let Verdict::Accept { how, .. } = verdict
+                && how.token().is_none()
+                && let Some(station) = auth.stations.last_mut()
+            {
+                station.seen = station.seen + Duration::from_secs(1);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn spoil_answers(bug: Bug, old: &UserRecord, new: &mut UserRecord) {
+    let held = token_of(old).map(|token| token.id);
+    match bug {
+        Bug::WrongAnswerForgotten => {
+            for open in &mut new.auth.dialogues {
+                if let Kind::Emergency(asked) = &mut open.kind
+                    && let Step::Question { wrong, .. } = &mut asked.step
+                {
+                    *wrong = false;
+                }
+            }
+        }
+        Bug::AnswersUncounted => {
+            if let Some(id) = held {
+                new.auth.token_mut(id).soft = 0;
+            }
+        }
+        Bug::SameQuestionsAgain => {
+            let held = held.and_then(|id| new.token_mut(id)?.questions.as_mut());
+            if let Some(questions) = held {
+                questions.first = 0;
+            }
+        }
+        Bug::AnswersKeepLock if new.profile.pin != old.profile.pin => {
+            new.auth.lock.clone_from(&old.auth.lock);
+        }
+        _ => {}
+    }
+}
+
+fn spoil_reset(bug: Bug, old: &UserRecord, new: &mut UserRecord) {
+    if !matches!(old.profile.state, UserState::Reset | UserState::ResetAll) {
+        return;
+    }
+    match bug {
+        Bug::ResetWithoutItsCode => {
+            let dialogues = new.auth.dialogues.iter_mut();
+            dialogues.for_each(|it| it.proven.authorized = true);
+        }
+        Bug::ResetKeepsPin => {
+            let must = old.profile.pin.as_ref().is_some_and(|pin| pin.must_change);
+            if let Some(pin) = new.profile_mut().pin.as_mut() {
+                pin.must_change = must;
+            }
+        }
+        Bug::ResetKeepsLock => new.auth.lock.clone_from(&old.auth.lock),
+        Bug::ResetKeepsTokenLocks => {
+            for token in &mut new.auth.tokens {
+                let before = old.auth.token(token.id).and_then(|it| it.locked_until);
+                token.locked_until = token.locked_until.or(before);
+            }
+        }
+        Bug::ResetAllKeepsPaper => {
+            let lost = |it: &&mfad::domain::token_record::Token| new.token(it.id).is_none();
+            let lost: Vec<_> = old.profile.tokens.iter().filter(lost).cloned().collect();
+            new.profile_mut().tokens.extend(lost);
+        }
+        _ => {}
+    }
+}
+
+fn spoil_questions(bug: Bug, old: &UserRecord, new: &mut UserRecord) {
+    for open in &mut new.auth.dialogues {
+        match (bug, &open.kind) {
+            (Bug::WishForgotten, _) => open.proven.wants_new = false,
+            (Bug::AheadUncounted, Kind::Resync(_)) => new.auth.soft = old.auth.soft,
+            (Bug::AheadMoves, Kind::Resync(ahead)) => {
+                let moved = new.auth.tokens.iter_mut().filter(|it| it.id == ahead.token);
+                moved.for_each(|it| it.next_factor = ahead.first + 1);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether the record says what the model expects, field by field.
 
+use sha2::{Digest as _, Sha256};
+
 use mfad::domain::token_record::Base as Stored;
 use mfad::domain::user::UserRecord;
 use mfad::time::Now;
@@ -17,9 +19,15 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, model: T, record: T) -> Law 
 pub(crate) fn compare(person: &Person, record: &UserRecord, rules: &Rules, now: Now) -> Law {
     let (profile, auth) = (&record.profile, &record.auth);
     same("state", person.state, profile.state)?;
+    same("state since", person.since, profile.state_since.0)?;
     let lock = auth.lock.as_ref();
     let lock = lock.map(|lock| (lock.reason, lock.auto_until.map(|until| until.0)));
     same("lock", person.lock, lock)?;
+    let count = auth
+        .lock
+        .as_ref()
+        .map_or(person.lock_count, |lock| lock.count);
+    same("failures at the lock", person.lock_count, count)?;
     let by = auth
         .unlocked
         .as_ref()
@@ -44,6 +52,9 @@ pub(crate) fn compare(person: &Person, record: &UserRecord, rules: &Rules, now: 
     let password = password.map(|password| password.hash.data.clone());
     same("password", person.password.clone(), password)?;
     same("failures", person.soft, auth.soft)?;
+    let waits = auth.wait_until.map(|until| until.0);
+    same("wait", person.wait, waits)?;
+    stations(person, record)?;
     same("failures in all", person.total, auth.total)?;
     let code = profile.auth_code.as_ref().map(|code| code.failures);
     same(
@@ -89,6 +100,8 @@ fn tokens(person: &Person, record: &UserRecord, rules: &Rules) -> Law {
             (Base::Registered, None) => Stored::Registered,
         };
         same("status", base, stored.base)?;
+        let expires = stored.expires.map(|end| end.0);
+        same("expires", token.expires, expires)?;
         let state = record.auth.token(token.id).cloned();
         let state = state.unwrap_or_else(|| mfad::domain::token_record::TokenState::new(token.id));
         same("next code", token.next, state.next_factor)?;
@@ -98,12 +111,53 @@ fn tokens(person: &Person, record: &UserRecord, rules: &Rules) -> Law {
         let locked = state.locked_until.map(|until| until.0);
         same("token lock", token.locked, locked).or_else(|law| capped.then_some(()).ok_or(law))?;
         same("active", token.active, state.activated_at.is_some())?;
+        let used = state.last_used.as_ref().map(|used| used.at.0);
+        same("last used", token.used_at, used)?;
+        if token.base != Base::Obsolete {
+            let held = stored.questions.as_ref();
+            let answers = held.map_or(&[][..], |it| &it.list);
+            let answers: Vec<_> = answers.iter().map(|it| it.answer.data.clone()).collect();
+            let known: Vec<_> = token
+                .answers
+                .iter()
+                .map(|it| it.clone().into_bytes())
+                .collect();
+            same("answers", known, answers)?;
+            let first = held.map_or(0, |it| it.first);
+            same("asked first", token.asked_first, first)?;
+        }
         same("used codes on paper", token.used, state.recovery_used)?;
         let last = state.accepted.as_ref().map(|it| (it.factor, it.grace_used));
         let known = token.last.as_ref().map(|it| (it.factor, it.grace_used));
         same("last code", known, last)?;
     }
     Ok(())
+}
+
+fn stations(person: &Person, record: &UserRecord) -> Law {
+    let tag = |place: &str| {
+        let digest = Sha256::new().chain_update(record.id.0);
+        let digest = digest.chain_update(place).finalize();
+        digest[..8].to_vec()
+    };
+    let known = person.stations.iter();
+    let known: Vec<_> = known
+        .map(|it| (it.door, tag(it.place), it.seen, it.failures, it.until))
+        .collect();
+    let stored = record.auth.stations.iter();
+    let stored: Vec<_> = stored
+        .map(|it| {
+            let until = it.until.map(|until| until.0);
+            (
+                &*it.gateway,
+                it.tag.0.to_vec(),
+                it.seen.0,
+                it.failures,
+                until,
+            )
+        })
+        .collect();
+    same("stations", known, stored)
 }
 
 fn grants(person: &Person, record: &UserRecord) -> Law {

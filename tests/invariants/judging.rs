@@ -31,6 +31,12 @@ pub(crate) enum Code {
     Auth(String),
     /// A new PIN or password, and whether it is good enough.
     Secret(Vec<u8>, bool),
+    /// The word that asks for a new PIN.
+    Word,
+    /// The word for Emergency Access.
+    Help,
+    /// An answer to a question, in plain form.
+    Answer(String),
     Text,
 }
 
@@ -84,6 +90,8 @@ pub(crate) struct Trial<'a> {
     pub(crate) person: &'a mut Person,
     pub(crate) rules: &'a Rules,
     pub(crate) door: &'a Door,
+    /// Where it comes from.
+    pub(crate) place: &'static str,
     pub(crate) now: Now,
     pub(crate) typed: &'a Typed,
     /// The same wrong passcode as the last time, within a minute (D17).
@@ -91,6 +99,8 @@ pub(crate) struct Trial<'a> {
     pub(crate) counted: bool,
     pub(crate) question: Option<Question>,
     pub(crate) first: bool,
+    pub(crate) wished: bool,
+    pub(crate) authorized: bool,
     pub(crate) ways: Vec<Way>,
     /// The token whose code was typed waited for its proof too long, and is gone with this look.
     too_late: Option<Token>,
@@ -109,7 +119,7 @@ impl<'a> Trial<'a> {
     pub(crate) fn new(
         person: &'a mut Person,
         rules: &'a Rules,
-        door: &'a Door,
+        (door, place): (&'a Door, &'static str),
         now: Now,
         typed: &'a Typed,
         repeated: bool,
@@ -118,12 +128,15 @@ impl<'a> Trial<'a> {
             person,
             rules,
             door,
+            place,
             now,
             typed,
             repeated,
             counted: false,
             question: None,
             first: false,
+            wished: false,
+            authorized: false,
             ways: Vec::new(),
             too_late: None,
         }
@@ -137,7 +150,9 @@ impl<'a> Trial<'a> {
         self.person.settle(self.rules, self.now);
         self.too_late = before.filter(|token| self.person.token(token.id).is_none());
         let fresh = matches!(state, State::None);
-        if self.person.is_closed() || self.person.lock.is_some() {
+        let locked = self.person.lock.is_some() && !self.ends_lock(state);
+        let kept_out = self.person.lock.is_some() && !self.overrides_lock(state);
+        if self.person.is_closed() || kept_out || self.waits() {
             return match self.called_for() {
                 Some(asked) if fresh && self.blind(&asked) => Want::Ask(asked.name(), false),
                 _ => Want::Reject,
@@ -154,17 +169,29 @@ impl<'a> Trial<'a> {
             };
             let question = self.person.questions.remove(at);
             self.first = question.first;
+            self.wished = question.wished;
+            self.authorized = question.authorized;
             self.ways.clone_from(&question.ways);
             self.question = Some(question);
         }
         if !self.still_counts() {
             return Want::Reject;
         }
+        if self.helped() {
+            return self.begin_emergency();
+        }
         match self
             .question
             .as_ref()
             .map(|question| question.asked.clone())
         {
+            Some(Asked::Question {
+                token,
+                number,
+                wrong,
+            }) => self.answer(token, number, wrong),
+            Some(Asked::Menu(token)) => self.menu(token),
+            Some(asked @ Asked::NewPin { .. }) => self.new_pin(&asked),
             Some(Asked::NewSecret {
                 chosen,
                 weak,
@@ -180,7 +207,10 @@ impl<'a> Trial<'a> {
                 until,
                 sends,
             }) => self.sent(token, &code, until, sends),
+            Some(Asked::CodeOf(id)) => self.code_of(id),
+            Some(Asked::Resync { token, first }) => self.resync(token, first),
             Some(Asked::Method { typed, sent }) => self.number(typed, &sent),
+            _ if locked => self.locked_passcode(),
             _ => self.passcode(),
         }
     }
@@ -205,7 +235,7 @@ impl<'a> Trial<'a> {
     }
 
     /// All tokens that may be asked for here, whatever was passed.
-    fn of_set(&self) -> Vec<TokenId> {
+    pub(crate) fn of_set(&self) -> Vec<TokenId> {
         self.person.of_set(self.door, self.rules, self.now)
     }
 
@@ -238,6 +268,9 @@ impl<'a> Trial<'a> {
             Some(Asked::Passcode) => false,
             Some(_) => return None,
         };
+        if self.wishes() {
+            return Some(Asked::Passcode);
+        }
         let nothing = first && self.typed.octets.is_empty();
         let ignored = matches!(
             self.door.first,
@@ -248,6 +281,14 @@ impl<'a> Trial<'a> {
         } else {
             nothing.then_some(Asked::Passcode)
         }
+    }
+
+    /// Whether the word was typed that asks for a new PIN or password, in the place of a passcode.
+    pub(crate) fn wishes(&self) -> bool {
+        self.rules.keyword
+            && self.question.is_none()
+            && self.door.memorized().is_some()
+            && self.typed.code == Code::Word
     }
 
     /// Whether nothing is proven when it is asked.
@@ -265,23 +306,24 @@ impl<'a> Trial<'a> {
         self.door.first == FirstFactorBy::Pin
             && self.door.asks
             && !person.awaits_token()
+            && person.tokens.iter().any(|token| token.active)
             && person.pin.is_none()
     }
 
     pub(crate) fn passcode(&mut self) -> Want {
         let passed = self.passed();
-        let granted = self.person.grant(self.door, self.now);
+        let granted = self.granted();
         let checked = self.door.first == FirstFactorBy::Gateway;
         let nobody = self.candidates(&passed).is_empty();
         let called = self.called_for();
         let blind = called.as_ref().map(|asked| self.blind(asked));
         if let (Some(true), Some(asked)) = (blind, &called)
-            && (!checked || granted.is_none() && !(nobody && self.needs_none()))
+            && (!checked || granted.is_none() && !(nobody && self.needs_none() || self.resets()))
         {
             return self.ask_for_code(asked.clone());
         }
-        if granted.is_none() && self.person.is_reset() {
-            return Want::Reject;
+        if granted.is_none() && self.person.is_reset() && !self.authorized {
+            return self.open_reset();
         }
         let unset = self.unset();
         let somebody = !nobody || !self.papers(&passed).is_empty();
@@ -298,26 +340,8 @@ impl<'a> Trial<'a> {
         let form = self.form(unset);
         let matched = self.matched(form, &passed);
         let alone = unset && self.typed.head.is_empty();
-        let now = self.now;
-        match matched {
-            Match::Fits(id, factor) => {
-                let first = self.first_factor(&self.typed.head, alone);
-                let door = self.door.name;
-                self.person.token_mut(id).use_up(factor, door, now);
-                return self.decide(first, Way::Token(id));
-            }
-            Match::Again(id, true) => {
-                let first = self.first_factor(&self.typed.head, alone);
-                let last = self.person.token_mut(id).last.as_mut();
-                last.unwrap().grace_used = true;
-                return self.decide(first, Way::Grace(id));
-            }
-            Match::Paper(id, index) => {
-                let first = self.first_factor(&self.typed.head, alone);
-                self.person.token_mut(id).used |= 1 << index;
-                return self.decide(first, Way::Recovery(id));
-            }
-            Match::Again(_, false) | Match::Wrong(_) | Match::NoCode => {}
+        if let Some(want) = self.right(&matched, alone) {
+            return want;
         }
         let clicked =
             matches!(matched, Match::Again(..)) && !self.typed.head.is_empty() && !checked;
@@ -325,30 +349,75 @@ impl<'a> Trial<'a> {
             let first = self.first_factor(&self.typed.octets, false);
             return self.decide(first, Way::Grant(grant));
         }
+        self.not_right(&matched, form, &passed)
+    }
+
+    /// A code that counts: it is used up, whatever the first factor is.
+    fn right(&mut self, matched: &Match, alone: bool) -> Option<Want> {
+        let (door, now) = (self.door.name, self.now);
+        let first = || self.first_factor(&self.typed.head, alone);
+        Some(match *matched {
+            Match::Fits(id, factor) => {
+                let first = first();
+                self.person.token_mut(id).use_up(factor, door, now);
+                self.decide(first, Way::Token(id))
+            }
+            Match::Again(id, true) => {
+                let first = first();
+                let last = self.person.token_mut(id).last.as_mut();
+                last.unwrap().grace_used = true;
+                self.decide(first, Way::Grace(id))
+            }
+            Match::Paper(id, index) => {
+                let first = first();
+                self.person.token_mut(id).used |= 1 << index;
+                self.decide(first, Way::Recovery(id))
+            }
+            Match::Again(_, false) | Match::Wrong(_) | Match::NoCode => return None,
+        })
+    }
+
+    /// No code that counts, and no grant.
+    fn not_right(&mut self, matched: &Match, form: PasscodeForm, passed: &[Way]) -> Want {
         let wrong = matches!(matched, Match::Wrong(_) | Match::NoCode);
         if wrong && let Some((id, factor)) = self.shown(form) {
             let first = self.first_factor(&self.typed.head, false);
-            let door = self.door.name;
+            let (door, now) = (self.door.name, self.now);
             self.person.token_mut(id).use_up(factor, door, now);
             return match first {
                 Ok(()) => self.begin_enrolment(Some(id)),
                 Err(why) => self.wrong_first(&why, false),
             };
         }
+        if matches!(matched, Match::Wrong(_))
+            && let Some((token, first)) = self.ahead(form, passed)
+        {
+            return match self.first_factor(&self.typed.head, false) {
+                Ok(()) => self.begin_resync(token, first),
+                Err(why) => self.wrong_first(&why, self.repeated),
+            };
+        }
         if wrong && self.leads() && self.came_too_late(form) {
             return Want::Reject;
         }
+        let nobody = self.candidates(passed).is_empty();
         if let Some(id) = self.guessed(form).filter(|_| nobody) {
             return self.fail(&Failure::Code(Some(id)), self.repeated);
         }
         if nobody && !matches!(matched, Match::Wrong(Some(_))) {
             return self.without_token();
         }
-        match matched {
+        match *matched {
             Match::Wrong(only) => self.fail(&Failure::Code(only), self.repeated),
             Match::NoCode => self.fail(&Failure::Other, self.repeated),
             _ => Want::Reject,
         }
+    }
+
+    /// The grant that counts; none while a lock lasts, even one that a reset ends.
+    pub(crate) fn granted(&self) -> Option<u32> {
+        let granted = self.person.grant(self.door, self.now);
+        granted.filter(|_| self.person.lock.is_none())
     }
 
     fn form(&self, unset: bool) -> PasscodeForm {
@@ -368,7 +437,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Whether the code stands where the form wants it.
-    fn splits(&self, form: PasscodeForm) -> bool {
+    pub(crate) fn splits(&self, form: PasscodeForm) -> bool {
         match form {
             PasscodeForm::Challenge => false,
             PasscodeForm::Otp => self.typed.head.is_empty(),
@@ -380,7 +449,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn matched(&self, form: PasscodeForm, passed: &[Way]) -> Match {
+    pub(crate) fn matched(&self, form: PasscodeForm, passed: &[Way]) -> Match {
         let typed = self.computing(passed);
         let shaped = matches!(
             self.typed.code,
@@ -461,7 +530,10 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn wrong_first(&mut self, why: &Why, repeated: bool) -> Want {
+    pub(crate) fn wrong_first(&mut self, why: &Why, repeated: bool) -> Want {
+        if let Some(want) = self.wrong_under_lock() {
+            return want;
+        }
         match why {
             Why::Blocked => Want::Reject,
             Why::Pin => self.fail(&Failure::Pin, repeated),
@@ -487,7 +559,7 @@ impl<'a> Trial<'a> {
         self.go_on()
     }
 
-    fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         let person = &*self.person;
         let provable = match self.door.first {
             FirstFactorBy::Gateway => true,
@@ -513,7 +585,7 @@ impl<'a> Trial<'a> {
     fn guessed(&self, form: PasscodeForm) -> Option<TokenId> {
         let proven = self.person.proven_until;
         let proven = proven.is_some_and(|until| late(self.now) < until) && !self.rules.pages;
-        let nothing = match self.person.asks_device_code(self.rules) {
+        let nothing = match self.person.asks_device_code(self.rules, self.now) {
             true => proven,
             false => self.rules.suppress,
         };
@@ -532,7 +604,10 @@ impl<'a> Trial<'a> {
         let Code::Device { factor, .. } = self.typed.code else {
             return false;
         };
-        let fits = |token: &Token| token.fits(factor, self.rules, self.now);
+        let fits = |token: &Token| {
+            token.awake(Base::Pending, self.rules, self.now)
+                && token.fits(factor, self.rules, self.now)
+        };
         self.splits(form) && self.too_late.as_ref().is_some_and(fits)
     }
 
@@ -540,8 +615,9 @@ impl<'a> Trial<'a> {
         let waiting = !self.person.waiting(self.rules, self.now).is_empty();
         let proven = self.person.proven_until;
         let proven = proven.is_some_and(|until| late(self.now) < until) && !self.rules.pages;
-        let mailed = self.person.asks_device_code(self.rules) && !proven;
-        (self.person.awaits_token() || self.person.rekey)
+        let mailed = self.person.asks_device_code(self.rules, self.now) && !proven;
+        let too_late = self.person.renews_too_late(self.rules, self.now);
+        (self.person.awaits_token() || self.person.rekey || too_late)
             && self.leads()
             && (self.rules.pages
                 || waiting

@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use mfad::domain::dialogue::{Handle, OPEN_MAX, ROUNDS_MAX};
+use mfad::domain::dialogue::{Handle, Kind, OPEN_MAX, ROUNDS_MAX};
+use mfad::domain::lockout::{Lock, LockReason};
 use mfad::domain::policy::{FirstFactorBy, Policy};
 use mfad::domain::token_record::{Base, TokenKind, effective};
 use mfad::domain::user::{UserRecord, UserState};
@@ -52,6 +53,7 @@ impl Ledger {
         self.i1_no_code_twice(seen)?;
         i2_the_closed_are_refused(seen)?;
         i3_a_passthrough_needs_the_first_factor(seen)?;
+        answers_let_nobody_in(seen)?;
         i5_again_counts_nothing(seen)?;
         i9_nobody_is_told_apart(seen)?;
         self.i10_the_hard_cap(seen)?;
@@ -117,6 +119,11 @@ impl Ledger {
         for state in &seen.after.auth.tokens {
             let before = seen.before.auth.token(state.id).map_or(0, |it| it.total);
             let count = self.wrong.entry(state.id).or_default();
+            // Right answers begin it anew, and let nobody in.
+            let kind = seen.before.token(state.id).map(|token| token.kind);
+            if before == 0 && kind == Some(TokenKind::Qa) {
+                *count = 0;
+            }
             if state.total > before {
                 *count += 1;
             }
@@ -181,6 +188,13 @@ fn i2_the_closed_are_refused(seen: &Seen<'_>) -> Law {
     );
     let over = |until| seen.now.earliest() >= until;
     let lock = seen.before.auth.lock.as_ref();
+    // What ends the lock for a blocked PIN is walked through under it.
+    let resets = |lock: &Lock| {
+        let state = seen.before.profile.state;
+        let reset = matches!(state, UserState::Reset | UserState::ResetAll);
+        lock.reason == LockReason::PinBlocked && (reset || !seen.verdict.accepted())
+    };
+    let lock = lock.filter(|lock| !resets(lock));
     let locked = lock.is_some_and(|lock| !lock.auto_until.is_some_and(over));
     let asked = matches!(seen.verdict, Verdict::Challenge { .. })
         && matches!(seen.stranger, Verdict::Challenge { .. });
@@ -222,6 +236,19 @@ fn i3_a_passthrough_needs_the_first_factor(seen: &Seen<'_>) -> Law {
     };
     ensure(right || earlier, || {
         "I3: nobody has checked who it is".to_owned()
+    })
+}
+
+/// R52: right answers alone let nobody in, in whatever state.
+fn answers_let_nobody_in(seen: &Seen<'_>) -> Law {
+    let State::Of(handle) = seen.state else {
+        return Ok(());
+    };
+    let mut open = seen.before.auth.dialogues.iter();
+    let named = open.find(|it| it.handle == handle.digest());
+    let asked = named.is_some_and(|it| matches!(it.kind, Kind::Emergency(_)));
+    ensure(!asked || !seen.verdict.accepted(), || {
+        "R52: let in by answers".to_owned()
     })
 }
 
@@ -333,24 +360,25 @@ pub(crate) fn i11_unlocked_by(after: &UserRecord, by: &str) -> Law {
     })
 }
 
-/// I12: after an unblock the PIN is the old one and blocked no more, and no lock for it is left.
-pub(crate) fn i12_unblocked(before: &UserRecord, after: &UserRecord) -> Law {
+/// I12: after an unblock the PIN is the old one and blocked no more, and no lock for it is left. The
+/// state is as time has left it.
+pub(crate) fn i12_unblocked(before: &UserRecord, after: &UserRecord, left: UserState) -> Law {
     let pin = |record: &UserRecord| record.profile.pin.as_ref().map(|pin| pin.hash.clone());
     let locked = after
         .auth
         .lock
         .as_ref()
-        .is_some_and(|lock| lock.reason == mfad::domain::lockout::LockReason::PinBlocked);
+        .is_some_and(|lock| lock.reason == LockReason::PinBlocked);
     let free = pin(before) == pin(after) && after.auth.pin.blocked_since.is_none() && !locked;
-    let state = before.profile.state == after.profile.state;
+    let state = left == after.profile.state;
     ensure(free && state, || {
         "I12: the old PIN does not work".to_owned()
     })
 }
 
-/// I14: an auth code leaves the state as it was.
-pub(crate) fn i14_same_state(before: &UserRecord, after: &UserRecord) -> Law {
-    ensure(before.profile.state == after.profile.state, || {
+/// I14: an auth code leaves the state as time has left it.
+pub(crate) fn i14_same_state(after: &UserRecord, left: UserState) -> Law {
+    ensure(left == after.profile.state, || {
         "I14: an auth code changes the state".to_owned()
     })
 }
@@ -370,7 +398,8 @@ pub(crate) fn i17_no_command_makes_active(before: &UserRecord, after: &UserRecor
 pub(crate) fn i16_restored(token: TokenId, was: Base, after: &UserRecord) -> Law {
     let is = after.token(token).map(|token| token.base);
     let secret = after.token(token).is_some_and(|token| {
-        token.seed.is_some() || token.kind.is_sent() || token.kind == TokenKind::Recovery
+        let held = !token.recovery.is_empty() || token.questions.is_some();
+        token.seed.is_some() || token.kind.is_sent() || held
     });
     ensure(is == Some(was) && secret, || {
         format!("I16: {was:?} came back as {is:?}")

@@ -4,12 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
-
-use mfad::domain::dialogue::Handle;
-use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
-use mfad::domain::token_record::{Base as Stored, TokenKind};
+use mfad::domain::dialogue::{Dialogue, Handle, Kind, Step};
+use mfad::domain::policy::FirstFactorBy;
+use mfad::domain::token_record::{Base as Stored, TokenKind, TokenState};
 use mfad::domain::user::{UserRecord, UserState};
 use mfad::domain::verdict::{How, Verdict};
 use mfad::time::Timestamp;
@@ -18,12 +15,13 @@ use mfad::token::TokenId;
 use super::DOORS;
 use super::bugs::Bug;
 use super::compare::compare;
-use super::judging::{Code, State, Trial, Typed, Want};
+use super::judging::{State, Trial, Typed, Want};
 use super::laws::{self, Law, Ledger, Seen, ensure};
 use super::model::*;
 use super::obeying::{carry_out, expected};
 use super::orders::Change;
 use super::site::{By, Site};
+use super::waits::PLACES;
 use crate::chance::Chance;
 
 /// How many people there are.
@@ -40,26 +38,19 @@ pub(crate) struct Life {
     /// States that were given out lately: to whom, at which gateway.
     given: VecDeque<(String, usize, Handle)>,
     /// Codes that were sent lately.
-    mail: VecDeque<String>,
+    pub(crate) mail: VecDeque<String>,
     typed: HashMap<(String, usize), Typed>,
+    /// To whom things happen just now.
+    focus: usize,
     story: VecDeque<String>,
     pub(crate) seen: BTreeMap<String, u64>,
-}
-
-/// The code that a device shows.
-pub(crate) fn device(seed: &[u8], factor: u64) -> String {
-    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(seed).unwrap();
-    mac.update(&factor.to_be_bytes());
-    let full = mac.finalize().into_bytes();
-    let at = usize::from(full[19] & 0x0f);
-    let number = u32::from_be_bytes(full[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
-    format!("{:08}", number % 100_000_000)
 }
 
 fn rules(chance: &mut Chance) -> Rules {
     let pick = |chance: &mut Chance, of: [i64; 2]| of[chance.below(2)];
     Rules {
         failures_max: 5,
+        waits: chance.below(3) == 0,
         lock_ms: pick(chance, [0, 300_000]),
         token_failures_max: 3,
         token_lock_ms: pick(chance, [0, 200_000]),
@@ -69,12 +60,20 @@ fn rules(chance: &mut Chance) -> Rules {
         pin_block_ms: pick(chance, [0, 400_000]),
         pin_block_locks: chance.below(3) > 0,
         reauth: chance.coin(),
+        keyword: chance.coin(),
+        renew_ms: pick(chance, [0, 600_000]),
         suppress: chance.below(4) == 0,
         pages: chance.coin(),
         code_tries: 3,
         sms_max: 4,
         seats: 18 + chance.below(3) as u64,
+        emergency: chance.below(3) > 0,
+        ask: 2 + chance.below(2),
+        qa_failures_max: 2,
+        emergency_for_all: chance.coin(),
         look_ahead: 10,
+        resync: chance.coin(),
+        resync_window: 60,
     }
 }
 
@@ -92,6 +91,7 @@ impl Life {
             given: VecDeque::new(),
             mail: VecDeque::new(),
             typed: HashMap::new(),
+            focus: 0,
             story: VecDeque::new(),
             seen: BTreeMap::new(),
         }
@@ -121,7 +121,11 @@ impl Life {
     }
 
     fn step(&mut self) -> Law {
-        let name = format!("user{}", self.chance.below(PEOPLE));
+        // Mostly more than one thing happens to somebody before anything does to another.
+        if self.chance.below(5) == 0 {
+            self.focus = self.chance.below(PEOPLE);
+        }
+        let name = format!("user{}", self.focus);
         let before = self.model.get(&name).cloned();
         self.happen(&name)
             .map_err(|broken| format!("{broken}\n  before: {before:?}"))
@@ -131,10 +135,23 @@ impl Life {
         if !self.model.contains_key(name) {
             return self.order(name);
         }
+        // Who cannot sign in is soon helped.
+        if self.is_stuck(name) && self.chance.below(4) == 0 {
+            return self.order(name);
+        }
+        if self.is_asked(name) && self.chance.coin() {
+            return self.answer(name);
+        }
         match self.chance.below(100) {
             0..=46 => self.come(name),
             47..=71 => self.answer(name),
-            72..=89 => self.order(name),
+            72..=85 => self.order(name),
+            // Something happens between a question and its answer.
+            86..=89 => {
+                let asked = self.given.back().map(|it| it.0.clone());
+                let asked = asked.filter(|name| self.model.contains_key(name));
+                self.order(asked.as_deref().unwrap_or(name))
+            }
             90..=96 => self.clock(name),
             97 => {
                 self.count("restart");
@@ -146,13 +163,29 @@ impl Life {
         }
     }
 
+    fn is_asked(&self, name: &str) -> bool {
+        let mut questions = self.model[name].questions.iter();
+        questions.any(|it| late(self.site.now) < it.until)
+    }
+
+    fn is_stuck(&self, name: &str) -> bool {
+        let (person, now) = (&self.model[name], self.site.now);
+        let lacks_code = person.is_reset() && person.auth_code.is_none() && !self.rules.suppress;
+        person.is_closed()
+            || person.lock.is_some() && person.questions_of().is_none()
+            || lacks_code
+            || !person.has_token(None, &self.rules, now)
+    }
+
     fn clock(&mut self, name: &str) -> Law {
         let now = &mut self.site.now;
         let ends = self.model[name].ends();
         let forward = match self.chance.below(12) {
-            0..=6 => self.chance.below(45_000),
-            7 | 8 => self.chance.below(700_000),
-            9 => self.chance.below(8_000_000),
+            0..=7 => self.chance.below(45_000),
+            8 => self.chance.below(700_000),
+            9 if self.chance.coin() => self.chance.below(8_000_000),
+            // A holiday: stations are forgotten.
+            11 if self.chance.below(30) == 0 => 31 * 24 * 3_600_000,
             10 if !ends.is_empty() => {
                 // Exactly to the end of something, or to the instant before.
                 let end = ends[self.chance.below(ends.len())] - i64::from(self.chance.coin());
@@ -202,7 +235,14 @@ impl Life {
             FirstFactorBy::Local => person.password.is_some(),
             _ => false,
         };
-        let doors: Vec<usize> = (0..DOORS.len()).filter(|at| knows(&DOORS[*at])).collect();
+        let asks = |door: &Door| door.asks && door.first != FirstFactorBy::Pin;
+        // Whose PIN is blocked goes where it is not asked for.
+        let helpless = person.lock.is_some() && person.questions_of().is_some();
+        let leads = |door: &Door| match helpless {
+            true => asks(door),
+            false => knows(door),
+        };
+        let doors: Vec<usize> = (0..DOORS.len()).filter(|at| leads(&DOORS[*at])).collect();
         match doors.get(self.chance.below(2 * doors.len())) {
             Some(door) => *door,
             None => self.chance.below(DOORS.len()),
@@ -214,17 +254,31 @@ impl Life {
         self.given.get(at).cloned()
     }
 
-    /// Somebody answers a question: mostly the own one, there and then.
+    /// Somebody answers a question: mostly one that is open, there and then.
     fn answer(&mut self, name: &str) -> Law {
-        let mut own: Vec<_> = self
-            .given
-            .iter()
-            .filter(|it| it.0 == name)
-            .cloned()
-            .collect();
-        let Some((_, door, handle)) = own.pop().or_else(|| self.any_state()) else {
+        let now = self.site.now;
+        let open = |it: &&(String, usize, Handle)| {
+            let person = self.model.get(&it.0);
+            person.is_some_and(|person| {
+                let mut questions = person.questions.iter();
+                questions.any(|q| q.handle == Some(it.2) && late(now) < q.until)
+            })
+        };
+        let open: Vec<_> = self.given.iter().filter(open).cloned().collect();
+        let own = self.given.iter().rfind(|it| it.0 == name).cloned();
+        let found = match (self.chance.below(8), own) {
+            (0, Some(own)) => Some(own),
+            (1, _) => self.any_state().map(|it| (name.to_owned(), it.1, it.2)),
+            (2 | 3, _) => open.get(self.chance.below(open.len())).cloned(),
+            _ => {
+                let own = open.iter().rfind(|it| it.0 == name);
+                own.or_else(|| open.last()).cloned()
+            }
+        };
+        let Some((name, door, handle)) = found else {
             return Ok(());
         };
+        let name = name.as_str();
         let asked = self.model[name]
             .questions
             .iter()
@@ -241,20 +295,28 @@ impl Life {
 
     fn sign_in(&mut self, name: &str, at: usize, state: State, typed: &Typed) -> Law {
         let door = &DOORS[at];
+        let place = PLACES[[0, 0, 0, 0, 1, 1, 2, 3][self.chance.below(8)]];
         let stored = self.chance.below(50) > 0;
         let now = self.site.now;
         let before = self.site.people[name].clone();
         let repeated = self.site.repeated(name, door.name, &typed.octets);
         let mut person = self.model[name].clone();
-        let mut trial = Trial::new(&mut person, &self.rules, door, now, typed, repeated);
+        let mut trial = Trial::new(
+            &mut person,
+            &self.rules,
+            (door, place),
+            now,
+            typed,
+            repeated,
+        );
         let want = trial.judge(state);
         self.tell(format!(
-            "{name} at {}: {typed:?} {state:?}, {} -> {want:?}{}",
+            "{name} from {place} at {}: {typed:?} {state:?}, {} -> {want:?}{}",
             door.name,
             before.profile.state.name(),
             if stored { "" } else { ", not stored" }
         ));
-        let answered = self.site.sign_in(name, at, state, typed, stored);
+        let answered = self.site.sign_in(name, (at, place), state, typed, stored);
         let Some(answered) = answered else {
             // I4: what could not be stored is answered to nobody, and nothing has changed.
             self.count("not stored");
@@ -280,10 +342,66 @@ impl Life {
             now,
         })?;
         agrees(want, &answered.verdict, &after)?;
+        self.count_answers(&before, &after);
+        if matches!(before.profile.state, UserState::Reset | UserState::ResetAll) {
+            self.count_reset(&before, &after);
+        }
+        let (was, is) = (before.profile.state, after.profile.state);
+        if was != is {
+            self.count(&format!("{} -> {}", was.name(), is.name()));
+        }
+        match &answered.verdict {
+            Verdict::Accept { how, .. } => self.count(&format!("accepted by {}", how.name())),
+            Verdict::Reject { reason, .. } => self.count(&format!("refused for {}", reason.name())),
+            Verdict::Challenge { .. } => {}
+        }
         if let Verdict::Challenge { question, .. } = &answered.verdict {
             self.asked(&mut person, at, question.handle, answered.code);
         }
         self.keep(name, person, &before, &after)
+    }
+
+    /// What answers have brought about.
+    fn count_answers(&mut self, before: &UserRecord, after: &UserRecord) {
+        let asks = |it: &Dialogue| matches!(it.kind, Kind::Emergency(_));
+        let step = |it: &Dialogue| match &it.kind {
+            Kind::Emergency(asked) => matches!(asked.step, Step::Pin(_)),
+            _ => false,
+        };
+        if !before.auth.dialogues.iter().any(asks) {
+            return;
+        }
+        let pin = |record: &UserRecord| record.profile.pin.as_ref().map(|pin| pin.hash.clone());
+        if before.auth.dialogues.iter().any(step) && pin(before) != pin(after) {
+            self.count("PIN changed by answers");
+            if before.auth.lock.is_some() {
+                self.count("PIN lock ended by answers");
+            }
+        }
+        let authorized = |record: &UserRecord| {
+            let mut open = record.auth.dialogues.iter();
+            open.any(|it| it.proven.authorized)
+        };
+        if authorized(after) && !authorized(before) {
+            self.count("reset by answers");
+        }
+    }
+
+    /// What a reset has ended.
+    fn count_reset(&mut self, before: &UserRecord, after: &UserRecord) {
+        let by = |record: &UserRecord| record.auth.unlocked.as_ref().map(|it| it.by.clone());
+        let own = by(after).is_some_and(|by| *by == *after.profile.name);
+        if before.auth.lock.is_some() && after.auth.lock.is_none() && own {
+            self.count("PIN lock ended by a reset");
+        }
+        let freed = |state: &TokenState| {
+            let now = after.auth.token(state.id);
+            state.locked_until.is_some() && now.is_some_and(|it| it.locked_until.is_none())
+        };
+        let began = after.auth.dialogues.iter().any(|it| it.proven.authorized);
+        if began && before.auth.tokens.iter().any(freed) {
+            self.count("unlocked tokens by a reset");
+        }
     }
 
     /// A question was asked: its State goes to the gateway, its code to the person.
@@ -297,9 +415,11 @@ impl Life {
         if let (Some(device), Some(code)) = (mailed, &code) {
             device.text.clone_from(code);
         }
+        let resets = person.is_reset();
         let open = person.questions.iter_mut().find(|it| it.handle.is_none());
         let Some(question) = open else { return };
         question.handle = Some(handle);
+        let wished = question.wished;
         let kind = format!("asked {}", question.asked.name());
         if let (Asked::Sent { code: kept, .. } | Asked::Address { code: kept, .. }, Some(code)) =
             (&mut question.asked, code)
@@ -311,6 +431,12 @@ impl Life {
             self.mail.push_back(code);
         }
         self.count(&kind);
+        if resets {
+            self.count(&format!("{kind} in a reset"));
+        }
+        if wished && kind == "asked new_pin" {
+            self.count("asked wished");
+        }
     }
 
     /// The model goes on with what it expected, if the record says the same.
@@ -371,16 +497,19 @@ impl Life {
             ensure(result.is_ok() == wanted, || format!("{change:?}: {told:?}"))?;
         }
         let Ok(applied) = result else {
-            self.count("refused order");
+            self.count(&format!("refused {}", change.name()));
             return ensure(before == after, || "a refusal changes something".to_owned());
         };
-        self.count("order");
+        self.count(&format!("ordered {}", change.name()));
         if applied.done.unchanged {
-            self.count("unchanged");
+            self.count("ordered unchanged");
         }
         let (Some(before), Some(after)) = (before, after.as_ref()) else {
             return self.come_or_go(name, &change);
         };
+        if matches!(change, Change::Unlock { .. }) && person.lock.is_none() {
+            self.count("ordered end of a wait");
+        }
         i_laws(&before, after, &change, &by, &person)?;
         carry_out(
             &mut person,
@@ -398,6 +527,7 @@ impl Life {
         self.model.remove(name);
         if let Change::AddUser(two) = change {
             let mut person = Person::nobody(name);
+            person.since = self.site.now.wall.0;
             person.two = *two;
             compare(&person, &self.site.people[name], &self.rules, self.site.now)?;
             self.model.insert(name.to_owned(), person);
@@ -434,196 +564,6 @@ impl Life {
         self.count("page");
         self.tell(format!("{name} opens the page: {id}"));
         Ok(())
-    }
-
-    // What people type.
-
-    /// In answer to the question for a device authorization code.
-    fn device_code(&mut self, person: &Person, door: &Door) -> Typed {
-        let device = person.device.as_ref().map(|code| code.text.clone());
-        let auth = person.auth_code.as_ref().map(|code| code.text.clone());
-        let (code, text) = match (self.chance.below(6), device, auth) {
-            (..=2, Some(text), _) => (Code::Sent(text.clone()), text),
-            (3, _, Some(text)) => (Code::Auth(text.clone()), text),
-            (4, ..) => (Code::Again, "resend".to_owned()),
-            _ => self.code(person, door),
-        };
-        Typed {
-            octets: text.into_bytes(),
-            head: Vec::new(),
-            code,
-        }
-    }
-
-    fn type_in(&mut self, name: &str, at: usize, asked: Option<&Asked>) -> Typed {
-        let (person, door) = (self.model[name].clone(), &DOORS[at]);
-        let plain = |code: Code, text: &str| Typed {
-            octets: text.as_bytes().to_vec(),
-            head: Vec::new(),
-            code,
-        };
-        match asked {
-            None | Some(Asked::Passcode) => {
-                let nothing = if asked.is_none() { 12 } else { 40 };
-                if self.chance.below(nothing) == 0 {
-                    return plain(Code::Nothing, "");
-                }
-                self.passcode(&person, door, door.form)
-            }
-            Some(Asked::Reauth) => {
-                let form = match (door.form, door.first) {
-                    (PasscodeForm::Challenge, FirstFactorBy::Local) => PasscodeForm::PasswordOtp,
-                    (PasscodeForm::Challenge, _) => PasscodeForm::PinOtp,
-                    (form, _) => form,
-                };
-                self.passcode(&person, door, form)
-            }
-            Some(Asked::NewSecret { chosen, .. }) => self.new_secret(door, chosen.as_deref()),
-            Some(Asked::AuthCode(_)) => {
-                let right = person.auth_code.filter(|_| self.chance.below(4) > 0);
-                let text = right.map_or_else(|| "ABCDE-FGHJK".to_owned(), |code| code.text);
-                plain(Code::Auth(text.clone()), &text)
-            }
-            Some(Asked::Device(_)) => self.device_code(&person, door),
-            Some(Asked::Sent { code, .. } | Asked::Address { code, .. })
-                if self.chance.below(3) > 0 =>
-            {
-                plain(Code::Sent(code.clone()), code)
-            }
-            Some(Asked::Sent { .. } | Asked::Address { .. }) if self.chance.coin() => {
-                plain(Code::Again, "send")
-            }
-            Some(Asked::Method { .. }) if self.chance.below(3) > 0 => {
-                let number = self.chance.below(4) + 1;
-                plain(Code::Number(number), &number.to_string())
-            }
-            _ => {
-                let (code, text) = self.code(&person, door);
-                plain(code, &text)
-            }
-        }
-    }
-
-    fn new_secret(&mut self, door: &Door, chosen: Option<&[u8]>) -> Typed {
-        let of = |octets: Vec<u8>, good| Typed {
-            octets: octets.clone(),
-            head: Vec::new(),
-            code: Code::Secret(octets, good),
-        };
-        match chosen {
-            Some(chosen) if self.chance.below(4) > 0 => of(chosen.to_vec(), true),
-            None if self.chance.below(3) == 0 => of(b"123".to_vec(), false),
-            _ if door.first == FirstFactorBy::Pin => of(self.good_pin(), true),
-            _ => of(self.good_password(), true),
-        }
-    }
-
-    /// Six digits or seven: shorter than any code, and no run.
-    pub(crate) fn good_pin(&mut self) -> Vec<u8> {
-        format!("40{:04}7", self.chance.below(10_000)).into_bytes()
-    }
-
-    pub(crate) fn good_password(&mut self) -> Vec<u8> {
-        format!("correct horse {} battery", self.chance.below(100_000)).into_bytes()
-    }
-
-    fn passcode(&mut self, person: &Person, door: &Door, form: PasscodeForm) -> Typed {
-        let right = self.chance.below(8) > 0;
-        let head = match (form, door.first) {
-            (PasscodeForm::Otp, _) => Vec::new(),
-            (_, FirstFactorBy::Pin) => match &person.pin {
-                Some(pin) if right => pin.clone(),
-                None => Vec::new(),
-                Some(_) => self.good_pin(),
-            },
-            (_, FirstFactorBy::Local) => match &person.password {
-                Some(password) if right => password.clone(),
-                _ => self.good_password(),
-            },
-            _ => Vec::new(),
-        };
-        let alone = form == PasscodeForm::Challenge && !head.is_empty();
-        if alone || !head.is_empty() && self.chance.below(12) == 0 {
-            return Typed {
-                octets: head.clone(),
-                head,
-                code: Code::Nothing,
-            };
-        }
-        let (code, text) = self.code(person, door);
-        let comma: &[u8] = if form == PasscodeForm::PasswordCommaOtp {
-            b","
-        } else {
-            b""
-        };
-        Typed {
-            octets: [&head, comma, text.as_bytes()].concat(),
-            head,
-            code,
-        }
-    }
-
-    fn code(&mut self, person: &Person, door: &Door) -> (Code, String) {
-        let (rules, now) = (self.rules.clone(), self.site.now);
-        let mut ids = person.candidates(door, &[], &rules, now);
-        ids.retain(|id| person.token(*id).is_some_and(Token::computes));
-        let any = person.tokens.iter().filter(|token| token.computes());
-        let any: Vec<TokenId> = any.map(|token| token.id).collect();
-        if ids.is_empty() || self.chance.below(8) == 0 {
-            ids = any;
-        }
-        let one = ids.get(self.chance.below(ids.len())).copied();
-        let one = one.and_then(|id| person.token(id));
-        let roll = self.chance.below(100);
-        if let Some(token) = one.filter(|_| roll < 76) {
-            let factor = match &token.last {
-                Some(last) if roll < 8 => last.factor,
-                _ => self.factor(token),
-            };
-            let code = Code::Device {
-                token: token.id,
-                factor,
-            };
-            return (code, device(&token.seed, factor));
-        }
-        let papers = person.tokens.iter().find(|token| !token.paper.is_empty());
-        match (roll, papers) {
-            (..88, Some(set)) => {
-                let index = self.chance.below(set.paper.len());
-                let code = Code::Paper {
-                    token: set.id,
-                    index,
-                };
-                (code, set.paper[index].clone())
-            }
-            (88..=90, _) if !self.mail.is_empty() => {
-                let at = self.chance.below(self.mail.len());
-                let text = self.mail[at].clone();
-                (Code::Sent(text.clone()), text)
-            }
-            (91..=92, _) => (Code::Text, "hello".to_owned()),
-            _ => {
-                let text = format!("{:08}", self.chance.below(70_000_000));
-                (Code::Wrong, text)
-            }
-        }
-    }
-
-    /// What the device shows now, or a little off.
-    pub(crate) fn factor(&mut self, token: &Token) -> u64 {
-        let now = self.site.now;
-        match (token.kind, self.chance.below(12)) {
-            (TokenKind::Hotp, 0) => token.next + self.rules.look_ahead,
-            (TokenKind::Hotp, 1) => token.next + self.rules.look_ahead + 1,
-            (TokenKind::Hotp, 2..=4) => token.next + self.chance.below(4) as u64,
-            (TokenKind::Hotp, _) => token.next,
-            (_, 0) => step(now) + 3,
-            (_, 1 | 2) => step(now).saturating_add_signed(token.drift) + 1,
-            (_, 3) => step(now)
-                .saturating_add_signed(token.drift)
-                .saturating_sub(1),
-            _ => step(now).saturating_add_signed(token.drift),
-        }
     }
 }
 
@@ -671,8 +611,8 @@ fn i_laws(
     laws::i17_no_command_makes_active(before, after)?;
     match change {
         Change::Unlock { .. } => laws::i11_unlocked_by(after, by.name),
-        Change::UnblockPin => laws::i12_unblocked(before, after),
-        Change::AuthCode => laws::i14_same_state(before, after),
+        Change::UnblockPin => laws::i12_unblocked(before, after, person.state),
+        Change::AuthCode => laws::i14_same_state(after, person.state),
         Change::Enable(id) => {
             let was = match person.token(*id).map(|token| token.base) {
                 Some(Base::Pending) => Stored::Pending,

@@ -11,6 +11,8 @@ use mfad::domain::user::UserState;
 use mfad::time::Now;
 use mfad::token::TokenId;
 
+use super::waits::{KNOWN_MS, Station};
+
 /// Milliseconds of a time step.
 pub(crate) const STEP_MS: i64 = 30_000;
 /// How long a question waits for its answer.
@@ -23,6 +25,8 @@ pub(crate) const SENT_MS: i64 = 120_000;
 pub(crate) const PENDING_MS: i64 = 3_600_000;
 /// How long an auth code is good.
 pub(crate) const AUTH_CODE_MS: i64 = 1_800_000;
+/// The word that asks for a new PIN.
+pub(crate) const KEYWORD: &str = "newpin";
 const HOUR_MS: i64 = 3_600_000;
 pub(crate) const SENDS_PER_HOUR: usize = 5;
 pub(crate) const DEVICE_SENDS: usize = 4;
@@ -33,6 +37,8 @@ pub(crate) const PROVEN_MS: i64 = 24 * HOUR_MS;
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) failures_max: u32,
+    /// Failures let wait, and do not lock.
+    pub(crate) waits: bool,
     /// 0: until somebody unlocks.
     pub(crate) lock_ms: i64,
     pub(crate) token_failures_max: u32,
@@ -45,12 +51,25 @@ pub(crate) struct Rules {
     pub(crate) pin_block_locks: bool,
     /// A new PIN is to be typed at once, with the next code.
     pub(crate) reauth: bool,
+    /// The word that asks for a new PIN is known here.
+    pub(crate) keyword: bool,
+    /// So long before it expires a token is to be renewed; 0: never.
+    pub(crate) renew_ms: i64,
     pub(crate) suppress: bool,
     pub(crate) pages: bool,
     pub(crate) code_tries: u32,
     pub(crate) sms_max: u32,
     pub(crate) seats: u64,
+    /// Emergency Access is on; how many questions are asked, and how many wrong tries lock them.
+    pub(crate) emergency: bool,
+    pub(crate) ask: usize,
+    pub(crate) qa_failures_max: u32,
+    /// It is open to people of every set.
+    pub(crate) emergency_for_all: bool,
     pub(crate) look_ahead: u64,
+    /// Who is ahead may show the next code.
+    pub(crate) resync: bool,
+    pub(crate) resync_window: u64,
 }
 
 /// A gateway, as its administrator describes it.
@@ -92,6 +111,9 @@ pub(crate) struct Token {
     /// Until when; none: until it is enabled.
     pub(crate) disabled: Option<Option<i64>>,
     pub(crate) made: i64,
+    pub(crate) expires: Option<i64>,
+    /// The last sign-in with it.
+    pub(crate) used_at: Option<i64>,
     /// When it was proven.
     pub(crate) proven: Option<i64>,
     pub(crate) next: u64,
@@ -104,6 +126,9 @@ pub(crate) struct Token {
     /// A sign-in has used it.
     pub(crate) active: bool,
     pub(crate) via: Via,
+    /// Answers to questions, and which of them is asked for first.
+    pub(crate) answers: Vec<String>,
+    pub(crate) asked_first: usize,
     /// Codes on paper, and which of them are used.
     pub(crate) paper: Vec<String>,
     pub(crate) used: u64,
@@ -176,6 +201,27 @@ pub(crate) enum Asked {
         typed: bool,
         sent: Vec<TokenId>,
     },
+    /// The answer to the question of this number; and whether one before was wrong.
+    Question {
+        token: TokenId,
+        number: usize,
+        wrong: bool,
+    },
+    /// A new PIN or none, after right answers.
+    Menu(TokenId),
+    NewPin {
+        token: TokenId,
+        chosen: Option<Vec<u8>>,
+        weak: u8,
+        unequal: bool,
+    },
+    /// The code of this token, one of those that are reset.
+    CodeOf(TokenId),
+    /// The code behind this one.
+    Resync {
+        token: TokenId,
+        first: u64,
+    },
 }
 
 impl Asked {
@@ -192,6 +238,11 @@ impl Asked {
             Self::Sent { .. } => "sent_code",
             Self::Address { .. } => "address",
             Self::Method { .. } => "method",
+            Self::Question { .. } => "question",
+            Self::Menu(_) => "emergency",
+            Self::NewPin { .. } => "new_pin",
+            Self::CodeOf(_) => "code_of_token",
+            Self::Resync { .. } => "resync",
         }
     }
 }
@@ -207,6 +258,12 @@ pub(crate) struct Question {
     pub(crate) asked: Asked,
     /// The first factor was right before.
     pub(crate) first: bool,
+    /// Something was shown that not everybody has who knows the name.
+    pub(crate) shown: bool,
+    /// A new PIN or password is wished for.
+    pub(crate) wished: bool,
+    /// The code of a reset was right.
+    pub(crate) authorized: bool,
     pub(crate) ways: Vec<Way>,
     pub(crate) rounds: u32,
     pub(crate) row: u32,
@@ -216,7 +273,10 @@ pub(crate) struct Question {
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) state: UserState,
+    pub(crate) since: i64,
     pub(crate) lock: Option<(LockReason, Option<i64>)>,
+    /// Failures when it was locked.
+    pub(crate) lock_count: u32,
     pub(crate) unlocked_by: Option<String>,
     pub(crate) pin: Option<Vec<u8>>,
     pub(crate) must_change: bool,
@@ -227,6 +287,8 @@ pub(crate) struct Person {
     pub(crate) grants: Vec<Grant>,
     pub(crate) questions: Vec<Question>,
     pub(crate) soft: u32,
+    pub(crate) wait: Option<i64>,
+    pub(crate) stations: Vec<Station>,
     pub(crate) total: u32,
     pub(crate) auth_code: Option<AuthCode>,
     pub(crate) rekey: bool,
@@ -241,6 +303,8 @@ pub(crate) struct Person {
     pub(crate) confirm: bool,
     /// What is left to be changed in Update Credential.
     pub(crate) updates: Vec<Update>,
+    /// A recovery code has brought that about.
+    pub(crate) recovered: bool,
     /// The set asks for two methods.
     pub(crate) two: bool,
     pub(crate) sends: Vec<i64>,
@@ -272,6 +336,16 @@ pub(crate) fn step(now: Now) -> u64 {
 }
 
 impl Question {
+    /// The token whose questions lead here.
+    pub(crate) fn of_answers(&self) -> Option<TokenId> {
+        match self.asked {
+            Asked::Question { token, .. } | Asked::Menu(token) | Asked::NewPin { token, .. } => {
+                Some(token)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn is(&self, handle: HandleDigest) -> bool {
         self.handle.is_some_and(|known| known.digest() == handle)
     }
@@ -286,6 +360,8 @@ impl Token {
             base,
             disabled: None,
             made: now.wall.0,
+            expires: None,
+            used_at: None,
             proven: None,
             next: 0,
             drift: 0,
@@ -295,9 +371,16 @@ impl Token {
             locked: None,
             active: false,
             via: Via::Email,
+            answers: Vec::new(),
+            asked_first: 0,
             paper: Vec::new(),
             used: 0,
         }
+    }
+
+    /// Whether it is of a kind that a set names.
+    pub(crate) fn primary(&self) -> bool {
+        !matches!(self.kind, TokenKind::Recovery | TokenKind::Qa)
     }
 
     pub(crate) fn computes(&self) -> bool {
@@ -313,8 +396,18 @@ impl Token {
         self.total >= rules.hard_cap || self.locked.is_some_and(|until| early(now) < until)
     }
 
-    fn awake(&self, base: Base, rules: &Rules, now: Now) -> bool {
-        self.base == base && !self.off(now) && !self.is_locked(rules, now)
+    pub(crate) fn awake(&self, base: Base, rules: &Rules, now: Now) -> bool {
+        let asleep = self.off(now) || self.is_locked(rules, now) || self.is_expired(now);
+        self.base == base && !asleep
+    }
+
+    pub(crate) fn is_expired(&self, now: Now) -> bool {
+        self.expires.is_some_and(|end| late(now) >= end)
+    }
+
+    /// What its status is told by: whether it is in force but for its expiry, and whether expired.
+    pub(crate) fn in_force(&self, rules: &Rules, now: Now) -> bool {
+        self.base != Base::Obsolete && !self.off(now) && !self.is_locked(rules, now)
     }
 
     /// Whether the code of this factor was never accepted and lies in the window.
@@ -327,6 +420,12 @@ impl Token {
             _ => (self.next, self.next + rules.look_ahead),
         };
         factor >= self.next && (first..=last).contains(&factor)
+    }
+
+    /// Whether the code of this factor comes behind those that are looked at for a sign-in.
+    pub(crate) fn is_ahead(&self, factor: u64, rules: &Rules) -> bool {
+        let behind = self.next + rules.look_ahead + 1..=self.next + rules.resync_window;
+        self.kind == TokenKind::Hotp && behind.contains(&factor)
     }
 
     pub(crate) fn use_up(&mut self, factor: u64, door: &'static str, now: Now) {
@@ -358,22 +457,15 @@ impl Grant {
     }
 }
 
-const FIRST: [TokenKind; 2] = [TokenKind::Totp, TokenKind::Hotp];
-/// Devices of one type may pass either group, but one device not both.
-const SECOND: [TokenKind; 4] = [
-    TokenKind::Email,
-    TokenKind::Sms,
-    TokenKind::Virtual,
-    TokenKind::Hotp,
-];
-
 impl Person {
     /// Who was just added: nothing but a name and proven addresses.
     pub(crate) fn nobody(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             state: UserState::New,
+            since: 0,
             lock: None,
+            lock_count: 0,
             unlocked_by: None,
             pin: None,
             must_change: false,
@@ -384,6 +476,8 @@ impl Person {
             grants: Vec::new(),
             questions: Vec::new(),
             soft: 0,
+            wait: None,
+            stations: Vec::new(),
             total: 0,
             auth_code: None,
             rekey: false,
@@ -393,6 +487,7 @@ impl Person {
             prompt_link: false,
             confirm: false,
             updates: Vec::new(),
+            recovered: false,
             two: false,
             sends: Vec::new(),
             sms_unanswered: 0,
@@ -407,11 +502,18 @@ impl Person {
         let codes = self.auth_code.iter().chain(&self.device);
         let codes = codes.map(|code| code.until).chain(self.proven_until);
         let locks = self.tokens.iter().filter_map(|token| token.locked);
+        let expiries = self.tokens.iter().filter_map(|token| token.expires);
+        let stations = self.stations.iter();
+        let known = stations.clone().map(|it| it.seen + KNOWN_MS);
+        let waits = stations.filter_map(|it| it.until).chain(self.wait);
         let all = grants
             .chain(questions)
             .chain(lock)
             .chain(codes)
-            .chain(locks);
+            .chain(locks)
+            .chain(known)
+            .chain(waits)
+            .chain(expiries);
         all.filter(|end| *end < i64::MAX).collect()
     }
 
@@ -424,20 +526,10 @@ impl Person {
         found.expect("the model knows the token")
     }
 
-    /// What the set asks for, one after another.
-    pub(crate) fn groups(&self) -> Vec<Vec<TokenKind>> {
-        if self.two {
-            vec![FIRST.to_vec(), SECOND.to_vec()]
-        } else {
-            vec![[&FIRST[..], &SECOND].concat()]
-        }
-    }
-
     /// Whether the address on file is proven here for want of another token.
     pub(crate) fn proves_address(&self, door: &Door, now: Now) -> bool {
-        let waits = |token: &Token| {
-            token.kind == TokenKind::Recovery || token.base == Base::Pending && !token.off(now)
-        };
+        let waits =
+            |token: &Token| !token.primary() || token.base == Base::Pending && !token.off(now);
         let fresh = self.state == UserState::New && !self.rekey && !self.two;
         fresh && door.sends() && self.tokens.iter().all(waits)
     }
@@ -450,7 +542,7 @@ impl Person {
         matches!(self.state, UserState::Deactivated | UserState::Revoke)
     }
 
-    /// Whether an operator has to act before anybody signs in.
+    /// Whether a reset comes before anybody signs in.
     pub(crate) fn is_reset(&self) -> bool {
         matches!(self.state, UserState::Reset | UserState::ResetAll)
     }
@@ -458,92 +550,6 @@ impl Person {
     pub(crate) fn pin_is_blocked(&self, rules: &Rules, now: Now) -> bool {
         let over = |since: i64| rules.pin_block_ms > 0 && early(now) >= since + rules.pin_block_ms;
         self.pin_blocked.is_some_and(|since| !over(since))
-    }
-
-    fn of_group(
-        &self,
-        group: &[TokenKind],
-        ways: &[Way],
-        sends: bool,
-        rules: &Rules,
-        now: Now,
-    ) -> Vec<TokenId> {
-        let used = |id| ways.iter().any(|way| way.token() == Some(id));
-        let open = self.state != UserState::Deactivated;
-        let counts = |token: &&Token| {
-            open && group.contains(&token.kind)
-                && (token.computes() || sends)
-                && token.awake(Base::Registered, rules, now)
-                && !used(token.id)
-        };
-        self.tokens.iter().filter(counts).map(|t| t.id).collect()
-    }
-
-    /// The tokens of all groups that could be asked for here.
-    pub(crate) fn of_set(&self, door: &Door, rules: &Rules, now: Now) -> Vec<TokenId> {
-        self.of_group(&self.groups().concat(), &[], door.asks, rules, now)
-    }
-
-    fn spare(&self, ways: &[Way], rules: &Rules, now: Now) -> Vec<TokenId> {
-        self.of_group(&[TokenKind::Recovery], ways, true, rules, now)
-    }
-
-    /// The group that is to be passed next; none if the rest cannot be passed.
-    fn open_group(
-        &self,
-        door: &Door,
-        ways: &[Way],
-        rules: &Rules,
-        now: Now,
-    ) -> Option<Vec<TokenKind>> {
-        let groups = self.groups();
-        let (open, later) = groups.get(ways.len()..)?.split_first()?;
-        let passable = |group: &Vec<TokenKind>| {
-            let tokens = self.of_group(group, ways, true, rules, now);
-            !tokens.is_empty() || !self.spare(ways, rules, now).is_empty()
-        };
-        let all = groups.len() < 2 || door.asks && later.iter().all(passable);
-        all.then(|| open.clone())
-    }
-
-    /// The tokens that may pass the open group, codes on paper not among them.
-    pub(crate) fn candidates(
-        &self,
-        door: &Door,
-        ways: &[Way],
-        rules: &Rules,
-        now: Now,
-    ) -> Vec<TokenId> {
-        let group = self.open_group(door, ways, rules, now).unwrap_or_default();
-        let sends = door.sends() || door.asks && !ways.is_empty();
-        self.of_group(&group, ways, sends, rules, now)
-    }
-
-    /// The codes on paper that may stand in.
-    pub(crate) fn papers(
-        &self,
-        door: &Door,
-        ways: &[Way],
-        rules: &Rules,
-        now: Now,
-    ) -> Vec<TokenId> {
-        match self.open_group(door, ways, rules, now) {
-            Some(_) => self.spare(ways, rules, now),
-            None => Vec::new(),
-        }
-    }
-
-    /// Tokens that wait for their first code.
-    pub(crate) fn waiting(&self, rules: &Rules, now: Now) -> Vec<TokenId> {
-        let waits = |token: &&Token| token.computes() && token.awake(Base::Pending, rules, now);
-        self.tokens.iter().filter(waits).map(|t| t.id).collect()
-    }
-
-    /// Whether there is a token to sign in with, `but` not counted.
-    pub(crate) fn has_token(&self, but: Option<TokenId>, rules: &Rules, now: Now) -> bool {
-        let kinds = self.groups().concat();
-        let tokens = self.of_group(&kinds, &[], true, rules, now);
-        tokens.iter().any(|id| Some(*id) != but)
     }
 
     /// The grant that counts here.
@@ -573,8 +579,11 @@ impl Person {
         {
             self.lock = None;
             self.unlocked_by = Some("auto".to_owned());
-            self.soft = 0;
-            self.tokens.iter_mut().for_each(|token| token.soft = 0);
+            self.forgive();
+            // Time gives no further tries at answers.
+            let asked = self.questions_of().map(|token| token.id);
+            let others = self.tokens.iter_mut().filter(|it| Some(it.id) != asked);
+            others.for_each(|token| token.soft = 0);
             if reason == LockReason::PinBlocked {
                 self.lift_pin();
             }
@@ -605,6 +614,13 @@ impl Person {
                 && late(now) >= token.made + PENDING_MS
         };
         self.tokens.retain(|token| !late_proof(token));
+        self.begin_renewal(rules, now);
+    }
+
+    /// The token that holds the questions.
+    pub(crate) fn questions_of(&self) -> Option<&Token> {
+        let holds = |it: &&Token| it.kind == TokenKind::Qa && it.base != Base::Obsolete;
+        self.tokens.iter().find(holds)
     }
 
     pub(crate) fn lift_pin(&mut self) {
@@ -613,10 +629,12 @@ impl Person {
     }
 
     /// Enters a state.
-    pub(crate) fn enter(&mut self, state: UserState) {
+    pub(crate) fn enter(&mut self, state: UserState, now: Now) {
         self.state = state;
+        self.since = now.wall.0;
         self.end_rekey();
         self.updates.clear();
+        self.recovered = false;
         self.auth_code = None;
         if self.is_closed() {
             self.prompt_link = false;
@@ -631,8 +649,10 @@ impl Person {
     }
 
     /// Whether a device authorization code is asked for before a new token.
-    pub(crate) fn asks_device_code(&self, rules: &Rules) -> bool {
-        self.rekey || rules.suppress && self.state == UserState::Replace
+    pub(crate) fn asks_device_code(&self, rules: &Rules, now: Now) -> bool {
+        let lost =
+            self.state == UserState::Replace || self.is_reset() || self.renews_too_late(rules, now);
+        self.rekey || rules.suppress && lost
     }
 
     /// The device authorization code that is good.
@@ -660,9 +680,9 @@ impl Person {
     }
 
     /// Ends Update Credential if nothing is left to be changed.
-    pub(crate) fn end_update(&mut self) {
+    pub(crate) fn end_update(&mut self, now: Now) {
         if self.state == UserState::Update && self.updates.is_empty() {
-            self.enter(UserState::Steady);
+            self.enter(UserState::Steady, now);
         }
     }
 }

@@ -8,6 +8,7 @@ use mfad::time::Now;
 use mfad::token::TokenId;
 
 use super::DOORS;
+use super::asking::wrong_at;
 use super::model::*;
 use super::orders::{Change, Expected};
 use super::site::Made;
@@ -20,71 +21,31 @@ pub(crate) fn expected(
     seats: u64,
     now: Now,
 ) -> Expected {
-    let token = |id: &TokenId| person.token(*id);
-    if change.token().is_some_and(|id| person.token(id).is_none()) {
-        // It was not proven in time.
-        return Some(false);
+    if let Some(id) = change.token() {
+        // None: it was not proven in time.
+        let it = person.token(id);
+        return Some(it.is_some_and(|it| at_token(person, it, change, rules, now)));
     }
-    let right =
-        |id: &TokenId, factor: &u64| token(id).is_some_and(|it| it.fits(*factor, rules, now));
-    let last = |id: &TokenId| {
-        let all = person.groups().concat();
-        let it = token(id);
-        let counts = it.is_some_and(|it| {
-            all.contains(&it.kind)
-                && person.state != UserState::Deactivated
-                && it.base == Base::Registered
-                && !it.off(now)
-                && !it.is_locked(rules, now)
-        });
-        counts && !person.has_token(Some(*id), rules, now)
-    };
     Some(match change {
         Change::Lock(_) => !matches!(person.lock, Some((LockReason::Operator, _))),
         Change::Unlock { pin, .. } => match person.lock {
-            None => false,
+            None => person.waits(now),
             Some((LockReason::PinBlocked, _)) => *pin,
             Some(_) => true,
         },
         Change::Reactivate => {
             person.state == UserState::Deactivated && (rules.seats == 0 || seats < rules.seats)
         }
-        Change::Confirm(id, factor) => {
-            right(id, factor) && token(id).is_some_and(|it| it.disabled.is_none())
-        }
         Change::EndQuestion(handle) => person.questions.iter().any(|it| it.is(*handle)),
-        Change::Test(id, factor, anyway) => {
-            let it = token(id).unwrap();
-            let sleeps =
-                it.off(now) || it.is_locked(rules, now) || person.state == UserState::Deactivated;
-            it.base == Base::Registered && (*anyway || !sleeps) && right(id, factor)
-        }
-        Change::Resync(id, first, second) => {
-            let it = token(id).unwrap();
-            // I13: only in the order shown, and only what was not used.
-            let unused = *first >= it.next && second == &(first + 1);
-            let near = it.kind == TokenKind::Hotp || second.abs_diff(step(now)) <= 10;
-            let proven = it.base == Base::Registered
-                || it.base == Base::Pending
-                    && (it.off(now)
-                        || it.is_locked(rules, now)
-                        || person.state == UserState::Deactivated);
-            proven && it.total < rules.hard_cap && unused && near
-        }
-        Change::UnlockToken(id) => {
-            token(id).is_some_and(|it| it.locked.is_some() && it.total < rules.hard_cap)
-        }
-        Change::Disable(id, until, force) => {
-            let it = token(id).unwrap();
-            let same = it.off(now) && it.disabled == Some(*until);
-            it.base != Base::Obsolete && (same || *force || !last(id))
-        }
-        Change::Enable(id) => token(id).is_some_and(|it| it.base != Base::Obsolete),
-        Change::Obsolete(id) => token(id).is_some_and(|it| it.kind != TokenKind::Recovery),
-        Change::ResetSecret(id) => token(id).is_some_and(|it| it.base != Base::Obsolete),
-        Change::Delete(id, force) => *force || !last(id),
         Change::AuthCode => !person.is_closed() && !rules.suppress,
         Change::Paper => !person.is_closed(),
+        Change::Questions(_) => rules.emergency && !person.is_closed(),
+        Change::Answers(_) => {
+            let held = person.questions_of();
+            let held = held.filter(|it| it.awake(Base::Registered, rules, now));
+            let open = rules.emergency && person.state != UserState::Deactivated;
+            open && held.is_some_and(|it| it.answers.len() >= rules.ask)
+        }
         Change::RevokePaper => {
             let mut tokens = person.tokens.iter();
             tokens.any(|it| it.kind == TokenKind::Recovery)
@@ -95,7 +56,8 @@ pub(crate) fn expected(
         Change::State {
             to, force, what, ..
         } => {
-            let renamed = !what.is_empty() && *what != person.updates;
+            let other = *what != person.updates || person.recovered;
+            let renamed = !what.is_empty() && other;
             let same =
                 person.state == *to && !renamed && !(person.rekey && *to == UserState::Steady);
             let usable =
@@ -106,6 +68,43 @@ pub(crate) fn expected(
         Change::AddSent(..) | Change::Grant(..) | Change::Renew => return None,
         _ => true,
     })
+}
+
+/// The same of an order that is about a token.
+fn at_token(person: &Person, it: &Token, change: &Change, rules: &Rules, now: Now) -> bool {
+    let id = it.id;
+    let right = |factor: &u64| it.fits(*factor, rules, now);
+    let closed = person.state == UserState::Deactivated;
+    let sleeps = it.off(now) || it.is_locked(rules, now) || it.is_expired(now) || closed;
+    let last = || {
+        let all = person.groups().concat();
+        let counts = all.contains(&it.kind) && it.base == Base::Registered && !sleeps;
+        counts && !person.has_token(Some(id), rules, now)
+    };
+    match change {
+        Change::Confirm(_, factor) => right(factor) && it.disabled.is_none(),
+        Change::Test(_, factor, anyway) => {
+            it.base == Base::Registered && (*anyway || !sleeps) && right(factor)
+        }
+        Change::Resync(_, first, second) => {
+            // I13: only in the order shown, and only what was not used.
+            let unused = *first >= it.next && second == &(first + 1);
+            let near = it.kind == TokenKind::Hotp || second.abs_diff(step(now)) <= 10;
+            let proven = it.base == Base::Registered || it.base == Base::Pending && sleeps;
+            proven && it.total < rules.hard_cap && unused && near
+        }
+        Change::UnlockToken(_) => it.locked.is_some() && it.total < rules.hard_cap,
+        Change::Disable(_, until, force) => {
+            let same = it.off(now) && it.disabled == Some(*until);
+            it.base != Base::Obsolete && (same || *force || !last())
+        }
+        Change::Enable(_) | Change::Expire(..) | Change::ResetSecret(_) => {
+            it.base != Base::Obsolete
+        }
+        Change::Obsolete(_) => it.kind != TokenKind::Recovery,
+        Change::Delete(_, force) => *force || !last(),
+        _ => true,
+    }
 }
 
 /// Carries it out in the model.
@@ -121,22 +120,9 @@ pub(crate) fn carry_out(
         Change::Lock(until) => {
             person.questions.clear();
             person.lock = Some((LockReason::Operator, until));
+            person.lock_count = person.soft;
         }
-        Change::Unlock { pin, confirm } => {
-            person.lock = None;
-            person.unlocked_by = Some(by.to_owned());
-            person.soft = 0;
-            for token in &mut person.tokens {
-                token.soft = 0;
-                if token.total < rules.hard_cap {
-                    token.locked = None;
-                }
-            }
-            if pin {
-                person.lift_pin();
-            }
-            person.confirm |= confirm;
-        }
+        Change::Unlock { pin, confirm } => unlock(person, pin, confirm, by, rules),
         Change::State { to, what, code, .. } => set_state(person, to, what, code, made, rules, now),
         Change::Reactivate => {
             person.state = UserState::New;
@@ -147,10 +133,10 @@ pub(crate) fn carry_out(
                 UserState::New
             };
             person.questions.clear();
-            person.enter(to);
+            person.enter(to, now);
         }
         Change::ClearCounters => {
-            person.soft = 0;
+            person.clear_failures();
             person.tokens.iter_mut().for_each(|token| token.soft = 0);
         }
         Change::AuthCode => person.auth_code = Some(auth_code(made, now)),
@@ -178,18 +164,49 @@ pub(crate) fn carry_out(
                 person.questions.clear();
             }
         }
-        Change::Grant(door, span) => person.grants.push(Grant {
-            id: made.grant,
-            from: early(now),
-            until: late(now) + span,
-            door,
-            over: false,
-        }),
+        Change::Grant(door, span) => person.grants.push(grant(made.grant, door, span, now)),
         Change::Renew => renewed(person, record),
         Change::EndGrants => person.grants.iter_mut().for_each(|grant| grant.over = true),
         Change::EndQuestion(handle) => person.questions.retain(|it| !it.is(handle)),
         Change::Set(two) => person.two = two,
+        Change::Answers(right) => answered(person, right, rules, now),
         other => to_token(person, other, made, now),
+    }
+}
+
+fn unlock(person: &mut Person, pin: bool, confirm: bool, by: &str, rules: &Rules) {
+    person.lock = None;
+    person.unlocked_by = Some(by.to_owned());
+    person.forgive();
+    for token in &mut person.tokens {
+        token.soft = 0;
+        if token.total < rules.hard_cap {
+            token.locked = None;
+        }
+    }
+    if pin {
+        person.lift_pin();
+    }
+    person.confirm |= confirm;
+}
+
+/// The help desk has asked for the answers.
+fn answered(person: &mut Person, right: bool, rules: &Rules, now: Now) {
+    let id = person.questions_of().map(|token| token.id);
+    match (id, right) {
+        (Some(id), true) => person.answered_right(id, rules),
+        (Some(id), false) => wrong_at(person.token_mut(id), rules, now),
+        (None, _) => {}
+    }
+}
+
+fn grant(id: u32, door: Option<&'static str>, span: i64, now: Now) -> Grant {
+    Grant {
+        id,
+        from: early(now),
+        until: late(now) + span,
+        door,
+        over: false,
     }
 }
 
@@ -211,7 +228,7 @@ fn set_state(
     now: Now,
 ) {
     let awaited = person.rekey && to == UserState::Steady;
-    let renamed = !what.is_empty() && what != person.updates;
+    let renamed = !what.is_empty() && (what != person.updates || person.recovered);
     if person.state == to && !renamed && !awaited {
         return;
     }
@@ -223,15 +240,11 @@ fn set_state(
         });
     }
     person.questions.clear();
-    person.enter(to);
+    person.enter(to, now);
     person.updates = what;
     if matches!(to, UserState::Replace | UserState::Revoke) {
-        let primary = |token: &&mut Token| token.kind != TokenKind::Recovery;
-        person
-            .tokens
-            .iter_mut()
-            .filter(primary)
-            .for_each(Token::void);
+        let primary = person.tokens.iter_mut().filter(|token| token.primary());
+        primary.for_each(Token::void);
     }
     if person.is_closed() {
         person.grants.iter_mut().for_each(|grant| grant.over = true);
@@ -254,7 +267,7 @@ fn lift_block(person: &mut Person, by: &str) {
         person.unlocked_by = Some(by.to_owned());
     }
     if person.lock.is_none() {
-        person.soft = 0;
+        person.forgive();
     }
 }
 
@@ -284,15 +297,16 @@ fn register(person: &mut Person, id: TokenId, now: Now) {
         person
             .questions
             .retain(|question| matches!(question.asked, Asked::FirstCode(_)));
-        person.enter(UserState::Steady);
+        person.enter(UserState::Steady, now);
     }
 }
 
 fn to_token(person: &mut Person, change: Change, made: Made, now: Now) {
     match change {
-        Change::Add(kind, trusted) => {
+        Change::Add(kind, trusted, expires) => {
             let id = made.token.unwrap();
-            let token = Token::new(id, kind, made.seed, Base::Pending, now);
+            let mut token = Token::new(id, kind, made.seed, Base::Pending, now);
+            token.expires = expires;
             person.tokens.push(token);
             if trusted {
                 register(person, id, now);
@@ -325,6 +339,7 @@ fn to_token(person: &mut Person, change: Change, made: Made, now: Now) {
             token.locked = None;
         }
         Change::Disable(id, until, _) => person.token_mut(id).disabled = Some(until),
+        Change::Expire(id, expires) => person.token_mut(id).expires = expires,
         Change::Enable(id) => person.token_mut(id).disabled = None,
         Change::Obsolete(id) => person.token_mut(id).void(),
         Change::ResetSecret(id) => {
@@ -333,6 +348,14 @@ fn to_token(person: &mut Person, change: Change, made: Made, now: Now) {
             person.rekey = true;
         }
         Change::Delete(id, _) => person.tokens.retain(|token| token.id != id),
+        Change::Questions(answers) => {
+            person.tokens.retain(|token| token.kind != TokenKind::Qa);
+            let id = made.token.unwrap();
+            let mut held = Token::new(id, TokenKind::Qa, Vec::new(), Base::Registered, now);
+            held.answers = answers;
+            person.tokens.push(held);
+        }
+        Change::ClearQuestions => person.tokens.retain(|token| token.kind != TokenKind::Qa),
         Change::Paper => {
             person
                 .tokens

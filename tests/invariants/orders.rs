@@ -2,7 +2,7 @@
 
 use mfad::domain::auth_code::Delivery;
 use mfad::domain::command::{
-    Command, NewSent, NewToken, NewUser, PassthroughEnd, SendTo, TokenRef, UserEdit,
+    Command, NewSent, NewToken, NewUser, PassthroughEnd, SendTo, TokenEdit, TokenRef, UserEdit,
 };
 use mfad::domain::delivery::Via;
 use mfad::domain::dialogue::HandleDigest;
@@ -35,7 +35,9 @@ pub(crate) enum Change {
     },
     Reactivate,
     ClearCounters,
-    Add(TokenKind, bool),
+    /// Proven already, and until when it counts.
+    Add(TokenKind, bool, Option<i64>),
+    Expire(TokenId, Option<i64>),
     AddSent(TokenKind, Via, bool),
     Confirm(TokenId, u64),
     Test(TokenId, u64, bool),
@@ -49,6 +51,11 @@ pub(crate) enum Change {
     AuthCode,
     RevokeCode,
     Paper,
+    /// The answers to new questions.
+    Questions(Vec<String>),
+    ClearQuestions,
+    /// What was answered on the phone, rightly or not.
+    Answers(bool),
     RevokePaper,
     UnblockPin,
     ResetPin(Vec<u8>, bool),
@@ -65,6 +72,13 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// The word for it.
+    pub(crate) fn name(&self) -> String {
+        let told = format!("{self:?}");
+        let word = told.split(|sign: char| !sign.is_alphanumeric()).next();
+        word.unwrap_or_default().to_owned()
+    }
+
     /// The token it is about.
     pub(crate) fn token(&self) -> Option<TokenId> {
         match self {
@@ -74,6 +88,7 @@ impl Change {
             | Self::UnlockToken(id)
             | Self::Disable(id, ..)
             | Self::Enable(id)
+            | Self::Expire(id, _)
             | Self::Obsolete(id)
             | Self::ResetSecret(id)
             | Self::Delete(id, _) => Some(*id),
@@ -103,17 +118,17 @@ impl Life {
         let Some(person) = self.model.get(name).cloned() else {
             return self.add_user(user);
         };
-        if self.chance.below(100) < 45 && !person.tokens.is_empty() {
-            let at = self.chance.below(person.tokens.len());
-            return self.about_token(&person, &person.tokens[at].clone());
-        }
         if self.chance.coin()
             && let Some(help) = self.help(&person)
         {
             return help;
         }
+        if self.chance.below(100) < 45 && !person.tokens.is_empty() {
+            let at = self.chance.below(person.tokens.len());
+            return self.about_token(&person, &person.tokens[at].clone());
+        }
         let coin = self.chance.coin();
-        match self.chance.below(28) {
+        match self.chance.below(31) {
             0 => {
                 let until = coin.then(|| late(self.site.now) + 60_000);
                 let command = Command::UserLock {
@@ -128,15 +143,7 @@ impl Life {
             9 => (Command::CountersClear { user }, Change::ClearCounters),
             10 | 11 => self.add_token(user),
             12 => self.add_sent(user),
-            13 => {
-                let command = Command::AuthCodeGenerate {
-                    user,
-                    ttl: None,
-                    force: true,
-                    delivery: Delivery::Shown,
-                };
-                (command, Change::AuthCode)
-            }
+            13 => self.auth_code(user),
             14 => (Command::AuthCodeRevoke { user }, Change::RevokeCode),
             15 => (Command::RecoveryIssue { user }, Change::Paper),
             16 => (Command::RecoveryRevoke { user }, Change::RevokePaper),
@@ -157,6 +164,10 @@ impl Life {
                 });
                 (Command::UserEdit { user, edit }, Change::Set(coin))
             }
+            27 if self.chance.below(4) == 0 => {
+                (Command::EmergencyClear { user }, Change::ClearQuestions)
+            }
+            28 | 29 => self.phone(&person),
             _ if self.chance.below(5) == 0 => (Command::UserDelete { user }, Change::DeleteUser),
             _ => self.unlock(user),
         }
@@ -166,18 +177,58 @@ impl Life {
     fn help(&mut self, person: &Person) -> Option<(Command, Change)> {
         let user = person.name.clone();
         let (rules, now) = (self.rules.clone(), self.site.now);
+        let pin = matches!(person.lock, Some((LockReason::PinBlocked, _)));
+        if pin && person.questions_of().is_some() && self.chance.below(4) > 0 {
+            return None;
+        }
+        let locked = pin || person.tokens.iter().any(|token| token.locked.is_some());
+        if locked && person.state == UserState::Steady && self.chance.below(3) > 0 {
+            return Some(self.reset(user));
+        }
+        if (person.is_reset() || person.awaits_token()) && (pin || self.chance.coin()) {
+            return (person.auth_code.is_none() && !rules.suppress).then(|| self.auth_code(user));
+        }
         Some(match (person.state, person.lock) {
-            (_, Some((LockReason::PinBlocked, _))) => {
-                (Command::PinUnblock { user }, Change::UnblockPin)
-            }
+            (_, Some(_)) if pin => (Command::PinUnblock { user }, Change::UnblockPin),
             (_, Some(_)) => self.unlock(user),
+            _ if person.waits(now) => self.unlock(user),
             (UserState::Deactivated, _) => (Command::UserReactivate { user }, Change::Reactivate),
-            _ if person.is_closed() || person.is_reset() => self.state(user),
+            _ if person.is_closed() => self.state(user),
             _ if !person.has_token(None, &rules, now) => self.add_token(user),
             _ if person.pin.is_none() => self.reset_pin(user),
             _ if person.password.is_none() => self.set_password(user),
+            _ if person.tokens.len() < 2 => self.add_token(user),
+            _ if rules.emergency && person.questions_of().is_none() => self.set_questions(user),
             _ => return None,
         })
+    }
+
+    fn reset(&mut self, user: String) -> (Command, Change) {
+        let to = [UserState::Reset, UserState::ResetAll][self.chance.below(2)];
+        let command = Command::UserSetState {
+            user,
+            state: to,
+            force: false,
+            updates: Vec::new(),
+            auth_code: Some(Delivery::Shown),
+        };
+        let change = Change::State {
+            to,
+            force: false,
+            what: Vec::new(),
+            code: true,
+        };
+        (command, change)
+    }
+
+    fn auth_code(&mut self, user: String) -> (Command, Change) {
+        let command = Command::AuthCodeGenerate {
+            user,
+            ttl: None,
+            force: true,
+            delivery: Delivery::Shown,
+        };
+        (command, Change::AuthCode)
     }
 
     fn reset_pin(&mut self, user: String) -> (Command, Change) {
@@ -188,6 +239,39 @@ impl Life {
             keep,
         };
         (command, Change::ResetPin(pin, keep))
+    }
+
+    fn set_questions(&mut self, user: String) -> (Command, Change) {
+        let (many, shade) = (3 + self.chance.below(3), self.chance.below(1000));
+        let all: Vec<String> = (0..many)
+            .map(|at| format!("blue {shade} cat {at}"))
+            .collect();
+        let command = Command::EmergencySet {
+            user,
+            questions: (0..many).map(|at| format!("Which cat {at}?")).collect(),
+            answers: SecretBytes::copy_of(all.join("\n").as_bytes()),
+        };
+        (command, Change::Questions(all))
+    }
+
+    /// Somebody rings up, and answers.
+    fn phone(&mut self, person: &Person) -> (Command, Change) {
+        let user = person.name.clone();
+        let Some(held) = person.questions_of() else {
+            return self.set_questions(user);
+        };
+        let right = self.chance.below(3) > 0;
+        let mut all: Vec<String> = (0..self.rules.ask)
+            .map(|number| held.answers[(held.asked_first + number) % held.answers.len()].clone())
+            .collect();
+        if !right {
+            all[self.chance.below(self.rules.ask)] = "none of them".to_owned();
+        }
+        let command = Command::EmergencyVerify {
+            user,
+            answers: Some(SecretBytes::copy_of(all.join("\n").as_bytes())),
+        };
+        (command, Change::Answers(right))
     }
 
     fn set_password(&mut self, user: String) -> (Command, Change) {
@@ -205,6 +289,8 @@ impl Life {
             email: Some(format!("{user}@example.org")),
             phone: Some("+491701234567".to_owned()),
             set: two.then(|| "two".to_owned()),
+            // Nobody may learn from it who is known.
+            language: self.chance.coin().then(|| "de".to_owned()),
             trusted: true,
             user,
             ..NewUser::default()
@@ -229,16 +315,15 @@ impl Life {
     fn state(&mut self, user: String) -> (Command, Change) {
         let state = match self.chance.below(14) {
             0..=4 => UserState::Steady,
-            // The model does not know how these are walked through.
-            at => match UserState::ALL[(at - 5) % UserState::ALL.len()] {
-                UserState::Reset | UserState::ResetAll | UserState::Renew => UserState::Replace,
-                state => state,
-            },
+            at => UserState::ALL[(at - 5) % UserState::ALL.len()],
         };
         let force = self.chance.coin();
         let mut updates = Update::ALL.to_vec();
         updates.retain(|_| state == UserState::Update && self.chance.below(3) == 0);
-        let awaits = matches!(state, UserState::New | UserState::Replace);
+        let awaits = matches!(
+            state,
+            UserState::New | UserState::Replace | UserState::Reset | UserState::ResetAll
+        );
         let code = awaits && self.chance.coin();
         let command = Command::UserSetState {
             user,
@@ -263,11 +348,23 @@ impl Life {
             TokenKind::Hotp
         };
         let trusted = self.chance.below(3) > 0;
+        let expires = self.expiry();
         let new = NewToken {
             trusted,
+            expires: expires.map(Timestamp),
             ..NewToken::of(user, otp(kind))
         };
-        (Command::TokenAdd(Box::new(new)), Change::Add(kind, trusted))
+        (
+            Command::TokenAdd(Box::new(new)),
+            Change::Add(kind, trusted, expires),
+        )
+    }
+
+    /// When a token expires, of those that do.
+    fn expiry(&mut self) -> Option<i64> {
+        let soon = 60_000 + self.chance.below(7_200_000);
+        let end = late(self.site.now) + i64::try_from(soon).unwrap();
+        (self.chance.below(3) == 0).then_some(end)
     }
 
     fn add_sent(&mut self, user: String) -> (Command, Change) {
@@ -327,33 +424,31 @@ impl Life {
         let id = token.id;
         let named = TokenRef::Id(id);
         let force = self.chance.coin();
-        let now = self.site.now;
-        match self.chance.below(14) {
+        if token.computes() && self.chance.below(10) == 0 {
+            let expires = self.expiry();
+            let edit = TokenEdit {
+                expires: Some(expires.map_or(Timestamp::NEVER, Timestamp)),
+                ..TokenEdit::default()
+            };
+            let command = Command::TokenEdit { token: named, edit };
+            return (command, Change::Expire(id, expires));
+        }
+        let roll = self.chance.below(14);
+        let voids = roll >= 10 || roll < 5 && !token.computes();
+        let roll = if voids && self.chance.below(4) > 0 {
+            8
+        } else {
+            roll
+        };
+        match roll {
             0..=2 if token.computes() => self.code_of(token, named),
-            3 | 4 if token.computes() => {
-                let back = self.chance.below(4) == 0;
-                let near = match token.kind {
-                    TokenKind::Hotp => token.next + self.chance.below(30) as u64,
-                    _ => (step(now) + self.chance.below(12) as u64).saturating_sub(6),
-                };
-                let (first, second) = if back {
-                    (near + 1, near)
-                } else {
-                    (near, near + 1)
-                };
-                let command = Command::TokenResync {
-                    token: named,
-                    first: code(token, first),
-                    second: code(token, second),
-                };
-                (command, Change::Resync(id, first, second))
-            }
+            3 | 4 if token.computes() => self.resync_of(token, named),
             5 | 6 => (
                 Command::TokenUnlock { token: named },
                 Change::UnlockToken(id),
             ),
             7 => {
-                let until = self.chance.coin().then(|| late(now) + 90_000);
+                let until = self.chance.coin().then(|| late(self.site.now) + 90_000);
                 let command = Command::TokenDisable {
                     token: named,
                     until: until.map(Timestamp),
@@ -384,6 +479,27 @@ impl Life {
         }
     }
 
+    fn resync_of(&mut self, token: &Token, named: TokenRef) -> (Command, Change) {
+        let (id, now) = (token.id, self.site.now);
+
+        let back = self.chance.below(4) == 0;
+        let near = match token.kind {
+            TokenKind::Hotp => token.next + self.chance.below(30) as u64,
+            _ => (step(now) + self.chance.below(12) as u64).saturating_sub(6),
+        };
+        let (first, second) = if back {
+            (near + 1, near)
+        } else {
+            (near, near + 1)
+        };
+        let command = Command::TokenResync {
+            token: named,
+            first: code(token, first),
+            second: code(token, second),
+        };
+        (command, Change::Resync(id, first, second))
+    }
+
     fn code_of(&mut self, token: &Token, named: TokenRef) -> (Command, Change) {
         let factor = self.factor(token);
         let typed = code(token, factor);
@@ -405,6 +521,6 @@ impl Life {
 }
 
 fn code(token: &Token, factor: u64) -> OtpCode {
-    let text = super::life::device(&token.seed, factor);
+    let text = super::typing::device(&token.seed, factor);
     OtpCode::parse(text.as_bytes()).unwrap()
 }

@@ -8,17 +8,18 @@ use std::time::Duration;
 use mfad::domain::action::Role;
 use mfad::domain::attempt::{Attempt, Proof, Pseudonym};
 use mfad::domain::command::{
-    Applied, Asked, Command, Effect, Encloses, MadeCode, Needs, Prepared, SeedFor, Site as Around,
-    apply, needs, resolve,
+    Answered as Checked, Applied, Asked, Command, Effect, Encloses, MadeCode, Needs, Prepared,
+    SeedFor, Site as Around, apply, needs, resolve,
 };
 use mfad::domain::dialogue::Handle;
 use mfad::domain::event::{Operator, Source};
 use mfad::domain::judge::{CodeFor, Evidence, FirstFactor, Fresh, Lacking, judge, judge_stranger};
-use mfad::domain::lockout::HardAction;
+use mfad::domain::lockout::{HardAction, LockoutMode};
 use mfad::domain::message::{Enclosed, EnclosedKind, MessageId};
 use mfad::domain::notice::{Enclosure, Notices};
 use mfad::domain::pin::AfterChange;
 use mfad::domain::policy::{GatewayPolicy, Otherwise, Policy};
+use mfad::domain::questions::{Question, answers, normalised, token_of};
 use mfad::domain::refusal::Refusal;
 use mfad::domain::sealed::{Sealed, Unseal as _};
 use mfad::domain::token_record::{RecoveryHash, TokenKind};
@@ -35,7 +36,9 @@ use smol_str::SmolStr;
 
 use super::bugs::{Bug, bend, spoil, spoil_order};
 use super::judging::{State, Typed};
-use super::model::{AUTH_CODE_MS, Door, PENDING_MS, Person, QUESTION_MS, Rules, SENT_MS, given_id};
+use super::model::{
+    AUTH_CODE_MS, Door, KEYWORD, PENDING_MS, Person, QUESTION_MS, Rules, SENT_MS, given_id,
+};
 use super::rules::{Clear, gateway, hash, sealed};
 use crate::chance::Chance;
 
@@ -85,6 +88,9 @@ fn span(ms: i64) -> Duration {
 fn policy_of(rules: &Rules) -> Policy {
     let mut policy = Policy::default();
     let lockout = &mut policy.lockout;
+    if rules.waits {
+        lockout.mode = LockoutMode::Wait;
+    }
     lockout.user_max_failures = rules.failures_max;
     lockout.user_duration = span(rules.lock_ms);
     lockout.token_max_failures = rules.token_failures_max;
@@ -99,17 +105,30 @@ fn policy_of(rules: &Rules) -> Policy {
     if rules.reauth {
         policy.pin.after_change = AfterChange::Reauth;
     }
+    if rules.keyword {
+        policy.pin_keyword = SmolStr::from(KEYWORD);
+    }
     policy.auth_code.always_suppress = rules.suppress;
     policy.auth_code.tries = rules.code_tries;
     policy.auth_code.ttl = span(AUTH_CODE_MS);
     policy.pages = rules.pages.then(|| PAGES.to_owned());
     policy.seats_limit = rules.seats;
     policy.hotp_look_ahead = rules.look_ahead;
+    policy.hotp_self_resync = rules.resync;
+    policy.hotp_resync_window = rules.resync_window;
+    policy.renew_before = span(rules.renew_ms);
     policy.challenge_ttl = span(QUESTION_MS);
     policy.pending_ttl = span(PENDING_MS);
     policy.recovery_count = 4;
     policy.tokens_max_per_user = 1000;
     policy.enabled_kinds = TokenKind::ALL.to_vec();
+    let on = |kind: &TokenKind| rules.emergency || *kind != TokenKind::Qa;
+    policy.enabled_kinds.retain(on);
+    policy.emergency.ask = rules.ask;
+    policy.lockout.qa_max_failures = rules.qa_failures_max;
+    if !rules.emergency_for_all {
+        policy.emergency.sets = Some(vec!["default".to_owned()]);
+    }
     policy.sent_code.digits = Digits::EIGHT;
     policy.sent_code.ttl = span(SENT_MS);
     policy.sent_code.sms_max_unanswered = rules.sms_max;
@@ -164,13 +183,13 @@ impl Site {
     pub(crate) fn sign_in(
         &mut self,
         name: &str,
-        door: usize,
+        (door, place): (usize, &str),
         state: State,
         typed: &Typed,
         stored: bool,
     ) -> Option<Answered> {
         self.made += 1;
-        let attempt = self.attempt(name, door, state, typed);
+        let attempt = self.attempt(name, (door, place), state, typed);
         let fresh = Fresh {
             handle: Some(Handle::fresh(
                 &SecretKey::new([3; 32]),
@@ -218,7 +237,13 @@ impl Site {
         })
     }
 
-    fn attempt(&self, name: &str, door: usize, state: State, typed: &Typed) -> Attempt {
+    fn attempt(
+        &self,
+        name: &str,
+        (door, place): (usize, &str),
+        state: State,
+        typed: &Typed,
+    ) -> Attempt {
         let gateway = &self.gateways[door];
         let passcode = SecretBytes::copy_of(&typed.octets);
         let proof = match state {
@@ -242,7 +267,7 @@ impl Site {
             source: Source {
                 gateway: Arc::clone(&gateway.name),
                 address: "192.0.2.1:1812".parse().unwrap(),
-                station: SmolStr::from("203.0.113.77"),
+                station: SmolStr::from(place),
                 nas: SmolStr::from("nas"),
             },
             digest,
@@ -271,6 +296,17 @@ impl Site {
             Ask::Password(part) => {
                 let stored = profile.password.as_ref().map(|password| &password.hash);
                 (of(part, stored), None)
+            }
+            Ask::Answer { token, at, typed } => {
+                let held = record.token(*token).and_then(|it| it.questions.as_ref());
+                let stored = held.and_then(|it| it.list.get(*at));
+                let plain = normalised(&passcode[typed.clone()]);
+                let right = stored.is_some_and(|it| it.answer.data == *plain.expose());
+                let first = match right {
+                    true => FirstFactor::Right,
+                    false => FirstFactor::Wrong,
+                };
+                (first, None)
             }
             Ask::Hash(_, part) => (FirstFactor::NotAsked, Some(sealed(&passcode[part.clone()]))),
             _ => (FirstFactor::NotAsked, None),
@@ -386,6 +422,7 @@ impl Site {
         {
             prepared.hash = Some(sealed(password.expose()));
         }
+        answers_of(record, command, &mut prepared, &self.policy);
         if wanted.auth_code {
             let code = AuthCode::from_random(&chance.octets());
             prepared.auth_code = Some(Clear.auth_code_hash(for_user, &code));
@@ -436,6 +473,40 @@ impl Site {
             record.auth = auth;
             record.profile = Arc::new(profile);
         }
+    }
+}
+
+/// The hashes of new answers, or what those are that were given.
+fn answers_of(
+    record: Option<&UserRecord>,
+    command: &Command,
+    prepared: &mut Prepared,
+    policy: &Policy,
+) {
+    match command {
+        Command::EmergencySet { answers: given, .. } => {
+            let all = answers(given).map(|answer| sealed(normalised(answer).expose()));
+            prepared.answers = all.collect();
+        }
+        Command::EmergencyVerify {
+            answers: Some(given),
+            ..
+        } => {
+            let held = record.and_then(token_of);
+            let held = held.and_then(|it| Some((it.id, it.questions.as_ref()?)));
+            prepared.answered = held.map(|(token, held)| {
+                let asked = held.asked(policy.emergency.ask).zip(answers(given));
+                let is = |((_, question), typed): ((usize, &Question), &[u8])| {
+                    question.answer.data == *normalised(typed).expose()
+                };
+                Checked {
+                    token,
+                    first: held.first,
+                    right: asked.into_iter().all(is),
+                }
+            });
+        }
+        _ => {}
     }
 }
 

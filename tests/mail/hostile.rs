@@ -258,6 +258,8 @@ fn sign_ins_go_on_while_the_server_is_silent_and_the_outbox_stays_within_its_bou
         "{}",
         failed[0]
     );
+    let status = operator.call("Daemon.Status", &json!({}));
+    assert!(status["warnings"].to_string().contains("W046"), "{status}");
     for _ in 0..10 {
         daemon.gateway("gw-none").lets_in("alice", &alice.code());
     }

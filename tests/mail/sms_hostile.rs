@@ -194,6 +194,7 @@ fn each_failure_is_told_apart_and_none_takes_longer_than_it_may() {
         (Trick::Says(429), server),
         (Trick::Says(500), broken),
         (Trick::Says(503), broken),
+        (Trick::Says(600), broken),
     ] {
         let gateway = Fake::new(trick);
         let (done, took) = outcome(gateway.port);

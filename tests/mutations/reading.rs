@@ -87,9 +87,13 @@ pub(crate) fn attributes(packet: &[u8]) -> Option<Vec<(u8, usize, &[u8])>> {
     Some(found)
 }
 
-// RFC 2865 s5.2: each block is hidden under MD5 of the secret and the block before it.
+// RFC 2865 s5.2: each block is hidden under MD5 of the secret and the block before it. What is no row
+// of whole blocks holds no passcode, although the first octets of one may be made out in it.
 fn reveal(hidden: &[u8], secret: &[u8], authenticator: &[u8]) -> Vec<u8> {
     let mut clear = Vec::new();
+    if !hidden.len().is_multiple_of(16) {
+        return clear;
+    }
     let mut before = authenticator.to_vec();
     for block in hidden.chunks(16) {
         let mask = Md5::new()

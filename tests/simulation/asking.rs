@@ -16,6 +16,7 @@ use super::traffic::put;
 /// Questions that one person has open at most, that are kept in a row, and that follow each other.
 const OPEN_MAX: usize = 3;
 const ROW_MAX: u32 = 30;
+const STRANGERS_ROW_MAX: u32 = 10;
 const ROUNDS_MAX: u32 = 10;
 
 /// What is asked for when a new PIN is due.
@@ -71,6 +72,11 @@ impl About {
     /// Whether nothing is known of who is asked: everybody is, alike.
     pub(crate) fn is_blind(self) -> bool {
         matches!(self, Self::Passcode(_) | Self::Code(First::Nobody))
+    }
+
+    /// Whether something was shown before that not everybody has who knows the name.
+    fn is_behind_something(self) -> bool {
+        !self.is_blind() || matches!(self, Self::Passcode(First::Gateway))
     }
 
     /// By whom the first factor was checked, in the words of the configuration.
@@ -171,29 +177,38 @@ impl Person {
         ttl_ms: i64,
         now: Now,
     ) -> Option<Question> {
+        let shown = about.is_behind_something();
+        let alike = |open: &&Dialogue| open.about.is_behind_something() == shown;
+        let rows = self.dialogues.iter().filter(alike).map(|open| open.row);
+        let new_row = 1 + rows.max().unwrap_or(0);
         let next = match answered {
             Some(before) => Dialogue {
                 rounds: before.rounds + 1,
+                row: if alike(&before) { before.row } else { new_row },
                 ..before.clone()
             },
-            None => {
-                let rows = self.dialogues.iter().map(|open| open.row);
-                Dialogue {
-                    about,
-                    gateway: sent.door.name,
-                    opened: now.wall.0,
-                    expires: latest(now) + ttl_ms,
-                    handle: [0; 16],
-                    rounds: 1,
-                    row: 1 + rows.max().unwrap_or(0),
-                }
-            }
+            None => Dialogue {
+                about,
+                gateway: sent.door.name,
+                opened: now.wall.0,
+                expires: latest(now) + ttl_ms,
+                handle: [0; 16],
+                rounds: 1,
+                row: new_row,
+            },
         };
-        if next.rounds > ROUNDS_MAX || next.row > ROW_MAX {
+        let most = if shown { ROW_MAX } else { STRANGERS_ROW_MAX };
+        if next.rounds > ROUNDS_MAX || next.row > most {
             return None;
         }
         if self.dialogues.len() == OPEN_MAX {
-            self.dialogues.remove(0);
+            // Strangers make room first, and take none from the others.
+            let stranger = self
+                .dialogues
+                .iter()
+                .position(|open| !open.about.is_behind_something());
+            self.dialogues
+                .remove(stranger.or_else(|| shown.then_some(0))?);
         }
         let left_ms = next.expires - latest(now);
         self.dialogues.push(Dialogue {

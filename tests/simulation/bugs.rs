@@ -9,7 +9,7 @@ use mfad::domain::auth_code::AuthCodeRecord;
 use mfad::domain::command::{Command, Step};
 use mfad::domain::dialogue::{Dialogue, Kind, OPEN_MAX};
 use mfad::domain::link::{Link, TRIES};
-use mfad::domain::message::Message;
+use mfad::domain::message::{Message, MessageId};
 use mfad::domain::pin::PinRecord;
 use mfad::domain::policy::{FirstFactorBy, Policy};
 use mfad::domain::rekey::Rekey;
@@ -140,6 +140,18 @@ pub(crate) enum Bug {
     LinkFitsEveryName,
     /// A change is written and the message that tells it is not.
     MessageLost,
+    /// A message is written twice.
+    MessageTwice,
+    /// A new PIN is acknowledged and not written.
+    NewPinLost,
+    /// A device authorization code is good once more.
+    DeviceCodeComesBack,
+    /// A recovery code is good once more.
+    PaperComesBack,
+    /// Of a sign-in in several rounds the row does not keep what was right before.
+    RoundsForgotten,
+    /// How many codes were sent is forgotten.
+    SendsForgotten,
     /// Nothing is ever synced: only a disk of its own shows it.
     NothingSynced,
 }
@@ -201,6 +213,22 @@ impl Bug {
         Self::LinkNeedsNoCode,
         Self::LinkFitsEveryName,
         Self::MessageLost,
+    ];
+
+    /// Those that conversations are to find.
+    pub(crate) const IN_TALKS: [Self; 12] = [
+        Self::PrimeSkipped,
+        Self::AuthCodeComesBack,
+        Self::StateGoodTwice,
+        Self::OldestStaysOpen,
+        Self::QuestionForgottenByRestart,
+        Self::MessageLost,
+        Self::MessageTwice,
+        Self::NewPinLost,
+        Self::DeviceCodeComesBack,
+        Self::PaperComesBack,
+        Self::RoundsForgotten,
+        Self::SendsForgotten,
     ];
 
     /// Rules that are a little too kind.
@@ -277,6 +305,8 @@ pub(crate) struct Spoiler {
     links: HashMap<String, Vec<Link>>,
     /// The last reset of a secret of a name.
     rekeys: HashMap<String, Rekey>,
+    /// The last profile of a name.
+    profiles: HashMap<String, Profile>,
     reloaded: bool,
 }
 
@@ -290,6 +320,7 @@ impl Spoiler {
             codes: HashMap::new(),
             links: HashMap::new(),
             rekeys: HashMap::new(),
+            profiles: HashMap::new(),
             reloaded: false,
         }
     }
@@ -344,6 +375,9 @@ impl Spoiler {
     }
 
     fn forget_writes(&self, writes: &mut Vec<Write>) {
+        if self.bug == Some(Bug::MessageTwice) {
+            writes.extend(twice(writes));
+        }
         let pool = |write: &Write| matches!(write.key, Key::Hardware(_));
         let gone = |write: &Write| write.body.is_none();
         let put_back = writes.iter().any(|write| pool(write) && !gone(write));
@@ -379,7 +413,24 @@ impl Spoiler {
         }
     }
 
+    /// What a profile was before comes back.
+    fn bring_back(&mut self, profile: &mut Profile) {
+        let before = self.profiles.get(&profile.name);
+        match (self.bug, before) {
+            (Some(Bug::NewPinLost), Some(before)) if before.pin.is_some() => {
+                profile.pin.clone_from(&before.pin);
+            }
+            (Some(Bug::DeviceCodeComesBack), Some(before)) => {
+                profile.device_auth.clone_from(&before.device_auth);
+            }
+            (Some(Bug::SendsForgotten), _) => profile.code_sends.clear(),
+            _ => {}
+        }
+        self.profiles.insert(profile.name.clone(), profile.clone());
+    }
+
     fn spoil_profile(&mut self, new: bool, profile: &mut Profile) {
+        self.bring_back(profile);
         if self.bug == Some(Bug::AuthCodeComesBack) {
             match &profile.auth_code {
                 None => profile.auth_code = self.codes.get(&profile.name).cloned(),
@@ -443,6 +494,13 @@ impl Spoiler {
                 let gone = oldest.filter(|it| !auth.dialogues.contains(it)).cloned();
                 auth.dialogues.splice(..0, gone);
             }
+            Some(Bug::PaperComesBack) => {
+                auth.tokens.iter_mut().for_each(|it| it.recovery_used = 0);
+            }
+            Some(Bug::RoundsForgotten) => {
+                let open = auth.dialogues.iter_mut();
+                open.for_each(|it| it.proven.factors.clear());
+            }
             Some(Bug::UnlockCountsForNothing) => auth.unlocked = None,
             Some(Bug::CodeStaysFresh) => {
                 for token in &mut auth.tokens {
@@ -471,6 +529,27 @@ impl Spoiler {
             _ => {}
         }
     }
+}
+
+/// Messages once more, under other names.
+fn twice(writes: &[Write]) -> Vec<Write> {
+    let again = |write: &Write| match (&write.key, &write.body) {
+        (Key::Message(id), Some(Body::Message(message))) => {
+            let mut id = id.0;
+            id[0] ^= 1;
+            let message = Message {
+                id: MessageId(id),
+                ..(**message).clone()
+            };
+            Some(Write {
+                key: Key::Message(MessageId(id)),
+                expected: write.expected,
+                body: Some(Body::Message(Box::new(message))),
+            })
+        }
+        _ => None,
+    };
+    writes.iter().filter_map(again).collect()
 }
 
 fn acknowledged(next_seq: u64, batch: &[Change]) -> Vec<Outcome> {

@@ -54,13 +54,15 @@ impl Door {
         self.first == First::Pin
             && self.asking != Asking::Never
             && person.pin.is_none()
+            && person.tokens.iter().any(|token| token.activated)
             && !matches!(person.state, "new" | "replace")
     }
 
     /// Whether a right sign-in goes on with a new PIN.
     fn asks_new_pin(&self, person: &Person) -> bool {
         let typed = self.first == First::Pin && self.asking != Asking::Never;
-        self.opens_by_code(person) || typed && person.state == "update"
+        let awaited = person.state == "update" && !person.recovered;
+        self.opens_by_code(person) || typed && person.pin.is_some() && awaited
     }
 
     /// Whether a temporary passthrough counts here.
@@ -441,7 +443,11 @@ impl Trial<'_> {
             "recovery" => 16 + 3 * usize::from(self.sent.passcode.contains(&b'-')),
             _ => 6,
         };
-        match self.first_factor(person, signs, due) {
+        let first = self.first_factor(person, signs, due);
+        if first.is_ok() && how != "passthrough" {
+            person.shows(how, self.now);
+        }
+        match first {
             Ok(()) if how != "passthrough" && self.sent.door.asks_new_pin(person) => {
                 self.put(person, About::NewPin, due);
             }
@@ -491,6 +497,10 @@ impl Trial<'_> {
 
     fn accept(&self, person: &mut Person, how: &'static str, token: Option<usize>, due: &mut Due) {
         (due.accept, due.why, due.changed) = (true, how, true);
+        if person.replaced {
+            person.comes_to("steady", self.now);
+            person.auth_code = None;
+        }
         person.let_in = self.now.wall.0;
         person.come_in_from(self.source(), self.rules, token.is_some(), self.now);
         if let Some(at) = token {

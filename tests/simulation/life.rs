@@ -148,9 +148,28 @@ pub(crate) fn store_site<'a>(path: &'a Path, keys: &'a Keys, now: Now, boot: u32
     }
 }
 
+/// What is configured when a daemon starts.
+pub(crate) struct Setting {
+    pub(crate) rules: Rules,
+    pub(crate) table: access::GatewayTable,
+    /// Records and right PINs that the engine keeps in memory.
+    pub(crate) sizes: [usize; 2],
+}
+
+impl Setting {
+    /// The site's, with the bug that is planted there.
+    pub(crate) fn of(site: &Site, bug: Option<Bug>) -> Self {
+        Self {
+            rules: rules(site, bug),
+            table: site.table(|policy| bugs_of_gateways(bug, policy)),
+            sizes: [site.cache_entries, site.pin_memory],
+        }
+    }
+}
+
 /// What a start needs.
 pub(crate) struct Birth<'a> {
-    pub(crate) site: &'a Site,
+    pub(crate) setting: Setting,
     pub(crate) outside: &'a Arc<Outside>,
     pub(crate) folder: PathBuf,
     pub(crate) create: bool,
@@ -162,7 +181,7 @@ pub(crate) struct Birth<'a> {
 impl Life {
     pub(crate) fn start(birth: Birth<'_>) -> Result<Self, StoreError> {
         let Birth {
-            site,
+            setting,
             outside,
             folder,
             create,
@@ -186,7 +205,11 @@ impl Life {
             hash: outside.octets(),
             pseudonym: SecretKey::new(*keys.pseudonym_key().expose()),
         };
-        let table = site.table(|policy| bugs_of_gateways(bug, policy));
+        let Setting {
+            rules,
+            table,
+            sizes,
+        } = setting;
         let access = Access::new(table, access::Limits::default(), door_keys);
         let desk = Arc::new(Desk {
             access: Mutex::new(access),
@@ -195,7 +218,7 @@ impl Life {
             plan: Arc::clone(plan),
             bug,
         });
-        let parts = parts(site, bug, keys, &reader, outside, &desk);
+        let parts = parts((rules, sizes), bug, keys, &reader, outside, &desk);
         let (engine, jobs) = Engine::new(parts).unwrap();
         let store: Box<dyn Commit> = Box::new(opened.writer);
         let writer = engine
@@ -297,7 +320,7 @@ impl Life {
 
 /// What the engine is made of, with the bug that is planted there.
 fn parts(
-    site: &Site,
+    (rules, [cache_entries, memory_entries]): (Rules, [usize; 2]),
     bug: Option<Bug>,
     keys: Keys,
     reader: &Arc<SqliteReader>,
@@ -311,18 +334,18 @@ fn parts(
     Parts {
         reader: seen,
         keys: Arc::new(keys),
-        rules: rules(site, bug),
+        rules,
         limits: Limits {
             queue: 4_096,
             cache_entries: if bug == Some(Bug::StaleReads) {
                 1
             } else {
-                site.cache_entries
+                cache_entries
             },
             pins: PinLimits {
                 threads: 0,
                 queue: 256,
-                memory_entries: site.pin_memory,
+                memory_entries,
                 memory_us: 3_600_000_000,
             },
         },

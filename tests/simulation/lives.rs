@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::audit::record::AuditRecord;
+use mfad::domain::event::is_verdict;
 use mfad::domain::user::UserRecord;
 use mfad::store::sqlite;
 use mfad::store::{Find, Read as _, auth_row};
@@ -13,7 +14,7 @@ use mfad::store::{Find, Read as _, auth_row};
 use super::bugs::Bug;
 use super::judging::First;
 use super::ledger::Ledger;
-use super::life::{Birth, Life, STORE, keys, store_site};
+use super::life::{Birth, Life, STORE, Setting, keys, store_site};
 use super::records::Records;
 use super::run::{Accepted, Law, Run};
 use super::stored::Stored;
@@ -184,7 +185,7 @@ impl Run {
                 self.plan.die_after(self.chance.below(40));
             }
             let birth = Birth {
-                site: &self.site,
+                setting: Setting::of(&self.site, self.bug),
                 outside: &self.outside,
                 folder: self.store.clone(),
                 create,
@@ -243,7 +244,7 @@ impl Run {
         // What stands before a record that is too old is older, whatever a clock has said.
         let records = self.ledger.records.iter().rev().take_while(young);
         let verdicts: Vec<Arc<AuditRecord>> = records
-            .filter(|record| record.event.starts_with("auth."))
+            .filter(|record| is_verdict(&record.event))
             .cloned()
             .collect();
         for record in verdicts {

@@ -144,6 +144,10 @@ pub(crate) struct Person {
     pub(crate) proven: bool,
     /// A secret was reset, and no new token is proven yet.
     pub(crate) rekey: bool,
+    /// A recovery code has brought the state about.
+    pub(crate) recovered: bool,
+    /// And a new token has come since.
+    pub(crate) replaced: bool,
     pub(crate) tokens: Vec<Token>,
     pub(crate) grants: Vec<Grant>,
     /// Questions that wait for their answers, the oldest first.
@@ -351,6 +355,8 @@ impl Person {
             has_address: false,
             proven: false,
             rekey: false,
+            recovered: false,
+            replaced: false,
             tokens: Vec::new(),
             grants: Vec::new(),
             dialogues: Vec::new(),
@@ -387,6 +393,7 @@ impl Person {
     /// A token is proven: what was to lead to it is void.
     pub(crate) fn is_enrolled(&mut self, now: Now) {
         (self.auth_code, self.rekey) = (None, false);
+        self.replaced = self.recovered;
         self.void_links(For::Enrol);
         if matches!(self.state, "new" | "replace") {
             self.dialogues.clear();
@@ -397,7 +404,18 @@ impl Person {
     /// The state from now on.
     pub(crate) fn comes_to(&mut self, state: &'static str, now: Now) {
         (self.state, self.state_since) = (state, now.wall.0);
-        self.rekey = false;
+        (self.rekey, self.recovered, self.replaced) = (false, false, false);
+    }
+
+    /// All is right: a recovery code asks for a new token, and a token shows that none is lost.
+    pub(crate) fn shows(&mut self, how: &str, now: Now) {
+        if how == "recovery" && self.state == "steady" && !self.rekey {
+            self.comes_to("update", now);
+            (self.recovered, self.auth_code) = (true, None);
+        } else if how != "recovery" && self.recovered {
+            self.comes_to("steady", now);
+            self.auth_code = None;
+        }
     }
 
     /// Nobody has come in under this name for too long.

@@ -241,6 +241,8 @@ impl Site {
 pub(crate) struct Outside {
     now: Mutex<Now>,
     chance: Mutex<Chance>,
+    /// The octets of the next id of a token, where somebody else has to know it.
+    next_id: Mutex<Option<[u8; 5]>>,
     /// A planted bug: both readings are that of the wall.
     pub(crate) wall_only: bool,
 }
@@ -250,6 +252,7 @@ impl Outside {
         Self {
             now: Mutex::new(Now::at(START)),
             chance: Mutex::new(chance),
+            next_id: Mutex::default(),
             wall_only,
         }
     }
@@ -261,6 +264,16 @@ impl Outside {
 
     pub(crate) fn octets<const N: usize>(&self) -> [u8; N] {
         lock(&self.chance).octets()
+    }
+
+    /// The next token gets the id of these octets.
+    pub(crate) fn name_next(&self, id: Option<[u8; 5]>) {
+        *lock(&self.next_id) = id;
+    }
+
+    /// All clocks are set.
+    pub(crate) fn set(&self, now: Now) {
+        *lock(&self.now) = now;
     }
 
     /// Time passes on both clocks.
@@ -305,6 +318,12 @@ impl World for Outside {
     }
 
     fn fill(&self, octets: &mut [u8]) -> bool {
+        if octets.len() == 5
+            && let Some(id) = lock(&self.next_id).take()
+        {
+            octets.copy_from_slice(&id);
+            return true;
+        }
         let mut chance = lock(&self.chance);
         octets.fill_with(|| chance.octet());
         true

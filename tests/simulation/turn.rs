@@ -567,7 +567,7 @@ impl Ordered {
 }
 
 /// An answer that says no more than that it is done.
-fn nothing_more() -> Done {
+pub(crate) fn nothing_more() -> Done {
     Done {
         unchanged: false,
         message: String::new(),

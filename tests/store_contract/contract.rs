@@ -367,6 +367,9 @@ pub(crate) fn people_are_found_and_counted(factory: &dyn Factory) {
             "dave" => person.auth.lock = Some(lock()),
             _ => {}
         }
+        if name != "dave" {
+            person.auth.dialogues = vec![question(number * 10)];
+        }
         store.ok(add(&person));
     }
     let found = |find: &Find, cursor: &str, limit| -> Vec<String> {
@@ -395,6 +398,11 @@ pub(crate) fn people_are_found_and_counted(factory: &dyn Factory) {
         ..Find::default()
     };
     assert_eq!(found(&passthrough, "", 10), ["carol"]);
+    let asked = Find {
+        asked: Some(Timestamp(T0 + 10_000)),
+        ..Find::default()
+    };
+    assert_eq!(found(&asked, "", 10), ["bob", "carol"]);
     let deactivated = Find {
         states: vec![UserState::Deactivated, UserState::Revoke],
         ..Find::default()

@@ -153,6 +153,7 @@ fn a_store_of_the_version_before_gets_its_index() {
     conn.execute_batch(
         "DROP TABLE audit_of; DELETE FROM meta WHERE name = 'audit_slices';
          DROP TABLE outbox; DROP TABLE redo;
+         DROP INDEX auth_asked; ALTER TABLE auth DROP COLUMN asked_until;
          ALTER TABLE auth ADD COLUMN last_login INTEGER; PRAGMA user_version = 1;",
     )
     .unwrap();

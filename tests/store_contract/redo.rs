@@ -38,6 +38,8 @@ enum Step {
 #[derive(Clone, Debug)]
 enum Act {
     SignIn(u32),
+    /// A sign-in that is asked something; the next one is the answer.
+    Ask(u32),
     /// Judged on a revision that is over.
     Late(u32),
     Lock(u32),
@@ -63,6 +65,7 @@ fn act() -> impl Strategy<Value = Act> {
     let who = 1..5_u32;
     prop_oneof![
         8 => who.clone().prop_map(Act::SignIn),
+        3 => who.clone().prop_map(Act::Ask),
         1 => who.clone().prop_map(Act::Late),
         1 => who.clone().prop_map(Act::Lock),
         1 => who.clone().prop_map(Act::Unlock),
@@ -132,10 +135,17 @@ impl Model {
                 change.writes.extend(edit(&mut second).writes);
                 return Some((change, false));
             }
-            Act::SignIn(who) | Act::Lock(who) | Act::Unlock(who) | Act::Edit(who) => {
-                (*who, known(&mut self.people, who)?)
-            }
+            Act::SignIn(who)
+            | Act::Ask(who)
+            | Act::Lock(who)
+            | Act::Unlock(who)
+            | Act::Edit(who) => (*who, known(&mut self.people, who)?),
         };
+        match act {
+            Act::Ask(_) => user.auth.dialogues = vec![question(3600)],
+            Act::SignIn(_) => user.auth.dialogues.clear(),
+            _ => {}
+        }
         let change = match act {
             Act::Edit(_) => edit(&mut user),
             Act::Lock(_) => {
@@ -170,6 +180,15 @@ impl Model {
         };
         assert_eq!(read.find(&filter, "", 9).unwrap(), locked, "found locked");
         assert_eq!(read.counts().unwrap().locked, locked.len() as u64);
+        let is_asked = |user: &&UserRecord| !user.auth.dialogues.is_empty();
+        let asked: Vec<UserRecord> = all.iter().filter(is_asked).cloned().collect();
+        let filter = Find {
+            asked: Some(at(0).wall),
+            ..Find::default()
+        };
+        let mut found = read.find(&filter, "", 9).unwrap();
+        found.retain(|user| is_asked(&user));
+        assert_eq!(found, asked, "found asked");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mfad::domain::auth_code::{AuthCodeRecord, Delivery};
+use mfad::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
 use mfad::domain::event::{Event, Origin};
 use mfad::domain::message::{Address, Line, Message, MessageId};
 use mfad::domain::passthrough::Grant;
@@ -197,6 +198,20 @@ pub(crate) fn sign_in(user: &mut UserRecord, factor: u64) -> Change {
         token: Some(token),
     });
     change(vec![write_user(user, Some(expected), false)], user)
+}
+
+/// A question that is open for so many seconds.
+pub(crate) fn question(seconds: u32) -> Dialogue {
+    Dialogue {
+        kind: Kind::Code,
+        proven: Proven::default(),
+        gateway: Arc::from("vpn1"),
+        opened: Timestamp(T0),
+        expires: at(i64::from(seconds)).wall,
+        handle: HandleDigest([7; 32]),
+        rounds: 1,
+        row: 1,
+    }
 }
 
 pub(crate) fn remove(user: &UserRecord) -> Change {

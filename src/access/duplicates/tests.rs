@@ -8,6 +8,7 @@ const LIMITS: Limits = Limits {
     entries_max: 8,
     octets_max: 1_000,
     gateway_entries_max: 6,
+    gateway_in_progress_max: 6,
     gateway_octets_max: 800,
 };
 
@@ -177,6 +178,25 @@ fn shares_follow_their_gateways() {
     assert_eq!(open(&mut cache, 15, 0, 1), Err(Full::Share));
 }
 
+/// What waits for its judgement is a share as well: who is answered makes room, the other has its own.
+#[test]
+fn one_gateway_does_not_take_all_places_where_requests_wait() {
+    let limits = Limits {
+        gateway_in_progress_max: 2,
+        ..LIMITS
+    };
+    let mut cache = Duplicates::new(limits, HashKeys::new([7; 16]), 2);
+    let first = open(&mut cache, 0, 0, 0).unwrap();
+    let second = open(&mut cache, 1, 0, 0).unwrap();
+    assert_eq!(open(&mut cache, 2, 0, 0), Err(Full::Share));
+    assert!(open(&mut cache, 3, 1, 0).is_ok());
+    answer(&mut cache, first, 50, 9_000, 0);
+    assert!(open(&mut cache, 2, 0, 0).is_ok());
+    assert_eq!(open(&mut cache, 4, 0, 0), Err(Full::Share));
+    assert!(cache.abandon(second));
+    assert!(open(&mut cache, 4, 0, 0).is_ok());
+}
+
 /// Any order of calls leaves the counts right and the bounds kept.
 #[test]
 fn counts_stay_right_whatever_happens() {
@@ -221,6 +241,8 @@ fn counts_stay_right_whatever_happens() {
             .iter()
             .filter(|it| matches!(it.state, State::InProgress(_)));
         assert_eq!(used.in_progress, in_progress.count());
+        let each: Vec<_> = cache.shares.iter().map(|it| it.in_progress).collect();
+        assert_eq!(each.iter().sum::<usize>(), used.in_progress);
         for (number, share) in cache.shares.iter().enumerate() {
             let of_share = entries.iter().filter(|it| it.share == number).count();
             assert_eq!(share.entries, of_share);

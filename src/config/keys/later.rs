@@ -5,7 +5,6 @@ use super::fits;
 /// Paths and tables; a path below a listed table is listed with it.
 const LATER: &[&str] = &[
     "pin.history",
-    "device_auth.no_web",
     "token_types.password",
     "ldap",
     "upstream",

@@ -148,6 +148,12 @@ pub(super) const KEYS: &[Key] = &[
         "Code accepted. Ask your help desk for a new QR code.",
     ),
     text(
+        "messages.M41",
+        "Offers a new token after a recovery code. It is to name the word `later`, which puts it off.",
+        "Open {link} within {minutes} minutes, add the account, then enter its code, or the word \
+         later:",
+    ),
+    text(
         "messages.M44",
         "Asks for the code of one of several tokens.",
         "Enter a one-time code of {token}:",

@@ -262,8 +262,8 @@ pub(super) const KEYS: &[Key] = &[
         "auth_code.always_suppress",
         "false",
         "No auth codes are made, and no page asks for one: whoever gets the message with the link \
-         can enrol. At a sign-in who is to replace a token shows a device authorization code \
-         instead.",
+         can enrol. At a sign-in who is to replace a token, or is reset, shows a device \
+         authorization code instead, which is mailed (W037).",
     ),
     Key::span(
         "auth_code.ttl",
@@ -322,7 +322,7 @@ pub(super) const KEYS: &[Key] = &[
         "unlock.require_confirmation",
         "false",
         "Whoever is unlocked by an operator confirms it at the next sign-in with one more code, \
-         where questions can be asked.",
+         where questions can be asked and a token of theirs shows codes.",
     ),
     Key::span(
         "challenge.ttl",
@@ -339,7 +339,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::flag(
         "recovery.allow_login",
         "true",
-        "A recovery code may stand in for any token at a sign-in.",
+        "A recovery code may stand in for any token at a sign-in, which ends in Update Credential: at \
+         a gateway that leads to a token, and where a page shows one, a new one is offered.",
     ),
     Key::count(
         "recovery.count",
@@ -403,7 +404,8 @@ pub(super) const KEYS: &[Key] = &[
         "limits.verify_queue",
         "1024",
         (16, 65_536),
-        "Requests that wait for the store. What comes when it is full is not answered.",
+        "Requests that wait for the store. What comes when it is full is not answered. Half of it is \
+         the most that one gateway takes.",
     ),
     limit(
         "limits.pin_queue",

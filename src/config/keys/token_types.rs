@@ -117,6 +117,15 @@ pub(super) const KEYS: &[Key] = &[
          more in an hour at the answer `resend`.",
     ),
     Key::count("device_auth.digits", "8", (6, 8), "Its length."),
+    Key::word(
+        "device_auth.no_web",
+        "\"reject\"",
+        &["reject", "mail_seed"],
+        "What follows on it where `web.base_url` is not set: the help desk, which adds the token; or a \
+         new token in a mail, as a picture to scan, whose first code is asked for. The mailbox then \
+         has both the code and the secret: whoever reads it and has the password has the token \
+         (W038).",
+    ),
     Key::count(
         "sent_code.digits",
         "6",

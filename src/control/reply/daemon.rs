@@ -85,11 +85,11 @@ pub struct UserCounts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QueueStatus {
-    /// `verify`, `pin`, ..
+    /// `verify`, `pin`, `dialogues`, ..
     pub name: String,
     /// Entries now.
     pub used: u64,
-    /// Its bound.
+    /// Its bound; 0: none.
     pub limit: u64,
 }
 

@@ -112,7 +112,7 @@ pub struct TokenType {
     pub status: String,
     /// An operator may add one for somebody.
     pub operator_enrol: bool,
-    /// A gateway takes its codes.
+    /// A gateway asks for it: a set names it, and its codes can be typed, or sent, there.
     pub asked_for: bool,
 }
 

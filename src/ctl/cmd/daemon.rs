@@ -185,7 +185,10 @@ fn facts(screen: &mut Screen, status: &Status) {
     );
     let queues = status.queues.iter();
     let queues: Vec<String> = queues
-        .map(|one| format!("{} {} of {}", one.name, one.used, one.limit))
+        .map(|one| match one.limit {
+            0 => format!("{} {}", one.name, one.used),
+            limit => format!("{} {} of {limit}", one.name, one.used),
+        })
         .collect();
     if !queues.is_empty() {
         fact("Queues", queues.join(", "));

@@ -105,7 +105,9 @@ pub(super) const VERBS: &[Verb] = &[
         about: "Make a set of recovery codes; the old set is void",
         takes: &[USER, TO_STDOUT],
         examples: &["mfactl recovery issue alice"],
-        more: "Each code is good once. They are shown once.",
+        more: "Each code is good once. They are shown once. A sign-in with one ends in Update \
+               Credential: where a page shows a new token it offers one, which may be put off; a \
+               sign-in with a token is Steady State again.",
         run: Run::Special(issue),
     },
     Verb {

@@ -90,11 +90,19 @@ pub(super) fn run(
 
 fn finish(session: &mut Session, given: &Given, lines: &str, done: Done) -> Result<u8, Trouble> {
     let refused = count(&done, "rejected") > 0 && !given.has(SKIP_BAD.name);
-    if let Some(path) = given
-        .text(REJECTED.name)
-        .filter(|_| count(&done, "rejected") > 0)
-    {
+    let bad_lines = count(&done, "rejected");
+    if let Some(path) = given.text(REJECTED.name).filter(|_| bad_lines > 0) {
         secret::write_new(Path::new(path), rejected(lines, &done).as_bytes())?;
+        let told = rows(&done).count() as u64;
+        if told < bad_lines {
+            output::print_error(&format!(
+                "mfactl: {} has the first {} of {} bad lines: put them right, and import again for \
+                 the others\n",
+                quoted(path),
+                text::number(told),
+                text::number(bad_lines)
+            ));
+        }
     }
     if !given.common.json() && !given.common.quiet {
         bad(&mut session.screen, &done);
@@ -130,9 +138,14 @@ pub(super) fn text_of(
 ) -> Result<Zeroizing<String>, Trouble> {
     let text = String::from_utf8(std::mem::take(&mut *held));
     Ok(Zeroizing::new(text.map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        let what = format!("{path} is not UTF-8; nothing changed");
-        Trouble::new(errors::BAD_DATA, what).doing("write it anew as UTF-8")
+        let good = error.utf8_error().valid_up_to();
+        let octets = Zeroizing::new(error.into_bytes());
+        let before = octets.iter().take(good);
+        let line = before.filter(|octet| **octet == b'\n').count() + 1;
+        let what = format!("{path} is not UTF-8 in line {line}; nothing changed");
+        Trouble::new(errors::BAD_DATA, what).doing(
+            "write it anew as UTF-8: in Excel \"CSV UTF-8\", or iconv -f WINDOWS-1252 -t UTF-8",
+        )
     })?))
 }
 

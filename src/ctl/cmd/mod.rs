@@ -18,7 +18,7 @@ mod import;
 mod lock;
 mod notify;
 mod passthrough;
-mod pictures;
+pub(super) mod pictures;
 mod pin;
 mod set;
 mod token;

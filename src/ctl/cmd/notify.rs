@@ -72,6 +72,27 @@ fn list(screen: &mut Screen, _: &Given, list: &List) -> Result<u8, Trouble> {
     if screen.legend {
         let count = text::count(rows.len(), "message", "messages");
         screen.say(&format!("{count}."));
+        for (status, advice) in ADVICE {
+            if rows
+                .iter()
+                .any(|one| one.status == status && one.why.is_some())
+            {
+                screen.say(advice);
+            }
+        }
     }
     Ok(0)
 }
+
+/// What is to be done about messages that did not arrive, by what became of them.
+const ADVICE: [(&str, &str); 2] = [
+    (
+        "waiting",
+        "What waits is tried again: see mfactl status, and mfactl notify test once its server is \
+         mended.",
+    ),
+    (
+        "failed",
+        "What failed is not sent again: give its command once more, or send it another way.",
+    ),
+];

@@ -13,9 +13,12 @@ use zeroize::Zeroizing;
 use super::home_files::grow;
 use super::import;
 use crate::ctl::errors::{self, Trouble};
+use crate::ctl::remote::quoted;
 
 /// What a PNG file begins with.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+/// What a JPEG file begins with.
+const JPEG: &[u8] = b"\xff\xd8\xff";
 /// What stands before the path of a picture in a list.
 const PICTURE: &str = "png:";
 /// Most pixels of a picture: more than any screen has.
@@ -26,6 +29,19 @@ const UNPACK_OCTETS_MAX: usize = 16 << 20;
 /// Whether a file is a picture.
 pub(super) fn is_png(file: &[u8]) -> bool {
     file.starts_with(PNG)
+}
+
+/// Refuses a photograph: it is not read, and can be turned into a picture that is.
+pub(super) fn no_photograph(path: &str, file: &[u8]) -> Result<(), Trouble> {
+    if !file.starts_with(JPEG) {
+        return Ok(());
+    }
+    let what = format!("{path} is a JPEG, and pictures are to be PNG; nothing changed");
+    let png = std::path::Path::new(path).with_extension("png");
+    let (from, to) = (quoted(path), quoted(&png.to_string_lossy()));
+    Err(Trouble::new(errors::BAD_DATA, what).doing(format!(
+        "turn it into one, such as: convert {from} {to} (ImageMagick)"
+    )))
 }
 
 /// What the codes of a picture say, one a line.
@@ -76,23 +92,26 @@ fn texts(path: &str, file: &[u8]) -> Result<Vec<Zeroizing<String>>, Trouble> {
             .why(why)
             .doing("take a picture of the screen itself, as PNG, with the code as a whole"))
     };
-    let grey = match unpacked(file) {
-        Ok(grey) => grey,
-        Err(why) => return bad(why),
-    };
+    match read(file) {
+        Ok(texts) if texts.is_empty() => bad("it has none that can be made out".to_owned()),
+        Ok(texts) => Ok(texts),
+        Err(why) => bad(why),
+    }
+}
+
+/// The texts of the codes that a picture has.
+///
+/// # Errors
+/// Why it cannot be read, or one of its codes.
+pub fn read(file: &[u8]) -> Result<Vec<Zeroizing<String>>, String> {
+    let grey = unpacked(file)?;
     let at = |x, y| grey.octets.get(y * grey.width + x).copied().unwrap_or(255);
     let mut image = PreparedImage::prepare_from_greyscale(grey.width, grey.height, at);
-    let mut texts = Vec::new();
-    for grid in image.detect_grids() {
-        match grid.decode() {
-            Ok((_, text)) => texts.push(Zeroizing::new(text)),
-            Err(error) => return bad(error.to_string()),
-        }
-    }
-    if texts.is_empty() {
-        return bad("it has none that can be made out".to_owned());
-    }
-    Ok(texts)
+    let grids = image.detect_grids().into_iter();
+    let decoded = grids.map(|grid| grid.decode().map(|(_, text)| Zeroizing::new(text)));
+    decoded
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())
 }
 
 /// Pixels from black to white, one an octet, row by row.

@@ -17,7 +17,8 @@ pub(super) const STATUSES: &[&str] = &[
     "registered",
 ];
 
-const TYPES: &[&str] = &["totp", "hotp", "recovery", "virtual", "email", "sms", "qa"];
+/// Types of token.
+pub(super) const TYPES: &[&str] = &["totp", "hotp", "recovery", "virtual", "email", "sms", "qa"];
 const PHONE: Take = flag(
     "phone",
     "phone",
@@ -247,8 +248,8 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl token add alice --type virtual --via email",
         ],
         more: "The QR code is shown once, on the terminal, then wiped. A token whose codes are sent \
-               (virtual, email, sms) waits for its proof: token confirm sends one. No gateway asks \
-               for such codes yet.",
+               (virtual, email, sms) waits for its proof: token confirm sends one. At a sign-in they \
+               are sent once the first factor is right, by gateways that ask questions.",
         run: Run::Special(token_add::add),
     },
     Verb {
@@ -386,8 +387,10 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl token reset-secret alice --why lost_phone",
             "mfactl token reset-secret alice --token T-8F3K2 --why compromised",
         ],
-        more: "The token is obsolete at once, and a lock stays. Sign-ins without another token are \
-               refused until a new one is proven: token add. Cannot be undone.",
+        more: "The token is obsolete at once, and a lock stays. The next sign-in without another \
+               token asks for an auth code, or for a code that is mailed, where the gateway can ask; \
+               elsewhere it is refused until a new token is proven: token add. The answer says which. \
+               Cannot be undone.",
         run: Run::Change,
     },
     Verb {

@@ -152,7 +152,7 @@ pub(super) fn types(screen: &mut Screen, _: &Given, answer: &Value) -> Result<u8
             ("on", true) => "operators",
             _ => "nobody",
         };
-        let asked = if one.asked_for { "yes" } else { "not yet" };
+        let asked = if one.asked_for { "yes" } else { "no" };
         let cells = [status, by, asked, &one.label_en, &one.label_de];
         let cells = cells.into_iter().map(str::to_owned);
         [one.kind.clone()].into_iter().chain(cells).collect()

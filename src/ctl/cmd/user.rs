@@ -1,6 +1,6 @@
 //! `user ..`.
 
-use super::auth_code::{self, SEND_CODE, SHOW_CODE};
+use super::auth_code::{self, NO_CODE, SEND_CODE, SHOW_CODE};
 use super::{user_find, user_import, user_show};
 use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Kind, Run, Take, USER, Verb, flag, must, switch};
@@ -99,10 +99,11 @@ pub(super) const VERBS: &[Verb] = &[
         method: "org.mfad.Users.Add",
         about: "Add a person in state New Credential",
         takes: &[
-            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, TRUSTED, SHOW_CODE, TO_STDOUT,
+            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, TRUSTED, SHOW_CODE, NO_CODE,
+            TO_STDOUT,
         ],
         examples: &["mfactl user add alice --email alice@example.org"],
-        more: "Takes one seat.",
+        more: "Takes one seat. On a terminal it shows an auth code if the first sign-in asks for one.",
         run: Run::Special(auth_code::beside),
     },
     user_import::VERB,
@@ -212,14 +213,16 @@ pub(super) const VERBS: &[Verb] = &[
             ),
             SHOW_CODE,
             SEND_CODE,
+            NO_CODE,
             TO_STDOUT,
         ],
         examples: &[
             "mfactl user set-state alice replace -r \"phone stolen\"",
             "mfactl user set-state alice update --what pin -r \"seen by a colleague\"",
         ],
-        more: "`deactivated` and `revoke` are an admin's. New, replace, reset and reset-all may \
-               make an auth code. Reset and reset-all keep the tokens: at a gateway with questions \
+        more: "`deactivated` and `revoke` are an admin's. With new, replace, reset and \
+               reset-all an auth code is shown on a terminal if the next sign-in asks for one. Reset \
+               and reset-all keep the tokens: at a gateway with questions \
                the person is asked for the auth code, a new PIN and a code, of reset-all of each \
                token.",
         run: Run::Special(auth_code::beside),

@@ -10,6 +10,7 @@ use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
 use crate::ctl::verb::{Given, Kind, LIMIT, OFFSET, Take, flag, may, switch};
 
+use super::token::TYPES;
 use super::user::{SET, STATES};
 
 const TEXT: Take = may(
@@ -48,7 +49,7 @@ const NO_TOKEN: Take = switch("no-token", "no_token", "without a token to sign i
 const TOKEN_TYPE: Take = flag(
     "token-type",
     "token_type",
-    Kind::Words(&["totp", "hotp", "recovery", "qa"]),
+    Kind::Words(TYPES),
     "TYPE",
     "with a token of this type",
 );
@@ -384,6 +385,17 @@ fn nobody(screen: &mut Screen, given: &Given, rest: &Value) -> Result<u8, Troubl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::token_record::TokenKind;
+
+    #[test]
+    fn people_are_found_by_every_type_of_token() {
+        let known = TokenKind::ALL.map(TokenKind::name);
+        for kind in known {
+            assert!(TYPES.contains(&kind), "{kind}");
+        }
+        assert_eq!(TYPES.len(), known.len());
+        assert_eq!(TOKEN_TYPE.kind, Kind::Words(TYPES));
+    }
 
     #[test]
     fn every_column_has_a_head() {

@@ -90,6 +90,7 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     let warn = tokens && !encrypted && !given.common.quiet;
     let octets = import::octets(path, warn)?;
     let source = given.text("from").and_then(Source::by_name);
+    pictures::no_photograph(path, &octets)?;
     let picture = source == Some(Source::Otpauth) && pictures::is_png(&octets);
     let file = match picture {
         true => pictures::codes(path, &octets)?,

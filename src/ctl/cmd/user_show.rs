@@ -8,6 +8,7 @@ use crate::ctl::errors::Trouble;
 use crate::ctl::output::table::{free, table, words};
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
+use crate::ctl::remote::quoted;
 use crate::ctl::verb::Given;
 
 /// Columns of the label in front of a fact.
@@ -178,7 +179,7 @@ fn facts(screen: &mut Screen, user: &UserShow) {
     if user.protected {
         fact(screen, "Protected", "only an admin may weaken the sign-in");
     }
-    let pin = pin(screen, &user.pin);
+    let pin = pin(screen, &user.pin, &user.user);
     fact(screen, "PIN", &pin);
     if user.password.set {
         let at = user.password.set_at.map(|at| screen.times.moment(at.0));
@@ -202,7 +203,7 @@ fn facts(screen: &mut Screen, user: &UserShow) {
         fact(screen, "Secret key", &words);
     }
     if let Some(next) = &user.next_sign_in {
-        fact(screen, "Next sign-in", next);
+        fact(screen, "Next", next);
     }
     passthrough(screen, user);
     past(screen, user);
@@ -250,8 +251,8 @@ fn past(screen: &mut Screen, user: &UserShow) {
 
 fn contacts(all: &[Contact]) -> String {
     let each = all.iter().map(|one| {
-        let verified = if one.verified { ", verified" } else { "" };
-        format!("{}{verified}", one.address)
+        let proven = if one.verified { "proven" } else { "not proven" };
+        format!("{}, {proven}", one.address)
     });
     let text = each.collect::<Vec<_>>().join("; ");
     if text.is_empty() {
@@ -261,7 +262,7 @@ fn contacts(all: &[Contact]) -> String {
     }
 }
 
-fn pin(screen: &Screen, pin: &Pin) -> String {
+fn pin(screen: &Screen, pin: &Pin, user: &str) -> String {
     if let Some(since) = pin.blocked_since {
         let since = screen.times.moment_and_distance(since.0);
         let until = pin.blocked_until.map(|at| screen.times.full(at.0));
@@ -276,7 +277,14 @@ fn pin(screen: &Screen, pin: &Pin) -> String {
         ", not used at any gateway"
     };
     if !pin.set {
-        return format!("none{used}");
+        return match pin.asked_at.as_slice() {
+            [] if pin.used => format!(
+                "none; where one is typed: mfactl pin reset {}",
+                quoted(user)
+            ),
+            [] => format!("none{used}"),
+            at => format!("none; one is asked for at {}", at.join(", ")),
+        };
     }
     let at = pin
         .set_at

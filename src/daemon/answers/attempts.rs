@@ -61,7 +61,7 @@ impl Desk<'_> {
             token: record.target.token.clone(),
             grant: grant_of(record),
             reply: message_number(record, accepted),
-            text: words(record, known),
+            text: told(record, known),
             counted: limit.is_some(),
             count: count.filter(|_| limit.is_some()),
             limit,
@@ -87,7 +87,7 @@ impl Desk<'_> {
             row.distance_of = Some(found.token.to_string());
             row.text = format!("{}, {found}", row.text);
         }
-        if !self.sees_halves() {
+        if !self.sees_halves() && redact::has_halves(answered(record)) {
             redact::attempt(&mut row);
         }
         Some(row)
@@ -179,6 +179,22 @@ fn repeated(record: &AuditRecord) -> bool {
     record.detail.get("repeated").and_then(Value::as_bool) == Some(true)
 }
 
+/// The kind of question that was answered, by its name.
+pub(super) fn answered(record: &AuditRecord) -> Option<&str> {
+    record.detail.get("dialogue").and_then(Value::as_str)
+}
+
+/// The rule by which the kind of this name is asked.
+// domain 3.1 and 11.3.
+fn rule_of(kind: &str) -> &'static str {
+    match kind {
+        "auth_code" | "device_code" | "first_code" | "address" | "code_of_token" => "D9",
+        "new_pin" | "reauth" | "confirm" => "D13",
+        "question" | "emergency" => "11.3",
+        _ => "D12",
+    }
+}
+
 /// The rule that decided.
 // domain 3.1.
 fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
@@ -186,10 +202,12 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
         return "D17";
     }
     if record.event == "auth.challenge" {
-        return match text(record, "kind").as_deref() {
-            Some("auth_code" | "device_code" | "first_code" | "address") => "D9",
-            _ => "D12",
-        };
+        return rule_of(&text(record, "kind").unwrap_or_default());
+    }
+    if let (Some(Reason::BadCode | Reason::Unfinished), Some(kind)) = (reason, answered(record))
+        && !Kind::of_device(kind)
+    {
+        return rule_of(kind);
     }
     match (reason, text(record, "how").as_deref()) {
         (Some(Reason::UnsupportedAuth | Reason::DialogueExpired), _) => "D3",
@@ -209,13 +227,26 @@ fn rule(record: &AuditRecord, reason: Option<Reason>) -> &'static str {
     }
 }
 
+/// The reason or the way, and which question of which dialogue it was about.
+fn told(record: &AuditRecord, reason: Option<Reason>) -> String {
+    let said = words(record, reason);
+    let round = number(record, "round").filter(|round| *round > 1);
+    let round = round.map_or_else(String::new, |round| format!(", question {round}"));
+    match (text(record, "answers"), text(record, "question")) {
+        (Some(before), Some(next)) => format!("{said}{round} ({before} -> {next})"),
+        (Some(id), None) | (None, Some(id)) => format!("{said}{round} ({id})"),
+        (None, None) => said + &round,
+    }
+}
+
 /// The reason or the way, in words.
 fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
     if repeated(record) {
         return "the same again, not counted".to_owned();
     }
     if record.event == "auth.challenge" {
-        return asked(record);
+        let kind = text(record, "kind").unwrap_or_default();
+        return format!("asked for the {}", Kind::words_of(&kind));
     }
     let Some(reason) = reason else {
         if record.event != "auth.accept" {
@@ -237,17 +268,17 @@ fn words(record: &AuditRecord, reason: Option<Reason>) -> String {
         (Reason::UnsupportedAuth, Some(method)) => {
             format!("{method}, not PAP: no code can be checked in it")
         }
+        (Reason::BadCode, _) => match answered(record) {
+            Some("code" | "passcode" | "reauth" | "method") | None => {
+                reason_words(reason).to_owned()
+            }
+            Some(kind) => format!("wrong {}", Kind::words_of(kind)),
+        },
+        (Reason::Unfinished, _) => match (message_number(record, false), text(record, "message")) {
+            (Some(number), Some(said)) => format!("the dialogue ended: {number} \"{said}\""),
+            _ => reason_words(reason).to_owned(),
+        },
         (reason, _) => reason_words(reason).to_owned(),
-    }
-}
-
-/// What was asked for, and which question of its dialogue it was.
-fn asked(record: &AuditRecord) -> String {
-    let kind = text(record, "kind").unwrap_or_default();
-    let kind = Kind::words_of(&kind);
-    match number(record, "round") {
-        Some(round) if round > 1 => format!("asked for the {kind}, question {round}"),
-        _ => format!("asked for the {kind}"),
     }
 }
 
@@ -272,5 +303,90 @@ pub(super) const fn reason_words(reason: Reason) -> &'static str {
         Reason::Unfinished => "the dialogue came to no good end",
         Reason::Policy => "a step is due that this gateway cannot lead",
         Reason::Internal => "mfad could not decide",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::audit::record::Target;
+    use crate::domain::event::{Actor, EventResult};
+    use crate::time::Timestamp;
+
+    fn record(event: &str, reason: &str, detail: Value) -> AuditRecord {
+        let Value::Object(detail) = detail else {
+            panic!("no fields")
+        };
+        AuditRecord {
+            seq: 1,
+            wall: Timestamp(0),
+            boot: String::new(),
+            node: String::new(),
+            event: event.to_owned(),
+            result: EventResult::Ok,
+            actor: Actor::User,
+            target: Target::default(),
+            from: None,
+            before: None,
+            after: None,
+            reason: Some(reason.to_owned()),
+            request: None,
+            detail,
+        }
+    }
+
+    #[test]
+    fn rounds_are_told_apart_and_wrong_answers_from_wrong_codes() {
+        let ended = "PIN changed. Please sign in again.";
+        for (reason, detail, decided, words) in [
+            (
+                "",
+                json!({"kind": "auth_code", "round": 1, "question": "d-AAAAA"}),
+                "D9",
+                "asked for the auth code (d-AAAAA)",
+            ),
+            (
+                "",
+                json!({"kind": "new_pin", "round": 2, "question": "d-BBBBB", "answers": "d-AAAAA"}),
+                "D13",
+                "asked for the new PIN or password, question 2 (d-AAAAA -> d-BBBBB)",
+            ),
+            (
+                "bad_code",
+                json!({"dialogue": "auth_code", "answers": "d-AAAAA", "round": 1}),
+                "D9",
+                "wrong auth code (d-AAAAA)",
+            ),
+            (
+                "bad_code",
+                json!({"dialogue": "question", "answers": "d-CCCCC", "round": 3}),
+                "11.3",
+                "wrong answer to a question, question 3 (d-CCCCC)",
+            ),
+            (
+                "bad_code",
+                json!({"dialogue": "code", "answers": "d-AAAAA", "round": 1}),
+                "D11",
+                "wrong code (d-AAAAA)",
+            ),
+            (
+                "unfinished",
+                json!({"dialogue": "new_pin", "message_number": "M48", "message": ended}),
+                "D13",
+                "the dialogue ended: M48 \"PIN changed. Please sign in again.\"",
+            ),
+            ("bad_code", json!({}), "D11", "wrong code"),
+        ] {
+            let event = match reason {
+                "" => "auth.challenge",
+                _ => "auth.reject",
+            };
+            let record = record(event, reason, detail);
+            let known = Reason::by_name(reason);
+            assert_eq!(told(&record, known), words);
+            assert_eq!(rule(&record, known), decided, "{words}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::audit::record::AuditRecord;
 use crate::control::query::{AuthFilter, Extent, Outcome, Page};
 use crate::control::reply::{Attempt, AuditRef, AuthPage, AuthShow, Reply, Stages, Step};
+use crate::domain::event::is_verdict;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::sealed::unhex;
 use crate::domain::user::UserId;
@@ -171,7 +172,7 @@ impl Desk<'_> {
                     };
                     let digest = record.datagram();
                     let same = digest.map(|d| crate::domain::attempt::attempt_id(&d)) == Some(id);
-                    if same && record.event.starts_with("auth.") {
+                    if same && is_verdict(&record.event) {
                         return Ok(Some(Entry { stored, record }));
                     }
                 }

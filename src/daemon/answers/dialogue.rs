@@ -25,12 +25,23 @@ impl Desk<'_> {
         pages::answer(
             page,
             sink,
-            |cursor, sink| {
-                let everybody = Find::default();
-                pages::people(self, &everybody, cursor, page.limit, sink, dialogues)
-            },
+            |cursor, sink| pages::people(self, &self.asked(), cursor, page.limit, sink, dialogues),
             |rows, cursor| Reply::DialoguePage(DialoguePage { rows, cursor }),
         )
+    }
+
+    /// How many questions wait for an answer.
+    pub(super) fn open_dialogues(&self, sink: &mut dyn Sink) -> Result<usize, Refusal> {
+        let count = |record: &UserRecord| vec![(); record.auth.dialogues.len()];
+        let (open, _) = pages::people(self, &self.asked(), None, usize::MAX, sink, count)?;
+        Ok(open.len())
+    }
+
+    fn asked(&self) -> Find {
+        Find {
+            asked: Some(self.now.latest()),
+            ..Find::default()
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use crate::domain::delivery::Via;
 use crate::domain::event::{Event, RequestRef};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::TokenKind;
-use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
 use crate::engine::prepare;
 use crate::server::control::Sink;
 use crate::store::Find;
@@ -118,13 +117,12 @@ impl Desk<'_> {
     }
 
     /// Waits until there is room for the next message; an error if the operator goes meanwhile.
-    fn await_room(&self, sink: &mut dyn Sink) -> Result<(), ()> {
-        let half = (OUTBOX_MESSAGES_MAX / 2) as u64;
+    pub(super) fn await_room(&self, sink: &mut dyn Sink) -> Result<(), ()> {
         loop {
             if sink.ended() {
                 return Err(());
             }
-            if self.engine.counters().messages_waiting.value() <= half {
+            if self.engine.has_room() {
                 return Ok(());
             }
             std::thread::sleep(ROOM_PAUSE);

@@ -224,7 +224,7 @@ impl Answerer {
             Query::DialogueList { user, page } => desk.dialogue_list(user.as_deref(), &page, sink),
             Query::DeviceAuthStatus { user } => desk.device_auth_status(&user),
             Query::EnrollList { user, page } => desk.enroll_list(user.as_deref(), &page, sink),
-            Query::NotifyList { user, page } => desk.notify_list(&user, &page, sink),
+            Query::NotifyList { user, page } => self.notify_list(desk, &user, &page, sink),
             Query::NotifyTest { to, manner } => self.notify_test(desk, to, &manner),
             Query::AuditLog { filter, page } => desk.audit_log(&filter, &page, sink),
             Query::AuditVerify { from } => self.audit_verify(desk, from),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::audit::record::AuditRecord;
 use crate::control::query::{Manner, Page};
 use crate::control::reply::{Done, Note, Notification, NotificationPage, Reply};
+use crate::daemon::post::Server;
 use crate::domain::event::RequestRef;
 use crate::domain::message::{Message, MessageId};
 use crate::domain::notice;
@@ -27,14 +28,15 @@ use super::warnings;
 /// How long a test message may take: an operator waits for it.
 const TEST_MAX: Duration = Duration::from_secs(10);
 
-impl Desk<'_> {
+impl Answerer {
     pub(super) fn notify_list(
         &self,
+        desk: &Desk<'_>,
         user: &str,
         page: &Page,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
-        let record = self.person(user, "mfactl notify list")?;
+        let record = desk.person(user, "mfactl notify list")?;
         let wanted = Wanted {
             filter: AuditFilter {
                 user: Some(record.id),
@@ -43,11 +45,12 @@ impl Desk<'_> {
             },
             until: None,
         };
-        let waiting = self.reader().outbox(usize::MAX);
+        let waiting = desk.reader().outbox(usize::MAX);
         let waiting = waiting.map_err(|error| store(&error))?;
         let about =
             |message: &&Message| message.about.as_ref().is_some_and(|it| it.id == record.id);
-        let waiting: Vec<Notification> = waiting.iter().filter(about).map(of_message).collect();
+        let row = |message| self.of_message(message);
+        let waiting: Vec<Notification> = waiting.iter().filter(about).map(row).collect();
         pages::answer(
             page,
             sink,
@@ -59,7 +62,7 @@ impl Desk<'_> {
                 // What waits is bounded by itself and stands on the first page, all of it.
                 let limit = page.limit.saturating_sub(rows.len()).max(1);
                 let (records, next) =
-                    pages::records(self, &wanted, cursor, limit, sink, of_record)?;
+                    pages::records(desk, &wanted, cursor, limit, sink, of_record)?;
                 rows.extend(records);
                 Ok((rows, next))
             },
@@ -72,17 +75,19 @@ impl Desk<'_> {
             },
         )
     }
-}
 
-fn of_message(message: &Message) -> Notification {
-    Notification {
-        at: message.at.into(),
-        status: "waiting".to_owned(),
-        what: message.what.clone(),
-        channel: message.to.channel().name().to_owned(),
-        to: message.to.masked(),
-        why: None,
-        seq: None,
+    /// What waits, and what its server has said to the last one.
+    fn of_message(&self, message: &Message) -> Notification {
+        let channel = message.to.channel();
+        Notification {
+            at: message.at.into(),
+            status: "waiting".to_owned(),
+            what: message.what.clone(),
+            channel: channel.name().to_owned(),
+            to: message.to.masked(),
+            why: self.deliveries.by(channel).and_then(Server::trouble),
+            seq: None,
+        }
     }
 }
 
@@ -178,7 +183,7 @@ impl Answerer {
         let there = self.deliveries.by(channel).map(|server| &server.carrier);
         there.ok_or_else(|| {
             let what = format!("there is no {server}; nothing was sent");
-            Refusal::new(Code::Policy, what).doing(doing)
+            Refusal::new(Code::Delivery, what).doing(doing)
         })
     }
 

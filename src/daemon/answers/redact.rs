@@ -7,6 +7,8 @@
 use serde_json::{Map, Value};
 
 use crate::control::reply::Attempt;
+use crate::domain::dialogue::Kind;
+use crate::domain::event::is_verdict;
 use crate::domain::verdict::Reason;
 
 /// Stands for either half.
@@ -29,6 +31,11 @@ pub(super) fn tells_half(reason: &str) -> bool {
     })
 }
 
+/// Whether what was typed in answer to the kind of question of this name, or to none, has halves.
+pub(super) fn has_halves(answered: Option<&str>) -> bool {
+    answered.is_none_or(Kind::of_device)
+}
+
 /// An attempt as a viewer sees it.
 pub(super) fn attempt(attempt: &mut Attempt) {
     if !attempt.reason.as_deref().is_some_and(tells_half) {
@@ -49,8 +56,13 @@ pub(super) fn record(record: &mut Map<String, Value>) {
     let text = |record: &Map<String, Value>, key: &str| {
         record.get(key).and_then(Value::as_str).map(str::to_owned)
     };
-    let is_verdict = text(record, "event").is_some_and(|event| event.starts_with("auth."));
-    if !is_verdict || !text(record, "reason").is_some_and(|reason| tells_half(&reason)) {
+    let is_verdict = text(record, "event").is_some_and(|event| is_verdict(&event));
+    let detail = record.get("detail");
+    let answered = detail.and_then(|it| it.get("dialogue")?.as_str());
+    if !has_halves(answered)
+        || !is_verdict
+        || !text(record, "reason").is_some_and(|reason| tells_half(&reason))
+    {
         return;
     }
     record.insert("reason".to_owned(), Value::from(WRONG_PASSCODE));
@@ -100,6 +112,7 @@ mod tests {
             json!({"event": "auth.reject", "reason": "locked", "target": {"token": "T-8F3K2"}}),
             json!({"event": "user.locked", "reason": "bad_pin", "target": {"token": "T-8F3K2"}}),
             json!({"event": "auth.accept", "detail": {"how": "token"}}),
+            json!({"event": "auth.reject", "reason": "bad_code", "detail": {"dialogue": "auth_code"}}),
         ] {
             assert_eq!(shown(value.clone()), value);
         }

@@ -46,6 +46,9 @@ impl Answerer {
             .as_ref()
             .and_then(|desk| desk.grants(None, &mut Deaf).ok());
         let grants = grants.unwrap_or_default();
+        let dialogues = desk
+            .as_ref()
+            .and_then(|desk| desk.open_dialogues(&mut Deaf).ok());
         let mut warnings = self.warnings(&statistics, &grants, now);
         let users = users(counts.as_ref(), &grants, desk.as_ref());
         warnings.extend(warnings::few_seats(users.counted, users.limit));
@@ -62,7 +65,7 @@ impl Answerer {
             gateways: self.gateway_rows(&statistics, now),
             strangers: strangers(&statistics, now),
             users,
-            queues: self.queues(),
+            queues: self.queues(dialogues),
             store: self.store_status(counts.as_ref()),
             audit: self.audit_status(),
             clock: self.clock_status(),
@@ -107,6 +110,8 @@ impl Answerer {
                 }
                 list.extend(self.alarms.mass_lock(now).map(warnings::mass_lock));
                 list.extend(self.undelivered());
+                let crowded_out = self.alarms.crowding_out(now);
+                list.extend(crowded_out.as_ref().map(warnings::crowded_out));
                 let rules = engine.rules();
                 list.extend(ending(grants, rules.policy.passthrough.warn_before));
             }
@@ -128,7 +133,7 @@ impl Answerer {
             })
     }
 
-    fn queues(&self) -> Vec<QueueStatus> {
+    fn queues(&self, dialogues: Option<usize>) -> Vec<QueueStatus> {
         let config = self.config.load();
         let (limits, cache) = (&config.limits, self.front.access().cache_use());
         let queue = |name: &str, used: u64, limit: usize| QueueStatus {
@@ -153,6 +158,7 @@ impl Answerer {
             ),
         ];
         queues.extend(config.mail.is_some().then_some(mail));
+        queues.extend(dialogues.map(|open| queue("dialogues", count(open), 0)));
         queues
     }
 

@@ -6,6 +6,7 @@ use crate::control::reply::{
     TokenTypes,
 };
 use crate::domain::command::TokenRef;
+use crate::domain::methods::is_wanted;
 use crate::domain::notice::Language;
 use crate::domain::refusal::Refusal;
 use crate::domain::token_record::{Base, HardwareToken, Status, TokenKind};
@@ -134,7 +135,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn token_types(&self) -> Reply {
-        let policy = self.policy();
+        let (policy, gateways) = (self.policy(), &self.rules.gateways);
         let row = |kind: TokenKind| {
             let rule = policy.rule(kind);
             TokenType {
@@ -147,7 +148,7 @@ impl Desk<'_> {
                     false => "active".to_owned(),
                 },
                 operator_enrol: rule.is_none_or(|rule| rule.operator_enrol),
-                asked_for: !kind.is_sent(),
+                asked_for: gateways.iter().any(|it| is_wanted(it, policy, kind)),
             }
         };
         let types = TokenKind::ALL.into_iter().map(row).collect();

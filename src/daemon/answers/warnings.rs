@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::access::GatewayStatistics;
 use crate::config::{Gateway, SECRET_CHARS_ADVISED};
 use crate::control::reply::Warning;
+use crate::daemon::alarm::CrowdedOut;
 use crate::daemon::reserve::OCTETS;
 use crate::domain::recipient::Channel;
 use crate::domain::seats;
@@ -287,6 +288,21 @@ pub(super) fn undelivered(channel: Channel, why: String) -> Warning {
         tries: vec![format!("mfactl explain {}", number_of(channel))],
         doing: Some(format!("mend the {server}, or what is said about it")),
         ..Warning::default()
+    }
+}
+
+pub(super) fn crowded_out(lost: &CrowdedOut) -> Warning {
+    let count = match lost.messages {
+        1 => "1 message was".to_owned(),
+        many => format!("{many} messages were"),
+    };
+    Warning {
+        number: "W046".to_owned(),
+        text: format!("{count} given up: the outbox was full."),
+        detail: vec!["Codes that were on their way may be among them.".to_owned()],
+        tries: vec!["mfactl audit log --event notify.failed".to_owned()],
+        doing: Some("send codes anew to whoever waits for one".to_owned()),
+        since: Some(lost.since.into()),
     }
 }
 

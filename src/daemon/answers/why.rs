@@ -20,6 +20,7 @@ use crate::domain::wait;
 use crate::domain::why::{self, Looks, PastAttempt};
 use crate::store::AuditFilter;
 
+use super::attempts::answered;
 use super::auth::Deaf;
 use super::desk::Desk;
 use super::pages::{self, Wanted};
@@ -50,9 +51,7 @@ impl Desk<'_> {
                 at = at.0
             )
         });
-        // A question is neither a success nor a failure.
-        let judged = rows.iter().filter(|(_, row)| row.result != "challenge");
-        let past: Vec<PastAttempt> = judged.map(|(past, _)| past.clone()).collect();
+        let past: Vec<PastAttempt> = rows.iter().map(|(past, _)| past.clone()).collect();
         let name = record.name();
         let (policy, role) = (self.policy(), self.operator.role);
         let told = why::why(
@@ -114,7 +113,7 @@ impl Desk<'_> {
         };
         let row = |entry: &pages::Entry| {
             let row = self.attempt(entry, false)?;
-            Some((past(&row, self.distance(&entry.record)), row))
+            Some((past(&row, entry, self.distance(&entry.record)), row))
         };
         let (mut rows, _) = pages::records(self, &wanted, None, attempts, &mut Deaf, row)?;
         rows.reverse();
@@ -123,12 +122,14 @@ impl Desk<'_> {
 }
 
 /// An attempt as the rules want to know it.
-fn past(row: &Attempt, distance: Option<Distance>) -> PastAttempt {
+fn past(row: &Attempt, entry: &pages::Entry, distance: Option<Distance>) -> PastAttempt {
     PastAttempt {
         at: row.at.0,
         gateway: Arc::from(row.gateway.as_str()),
         station: SmolStr::from(row.station.as_str()),
+        answers: answered(&entry.record).map(SmolStr::from),
         refused: row.reason.as_deref().and_then(Reason::by_name),
+        asked: row.result == "challenge",
         how: row.how.clone(),
         count: row.count.zip(row.limit),
         repeated: row.rule.as_deref() == Some("D17"),
@@ -195,6 +196,7 @@ fn diagnosis(looks: Looks, detail: Vec<String>) -> Diagnosis {
         Looks::RanOut => "ran_out",
         Looks::OnlyGuesses => "only_guesses",
         Looks::NotEnough => "not_enough",
+        Looks::Unanswered => "unanswered",
         Looks::NoPacket => "no_packet",
     };
     Diagnosis {

@@ -60,6 +60,31 @@ pub fn bring(
     Ok(case.done(String::new()))
 }
 
+/// Moves tokens of `owner` forward to the first counter or step that was not used elsewhere, as it
+/// stands beside each; never back (I1).
+///
+/// # Errors
+/// The owner has changed meanwhile: one of the tokens is gone.
+pub fn advance(
+    owner: &UserRecord,
+    tokens: &[(TokenId, u64)],
+    asked: &Asked<'_>,
+    site: &Site<'_>,
+) -> Result<Applied, Refusal> {
+    let mut case = Case::open(owner, asked, site);
+    for (id, next) in tokens {
+        if case.record.token(*id).is_none() {
+            return Err(case.stale());
+        }
+        let state = case.record.auth.token_mut(*id);
+        let (from, to) = (state.next_factor, state.next_factor.max(*next));
+        state.next_factor = to;
+        let event = case.event("token.advanced").token(*id);
+        case.push(event.change(from, to).detail("why", "import"));
+    }
+    Ok(case.done(String::new()))
+}
+
 /// What was switched off elsewhere stays so.
 fn disable(case: &mut Case<'_>, id: TokenId) {
     if let Some(token) = case.record.token_mut(id) {

@@ -53,7 +53,9 @@ pub(super) fn set(
         answer,
     });
     let token = token(&case, id, list.collect());
-    case.record.profile_mut().tokens.push(token);
+    let profile = case.record.profile_mut();
+    profile.tokens.push(token);
+    profile.questions_void = None;
     let event = case.event("qa.set").token(id);
     case.push(event.detail("count", texts.len()));
     case.about(id);
@@ -140,10 +142,14 @@ pub(super) fn verify(
     Ok(case.refused(refusal))
 }
 
-/// `emergency clear`: nothing leads to a new PIN but an operator.
+/// `emergency clear`: nothing leads to a new PIN but an operator, and no questions are missed.
 pub(super) fn clear(mut case: Case<'_>) -> Applied {
     let old = sets(&case);
-    if old.is_empty() {
+    if case.record.profile.questions_void.is_some() {
+        case.record.profile_mut().questions_void = None;
+        let event = case.event("qa.cleared");
+        case.push(event);
+    } else if old.is_empty() {
         let event = case.event("qa.cleared");
         let message = format!("{} has no questions; nothing changed.", case.user);
         return case.unchanged(event, message);
@@ -211,26 +217,9 @@ fn sets(case: &Case<'_>) -> Vec<TokenId> {
 fn token(case: &Case<'_>, id: TokenId, list: Vec<Question>) -> Token {
     let at = case.wall();
     Token {
-        id,
-        kind: TokenKind::Qa,
         base: Base::Registered,
-        otp: None,
-        seed: None,
-        delivery: None,
-        recovery: Vec::new(),
         questions: Some(Questions { list, first: 0 }),
-        description: String::new(),
-        serial: None,
-        weak: false,
-        created: at,
-        created_by: case.by(),
         registered_at: Some(at),
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
-        expires: None,
-        last_tested: None,
-        updated: at,
-        extra: serde_json::Map::new(),
+        ..Token::new(id, TokenKind::Qa, (at, case.by()))
     }
 }

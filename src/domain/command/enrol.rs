@@ -303,57 +303,23 @@ fn build(
             ))
             .doing("take it all the same with --weak"));
     }
-    let at = case.wall();
     Ok(Token {
-        id,
-        kind: new.kind,
-        base: Base::Pending,
         otp: Some(pool.map_or(new.otp, |pool| pool.otp)),
         seed: Some(sealed.clone()),
-        delivery: None,
-        recovery: Vec::new(),
-        questions: None,
         description: new.description.clone(),
         serial: new.serial.clone(),
         weak,
-        created: at,
-        created_by: case.by(),
-        registered_at: None,
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
         expires: new.expires.or_else(|| pool.and_then(|pool| pool.expires)),
-        last_tested: None,
-        updated: at,
-        extra: serde_json::Map::new(),
+        ..Token::new(id, new.kind, (case.wall(), case.by()))
     })
 }
 
 /// A token of an authenticator app that a page shows.
 pub(super) fn new_totp(case: &Case<'_>, id: TokenId, sealed: Sealed) -> Token {
-    let at = case.wall();
     Token {
-        id,
-        kind: TokenKind::Totp,
-        base: Base::Pending,
         otp: Some(Otp::TOTP),
-        delivery: None,
         seed: Some(sealed),
-        recovery: Vec::new(),
-        questions: None,
-        description: String::new(),
-        serial: None,
-        weak: false,
-        created: at,
-        created_by: case.by(),
-        registered_at: None,
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
-        expires: None,
-        last_tested: None,
-        updated: at,
-        extra: serde_json::Map::new(),
+        ..Token::new(id, TokenKind::Totp, (case.wall(), case.by()))
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::case::Case;
 use super::{Applied, state, words};
 use crate::domain::action::Action;
+use crate::domain::dialogue::asks_confirmation;
 use crate::domain::lapse::clear_soft;
 use crate::domain::lockout::{Lock, LockReason};
 use crate::domain::passthrough;
 use crate::domain::pin::PinState;
+use crate::domain::policy::GatewayPolicy;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::Unlocked;
 use crate::domain::wait;
@@ -108,14 +110,24 @@ pub(super) fn unlock(
 /// The next sign-in asks for one more code.
 fn have_confirmed(case: &mut Case<'_>) {
     case.record.profile_mut().confirm_unlock = true;
-    let asked = case.gateways(|gateway| gateway.challenge);
+    let (policy, now) = (case.site.policy, case.now());
+    let asks = |gateway: &&GatewayPolicy| asks_confirmation(&case.record, gateway, policy, now);
+    let asked = case.gateways(asks);
     let silent = case.gateways(|gateway| !gateway.challenge);
+    let sent = case.gateways(|gateway| gateway.challenge && !asks(gateway));
     if !asked.is_empty() {
         let text = format!("one more code is asked for at the next sign-in at {asked}");
         case.note("confirm", text);
     }
     if !silent.is_empty() {
         let text = format!("{silent}: nobody can be asked there; it stays due elsewhere");
+        case.note("confirm", text);
+    }
+    if !sent.is_empty() {
+        let text = format!(
+            "{sent}: not asked for there, where no token of {} shows codes; it stays due",
+            case.user
+        );
         case.note("confirm", text);
     }
 }

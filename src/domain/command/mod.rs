@@ -65,7 +65,7 @@ use crate::time::{Now, Timestamp};
 use crate::token::{DialogueId, Otp, OtpCode, TokenId};
 
 pub use apply::apply;
-pub use bring::{Brought, bring};
+pub use bring::{Brought, advance, bring};
 pub use dialogue::none as no_dialogue;
 pub use emergency::Answered;
 pub use needs::{Encloses, Needs, SeedFor, needs};

@@ -101,26 +101,9 @@ fn sets(case: &Case<'_>) -> Vec<TokenId> {
 fn set(case: &Case<'_>, id: TokenId, codes: Vec<RecoveryHash>) -> Token {
     let at = case.wall();
     Token {
-        id,
-        kind: TokenKind::Recovery,
         base: Base::Registered,
-        otp: None,
-        seed: None,
-        delivery: None,
         recovery: codes,
-        questions: None,
-        description: String::new(),
-        serial: None,
-        weak: false,
-        created: at,
-        created_by: case.by(),
         registered_at: Some(at),
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
-        expires: None,
-        last_tested: None,
-        updated: at,
-        extra: serde_json::Map::new(),
+        ..Token::new(id, TokenKind::Recovery, (at, case.by()))
     }
 }

@@ -106,35 +106,16 @@ pub fn pending_sent(
     id: TokenId,
     kind: TokenKind,
     (via, address): (Via, Option<String>),
-    (at, by): (Timestamp, String),
+    made: (Timestamp, String),
 ) -> Token {
     Token {
-        id,
-        kind,
-        base: Base::Pending,
-        otp: None,
-        seed: None,
         delivery: Some(Delivery {
             via,
             address,
             code: None,
             extra: serde_json::Map::new(),
         }),
-        recovery: Vec::new(),
-        questions: None,
-        description: String::new(),
-        serial: None,
-        weak: false,
-        created: at,
-        created_by: by,
-        registered_at: None,
-        disabled_from: None,
-        disabled_until: None,
-        obsolete_reason: None,
-        expires: None,
-        last_tested: None,
-        updated: at,
-        extra: serde_json::Map::new(),
+        ..Token::new(id, kind, made)
     }
 }
 

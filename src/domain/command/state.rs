@@ -4,12 +4,13 @@ use super::case::Case;
 use super::{Applied, Prepared, auth_code, passthrough, words};
 use crate::domain::action::{Action, Role};
 use crate::domain::auth_code::{Delivery, asked_for_in};
-use crate::domain::dialogue::{self, adds_token, asks_new};
+use crate::domain::dialogue::{self, Shows, adds_token, asks_new};
 use crate::domain::lockout::LockReason;
 use crate::domain::outlook;
 use crate::domain::passthrough::current;
 use crate::domain::pin::Memorized;
 use crate::domain::policy::GatewayPolicy;
+use crate::domain::questions::token_of;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind};
 use crate::domain::update::Update;
@@ -37,7 +38,8 @@ pub(super) fn set(
     }
     // Steady State for somebody who is in it ends the wait for a token whose secret was reset.
     let awaited = case.record.profile.rekey.is_some();
-    let renamed = !updates.is_empty() && updates != case.record.profile.updates;
+    let profile = &case.record.profile;
+    let renamed = !updates.is_empty() && (updates != profile.updates || profile.recovered);
     if to == UserState::Update && updates.is_empty() {
         updates.push(Update::usual(&case.record.profile));
     }
@@ -89,9 +91,19 @@ pub(super) fn set(
     if let Some(delivery) = with_code {
         auth_code::hand_out(&mut case, delivery, prepared)?;
     }
-    let outlook = outlook(&case);
-    case.note("next", outlook);
+    tell_outlook(&mut case);
     Ok(case.done(message))
+}
+
+/// Says what the person meets at the gateways now, and for programs whether an auth code is missing for
+/// it.
+pub(super) fn tell_outlook(case: &mut Case<'_>) {
+    let next = outlook(case);
+    case.note("next", next);
+    let (gateways, policy) = (case.site.gateways, case.site.policy);
+    if outlook::lacks_code(&case.record, gateways, policy, case.now()) {
+        case.fact("auth_code_missing", true);
+    }
 }
 
 /// Whether what is stated beside the state belongs to it.
@@ -173,14 +185,10 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
             "Sign-ins are refused (M07) until an operator has reset what is needed and sets Steady \
              State: no gateway leads that dialogue."
         }
-        UserState::Update if usable && !asked_for(case).is_empty() => {
-            let asked = asked_for(case);
-            return format!("Their next sign-in {asked}.");
+        UserState::Update if usable && case.record.profile.recovered => {
+            "Their next sign-in is judged normally; with a token of theirs it ends in Steady State."
         }
-        UserState::Update | UserState::Renew if usable => {
-            "They sign in normally; the change they are to make is deferred, since no gateway \
-             leads that dialogue."
-        }
+        UserState::Update | UserState::Renew if usable => return change(case),
         UserState::Steady | UserState::Update | UserState::Renew
             if !usable && case.record.profile.rekey.is_some() =>
         {
@@ -195,6 +203,22 @@ pub(super) fn outlook(case: &Case<'_>) -> String {
         }
     };
     text.to_owned()
+}
+
+/// How the change of Update or Renew Credential goes on.
+fn change(case: &Case<'_>) -> String {
+    let (record, policy, now) = (&case.record, case.site.policy, case.now());
+    let makes = |gateway: &&GatewayPolicy| dialogue::makes_change(record, gateway, policy, now);
+    let asked = match asked_for(case) {
+        asked if asked.is_empty() => "They sign in normally".to_owned(),
+        asked => format!("Their next sign-in {asked}"),
+    };
+    match case.gateways(makes).is_empty() {
+        false => format!("{asked}."),
+        true => format!(
+            "{asked}; the change they are to make is deferred, since no gateway leads that dialogue."
+        ),
+    }
 }
 
 /// What a sign-in asks for or leads to, and where: `asks for a new PIN at vpn1, vpn2`.
@@ -231,6 +255,10 @@ pub(super) fn reset(case: &Case<'_>) -> Option<String> {
         UserState::ResetAll => "a code of each token",
         _ => "a code",
     };
+    let shown = match dialogue::reset_shows(record, policy, now) {
+        Shows::DeviceCode => outlook::mailed(record, policy),
+        _ => "the auth code (M23)".to_owned(),
+    };
     let mut ways = Vec::new();
     if !at.is_empty() {
         ways.push(format!("the first factor at {at}"));
@@ -250,11 +278,16 @@ pub(super) fn reset(case: &Case<'_>) -> Option<String> {
     } else {
         " Elsewhere it is refused (M07)."
     };
+    let missing = match dialogue::reset_shows(record, policy, now) {
+        Shows::AuthCode => outlook::no_code(record, policy, now),
+        _ => None,
+    };
     (!ways.is_empty()).then(|| {
-        format!(
-            "Their next sign-in asks, after {begins}, for the auth code (M23), a new PIN where one is \
-             typed, and {code}; then it is Steady State.{elsewhere}"
-        )
+        let told = format!(
+            "Their next sign-in asks, after {begins}, for {shown}, a new PIN where one is typed, \
+             and {code}; then it is Steady State.{elsewhere}"
+        );
+        outlook::with(told, missing)
     })
 }
 
@@ -322,6 +355,13 @@ fn side_effects(case: &mut Case<'_>, voided: &[TokenId], ended: usize, to: UserS
             case.typed
         );
         case.note("recovery codes", text);
+    }
+    if to == UserState::ResetAll && token_of(&case.record).is_some() {
+        let text = format!(
+            "void with the auth code; then mfactl emergency set {}",
+            case.typed
+        );
+        case.note("questions", text);
     }
     if !voided.is_empty() {
         let ids: Vec<String> = voided.iter().map(TokenId::to_string).collect();

@@ -15,7 +15,9 @@ use crate::domain::auth_code::Delivery;
 use crate::domain::delivery::Via;
 use crate::domain::link::Purpose;
 use crate::domain::message::EnclosedKind;
-use crate::domain::notice::Enclosure;
+use crate::domain::notice::{Enclosure, Language};
+use crate::domain::policy::EmailContent;
+use crate::domain::recipient::Phone;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{HardwareToken, tombstone};
 use crate::domain::user::{AuthState, Contact, Profile, UserRecord, UserState};
@@ -86,16 +88,37 @@ pub(super) fn add(
     if new.auth_code {
         auth_code::hand_out(&mut case, Delivery::Shown, prepared)?;
     }
-    let outlook = state::outlook(&case);
-    case.note("next", outlook);
+    note_reach(&mut case, new.phone.is_some(), new.language.is_some());
+    state::tell_outlook(&mut case);
     let typed = case.typed.clone();
-    if case.may(Action::TokenAdd) {
+    let linked = by_link(&case);
+    if let Some(action) = linked.filter(|action| case.may(*action)) {
+        let line = case.line(action, &typed);
+        case.note("then", line);
+    } else if case.may(Action::TokenAdd) {
         let line = case.line(Action::TokenAdd, &format!("{typed} --type totp"));
         case.note("then", line);
     }
     case.undo(Action::UserDelete, &typed);
     let message = format!("{} added. {}", case.user, case.current());
     Ok(case.done(message))
+}
+
+/// What sends this person a link to the enrolment page; none: there is no page, or nothing to send it
+/// to.
+fn by_link(case: &Case<'_>) -> Option<Action> {
+    let (policy, profile) = (case.site.policy, &case.record.profile);
+    policy.pages.as_ref()?;
+    let reached = |via: &Via| {
+        let main = via.contacts(profile).first();
+        let to = main.and_then(|main| via.recipient(&main.address));
+        let link = *via == Via::Sms || policy.email_content == EmailContent::Link;
+        policy.sends(*via) && link && to.is_some()
+    };
+    Some(match Via::ALL.into_iter().find(reached)? {
+        Via::Email => Action::EnrollEmail,
+        Via::Sms => Action::EnrollSms,
+    })
 }
 
 /// `user edit`: every field that is stated.
@@ -151,6 +174,8 @@ pub(super) fn edit(
             );
         }
     }
+    let is_new = |name: &str| changed.contains(&name);
+    note_reach(&mut case, is_new("phone"), is_new("language"));
     address::rebind(&mut case, &went);
     address::void_auth_code(&mut case, &mains);
     let message = format!(
@@ -253,6 +278,31 @@ fn confirmation(case: &mut Case<'_>, prepared: &mut Prepared) -> Result<(), Refu
     let text = format!("a link to confirm it went to {}", to.masked());
     case.note("proof", text);
     Ok(())
+}
+
+/// What may be written down, and helps nobody who is to be told something.
+fn note_reach(case: &mut Case<'_>, phone: bool, language: bool) {
+    let profile = &case.record.profile;
+    let (nowhere, unspoken) = (unreachable(profile), unspoken(profile));
+    if phone && nowhere {
+        let text = "without its country code no message reaches it: write it as +491701234567";
+        case.note("phone", text);
+    }
+    if language && unspoken {
+        let text = "there are texts in English and German (en, de): the site's language is used";
+        case.note("language", text);
+    }
+}
+
+/// Whether no message reaches the main number: it lacks its country code.
+fn unreachable(profile: &Profile) -> bool {
+    let main = profile.phones.first();
+    main.is_some_and(|main| Phone::parse(&main.address).is_none())
+}
+
+/// Whether there are no texts in the language.
+fn unspoken(profile: &Profile) -> bool {
+    !profile.language.is_empty() && Language::of(&profile.language).is_none()
 }
 
 fn change(profile: &mut Profile, edit: &UserEdit) {

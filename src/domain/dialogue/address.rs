@@ -5,7 +5,8 @@
 //! 2. A token for the main address is made, and a code goes there, committed with the question: *Code
 //!    sent to a\*\*\*e@example.org. Enter it:* *send* has another one sent, within the limits.
 //! 3. Right, and it is still the main address: address and token are proven, then the Accept. Another
-//!    code is asked for again; the third wrong one is a failure, and the token goes on waiting.
+//!    code counts and is asked for again; the third wrong one ends the dialogue, and the token goes on
+//!    waiting.
 //!
 //! Who has had another token already is led nowhere by this: one that was disabled, locked or void must
 //! not come back by itself.

@@ -3,7 +3,7 @@
 //! 1. The first factor is right, and a [new token](super::enrol) or a [reset] is due.
 //! 2. *Enter your authorization code:*
 //! 3. Right: it is used up, and what is due comes next. Wrong: it counts on the code and on the person,
-//!    Reject. If no code is out any more, nothing is counted.
+//!    Reject. If no code is out any more, nothing is counted, and the Reject says so (M07).
 //! 4. Where people may ask for it themselves (R27), *send* has one mailed, to the proven main address
 //!    and within the limits, committed with the question that asks for it; the one before is void. It
 //!    never goes where a link went (E3).
@@ -60,13 +60,12 @@ pub(super) fn turn(
 ) -> Result<Turn, Lacking> {
     let out = case.record.profile.auth_code.is_some();
     let resets = demands_dialogue(case.record.profile.state);
-    // A reset may begin with a code alone; nobody comes to a token by that.
-    if !resets && case.proven.first.is_none() {
+    if reset::is_unproven(case) {
         return Ok(Turn::Refused(Reason::Policy));
     }
     Ok(match seen {
         Seen::Again => return send(case, shown, evidence),
-        _ if !out => Turn::Refused(Reason::NoToken),
+        _ if !out => Turn::Ended(Message::EnrolmentRequired),
         Seen::Right => {
             use_up(case);
             match resets {
@@ -90,6 +89,7 @@ fn send(case: &mut Case<'_>, shown: Option<TokenId>, evidence: &Evidence) -> Res
     let handed = out.is_some_and(|code| code.delivery != Delivery::Email);
     let failures = out.map_or(0, |code| code.failures);
     let to = destination(profile, policy).filter(|_| !linked && !handed);
+    let to = to.filter(|_| super::may_ask(case));
     let (Some((address, to)), Ok(sends)) = (to, paced(profile, SENDS_MAX, now)) else {
         return Ok(Turn::Ended(Message::NoFurtherCode));
     };

@@ -9,21 +9,27 @@ use super::{Asking, Kind};
 use crate::domain::event::Event;
 use crate::domain::judge::Case;
 use crate::domain::methods::candidates;
-use crate::domain::policy::GatewayPolicy;
+use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::domain::user::UserRecord;
 use crate::domain::verdict::Message;
+use crate::time::Now;
 
-/// Whether a right sign-in of this person at `gateway` goes on with the confirmation.
+/// Whether a right sign-in of this person at `gateway` goes on with the confirmation. A code that has
+/// to be sent first is not asked for: whoever has no other token there cannot confirm there.
 #[must_use]
-pub fn asks_confirmation(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
-    gateway.challenge && record.profile.confirm_unlock
+pub fn asks_confirmation(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> bool {
+    let mut tokens = candidates(record, gateway, policy, &[], now);
+    record.profile.confirm_unlock && gateway.challenge && tokens.any(|token| token.kind.computes())
 }
 
 pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
-    let (record, gateway) = (&case.record, &case.attempt.gateway);
-    // A code that has to be sent first is not asked for here.
-    let mut tokens = candidates(record, gateway, case.policy, &[], case.now);
-    let asks = asks_confirmation(record, gateway) && tokens.any(|token| token.kind.computes());
+    let gateway = &case.attempt.gateway;
+    let asks = asks_confirmation(&case.record, gateway, case.policy, case.now);
     asks.then_some(Asking {
         kind: Kind::Confirm,
         message: Message::ConfirmUnlock,
@@ -33,5 +39,5 @@ pub(super) fn due(case: &Case<'_>) -> Option<Asking> {
 /// The code was right.
 pub(in crate::domain) fn confirmed(case: &mut Case<'_>) {
     case.record.profile_mut().confirm_unlock = false;
-    case.tell(Event::new("unlock.confirmed"));
+    case.tell(Event::new("user.unlock_confirmed"));
 }

@@ -5,7 +5,9 @@
 //!    code was sent to a\*\*\*e@example.org. Enter it:* While one is good it is asked for, and none is
 //!    sent.
 //! 2. Right: it is used up, and the token comes next. Where no page shows one, and no operator has yet:
-//!    *Code accepted. Ask your help desk for a new QR code.* For a day nothing is asked for again.
+//!    *Code accepted. Ask your help desk for a new QR code.* For a day nothing is asked for again. Or,
+//!    where the site says so (`device_auth.no_web`), a token is mailed, once until it is proven or
+//!    deleted: *Enter your one-time code:*
 //! 3. An auth code that an operator has handed out does as well, so that the help desk can go on
 //!    whatever became of the mail.
 //! 4. *resend* has another one mailed, within the limits; then only that one is good.
@@ -13,10 +15,13 @@
 //!    counted.
 //!
 //! Where nothing can be mailed, and no auth code is out: Reject, and the administrators are told, once.
+//!
+//! Where no auth codes are made, a [reset] asks for it too, and goes on with it.
 
-use super::{AGAIN, Asking, Kind, Seen, Turn, auth_code, enrol};
+use super::{AGAIN, Asking, Kind, Seen, Turn, auth_code, enrol, reset};
 use crate::domain::attempt::Attempt;
 use crate::domain::auth_code::fits as fits_auth_code;
+use crate::domain::command::room;
 use crate::domain::delivery::{Via, paced};
 use crate::domain::device_auth::{
     DeviceAuth, DeviceCode, PROVEN_FOR, SENDS_MAX, count_wrong, destination, fits, live,
@@ -24,14 +29,17 @@ use crate::domain::device_auth::{
 use crate::domain::event::Event;
 use crate::domain::failure;
 use crate::domain::judge::{Case, CodeFor, Evidence, Lacking};
+use crate::domain::link::TTL_MAX;
+use crate::domain::methods::counts_here;
 use crate::domain::notice::{NO_ADDRESS, enclosing};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{GatewayPolicy, Policy};
 use crate::domain::sealed::Unseal;
+use crate::domain::token_record::{Token, TokenKind};
 use crate::domain::user::{Profile, UserRecord};
 use crate::domain::verdict::{Message, Reason};
-use crate::domain::verify::Ask;
+use crate::domain::verify::{Ask, demands_dialogue};
 use crate::time::Now;
-use crate::token::TokenId;
+use crate::token::{Otp, TokenId};
 
 /// Asks for the code that is good, or sends one.
 pub(super) fn ask(
@@ -61,7 +69,8 @@ fn send(case: &mut Case<'_>, shown: Option<TokenId>, evidence: &Evidence) -> Res
         return Ok(unreachable(case));
     };
     let address = address.to_owned();
-    let Ok(sends) = paced(profile, SENDS_MAX, now) else {
+    let sends = paced(profile, SENDS_MAX, now).ok();
+    let Some(sends) = sends.filter(|_| super::may_ask(case)) else {
         return Ok(Turn::Ended(Message::NoFurtherCode));
     };
     let (hash, enclosure) = evidence.fresh.code(CodeFor::Device)?;
@@ -125,6 +134,9 @@ pub(super) fn turn(
     seen: Seen,
     evidence: &Evidence,
 ) -> Result<Turn, Lacking> {
+    if reset::is_unproven(case) {
+        return Ok(Turn::Refused(Reason::Policy));
+    }
     let good = live(&case.record.profile, case.policy, case.now).is_some();
     let coded = case.record.profile.auth_code.is_some();
     Ok(match seen {
@@ -144,15 +156,21 @@ pub(super) fn turn(
     })
 }
 
-/// On to the token; where nobody shows one yet, to the help desk.
+/// On with the reset, or to the token; where nobody shows one yet, to the help desk.
 fn passed(
     case: &mut Case<'_>,
     shown: Option<TokenId>,
     evidence: &Evidence,
 ) -> Result<Turn, Lacking> {
+    if demands_dialogue(case.record.profile.state) {
+        return Ok(reset::authorized(case));
+    }
     let (record, gateway) = (&case.record, &case.attempt.gateway);
     if enrol::has_page(record, gateway, case.policy) {
         return enrol::authorized(case, shown, evidence);
+    }
+    if mails_token(record, gateway, case.policy, case.now) {
+        return mail_token(case, evidence);
     }
     let waits = enrol::has_pending(record, gateway, case.policy, case.now);
     let until = case.now.latest() + PROVEN_FOR;
@@ -161,6 +179,47 @@ fn passed(
         return enrol::authorized(case, shown, evidence);
     }
     Ok(Turn::Ended(Message::AskForToken))
+}
+
+/// Whether a token that counts at `gateway` is mailed to this person after the code: none is while
+/// another one waits for its proof.
+pub(super) fn mails_token(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> bool {
+    policy.device_auth.mails_seed
+        && policy.pages.is_none()
+        && !enrol::has_pending(record, gateway, policy, now)
+        && room(record, policy)
+        && counts_here(record, gateway, policy, TokenKind::Totp)
+        && destination(&record.profile, policy).is_some()
+}
+
+fn mail_token(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lacking> {
+    let (policy, at) = (case.policy, case.now.wall);
+    let Some((_, to)) = destination(&case.record.profile, policy) else {
+        return Ok(Turn::Refused(Reason::NoToken));
+    };
+    let (id, seed, enclosure) = evidence.fresh.seed()?;
+    let by = case.record.name().to_owned();
+    let token = Token {
+        otp: Some(Otp::TOTP),
+        seed: Some(seed),
+        ..Token::new(id, TokenKind::Totp, (at, by))
+    };
+    let until = token.unproven_until(policy).unwrap_or(at + TTL_MAX);
+    case.record.profile_mut().tokens.push(token);
+    let event = Event::new("token.enrolled").token(id);
+    let event = event.detail("type", TokenKind::Totp.name());
+    case.tell(event.detail("via", "email"));
+    let what = enclosure.enclosed.kind.name();
+    let event = Event::new("enroll.sent").detail("channel", to.channel().name());
+    case.tell(event.detail("what", what).detail("to", to.masked()));
+    let letter = enclosing(enclosure, to, &case.record, policy, (at, until));
+    case.letters.push(letter);
+    enrol::authorized(case, None, evidence)
 }
 
 fn wrong(case: &mut Case<'_>) -> Turn {

@@ -1,11 +1,13 @@
 //! Emergency Access: a new PIN for whoever has forgotten the old one, or whose PIN is blocked, by the
-//! answers to questions of their own (domain rules 11.3, R52). It lets nobody in.
+//! answers to questions of their own (domain rules 11.3, R52). It lets nobody in. In a [reset] the
+//! answers stand for the code that this takes (4.2).
 //!
 //! 1. The first factor is right, where it is not the PIN, and `emergency.keyword` was typed in the
-//!    place of the code.
+//!    place of the code; or of the code of a reset.
 //! 2. *Question 1 of 3: ...* and so on. All are asked before anything comes of the answers, each of
 //!    which is held against its hash in the same time. If one was wrong, that counts on the questions,
 //!    and ends the dialogue; nobody is told which.
+//!    Right, in a reset: that goes on, and asks for a code of a token.
 //! 3. *Answers accepted. 1 = change PIN, 2 = cancel:*
 //! 4. The [new PIN](super::new_pin), twice; it may be the one before.
 //! 5. The PIN is stored, its block and the lock that this brought are over, whatever else lies on the
@@ -17,7 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::new_pin::{self, Chosen, NewPin};
-use super::{Asking, Dialogue, Kind, Seen, Turn};
+use super::{Asking, Dialogue, Kind, Seen, Turn, reset};
 use crate::domain::attempt::{Attempt, Proof, split_word};
 use crate::domain::event::Event;
 use crate::domain::failure;
@@ -30,7 +32,7 @@ use crate::domain::sealed::Unseal;
 use crate::domain::token_record::{Token, TokenKind, effective};
 use crate::domain::user::{Unlocked, UserRecord};
 use crate::domain::verdict::{Message, Reason};
-use crate::domain::verify::Ask;
+use crate::domain::verify::{Ask, demands_dialogue, lock_in_force};
 use crate::domain::wait;
 use crate::time::Now;
 use crate::token::TokenId;
@@ -60,6 +62,15 @@ pub enum Step {
     Pin(NewPin),
 }
 
+/// Whether anybody can be asked questions at `gateway`: it asks, and the first factor is not the PIN.
+pub(in crate::domain) fn is_open(gateway: &GatewayPolicy, policy: &Policy) -> bool {
+    let checks = matches!(
+        gateway.first_factor,
+        FirstFactorBy::Gateway | FirstFactorBy::Local
+    );
+    gateway.challenge && checks && policy.enabled_kinds.contains(&TokenKind::Qa)
+}
+
 /// The token whose questions `record` may be asked at `gateway` now.
 #[must_use]
 pub fn open_to<'a>(
@@ -69,16 +80,13 @@ pub fn open_to<'a>(
     now: Now,
 ) -> Option<&'a Token> {
     let rules = &policy.emergency;
-    let checks = matches!(
-        gateway.first_factor,
-        FirstFactorBy::Gateway | FirstFactorBy::Local
-    );
     let set = record.profile.set.as_ref().unwrap_or(&policy.default_set);
-    let allowed = policy.enabled_kinds.contains(&TokenKind::Qa)
-        && rules.sets.as_ref().is_none_or(|sets| sets.contains(set));
-    let lock = record.auth.lock.as_ref();
+    let allowed = rules.sets.as_ref().is_none_or(|sets| sets.contains(set));
+    let lock = lock_in_force(record, now);
     let locked = lock.is_some_and(|lock| lock.reason != LockReason::PinBlocked);
-    if !(gateway.challenge && checks && allowed) || locked || record.profile.pin.is_none() {
+    // There is a PIN to be changed, or a reset to go on with.
+    let leads = || record.profile.pin.is_some() || reset::leads(record, gateway, policy, now);
+    if !(is_open(gateway, policy) && allowed) || locked || !leads() {
         return None;
     }
     let enough = |token: &&Token| {
@@ -93,14 +101,17 @@ pub fn open_to<'a>(
 
 /// Where the first factor stands in a passcode that asks for it; none: it does not.
 pub(in crate::domain) fn asks_for(
+    record: &UserRecord,
     attempt: &Attempt,
     answered: Option<&Dialogue>,
     policy: &Policy,
 ) -> Option<Range<usize>> {
     let stated = attempt.gateway.passcode;
+    let resets = demands_dialogue(record.profile.state);
     let form = match (&attempt.proof, answered.map(|it| &it.kind)) {
         (Proof::Passcode(_), _) | (_, Some(Kind::Passcode)) => stated,
         (_, Some(Kind::Code | Kind::Method(_) | Kind::Sent(_))) => PasscodeForm::Otp,
+        (_, Some(Kind::AuthCode(_) | Kind::DeviceCode(_))) if resets => PasscodeForm::Otp,
         _ => return None,
     };
     split_word(form, attempt.passcode(), &policy.emergency.keyword)
@@ -117,7 +128,7 @@ pub fn overrides_lock(record: &UserRecord, attempt: &Attempt, policy: &Policy, n
     matches!(
         answered,
         Some(Kind::Emergency(_) | Kind::Code | Kind::Passcode)
-    ) || asks_for(attempt, None, policy).is_some()
+    ) || asks_for(record, attempt, None, policy).is_some()
         || super::called_for(attempt, None, policy).is_some()
 }
 
@@ -129,7 +140,7 @@ pub(in crate::domain) fn begin(case: &mut Case<'_>) -> Turn {
         return Turn::Refused(Reason::Policy);
     };
     // Nothing is kept of a question that cannot be answered.
-    if !super::may_open(&case.record.auth) {
+    if !super::may_ask(case) {
         return Turn::Refused(Reason::Policy);
     }
     case.tell(Event::new("emergency.started").token(token));
@@ -260,7 +271,11 @@ fn answered_all(case: &mut Case<'_>, token: TokenId, wrong: bool) -> Turn {
     }
     questions::right(&mut case.record, token, case.policy);
     case.tell(Event::new("emergency.ok").token(token));
-    menu(token)
+    let gateway = &case.attempt.gateway;
+    match reset::leads(&case.record, gateway, case.policy, case.now) {
+        true => reset::authorized(case),
+        false => menu(token),
+    }
 }
 
 /// Ends what the old PIN has brought: its block, and the lock for it.

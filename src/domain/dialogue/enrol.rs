@@ -16,6 +16,7 @@
 //! token to prove. The device authorization code is asked for all the same: with it the help desk knows
 //! to whom it gives the token ([`proven`]).
 
+use super::device_code::mails_token;
 use super::{Asking, Turn, address, auth_code, device_code, first_code};
 use crate::domain::command::room;
 use crate::domain::device_auth::{destination, proven};
@@ -28,10 +29,11 @@ use crate::domain::token_record::TokenKind;
 use crate::domain::update::Update;
 use crate::domain::user::{Profile, UserRecord, UserState};
 use crate::domain::verdict::{How, Message};
+use crate::domain::verify::demands_dialogue;
 use crate::time::Now;
 use crate::token::TokenId;
 
-/// What a person shows besides the first factor, before a new token.
+/// What a person shows besides the first factor, before a new token or in a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     /// Nothing more.
@@ -65,7 +67,8 @@ pub fn way(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: N
     let shows = shows(record, gateway, policy, now);
     let token = has_page(record, gateway, policy)
         || has_pending(record, gateway, policy, now)
-        || address::on_file(record, gateway, policy, now).is_some();
+        || address::on_file(record, gateway, policy, now).is_some()
+        || shows == Shows::DeviceCode && mails_token(record, gateway, policy, now);
     let found = match shows {
         Shows::Nothing | Shows::AuthCode => token,
         Shows::DeviceCode | Shows::Unreachable => true,
@@ -93,10 +96,11 @@ pub fn leads(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
     gateway.challenge && gateway.unenrolled == Otherwise::Enroll && provable
 }
 
-/// Whether this person shows a device authorization code before a new token (R29, E8).
+/// Whether this person shows a device authorization code: before a new token (R29), and in a reset
+/// where no auth codes are made (E8).
 #[must_use]
 pub fn asks_device_code(profile: &Profile, policy: &Policy) -> bool {
-    let lost = profile.state == UserState::Replace;
+    let lost = profile.state == UserState::Replace || demands_dialogue(profile.state);
     profile.rekey.is_some() || lost && policy.auth_code.always_suppress
 }
 
@@ -104,23 +108,33 @@ pub fn asks_device_code(profile: &Profile, policy: &Policy) -> bool {
 fn shows(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> Shows {
     let profile = &record.profile;
     let suppressed = policy.auth_code.always_suppress;
-    let coded = || {
-        profile
-            .auth_code
-            .as_ref()
-            .is_some_and(|code| !code.over(now))
-    };
     let too_late = suppressed && renew::is_too_late(record, policy, now);
     match asks_device_code(profile, policy) || too_late {
         false if suppressed => Shows::Nothing,
         false => Shows::AuthCode,
-        // Where a page shows the token to whoever comes there, everybody shows the code himself.
-        true if proven(profile, now).is_some() && !has_page(record, gateway, policy) => {
+        // Where a page or a mail brings the token, whoever comes there shows the code himself.
+        true if proven(profile, now).is_some()
+            && !has_page(record, gateway, policy)
+            && !mails_token(record, gateway, policy, now) =>
+        {
             Shows::Nothing
         }
-        true if destination(profile, policy).is_some() => Shows::DeviceCode,
-        true if coded() => Shows::AuthCode,
-        true => Shows::Unreachable,
+        true => by_mail(profile, policy, now),
+    }
+}
+
+/// The device authorization code, or what there is in its place where it cannot be mailed.
+pub(super) fn by_mail(profile: &Profile, policy: &Policy, now: Now) -> Shows {
+    let coded = || {
+        let code = profile.auth_code.as_ref();
+        code.is_some_and(|code| !code.over(now))
+    };
+    if destination(profile, policy).is_some() {
+        Shows::DeviceCode
+    } else if coded() {
+        Shows::AuthCode
+    } else {
+        Shows::Unreachable
     }
 }
 
@@ -136,7 +150,9 @@ pub(super) fn has_page(record: &UserRecord, gateway: &GatewayPolicy, policy: &Po
 #[must_use]
 pub fn adds_token(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> bool {
     let shown = || pending(record, gateway, policy, now).next().is_some();
-    (record.profile.awaits(Update::Token) || record.profile.state == UserState::Renew)
+    let profile = &record.profile;
+    let awaited = profile.awaits(Update::Token) && !profile.recovered;
+    (awaited || profile.state == UserState::Renew)
         && gateway.challenge
         && (has_page(record, gateway, policy) || shown())
 }

@@ -3,13 +3,13 @@
 //! 1. *Open https://.. within 10 minutes, add the account in your app, then enter the code it shows:*
 //!    The link is good once and for this person; what an auth code would show is shown already, so the
 //!    page asks for the name only. Where there is no page, an operator has shown the token before:
-//!    *Enter your one-time code:*
+//!    *Enter your one-time code:* Whoever has just shown another one is told of which token.
 //! 2. The answer is a code of a token that waits for its proof, or of one that was proven on the page
 //!    meanwhile: it is proven, then the Accept.
-//! 3. Another code counts on the person and is asked for again, with a new link if the first was not
-//!    opened. The third wrong one ends the dialogue; the token goes on waiting.
+//! 3. Another code counts, at the token and on the person, and is asked for again, with a new link if
+//!    the first was not opened. The third wrong one ends the dialogue; the token goes on waiting.
 
-use super::{Asking, Dialogue, Kind, Proven, Seen, Turn, enrol};
+use super::{Asking, Dialogue, Kind, Proven, Seen, Turn, enrol, recovered, reset};
 use crate::domain::attempt::{Attempt, split};
 use crate::domain::failure;
 use crate::domain::judge::Case;
@@ -38,12 +38,18 @@ pub(super) fn asking(case: &Case<'_>, wrong: u8) -> Option<Asking> {
         Message::OpenPage {
             link: PageLink::default(),
             minutes: TICKET_TTL.as_secs() / 60,
+            later: record.profile.recovered,
         }
     } else {
-        pending(record, gateway, case.policy, case.now)
-            .chain(candidates(record, gateway, case.policy, &[], case.now))
+        let since = (&case.proven, case.began());
+        let token = pending(record, gateway, case.policy, case.now)
+            .chain(newest(record, gateway, case.policy, since, case.now))
             .next()?;
-        Message::EnterCode
+        // Who has shown a code already is not to type another one of the old device.
+        match case.proven.factors.is_empty() {
+            true => Message::EnterCode,
+            false => Message::EnterCodeOf(reset::name(token)),
+        }
     };
     let kind = Kind::FirstCode { wrong };
     Some(Asking { kind, message })
@@ -94,12 +100,18 @@ pub(super) fn look(
     });
     let seen = match found {
         Some((token, factor)) => Seen::Code { token, factor },
+        None if recovered::is_later(record, attempt.passcode()) => Seen::Later,
         None => Seen::Wrong,
     };
     (seen, Ask::Nothing)
 }
 
 pub(super) fn turn(case: &mut Case<'_>, wrong: u8, seen: Seen) -> Turn {
+    if seen == Seen::Later
+        && let Some(turn) = recovered::put_off(case)
+    {
+        return turn;
+    }
     let (record, gateway) = (&case.record, &case.attempt.gateway);
     if let Seen::Code { token, factor } = seen {
         let here = |it: &Token| it.id == token;
@@ -116,9 +128,33 @@ pub(super) fn turn(case: &mut Case<'_>, wrong: u8, seen: Seen) -> Turn {
         }
     }
     let wrong = wrong.saturating_add(1);
-    match asking(case, wrong).filter(|_| wrong < WRONG_MAX) {
-        Some(asking) if case.count_wrong(failure::Kind::Shapeless) => Turn::Ask(asking),
-        Some(_) => Turn::Refused(Reason::BadCode),
-        None => Turn::Failed(Reason::BadCode, failure::Kind::Shapeless),
+    let meant = meant(case);
+    if wrong >= WRONG_MAX || asking(case, wrong).is_none() {
+        return Turn::Failed(Reason::BadCode, meant);
+    }
+    // It may have locked the person, or the token that is to be proven.
+    let goes_on = case.count_wrong(meant);
+    let asking = asking(case, wrong).filter(|_| goes_on);
+    asking.map_or(Turn::Refused(Reason::BadCode), Turn::Ask)
+}
+
+/// What a wrong code counts for: as much as one that is typed where nothing was asked, or an operator's
+/// token could be guessed at here for as long as the person is not locked.
+fn meant(case: &Case<'_>) -> failure::Kind {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    let since = (&case.proven, case.began());
+    let shaped = |token: &&Token| {
+        let typed = |digits| split(PasscodeForm::Otp, case.attempt.passcode(), digits);
+        token.otp.is_some_and(|otp| typed(otp.digits).is_some())
+    };
+    let mut tokens = pending(record, gateway, case.policy, case.now)
+        .chain(newest(record, gateway, case.policy, since, case.now))
+        .filter(shaped);
+    match (tokens.next(), tokens.next()) {
+        (None, _) => failure::Kind::Shapeless,
+        (Some(token), None) => failure::Kind::Code {
+            only: Some(token.id),
+        },
+        _ => failure::Kind::Code { only: None },
     }
 }

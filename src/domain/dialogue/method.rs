@@ -93,7 +93,7 @@ pub(super) fn turn(
     };
     let at = number - 1 - usize::from(asked.typed);
     match asked.sent.get(at) {
-        Some(token) => sent::send(case, *token, 0, evidence),
+        Some(token) => sent::wished(case, *token, 0, evidence),
         None => Ok(Turn::Ended(Message::Denied)),
     }
 }

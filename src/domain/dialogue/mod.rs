@@ -35,7 +35,9 @@ mod first_code;
 mod handle;
 mod method;
 mod new_pin;
+mod opening;
 mod passcode;
+mod recovered;
 mod reset;
 mod resync;
 mod sent;
@@ -48,12 +50,11 @@ use smallvec::SmallVec;
 use super::attempt::{Attempt, Proof};
 use super::failure;
 use super::judge::{Case, Evidence, Lacking};
-use super::link::TICKET_TTL;
 use super::methods;
 use super::pin::{Memorized, Weakness};
 use super::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use super::sealed::Unseal;
-use super::user::{AuthState, UserRecord};
+use super::user::UserRecord;
 use super::verdict::{How, Message, Question, Reason};
 use super::verify::{Ask, CodeMatch, Finding, demands_dialogue};
 use crate::time::{Now, Timestamp};
@@ -63,7 +64,9 @@ pub use address::AddressCode;
 pub use confirm::asks_confirmation;
 pub(super) use confirm::confirmed;
 pub use emergency::{Emergency, Step, open_to as emergency_open_to, overrides_lock};
-pub(super) use emergency::{asks_for as asks_for_emergency, begin as begin_emergency};
+pub(super) use emergency::{
+    asks_for as asks_for_emergency, begin as begin_emergency, is_open as emergency_is_open,
+};
 pub(super) use enrol::begin as begin_enrolment;
 pub use enrol::{Shows, Way, adds_token, asks_device_code, enrols, leads, way};
 pub(super) use first_code::is_of_prompt;
@@ -71,22 +74,14 @@ pub use handle::{Handle, HandleDigest, PageLink, STATE_OCTETS};
 pub use method::Methods;
 pub(super) use new_pin::wished;
 pub use new_pin::{NewPin, asks_new, opens_by_code};
+pub use opening::{OPEN_MAX, ROUNDS_MAX, ROW_MAX, STRANGERS_ROW_MAX};
+pub(super) use opening::{Opening, may_ask, open};
+pub use recovered::offers_token;
 pub(super) use reset::{begin as begin_reset, goes_on as is_reset};
-pub use reset::{ends_lock, resets, resets_by_code};
+pub use reset::{ends_lock, resets, resets_by_code, shows as reset_shows};
 pub use resync::{Ahead, resyncs};
 pub(super) use resync::{begin as begin_resync, counter as counter_ahead};
 pub use sent::Sent;
-
-/// Open dialogues of one person; the oldest ends for a further one.
-pub const OPEN_MAX: usize = 3;
-
-/// Questions of one dialogue.
-pub const ROUNDS_MAX: u32 = 10;
-
-/// Dialogues that one person may open in a row, without all of them having ended in between. Who
-/// opens more and answers none is still asked, but nothing is stored for it: each one that is stored
-/// is a record of the audit log.
-pub const ROW_MAX: u32 = 30;
 
 /// What is typed to be sent another code.
 const AGAIN: [&[u8]; 2] = [b"send", b"resend"];
@@ -141,6 +136,14 @@ pub struct Proven {
     pub wants_new: bool,
     /// The auth code of a reset was right.
     pub authorized: bool,
+}
+
+impl Proven {
+    /// Whether anything was shown that not everybody has who knows the name.
+    fn anything(&self) -> bool {
+        let checked = |by| by != FirstFactorBy::None;
+        self.first.is_some_and(checked) || !self.factors.is_empty() || self.authorized
+    }
 }
 
 /// A question that waits for its answer.
@@ -199,6 +202,8 @@ pub enum Seen {
     Choice(usize),
     /// The auth code, where something else was asked for.
     AuthCode,
+    /// What is offered is put off.
+    Later,
     /// An answer to a question of the person's own; what the check of it finds is evidence.
     Given,
 }
@@ -254,8 +259,20 @@ impl Kind {
             "question" => "answer to a question".to_owned(),
             "emergency" => "new PIN or none, after right answers".to_owned(),
             "address" => "code that proves an address".to_owned(),
+            "code_of_token" => "code of a token that is reset".to_owned(),
+            "resync" => "code behind one that was far ahead".to_owned(),
             name => name.replace('_', " "),
         }
+    }
+
+    /// Whether an answer to the kind of this name is a code of a device that the person signs in with,
+    /// alone or in a passcode.
+    #[must_use]
+    pub fn of_device(name: &str) -> bool {
+        matches!(
+            name,
+            "code" | "passcode" | "reauth" | "confirm" | "method" | "code_of_token" | "resync"
+        )
     }
 
     /// Whether an answer to the kind of this name may be shown while it is typed; none: no kind is
@@ -398,6 +415,19 @@ pub(super) fn for_code(
     }
 }
 
+/// Whether a right sign-in at `gateway` makes the change that Update or Renew Credential asks for.
+#[must_use]
+pub fn makes_change(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> bool {
+    let secret = asks_new(record, gateway).map(Into::into);
+    secret.is_some_and(|secret| record.profile.awaits(secret))
+        || adds_token(record, gateway, policy, now)
+}
+
 /// What has to be walked through before the Accept, although all that the sign-in asks for is right.
 pub(super) fn due(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lacking> {
     if let Some(asking) = new_pin::due(case).filter(|_| reset::goes_on(case)) {
@@ -413,13 +443,15 @@ pub(super) fn due(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lack
             false => Ok(Turn::Ended(Message::Denied)),
         };
     }
+    recovered::note(case);
     if !case.attempt.gateway.challenge {
         return Ok(Turn::Passed);
     }
     let asking = reset::due(case)
         .or_else(|| confirm::due(case))
         .or_else(|| new_pin::due(case))
-        .or_else(|| enrol::due(case));
+        .or_else(|| enrol::due(case))
+        .or_else(|| recovered::due(case));
     Ok(asking.map_or(Turn::Passed, Turn::Ask))
 }
 
@@ -528,60 +560,6 @@ pub fn checks_first(attempt: &Attempt, policy: &Policy) -> bool {
         FirstFactorBy::Pin | FirstFactorBy::Local
     );
     checked && called_for(attempt, None, policy).is_some_and(|asking| asking.kind == Kind::Code)
-}
-
-/// What the next question is opened with.
-pub(super) struct Opening<'a> {
-    pub(super) kind: Kind,
-    pub(super) proven: Proven,
-    pub(super) gateway: &'a GatewayPolicy,
-    pub(super) handle: &'a Handle,
-    /// The dialogue that goes on with it, taken out of the record.
-    pub(super) after: Option<&'a Dialogue>,
-    /// How long a new one stays open.
-    pub(super) ttl: Duration,
-}
-
-/// Whether one more dialogue of this person can be opened.
-pub(super) fn may_open(auth: &AuthState) -> bool {
-    auth.dialogues.iter().all(|dialogue| dialogue.row < ROW_MAX)
-}
-
-/// Opens the next question in `auth`; false if it cannot be, for too many of them.
-pub(super) fn open(auth: &mut AuthState, opening: Opening<'_>, now: Now) -> bool {
-    let rounds = opening.after.map_or(0, |dialogue| dialogue.rounds) + 1;
-    let rows = auth.dialogues.iter().map(|dialogue| dialogue.row);
-    let row = match opening.after {
-        Some(dialogue) => dialogue.row,
-        None => rows.max().unwrap_or(0) + 1,
-    };
-    if rounds > ROUNDS_MAX || row > ROW_MAX {
-        return false;
-    }
-    // Who has to open a page first gets time for that, once.
-    let page = |kind: &Kind| matches!(kind, Kind::FirstCode { .. });
-    let (opened, expires) = match opening.after {
-        Some(dialogue) if page(&opening.kind) && !page(&dialogue.kind) => {
-            (dialogue.opened, now.latest() + opening.ttl.max(TICKET_TTL))
-        }
-        Some(dialogue) => (dialogue.opened, dialogue.expires),
-        None => (now.wall, now.latest() + opening.ttl),
-    };
-    // They stand in the order in which they were opened.
-    while auth.dialogues.len() >= OPEN_MAX {
-        auth.dialogues.remove(0);
-    }
-    auth.dialogues.push(Dialogue {
-        kind: opening.kind,
-        proven: opening.proven,
-        gateway: Arc::clone(&opening.gateway.name),
-        opened,
-        expires,
-        handle: opening.handle.digest(),
-        rounds,
-        row,
-    });
-    true
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::domain::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
 use crate::domain::sealed::{Sealed, Unseal};
 use crate::domain::user::{UserRecord, UserState};
 use crate::domain::verdict::{How, Message};
-use crate::domain::verify::Ask;
+use crate::domain::verify::{Ask, demands_dialogue};
 use crate::secret::equal;
 
 /// Answers that were not good enough, until the dialogue ends.
@@ -49,19 +49,25 @@ pub fn asks_new(record: &UserRecord, gateway: &GatewayPolicy) -> Option<Memorize
     let secret = Memorized::typed_at(gateway).filter(|_| gateway.challenge)?;
     let lacks = match (secret, &record.profile.pin) {
         (Memorized::Pin, Some(pin)) => pin.must_change,
-        (Memorized::Pin, None) => opens_by_code(record, gateway),
+        (Memorized::Pin, None) => {
+            opens_by_code(record, gateway) || demands_dialogue(record.profile.state)
+        }
         (Memorized::Password, _) => false,
     };
-    (lacks || record.profile.awaits(secret.into())).then_some(secret)
+    let shut = secret == Memorized::Pin && record.profile.pin.is_none() && !lacks;
+    (lacks || !shut && record.profile.awaits(secret.into())).then_some(secret)
 }
 
 /// Whether a right code alone opens the dialogue at `gateway`: there is no PIN to be typed before it.
-/// Who never signed in and whoever lost a token has to prove more than a code.
+/// Who never signed in with a token, as whoever comes out of an import, and whoever lost one has to
+/// prove more than a code: the phone alone is not to make the account.
 #[must_use]
 pub fn opens_by_code(record: &UserRecord, gateway: &GatewayPolicy) -> bool {
     let typed = gateway.first_factor == FirstFactorBy::Pin;
     let known = !matches!(record.profile.state, UserState::New | UserState::Replace);
-    typed && gateway.challenge && known && record.profile.pin.is_none()
+    let mut tokens = record.auth.tokens.iter();
+    let signed_in = tokens.any(|token| token.activated_at.is_some());
+    typed && gateway.challenge && known && signed_in && record.profile.pin.is_none()
 }
 
 /// Whether the word was typed that asks for a new one: in the place of a passcode, where a PIN or

@@ -4,26 +4,30 @@
 //! 1. The first factor is right; a code that is typed with it is the one of step 4. Where the PIN is
 //!    typed and is blocked, or none is set, nothing but that code is asked for: a blocked PIN proves
 //!    nothing.
-//! 2. The [auth code](super::auth_code). With it the block of the PIN and the locks of the tokens end,
+//! 2. The [auth code](super::auth_code); where none are made, the [device authorization
+//!    code](super::device_code). Right answers in [Emergency Access](super::emergency), where that is
+//!    open to the person, do as well. With it the block of the PIN and the locks of the tokens end,
 //!    and the PIN is to be changed; of Reset All the recovery codes and questions are void.
 //! 3. *Enter a new PIN having from 6 to 12 digits:* where it is typed at the gateway; elsewhere it is
 //!    asked for at the next sign-in where it is.
 //! 4. *Enter your one-time code:* and of Reset All, the code of each further token. One that is far
 //!    ahead is [resynced](super::resync). Right: Accept, and Steady State.
 //!
-//! Whatever comes in between, the state stays, and the next one takes another auth code. The lock that
+//! Whatever comes in between, the state stays, and the next one takes another code. The lock that
 //! came with a blocked PIN keeps nobody from the first two steps, and ends in the second; any other
 //! lock does.
 
-use super::{Ahead, Asking, Kind, Seen, Turn, answered, auth_code, resync};
+use super::enrol::{self, Shows};
+use super::{Ahead, Asking, Kind, Seen, Turn, answered, auth_code, device_code, resync};
 use crate::domain::attempt::{Attempt, Proof, split};
 use crate::domain::event::Event;
 use crate::domain::failure;
-use crate::domain::judge::Case;
+use crate::domain::judge::{Case, Evidence, Lacking};
 use crate::domain::lockout::{Lock, LockReason};
 use crate::domain::methods::{candidates, of_set};
 use crate::domain::pin::PinState;
 use crate::domain::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm, Policy};
+use crate::domain::questions::token_of;
 use crate::domain::sealed::Unseal;
 use crate::domain::token_record::{Base, Token, TokenKind, tombstone};
 use crate::domain::user::{Unlocked, UserRecord, UserState};
@@ -33,9 +37,28 @@ use crate::domain::wait;
 use crate::time::Now;
 use crate::token::TokenId;
 
+/// What this person shows in a reset, besides the first factor and the codes of tokens.
+#[must_use]
+pub fn shows(record: &UserRecord, policy: &Policy, now: Now) -> Shows {
+    match policy.auth_code.always_suppress {
+        true => enrol::by_mail(&record.profile, policy, now),
+        false => Shows::AuthCode,
+    }
+}
+
 /// Whether `gateway` leads this person through a reset.
 #[must_use]
 pub fn resets(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now: Now) -> bool {
+    shows(record, policy, now) != Shows::Unreachable && leads(record, gateway, policy, now)
+}
+
+/// Whether `gateway` leads through a reset whom it knows by a code or by answers.
+pub(super) fn leads(
+    record: &UserRecord,
+    gateway: &GatewayPolicy,
+    policy: &Policy,
+    now: Now,
+) -> bool {
     let provable = match gateway.first_factor {
         FirstFactorBy::Gateway | FirstFactorBy::Pin => true,
         FirstFactorBy::Local => record.profile.password.is_some(),
@@ -44,7 +67,6 @@ pub fn resets(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now
     demands_dialogue(record.profile.state)
         && gateway.challenge
         && provable
-        && !policy.auth_code.always_suppress
         && shows_a_code(record, gateway, policy, now)
 }
 
@@ -82,7 +104,8 @@ pub fn ends_lock(record: &UserRecord, attempt: &Attempt, now: Now) -> bool {
     let step = match (&attempt.proof, answered(record, attempt, now)) {
         (Proof::Answer { .. }, Some(open)) if open.proven.authorized => false,
         (Proof::Answer { .. }, Some(open)) => {
-            matches!(open.kind, Kind::Passcode | Kind::Code | Kind::AuthCode(_))
+            let code = matches!(open.kind, Kind::AuthCode(_) | Kind::DeviceCode(_));
+            code || matches!(open.kind, Kind::Passcode | Kind::Code)
         }
         (Proof::Passcode(_), _) => true,
         _ => false,
@@ -94,11 +117,16 @@ pub fn ends_lock(record: &UserRecord, attempt: &Attempt, now: Now) -> bool {
         && step
 }
 
-pub(in crate::domain) fn begin() -> Turn {
-    Turn::Ask(auth_code::asking(None))
+/// The question for the code that the reset takes.
+pub(in crate::domain) fn begin(case: &mut Case<'_>, evidence: &Evidence) -> Result<Turn, Lacking> {
+    match shows(&case.record, case.policy, case.now) {
+        Shows::DeviceCode => device_code::ask(case, None, evidence),
+        Shows::AuthCode | Shows::Nothing => Ok(Turn::Ask(auth_code::asking(None))),
+        Shows::Unreachable => Ok(device_code::unreachable(case)),
+    }
 }
 
-/// The auth code was right.
+/// That code was right, or the answers in its place.
 pub(super) fn authorized(case: &mut Case<'_>) -> Turn {
     case.proven.authorized = true;
     unblock_pin(case);
@@ -109,7 +137,12 @@ pub(super) fn authorized(case: &mut Case<'_>) -> Turn {
     Turn::Passed
 }
 
-/// Whether this sign-in is a reset whose auth code was right.
+/// Whether what was shown so far leads to nothing but a reset: that may begin with a code alone.
+pub(super) fn is_unproven(case: &Case<'_>) -> bool {
+    !demands_dialogue(case.record.profile.state) && case.proven.first.is_none()
+}
+
+/// Whether this sign-in is a reset that may go on.
 pub(in crate::domain) fn goes_on(case: &Case<'_>) -> bool {
     case.proven.authorized && demands_dialogue(case.record.profile.state)
 }
@@ -153,8 +186,11 @@ fn unlock_tokens(case: &mut Case<'_>) {
 }
 
 /// Recovery codes and questions go. New ones are an operator's to issue and to set: a prompt can do
-/// neither.
+/// neither. Of the questions it is kept that they are to be set again.
 fn void_secondary(case: &mut Case<'_>) {
+    if token_of(&case.record).is_some() {
+        case.record.profile_mut().questions_void = Some(case.now.wall);
+    }
     let tokens = case.record.profile.tokens.iter();
     let void = |it: &Token| match it.kind {
         TokenKind::Recovery => Some((it.id, "recovery.revoked")),
@@ -194,7 +230,7 @@ fn resettable<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Token> {
 }
 
 /// What the person knows a token by.
-fn name(token: &Token) -> String {
+pub(super) fn name(token: &Token) -> String {
     let printable = |text: &&String| {
         let sign = |octet: u8| octet.is_ascii_graphic() || octet == b' ';
         !text.is_empty() && text.bytes().all(sign)

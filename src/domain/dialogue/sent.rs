@@ -14,11 +14,12 @@ use crate::domain::attempt::Attempt;
 use crate::domain::delivery::{Via, destination, paced};
 use crate::domain::event::Event;
 use crate::domain::judge::{Case, CodeFor, Evidence, Lacking};
+use crate::domain::methods::candidates;
 use crate::domain::notice::enclosing;
 use crate::domain::policy::{PasscodeForm, Policy};
 use crate::domain::sealed::Unseal;
 use crate::domain::user::UserRecord;
-use crate::domain::verdict::Message;
+use crate::domain::verdict::{Message, Reason};
 use crate::domain::verify::{CodeMatch, recovery};
 use crate::secret::equal;
 use crate::time::{Now, Timestamp};
@@ -56,7 +57,8 @@ pub(super) fn send(
     };
     let unanswered = profile.sms_unanswered + u32::from(to.via == Via::Sms);
     let paced = paced(profile, rules.max_per_hour, now);
-    let (Ok(code_sends), true) = (paced, sends < rules.max_per_dialogue) else {
+    let more = sends < rules.max_per_dialogue && super::may_ask(case);
+    let (Ok(code_sends), true) = (paced, more) else {
         return Ok(Turn::Ended(Message::NoFurtherCode));
     };
     if to.via == Via::Sms && unanswered > rules.sms_max_unanswered {
@@ -92,6 +94,22 @@ pub(super) fn send(
     }))
 }
 
+/// Sends one because the person wants it, unless the token counts no more.
+pub(super) fn wished(
+    case: &mut Case<'_>,
+    token: TokenId,
+    sends: u8,
+    evidence: &Evidence,
+) -> Result<Turn, Lacking> {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    let counts = candidates(record, gateway, case.policy, &case.proven.factors, case.now)
+        .any(|it| it.id == token);
+    match counts {
+        true => send(case, token, sends, evidence),
+        false => Ok(Turn::Refused(Reason::NoToken)),
+    }
+}
+
 /// What is typed in answer. Neither its time nor the token's right to count is looked at here: that is
 /// confirmed when it is judged.
 pub(super) fn look(
@@ -122,7 +140,7 @@ pub(super) fn turn(
     evidence: &Evidence,
 ) -> Result<Turn, Lacking> {
     match seen {
-        Seen::Again => send(case, asked.token, asked.sends, evidence),
+        Seen::Again => wished(case, asked.token, asked.sends, evidence),
         _ => Ok(Turn::Ended(Message::Denied)),
     }
 }

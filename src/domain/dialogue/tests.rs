@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::attempt::Pseudonym;
 use crate::domain::explain::tests::{alice, at_home, vpn1};
+use crate::domain::user::AuthState;
 use crate::secret::{SecretBytes, SecretKey};
 use smol_str::SmolStr;
 
@@ -136,4 +137,58 @@ fn what_everybody_is_asked_hangs_on_nothing_but_what_was_typed() {
     assert!(!checks(&attempt(&gateway, typed(""))));
     gateway.challenge = false;
     assert!(!asked(&attempt(&gateway, typed(""))));
+}
+
+/// Who knows nothing but the name neither ends a question of somebody who has shown something, nor uses
+/// up the number of those.
+#[test]
+fn strangers_have_questions_of_their_own() {
+    let gateway = gateway(FirstFactorBy::Pin, PasscodeForm::PinOtp);
+    let mut alice = alice();
+    let handles: Vec<Handle> = (0..60).map(handle).collect();
+    let stranger = |number: usize| Opening {
+        kind: Kind::Passcode,
+        proven: Proven::default(),
+        ..opening(&gateway, &handles[number])
+    };
+    let proven = |number: usize| opening(&gateway, &handles[number]);
+    assert!(open(&mut alice.auth, proven(0), now()));
+    let kept = (1..30).filter(|number| open(&mut alice.auth, stranger(*number), now()));
+    assert_eq!(kept.count(), usize::try_from(STRANGERS_ROW_MAX).unwrap());
+    let known = |auth: &AuthState| {
+        let questions = auth.dialogues.iter();
+        questions.map(|it| it.proven.anything()).collect::<Vec<_>>()
+    };
+    assert_eq!(known(&alice.auth), [true, false, false]);
+    for number in 30..33 {
+        assert!(open(&mut alice.auth, proven(number), now()));
+    }
+    assert_eq!(known(&alice.auth), [true, true, true]);
+    assert!(!open(&mut alice.auth, stranger(33), now()));
+    assert!(open(&mut alice.auth, proven(34), now()));
+    let rows: Vec<u32> = alice.auth.dialogues.iter().map(|it| it.row).collect();
+    assert_eq!(rows, [3, 4, 5]);
+}
+
+#[test]
+fn each_token_that_is_reset_has_a_round_of_its_own() {
+    let gateway = gateway(FirstFactorBy::Pin, PasscodeForm::Challenge);
+    let (mut alice, handle) = (alice(), handle(1));
+    let token = alice.profile.tokens[0].id;
+    assert!(open(&mut alice.auth, opening(&gateway, &handle), now()));
+    let mut next = |kind: &Kind, authorized: bool, rounds: u32| {
+        let mut before = alice.auth.dialogues.pop().unwrap();
+        before.rounds = rounds;
+        let mut opening = opening(&gateway, &handle);
+        opening.proven.authorized = authorized;
+        opening.kind = kind.clone();
+        opening.after = Some(&before);
+        let opened = open(&mut alice.auth, opening, now());
+        alice.auth.dialogues = vec![before];
+        opened
+    };
+    assert!(next(&Kind::CodeOf(token), true, ROUNDS_MAX));
+    assert!(!next(&Kind::CodeOf(token), false, ROUNDS_MAX));
+    assert!(!next(&Kind::Code, true, ROUNDS_MAX));
+    assert!(next(&Kind::Code, true, ROUNDS_MAX - 1));
 }

@@ -1,7 +1,8 @@
 //! What a reset is for those who ask what a request would meet.
 
-use super::super::dialogue;
+use super::super::dialogue::{self, Shows};
 use super::super::lockout::LockReason;
+use super::super::outlook;
 use super::super::policy::{FirstFactorBy, GatewayPolicy, Policy};
 use super::super::user::{UserRecord, UserState};
 use super::{Mark, Step, step};
@@ -17,7 +18,7 @@ pub(super) fn d6(
     let lock = record.auth.lock.as_ref();
     let lock = lock.filter(|lock| lock.reason == LockReason::PinBlocked)?;
     let text = format!(
-        "locked {}, {}, until the auth code of the reset was right",
+        "locked {}, {}, until the code of the reset was right",
         lock.since,
         lock.reason.name()
     );
@@ -57,6 +58,23 @@ pub(super) fn d9(
         _ => "a code",
     };
     let title = record.profile.state.title();
-    let text = format!("{title}: the auth code (M23){pin} and {code} are asked for");
+    let shown = match dialogue::reset_shows(record, policy, now) {
+        Shows::DeviceCode => outlook::mailed(record, policy),
+        _ => "the auth code (M23)".to_owned(),
+    };
+    let questions = match dialogue::emergency_open_to(record, gateway, policy, now) {
+        Some(_) => format!(
+            "; {} in its place asks the questions of Emergency Access",
+            policy.emergency.keyword
+        ),
+        None => String::new(),
+    };
+    let missing = match dialogue::reset_shows(record, policy, now) {
+        Shows::AuthCode => outlook::no_code(record, policy, now),
+        _ => None,
+    };
+    let missing = missing.map(|missing| format!(". {missing}"));
+    let missing = missing.unwrap_or_default();
+    let text = format!("{title}: {shown}{pin} and {code} are asked for{questions}{missing}");
     Some(step("D9", Mark::Ok, text))
 }

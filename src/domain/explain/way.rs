@@ -1,9 +1,9 @@
 //! D9 of whoever has no token: the way to a new one, and where it ends.
 
 use super::{Mark, Step, step};
-use crate::domain::delivery::Via;
-use crate::domain::device_auth::{destination, proven};
+use crate::domain::device_auth::proven;
 use crate::domain::dialogue::{Shows, Way};
+use crate::domain::outlook;
 use crate::domain::policy::Policy;
 use crate::domain::rekey::Rekey;
 use crate::domain::user::UserRecord;
@@ -29,17 +29,12 @@ fn reset(rekey: &Rekey) -> String {
 }
 
 /// Whoever has no token is led to one.
-pub(super) fn way_to_a_token(record: &UserRecord, policy: &Policy, way: Way) -> Step {
+pub(super) fn way_to_a_token(record: &UserRecord, policy: &Policy, way: Way, now: Now) -> Step {
     let why = match &record.profile.rekey {
         Some(rekey) => reset(rekey),
         None => record.profile.state.title().to_owned(),
     };
-    let mailed = || {
-        let to = destination(&record.profile, policy);
-        let to = to.map(|(address, _)| Via::Email.masked(address));
-        let to = to.unwrap_or_default();
-        format!("the device authorization code that is mailed to {to} (M24)")
-    };
+    let mailed = || outlook::mailed(record, policy);
     let first = "the first code of a new token";
     let asked = match way.shows {
         Shows::Nothing => format!("{first} is"),
@@ -60,7 +55,15 @@ pub(super) fn way_to_a_token(record: &UserRecord, policy: &Policy, way: Way) -> 
             return stops(record, policy, what, Message::EnrolmentRequired, EDIT);
         }
     };
+    let missing = match way.shows {
+        Shows::AuthCode => outlook::no_code(record, policy, now),
+        _ => None,
+    };
     let text = format!("{why}: once the first factor is right, {asked} asked for");
+    let text = match missing {
+        Some(missing) => format!("{text}. {missing}"),
+        None => text,
+    };
     step("D9", Mark::Ok, text)
 }
 

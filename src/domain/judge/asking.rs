@@ -113,8 +113,13 @@ impl Case<'_> {
             return Ok(self.accept(how));
         }
         match (dialogue::due(&mut self, evidence)?, how) {
-            (Turn::Passed, Some(how)) => Ok(self.accept(how)),
-            (Turn::Passed, None) => Ok(self.refuse(Reason::Internal)),
+            // Whoever checks the first factor here has to have done so, whatever checked it before.
+            (Turn::Passed, Some(how))
+                if self.proven.first == Some(self.attempt.gateway.first_factor) =>
+            {
+                Ok(self.accept(how))
+            }
+            (Turn::Passed, _) => Ok(self.refuse(Reason::Policy)),
             (turn, _) => self.follow(turn, evidence),
         }
     }
@@ -127,7 +132,9 @@ impl Case<'_> {
         };
         let ends = matches!(
             asked,
-            dialogue::Kind::Emergency(_) | dialogue::Kind::AuthCode(_)
+            dialogue::Kind::Emergency(_)
+                | dialogue::Kind::AuthCode(_)
+                | dialogue::Kind::DeviceCode(_)
         );
         if self.record.auth.lock.is_some() && !ends {
             return Ok(self.refuse(Reason::Locked));
@@ -248,7 +255,8 @@ impl Case<'_> {
         }
         let shown = shown.map(|(token, _)| How::Token(token));
         self.proven.factors.extend(shown);
-        self.follow(dialogue::begin_reset(), evidence)
+        let turn = dialogue::begin_reset(&mut self, evidence)?;
+        self.follow(turn, evidence)
     }
 
     fn follow(self, turn: Turn, evidence: &Evidence) -> Result<Judgement, Lacking> {
@@ -308,21 +316,30 @@ impl Case<'_> {
             ttl: self.policy.challenge_ttl,
         };
         if !dialogue::open(&mut self.record.auth, opening, self.now) {
+            // What was used up to come here is recorded all the same.
+            if self.changed && self.events.is_empty() {
+                let seconds = self.policy.challenge_ttl.as_secs();
+                let event = self.about(Event::new("auth.challenge"));
+                let event = event.detail("kind", asking.kind.name());
+                self.events
+                    .push(event.detail("seconds", seconds).detail("kept", false));
+            }
             return Ok(self.pretend(asking, handle));
         }
         self.changed = true;
         let Some(opened) = self.record.auth.dialogues.last() else {
             return Ok(self.refuse(Reason::Internal));
         };
-        let (expires, rounds) = (opened.expires, opened.rounds);
+        let (id, expires, rounds) = (opened.id(), opened.expires, opened.rounds);
         let left = expires.since(self.now.latest());
-        if let Message::OpenPage { link, minutes } = &mut asking.message {
+        if let Message::OpenPage { link, minutes, .. } = &mut asking.message {
             *link = self.page_link(&handle, expires).unwrap_or_default();
             *minutes = left.as_secs() / 60;
         }
         let event = self
             .about(Event::new("auth.challenge"))
             .detail("kind", asking.kind.name())
+            .detail("question", id.to_string())
             .detail("round", rounds)
             .detail("seconds", left.as_secs());
         self.events.push(event);

@@ -6,6 +6,7 @@
 
 use super::super::dialogue::Handle;
 use super::super::notice::Enclosure;
+use super::super::sealed::Sealed;
 use crate::token::TokenId;
 
 /// What a judgement needs and has not got. Nothing is decided yet.
@@ -17,6 +18,8 @@ pub enum Lacking {
     Code(CodeFor),
     /// The id of a new token.
     Token,
+    /// A new token of an authenticator app, to be mailed.
+    Seed,
 }
 
 /// What a code is sent for.
@@ -39,6 +42,8 @@ pub struct Fresh {
     pub code: Option<(CodeFor, [u8; 32])>,
     /// The id of a new token.
     pub token: Option<TokenId>,
+    /// A new token of an authenticator app: its id, and its seed under seal.
+    pub seed: Option<(TokenId, Sealed)>,
     /// What the message brings that goes with the question.
     pub enclosure: Option<Enclosure>,
 }
@@ -58,6 +63,16 @@ impl Fresh {
     /// [`Lacking`]: it was not made yet.
     pub fn token(&self) -> Result<TokenId, Lacking> {
         self.token.ok_or(Lacking::Token)
+    }
+
+    /// A new token: its id, its seed under seal, and what brings it to its owner.
+    ///
+    /// # Errors
+    /// [`Lacking`]: it was not made yet.
+    pub fn seed(&self) -> Result<(TokenId, Sealed, Enclosure), Lacking> {
+        let made = self.seed.clone().zip(self.enclosure.clone());
+        let made = made.map(|((id, seed), enclosure)| (id, seed, enclosure));
+        made.ok_or(Lacking::Seed)
     }
 
     /// The keyed hash of a code for `what`, and the code under seal for the message that brings it.

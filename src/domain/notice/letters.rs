@@ -133,9 +133,9 @@ fn english(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str,
         EnclosedKind::Seed => {
             let text = format!(
                 "The codes for your sign-in, login name {user}, can be set up now. Scan the attached \
-                 picture with your authenticator app, and tell your help desk the first code that it \
-                 shows.\n\nWhoever has the picture can make your codes: delete this message \
-                 afterwards.\n"
+                 picture with your authenticator app, and sign in with the first code that it shows. \
+                 If it is refused, call your help desk.\n\nWhoever has the picture can make your \
+                 codes: delete this message afterwards.\n"
             );
             ("Set up your codes", text)
         }
@@ -170,9 +170,9 @@ fn english(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str,
         EnclosedKind::DeviceCode => {
             let text = format!(
                 "Your device authorization code: {ENCLOSED}\n\nEnter it where you are asked for it \
-                 when you sign in; then you get a new token in the place of the one you have lost. \
-                 Tell it to nobody. If you are not signing in now, somebody else knows your password: \
-                 call your help desk.\n"
+                 when you sign in: it leads to a new token in the place of the one you have lost, or \
+                 through the reset that your help desk has begun. Tell it to nobody. If you are not \
+                 signing in now, somebody else knows your password: call your help desk.\n"
             );
             ("Your device authorization code", text)
         }
@@ -202,8 +202,9 @@ fn german(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, 
         EnclosedKind::Seed => {
             let text = format!(
                 "Die Codes für Ihre Anmeldung, Anmeldename {user}, können jetzt eingerichtet werden. \
-                 Scannen Sie das Bild im Anhang mit Ihrer Authenticator-App, und sagen Sie Ihrem \
-                 Helpdesk den ersten Code, den sie zeigt.\n\nWer das Bild hat, kann Ihre Codes \
+                 Scannen Sie das Bild im Anhang mit Ihrer Authenticator-App, und melden Sie sich mit \
+                 dem ersten Code an, den sie zeigt. Wird er abgelehnt, rufen Sie Ihren Helpdesk \
+                 an.\n\nWer das Bild hat, kann Ihre Codes \
                  machen: Löschen Sie diese Nachricht danach.\n"
             );
             ("Richten Sie Ihre Codes ein", text)
@@ -239,9 +240,10 @@ fn german(kind: EnclosedKind, profile: &Profile, coded: bool) -> (&'static str, 
         EnclosedKind::DeviceCode => {
             let text = format!(
                 "Ihr Code zur Gerätefreigabe: {ENCLOSED}\n\nGeben Sie ihn dort ein, wo Sie bei der \
-                 Anmeldung danach gefragt werden; dann erhalten Sie ein neues Token anstelle des \
-                 verlorenen. Sagen Sie ihn niemandem. Wenn Sie sich gerade nicht anmelden, kennt \
-                 jemand anderes Ihr Passwort: Rufen Sie Ihren Helpdesk an.\n"
+                 Anmeldung danach gefragt werden: Er führt zu einem neuen Token anstelle des \
+                 verlorenen oder durch die Zurücksetzung, die Ihr Helpdesk begonnen hat. Sagen Sie ihn \
+                 niemandem. Wenn Sie sich gerade nicht anmelden, kennt jemand anderes Ihr Passwort: \
+                 Rufen Sie Ihren Helpdesk an.\n"
             );
             ("Ihr Code zur Gerätefreigabe", text)
         }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::action::Role;
+use crate::domain::delivery::TypeRule;
 use crate::domain::event::{Operator, RequestRef};
 use crate::domain::explain::tests::alice;
 use crate::domain::lockout::Lock;
 use crate::domain::message::{ENCLOSED, Enclosed, EnclosedKind};
 use crate::domain::sealed::Sealed;
+use crate::domain::token_record::Token;
+use crate::token::TokenId;
 
 const AT: Timestamp = Timestamp(1_795_327_200_000);
 
@@ -452,4 +455,50 @@ fn what_is_enclosed_fits_one_text_message_and_a_link_two() {
             assert!(length <= most, "{length} of {most}: {text}");
         }
     }
+}
+
+#[test]
+fn a_token_is_named_by_its_label_and_description() {
+    let mut record = reachable();
+    let first = record.profile.tokens[0].id;
+    let second = TokenId::from_random([2; 5]);
+    let profile = record.profile_mut();
+    profile.tokens[0].description = "iPhone 15\r\nBcc: eve".to_owned();
+    profile.tokens.push(Token {
+        id: second,
+        description: String::new(),
+        ..profile.tokens[0].clone()
+    });
+    profile.language = "de".to_owned();
+    let rule = TypeRule {
+        kind: record.profile.tokens[0].kind,
+        withdrawn: false,
+        operator_enrol: true,
+        labels: vec![(Some(Language::German), "Firmen-App".to_owned())],
+    };
+    let policy = Policy {
+        types: vec![rule],
+        ..policy()
+    };
+    let both = [first, second].map(|id| Event::new("token.disabled").token(id));
+    let text = made(&both, &record, &policy)[0].text.clone();
+    let line = format!("Token:       Firmen-App, iPhone 15  Bcc: eve ({first})\n");
+    assert!(text.contains(&line), "{text}");
+    let line = format!("Token:       Firmen-App ({second})\n");
+    assert!(text.contains(&line), "{text}");
+    // A deleted one is known from before.
+    let mut after = record.clone();
+    after.profile_mut().tokens.clear();
+    let told = Told {
+        events: &[Event::new("token.deleted").token(first)],
+        origin: &origin(),
+        before: Some(&record),
+        after: &after,
+        at: AT,
+    };
+    let text = messages(told, &policy)[0].text.clone();
+    assert!(text.contains("Firmen-App, iPhone 15"), "{text}");
+    // What is not about tokens names none.
+    let unlocked = [Event::new("user.unlocked").token(first)];
+    assert!(!made(&unlocked, &record, &policy)[0].text.contains("Token:"));
 }

@@ -86,6 +86,9 @@ fn subject(issuer: &Line, text: &str) -> Line {
 fn told(words: &Words, facts: &Facts) -> String {
     let at = minute(facts.at);
     let mut text = format!("{} {}\n{} {at}\n", words.user, facts.user, words.time);
+    for token in &facts.tokens {
+        text.push_str(&format!("{} {token}\n", words.token));
+    }
     let lines = [
         (words.gateway, &facts.gateway),
         (words.station, &facts.station),
@@ -113,6 +116,7 @@ struct Words {
     hello: &'static str,
     user: &'static str,
     time: &'static str,
+    token: &'static str,
     gateway: &'static str,
     station: &'static str,
     operator: &'static str,
@@ -147,6 +151,7 @@ const ENGLISH: Words = Words {
     hello: "Hello",
     user: "Login name: ",
     time: "Time:       ",
+    token: "Token:      ",
     gateway: "VPN gateway:",
     station: "From:       ",
     operator: "By operator:",
@@ -182,6 +187,7 @@ const GERMAN: Words = Words {
     hello: "Guten Tag",
     user: "Anmeldename:",
     time: "Zeit:       ",
+    token: "Token:      ",
     gateway: "VPN-Gateway:",
     station: "Von:        ",
     operator: "Durch:      ",

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Ask, CodeMatch, Finding, ask, grant};
+use super::{Ask, CodeMatch, Finding, ask, passes};
 use crate::domain::attempt::Attempt;
 use crate::domain::dialogue::{self, Dialogue};
 use crate::domain::policy::Policy;
@@ -20,10 +20,9 @@ pub(super) fn word(
     now: Now,
 ) -> Option<Range<usize>> {
     let gateway = &attempt.gateway;
-    let head = dialogue::asks_for_emergency(attempt, answered, policy)?;
+    let head = dialogue::asks_for_emergency(record, attempt, answered, policy)?;
     dialogue::emergency_open_to(record, gateway, policy, now)?;
-    let granted = record.auth.lock.is_none() && grant(record, gateway, now).is_some();
-    (!granted).then_some(head)
+    passes(record, gateway, now).is_none().then_some(head)
 }
 
 /// Looks at what `admit` has let pass although the person is locked, for what it may lead to: only the

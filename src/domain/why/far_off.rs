@@ -25,6 +25,7 @@ pub(super) fn far_off(
     let wrong: Vec<&PastAttempt> = since_accept(attempts)
         .iter()
         .filter(|attempt| attempt.refused == Some(Reason::BadCode) && !attempt.repeated)
+        .filter(|attempt| attempt.of_device() || attempt.distance.is_some())
         .collect();
     let last = wrong.last()?.distance?;
     let token = record.token(last.token)?;

@@ -39,6 +39,8 @@ pub enum Looks {
     OnlyGuesses,
     /// The attempts do not tell.
     NotEnough,
+    /// What was asked last has had no answer.
+    Unanswered,
     /// No packet of this person arrives.
     NoPacket,
 }
@@ -79,6 +81,7 @@ impl Looks {
                  a wrong shared secret, or guesses"
             }
             Self::NotEnough => "not enough to tell",
+            Self::Unanswered => "mfad has asked a question, and no answer to it has arrived",
             Self::NoPacket => "no packet from any gateway: the problem is before mfad",
         };
         text.to_owned()
@@ -122,6 +125,11 @@ impl Looks {
                 "mfactl token test TOKEN        with the code that is read to you",
                 "mfactl auth log NAME --follow        while it is tried again",
             ],
+            Self::Unanswered => &[
+                "ask whether the VPN client shows a question, and have it answered there",
+                "set challenge = false at the gateway if its clients cannot show one",
+                "mfactl auth log NAME --follow        while it is tried again",
+            ],
             Self::NoPacket => &[
                 "look at the VPN client or the gateway",
                 "mfactl auth log NAME --follow        while it is tried again",
@@ -136,14 +144,19 @@ impl Looks {
     }
 }
 
-/// What the failures since the last Accept look like.
-pub(super) fn looks(attempts: &[PastAttempt], role: Role, can_log_in: bool) -> Option<Looks> {
-    if attempts.is_empty() {
+/// What the failures since the last Accept look like; `unanswered` is that a question came after them.
+pub(super) fn looks(
+    attempts: &[PastAttempt],
+    unanswered: bool,
+    role: Role,
+    can_log_in: bool,
+) -> Option<Looks> {
+    if attempts.is_empty() && !unanswered {
         return can_log_in.then_some(Looks::NoPacket);
     }
     let failed: Vec<Reason> = since_accept(attempts)
         .iter()
-        .filter(|attempt| !attempt.repeated)
+        .filter(|attempt| !attempt.repeated && attempt.of_device())
         .filter_map(|attempt| attempt.refused)
         .filter(|reason| !matches!(reason, Reason::Locked | Reason::Waiting))
         .collect();
@@ -163,7 +176,7 @@ pub(super) fn looks(attempts: &[PastAttempt], role: Role, can_log_in: bool) -> O
         }
         many if many.len() >= GARBAGE_ATTEMPTS_MIN && all(&[Reason::BadCode]) => Looks::OnlyGuesses,
         [.., Reason::BadCode | Reason::Replay] => Looks::NotEnough,
-        _ => return None,
+        _ => return unanswered.then_some(Looks::Unanswered),
     };
     let tells_half = matches!(found, Looks::HalfMissing | Looks::WrongFirstFactor);
     Some(if tells_half && role == Role::Viewer {

@@ -14,7 +14,9 @@ fn attempts(reasons: &[Option<Reason>]) -> Vec<PastAttempt> {
         at: Timestamp(i64::from(n)),
         gateway: Arc::from("vpn1"),
         station: SmolStr::default(),
+        answers: None,
         refused: *refused,
+        asked: false,
         how: refused.is_none().then(|| "token".to_owned()),
         count: refused.map(|_| (n, 5)),
         repeated: false,
@@ -51,6 +53,7 @@ fn every_diagnosis_has_words_and_advice() {
         Looks::RanOut,
         Looks::OnlyGuesses,
         Looks::NotEnough,
+        Looks::Unanswered,
         Looks::NoPacket,
     ] {
         assert!(!looks.text().is_empty());
@@ -82,6 +85,46 @@ fn each_pattern_of_failures_is_told_apart() {
         assert_eq!(told.looks_like, looks, "{reasons:?}");
         assert!(told.can_log_in);
         assert_eq!(told.attempts.len(), reasons.len());
+    }
+}
+
+#[test]
+fn a_question_without_an_answer_is_no_missing_packet() {
+    use Reason::BadPin;
+    let question = |at: i64| PastAttempt {
+        at: Timestamp(at),
+        asked: true,
+        how: None,
+        ..attempts(&[None]).remove(0)
+    };
+    for (before, looks) in [
+        (&[][..], Looks::Unanswered),
+        (&[None][..], Looks::Unanswered),
+        (&[Some(BadPin)], Looks::WrongFirstFactor),
+    ] {
+        let past = [attempts(before), vec![question(9)]].concat();
+        let told = asked(&alice(), &past, Role::Support);
+        assert_eq!(told.looks_like, Some(looks), "{before:?}");
+        let packets = |line: &String| line.contains("no packet arrives");
+        assert!(!told.closing.iter().any(packets), "{:?}", told.closing);
+    }
+    let past = [vec![question(1)], attempts(&[None])].concat();
+    let told = asked(&alice(), &past, Role::Support);
+    assert_eq!(told.looks_like, None, "it was answered");
+}
+
+#[test]
+fn wrong_answers_to_other_questions_are_no_wrong_codes() {
+    let looks = |answered: &str| {
+        let mut past = attempts(&[Some(Reason::BadCode); 3]);
+        for attempt in &mut past {
+            attempt.answers = Some(SmolStr::new(answered));
+        }
+        asked(&alice(), &past, Role::Support).looks_like
+    };
+    assert_eq!(looks("confirm"), Some(Looks::OnlyGuesses));
+    for kind in ["auth_code", "device_code", "question", "sent_code"] {
+        assert_eq!(looks(kind), None, "{kind}");
     }
 }
 

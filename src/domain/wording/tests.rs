@@ -27,6 +27,14 @@ fn longest() -> Vec<Message> {
         digits: false,
         weakness,
     };
+    let open = |later| Message::OpenPage {
+        link: PageLink::new(
+            &format!("https://{}", "w".repeat(92)),
+            &LinkSecret::new([9; 16], &[9; 32]),
+        ),
+        minutes: 1440,
+        later,
+    };
     let end = Timestamp(1_800_000_000_000);
     vec![
         Message::Denied,
@@ -50,13 +58,8 @@ fn longest() -> Vec<Message> {
             to: address(),
         },
         Message::EnterAuthCode,
-        Message::OpenPage {
-            link: PageLink::new(
-                &format!("https://{}", "w".repeat(92)),
-                &LinkSecret::new([9; 16], &[9; 32]),
-            ),
-            minutes: 1440,
-        },
+        open(false),
+        open(true),
         new(None),
         new(Some(Weakness::Length { min: 12, max: 120 })),
         new(Some(Weakness::Charset)),
@@ -216,7 +219,11 @@ fn the_audit_log_gets_no_link() {
         "https://mfa.example.org",
         &LinkSecret::new([7; 16], &[7; 32]),
     );
-    let message = Message::OpenPage { link, minutes: 10 };
+    let message = Message::OpenPage {
+        link,
+        minutes: 10,
+        later: false,
+    };
     for language in LANGUAGES {
         let said = message.clone().said(language, &[]);
         assert!(said.text.contains("https://mfa.example.org"));

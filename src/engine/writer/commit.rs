@@ -5,6 +5,7 @@ use smol_str::format_smolstr;
 use super::outgoing::Outgoing;
 use super::{Batch, Broken, Job, Pending, Reply, Waiting, Writer, micros};
 use crate::domain::attempt::Proof;
+use crate::domain::event::is_verdict;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::{Reason, Verdict};
@@ -76,7 +77,7 @@ impl Writer {
                 continue;
             };
             for (event, seq) in change.events.iter().zip(first_seq..) {
-                if !event.name.starts_with("auth.") {
+                if !is_verdict(event.name) {
                     self.engine.answers().recorded(&change.origin, event, seq);
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::{Batch, Writer};
 use crate::domain::event::Origin;
-use crate::domain::message::Message;
+use crate::domain::message::{Message, OUTBOX_FULL};
 use crate::domain::notice::{self, Told};
 use crate::engine::Engine;
 use crate::engine::outbox::OUTBOX_MESSAGES_MAX;
@@ -14,10 +14,8 @@ use crate::time::Now;
 pub(super) struct Outgoing {
     /// Messages that its changes make.
     made: usize,
-    /// Messages that make room for them.
+    /// The oldest in the store, which make room for them.
     dropped: usize,
-    /// The oldest in the store that are not dropped yet, once room was needed.
-    oldest: Option<std::vec::IntoIter<Message>>,
 }
 
 impl Writer {
@@ -43,25 +41,22 @@ impl Writer {
     /// Drops the oldest messages for `wanted` new ones, each with its audit record.
     fn make_room(&self, wanted: usize, batch: &mut Batch, now: Now) {
         let waiting = self.engine.counters().messages_waiting.value();
-        let outgoing = &mut batch.outgoing;
+        let outgoing = &batch.outgoing;
         let there = usize::try_from(waiting).unwrap_or(usize::MAX) + outgoing.made + wanted;
         let over = there.saturating_sub(outgoing.dropped + OUTBOX_MESSAGES_MAX);
         if over == 0 {
             return;
         }
-        let reader = self.engine.reader();
-        let oldest = outgoing.oldest.get_or_insert_with(|| {
-            // A store that cannot be read will not commit either.
-            let oldest = reader.outbox(OUTBOX_MESSAGES_MAX).unwrap_or_default();
-            oldest.into_iter()
-        });
-        let dropped: Vec<Message> = oldest.take(over).collect();
-        outgoing.dropped += dropped.len();
-        for message in dropped {
+        // No more than is needed: sign-ins wait behind this. A store that cannot be read will not
+        // commit either.
+        let oldest = self.engine.reader().outbox(outgoing.dropped + over);
+        let dropped = oldest.unwrap_or_default().into_iter();
+        for message in dropped.skip(outgoing.dropped) {
+            batch.outgoing.dropped += 1;
             batch.push(Change {
                 writes: vec![taken_out(&message)],
                 origin: Origin::system(),
-                events: vec![message.failed("the outbox is full")],
+                events: vec![message.failed(OUTBOX_FULL)],
                 at: now,
             });
         }

@@ -14,8 +14,10 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::error::{failed, is_taken};
 use super::people::Kept;
 use super::redo::Recent;
-use super::rows::state_column;
-use super::rows::{grant_column, locked_column, record_columns, search_column, serial_column};
+use super::rows::{
+    asked_column, grant_column, locked_column, record_columns, search_column, serial_column,
+    state_column,
+};
 use super::schema::PAGE_OCTETS;
 use super::{audit_read, meta};
 use crate::audit::chain::Chain;
@@ -35,8 +37,8 @@ const BATCH_PAGES: u64 = 2;
 /// Pages that a new profile changes in tables and indexes.
 const PROFILE_PAGES: u64 = 8;
 
-const UPDATE_AUTH: &str =
-    "UPDATE auth SET revision = ?3, locked = ?4, body = ?5 WHERE id = ?1 AND revision = ?2";
+const UPDATE_AUTH: &str = "UPDATE auth SET revision = ?3, locked = ?4, asked_until = ?5, body = ?6
+     WHERE id = ?1 AND revision = ?2";
 const INSERT_AUDIT: &str =
     "INSERT INTO audit (seq, at, user, hash, body) VALUES (?1, ?2, ?3, ?4, ?5)";
 
@@ -241,11 +243,12 @@ impl<'a> Batch<'a> {
         }
         let rowid = self.conn.last_insert_rowid();
         let written = self.rows(
-            "INSERT INTO auth (id, revision, locked, body) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO auth (id, revision, locked, asked_until, body) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![
                 rowid,
                 auth.revision.cast_signed(),
                 locked_column(auth.lock.as_ref()),
+                asked_column(auth),
                 self.kept.row
             ],
         )?;
@@ -275,6 +278,7 @@ impl<'a> Batch<'a> {
                 expected.cast_signed(),
                 auth.revision.cast_signed(),
                 locked_column(auth.lock.as_ref()),
+                asked_column(auth),
                 self.kept.row
             ],
         )?;

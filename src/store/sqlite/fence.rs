@@ -12,7 +12,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::error::{damaged, failed};
-use super::rows::{USER_COLUMNS, hardware_of, locked_column, record_columns, user_of};
+use super::rows::{
+    USER_COLUMNS, asked_column, hardware_of, locked_column, record_columns, user_of,
+};
 use crate::audit::chain::Chain;
 use crate::domain::event::{Event, Origin};
 use crate::domain::token_record::{Token, TokenKind, TokenState};
@@ -209,7 +211,9 @@ fn fence_slice(
         users.push((row.get::<_, i64>(5).map_err(io)?, user_of(row, None, path)?));
     }
     let mut write = conn
-        .prepare_cached("UPDATE auth SET revision = ?2, locked = ?3, body = ?4 WHERE id = ?1")
+        .prepare_cached(
+            "UPDATE auth SET revision = ?2, locked = ?3, asked_until = ?4, body = ?5 WHERE id = ?1",
+        )
         .map_err(io)?;
     let mut write_profile = conn
         .prepare_cached("UPDATE users SET sum = ?2, profile = ?3 WHERE id = ?1")
@@ -237,7 +241,13 @@ fn fence_slice(
         let revision = user.auth.revision.cast_signed();
         let locked = locked_column(user.auth.lock.as_ref());
         write
-            .execute(params![rowid, revision, locked, body])
+            .execute(params![
+                rowid,
+                revision,
+                locked,
+                asked_column(&user.auth),
+                body
+            ])
             .map_err(io)?;
     }
     Ok(last)

@@ -13,7 +13,8 @@
 //! Of two states of a person the one with the higher revision is the newer. So bringing a state up
 //! twice, or late, does no harm, and a reader that looks into [`Recent`] first and into `auth` after
 //! it misses nothing: a state leaves `Recent` only when `auth` has it. Who is locked, or becomes so,
-//! is written to `auth` at once, so that its index of locked people is always right.
+//! is written to `auth` at once, so that its index of locked people is always right; who is asked
+//! something is looked for in both.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, params};
 
 use super::error::{damaged, failed};
-use crate::store::StoreError;
 use crate::store::redo_row::{self, RedoRow, State};
+use crate::store::{StoreError, auth_row};
+use crate::time::Timestamp;
 
 /// People that are brought up in one commit: about as long as a batch of sign-ins.
 pub(super) const SLICE: usize = 512;
@@ -32,7 +34,7 @@ pub(super) const SLICE: usize = 512;
 pub(super) const BEHIND_MAX: usize = 4_096;
 
 /// What brings a person's row of `auth` up, if it is behind.
-const BRING_UP: &str = "UPDATE auth SET revision = ?2, locked = 0, body = ?3
+const BRING_UP: &str = "UPDATE auth SET revision = ?2, locked = 0, asked_until = ?3, body = ?4
      WHERE id = ?1 AND revision < ?2";
 
 /// The state of a person that `auth` may not have yet.
@@ -41,6 +43,13 @@ pub(super) struct Newer {
     pub(super) revision: u64,
     /// A row of [`crate::store::auth_row`].
     pub(super) body: Vec<u8>,
+}
+
+impl Newer {
+    /// The end of the question that stays open longest; none if nothing is asked.
+    fn asked_until(&self) -> Option<Timestamp> {
+        auth_row::asked_until(&self.body)
+    }
 }
 
 impl From<State<'_>> for Newer {
@@ -109,6 +118,14 @@ impl Recent {
         rowids
     }
 
+    /// The people of whom it is known here that they are asked something at this moment.
+    pub(super) fn asked(&self, now: Timestamp) -> Vec<i64> {
+        let states = self.states();
+        let asked = |newer: &Newer| newer.asked_until().is_some_and(|end| end > now);
+        let rowids = states.iter().filter(|(_, newer)| asked(newer));
+        rowids.map(|(rowid, _)| *rowid).collect()
+    }
+
     /// How many people have one.
     pub(super) fn len(&self) -> usize {
         self.states().len()
@@ -163,7 +180,13 @@ pub(super) fn bring_up(
 ) -> Result<(), StoreError> {
     conn.prepare_cached(BRING_UP)
         .and_then(|mut update| {
-            update.execute(params![rowid, newer.revision.cast_signed(), newer.body])
+            let asked = newer.asked_until().map(|end| end.0);
+            update.execute(params![
+                rowid,
+                newer.revision.cast_signed(),
+                asked,
+                newer.body
+            ])
         })
         .map(drop)
         .map_err(|error| failed("writing", path, &error))

@@ -93,6 +93,12 @@ pub(super) const fn locked_column(lock: Option<&Lock>) -> i64 {
     }
 }
 
+/// The column `asked_until`: the end of the question that stays open longest.
+pub(super) fn asked_column(auth: &AuthState) -> Option<i64> {
+    let ends = auth.dialogues.iter().map(|dialogue| dialogue.expires.0);
+    ends.max()
+}
+
 /// What [`locked_column`] says of a blocked PIN.
 pub(super) const PIN_BLOCKED: i64 = 2;
 

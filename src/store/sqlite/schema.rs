@@ -13,10 +13,10 @@ use crate::store::StoreError;
 pub(super) const PAGE_OCTETS: u32 = 4096;
 
 /// All migrations, oldest first.
-const MIGRATIONS: [&str; 4] = [FIRST, HISTORY, REDO, OUTBOX];
+const MIGRATIONS: [&str; 5] = [FIRST, HISTORY, REDO, OUTBOX, ASKED];
 
 /// Schema that this program writes.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 const _: () = assert!(MIGRATIONS.len() == SCHEMA as usize);
 
@@ -108,6 +108,13 @@ CREATE TABLE outbox (
     sum    INTEGER NOT NULL,
     body   BLOB NOT NULL
 );
+";
+
+/// Until when somebody is asked something at a sign-in; nothing: not asked. What was open when a store
+/// came to this schema is not in it, and is over within minutes.
+const ASKED: &str = "
+ALTER TABLE auth ADD COLUMN asked_until INTEGER;
+CREATE INDEX auth_asked ON auth (asked_until) WHERE asked_until IS NOT NULL;
 ";
 
 /// The first schema that has the table `redo`.

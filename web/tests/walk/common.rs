@@ -12,6 +12,8 @@
     reason = "helpers of tests: each program uses a part of them, and may stop at a surprise"
 )]
 
+#[path = "../../../tests/common/conversation.rs"]
+pub(crate) mod conversation;
 #[path = "../../../tests/common/daemon.rs"]
 pub(crate) mod daemon;
 #[path = "../../../tests/common/gateway.rs"]

@@ -8,6 +8,7 @@ use mfad::radius::{AttributeType, Packet};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Scheme};
+use crate::common::conversation::Conversation;
 use crate::common::daemon::Daemon;
 use crate::common::gateway::{ACCEPT, Port, Reply};
 use crate::common::people::Person;
@@ -174,7 +175,10 @@ fn from_the_mail_to_the_next_login() {
         .split_whitespace()
         .find(|word| word.contains('-'))
         .unwrap();
-    gateway.lets_in(USER, recovery);
+    // Whoever has to use one is offered a new token, and may put it off.
+    let mut talk = Conversation::begin(&gateway, USER, recovery);
+    talk.types("later");
+    talk.is_let_in();
     // The link is dead, and no log knows it.
     browser.go(&link);
     browser.enter("#user", USER);

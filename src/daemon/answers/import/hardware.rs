@@ -7,7 +7,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::token::import::{self, Imported};
 
 use super::super::desk::{Desk, store};
-use super::{Goods, Rejected};
+use super::{Goods, Rejected, met};
 
 type Row = Result<Imported, Rejected>;
 
@@ -44,7 +44,7 @@ impl<'a> Tokens<'a> {
 
 impl Goods for Tokens<'_> {
     type Item = Imported;
-    const EVENT: &'static str = "hw.imported";
+    const EVENT: [&'static str; 2] = ["hw.imported", "hw.advanced"];
     const BATCH: usize = 50;
     const NOUN: [&'static str; 2] = ["hardware token", "hardware tokens"];
     const BECOME: [&'static str; 2] = ["in the pool", "would come into the pool"];
@@ -57,7 +57,7 @@ impl Goods for Tokens<'_> {
         let known = self
             .desk
             .engine
-            .known(&item.serial, item.otp, &item.seed)
+            .known(&item.serial, item.otp, &item.seed, item.counter)
             .map_err(|error| store(&error))?;
         self.judge.judge(item, &known)
     }
@@ -69,5 +69,17 @@ impl Goods for Tokens<'_> {
         event: Event,
     ) -> Result<Option<u64>, Refusal> {
         self.desk.engine.put_into_pool(batch, origin, event)
+    }
+
+    fn advance(
+        &self,
+        batch: &[&Imported],
+        origin: Origin,
+        event: Event,
+    ) -> Result<Option<u64>, Refusal> {
+        let Desk {
+            engine, operator, ..
+        } = self.desk;
+        met(engine.advance_hardware(operator, batch, origin, event))
     }
 }

@@ -4,18 +4,21 @@
 //! Nothing is written before every record has been judged, and nothing at all if one is bad, unless
 //! that is asked for. A batch is one change and one audit record; between two of them sign-ins have
 //! their turn. What ends in the middle leaves whole batches, and the same file once more completes
-//! them: what is here already is passed over.
+//! them: what is here already is passed over. A batch that people are told of waits until the outbox is
+//! half empty, as `token migrate` does.
 
 mod hardware;
 mod owners;
 mod people;
+mod told;
+
+use std::mem::take;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::control::import::{Import, What};
 use crate::control::reply::{Done, Note, Reply};
-use crate::daemon::report::number;
 use crate::domain::event::{Event, Origin, RequestRef};
 use crate::domain::pool::Intake;
 use crate::domain::refusal::{Code, Refusal};
@@ -25,6 +28,7 @@ use crate::server::control::Sink;
 
 use super::change::request_id;
 use super::desk::Desk;
+use told::{Written, no_store, records, so_far, stopped};
 
 /// Bad records that are told one by one; the others are counted.
 const TOLD_MAX: usize = 10_000;
@@ -35,8 +39,8 @@ const LOOK_EVERY: usize = 1_000;
 trait Goods {
     /// One of them.
     type Item;
-    /// The event of a batch.
-    const EVENT: &'static str;
+    /// The event of a batch of new ones, and of one of those that move forward.
+    const EVENT: [&'static str; 2];
     /// How many make a batch: a few milliseconds of the writer, while sign-ins wait.
     const BATCH: usize;
     /// One, and several.
@@ -55,6 +59,11 @@ trait Goods {
         Vec::new()
     }
 
+    /// Whether somebody is told of the batch.
+    fn tells(&self, _: &[&Self::Item]) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+
     /// Somebody was faster: what was counted while judging is counted anew.
     fn anew(&self) -> Result<(), Refusal> {
         Ok(())
@@ -62,6 +71,14 @@ trait Goods {
 
     /// Writes all of them or none; none also if somebody was faster with one.
     fn put(
+        &self,
+        batch: &[&Self::Item],
+        origin: Origin,
+        event: Event,
+    ) -> Result<Option<u64>, Refusal>;
+
+    /// Moves all of them forward or none, in the same way.
+    fn advance(
         &self,
         batch: &[&Self::Item],
         origin: Origin,
@@ -89,8 +106,17 @@ impl Rejected {
 /// A file that was judged.
 struct Judged<'a, T> {
     new: Vec<&'a T>,
+    /// Those that are here, with a counter that moves forward.
+    ahead: Vec<&'a T>,
     same: usize,
     rejected: Vec<Rejected>,
+}
+
+impl<T> Judged<'_, T> {
+    /// How many are to be written.
+    const fn wanted(&self) -> usize {
+        self.new.len() + self.ahead.len()
+    }
 }
 
 /// One import.
@@ -144,6 +170,7 @@ impl Run<'_> {
     ) -> Result<Reply, Refusal> {
         let mut judged = Judged {
             new: Vec::new(),
+            ahead: Vec::new(),
             same: 0,
             rejected: Vec::new(),
         };
@@ -166,7 +193,7 @@ impl Run<'_> {
         }
         let request = RequestRef::Command(request_id(manner.request.clone())?);
         let origin = self.desk.origin(request);
-        if judged.new.is_empty() || self.refused(&judged) {
+        if judged.wanted() == 0 || self.refused(&judged) {
             return self.nothing::<G>(&judged, origin);
         }
         self.write(goods, judged, &origin, sink)
@@ -182,17 +209,17 @@ impl Run<'_> {
         judged: &Judged<'_, G::Item>,
         origin: Origin,
     ) -> Result<Reply, Refusal> {
-        let event = self.event::<G>(&[]);
+        let event = self.event::<G>(Intake::New, &[]);
         let event = event.detail("rejected", judged.rejected.len());
         let event = match judged.rejected.is_empty() {
             true => event.unchanged(),
             false => event.refused(),
         };
         let audit = self.desk.engine.note(origin, event);
-        let audit = audit.ok_or_else(|| no_store(0, judged.new.len()))?;
+        let audit = audit.ok_or_else(|| no_store(0, judged.wanted()))?;
         let message = if judged.rejected.is_empty() {
             "Nothing to import: all of it is here already.".to_owned()
-        } else if judged.new.is_empty() {
+        } else if judged.wanted() == 0 {
             "Nothing was imported: no record of the file can come in.".to_owned()
         } else {
             format!(
@@ -205,7 +232,7 @@ impl Run<'_> {
             unchanged: true,
             message,
             notes: self.notes(Vec::new(), judged),
-            data: self.data(judged, 0),
+            data: self.data(judged, &Written::default()),
             ..Done::default()
         }
         .into())
@@ -218,36 +245,61 @@ impl Run<'_> {
         origin: &Origin,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
-        let all: Vec<&'a G::Item> = std::mem::take(&mut judged.new);
-        let (mut written, mut audit) = (0, None);
-        for batch in all.chunks(G::BATCH) {
+        let (new, ahead) = (take(&mut judged.new), take(&mut judged.ahead));
+        let of = new.len() + ahead.len();
+        let first = new.chunks(G::BATCH).map(|batch| (Intake::New, batch));
+        let then = ahead.chunks(G::BATCH).map(|batch| (Intake::Ahead, batch));
+        let (mut done, mut audit) = (Written::default(), None);
+        for (how, batch) in first.chain(then) {
+            let stop = || stopped(done.all(), of);
             if sink.ended() {
-                return Err(stopped(written, all.len()));
+                return Err(stop());
             }
-            if let Some(seq) = goods.put(batch, origin.clone(), self.event::<G>(batch))? {
-                written += batch.len();
+            if how == Intake::New && goods.tells(batch)? && !self.desk.engine.has_room() {
+                if self.import.progress {
+                    let mut waits = so_far(done.all(), of);
+                    waits.message.push_str(", waiting for messages to be sent");
+                    sink.push(waits.into()).map_err(|_| stop())?;
+                }
+                self.desk.await_room(sink).map_err(|()| stop())?;
+            }
+            if let Some(seq) = self.put(goods, how, batch, origin)? {
+                done.add(how, batch.len());
                 audit = Some(seq);
             } else {
                 if self.desk.engine.store_error().is_some() {
-                    return Err(no_store(written, all.len()));
+                    return Err(no_store(done.all(), of));
                 }
-                let (count, seq) = self.one_by_one(goods, batch, &mut judged, origin)?;
-                written += count;
+                let seq = self.one_by_one(goods, batch, &mut judged, &mut done, origin)?;
                 audit = seq.or(audit);
             }
-            if self.import.progress && written < all.len() {
-                sink.push(so_far(written, all.len()).into())
-                    .map_err(|_| stopped(written, all.len()))?;
+            if self.import.progress && done.all() < of {
+                sink.push(so_far(done.all(), of).into())
+                    .map_err(|_| stopped(done.all(), of))?;
             }
         }
         Ok(Done {
             audit,
-            message: format!("{} {}.", counted(written, G::NOUN), G::BECOME[0]),
+            message: done.sentence::<G>(false),
             notes: self.notes(goods.remarks(), &judged),
-            data: self.data(&judged, written),
+            data: self.data(&judged, &done),
             ..Done::default()
         }
         .into())
+    }
+
+    fn put<G: Goods>(
+        &self,
+        goods: &G,
+        how: Intake,
+        batch: &[&G::Item],
+        origin: &Origin,
+    ) -> Result<Option<u64>, Refusal> {
+        let event = self.event::<G>(how, batch);
+        match how {
+            Intake::Ahead => goods.advance(batch, origin.clone(), event),
+            Intake::New | Intake::Same => goods.put(batch, origin.clone(), event),
+        }
     }
 
     /// A batch that left nothing: somebody was faster with one of its names.
@@ -256,18 +308,21 @@ impl Run<'_> {
         goods: &G,
         batch: &[&'a G::Item],
         judged: &mut Judged<'a, G::Item>,
+        done: &mut Written,
         origin: &Origin,
-    ) -> Result<(usize, Option<u64>), Refusal> {
-        let (mut written, mut audit) = (0, None);
+    ) -> Result<Option<u64>, Refusal> {
+        let mut audit = None;
         for item in batch {
             goods.anew()?;
             sort(goods, item, judged)?;
-            let Some(item) = judged.new.pop() else {
-                continue;
+            let (how, item) = match (judged.new.pop(), judged.ahead.pop()) {
+                (Some(item), _) => (Intake::New, item),
+                (None, Some(item)) => (Intake::Ahead, item),
+                (None, None) => continue,
             };
-            match goods.put(&[item], origin.clone(), self.event::<G>(&[item]))? {
+            match self.put(goods, how, &[item], origin)? {
                 Some(seq) => {
-                    written += 1;
+                    done.add(how, 1);
                     audit = Some(seq);
                 }
                 None => {
@@ -276,12 +331,14 @@ impl Run<'_> {
                 }
             }
         }
-        Ok((written, audit))
+        Ok(audit)
     }
 
     /// The audit record of a batch.
-    fn event<G: Goods>(&self, batch: &[&G::Item]) -> Event {
-        let mut event = Event::new(G::EVENT)
+    fn event<G: Goods>(&self, how: Intake, batch: &[&G::Item]) -> Event {
+        let [new, ahead] = G::EVENT;
+        let name = if how == Intake::Ahead { ahead } else { new };
+        let mut event = Event::new(name)
             .detail("count", batch.len())
             .detail("sha256", self.hash.clone());
         if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
@@ -298,24 +355,24 @@ impl Run<'_> {
     fn would<G: Goods>(&self, goods: &G, judged: &Judged<'_, G::Item>) -> Done {
         let refused = self.refused(judged);
         let remarks = if refused { Vec::new() } else { goods.remarks() };
-        let message = match (refused, judged.new.is_empty()) {
+        let would = Written {
+            new: judged.new.len(),
+            ahead: judged.ahead.len(),
+        };
+        let message = match (refused, would.all()) {
             (true, _) => format!(
                 "Nothing would be imported: {} bad.",
                 records(judged.rejected.len())
             ),
-            (false, true) => "Nothing would be imported.".to_owned(),
-            (false, false) => {
-                let [one, many] = G::NOUN;
-                let noun = if judged.new.len() == 1 { one } else { many };
-                format!("{} {noun} {}.", count(judged.new.len()), G::BECOME[1])
-            }
+            (false, 0) => "Nothing would be imported.".to_owned(),
+            (false, _) => would.sentence::<G>(true),
         };
         Done {
             dry_run: true,
-            unchanged: refused || judged.new.is_empty(),
+            unchanged: refused || would.all() == 0,
             message,
             notes: self.notes(remarks, judged),
-            data: self.data(judged, 0),
+            data: self.data(judged, &Written::default()),
             ..Done::default()
         }
     }
@@ -346,19 +403,31 @@ impl Run<'_> {
     }
 
     /// The facts for scripts, and for the list of bad records.
-    fn data<T>(&self, judged: &Judged<'_, T>, written: usize) -> Map<String, Value> {
+    fn data<T>(&self, judged: &Judged<'_, T>, done: &Written) -> Map<String, Value> {
         let told = judged.rejected.iter().take(TOLD_MAX);
         let rows: Vec<Value> = told
             .map(|one| json!({"line": one.line, "code": one.code.name(), "reason": one.reason}))
             .collect();
         Map::from_iter([
-            ("new".to_owned(), judged.new.len().max(written).into()),
+            ("new".to_owned(), judged.new.len().max(done.new).into()),
+            (
+                "ahead".to_owned(),
+                judged.ahead.len().max(done.ahead).into(),
+            ),
             ("same".to_owned(), judged.same.into()),
             ("rejected".to_owned(), judged.rejected.len().into()),
-            ("written".to_owned(), written.into()),
+            ("written".to_owned(), done.all().into()),
             ("sha256".to_owned(), self.hash.clone().into()),
             ("rows".to_owned(), rows.into()),
         ])
+    }
+}
+
+/// None if somebody has changed what this was judged on: each is judged once more.
+fn met(written: Result<Option<u64>, Refusal>) -> Result<Option<u64>, Refusal> {
+    match written {
+        Err(refusal) if refusal.code != Code::Store => Ok(None),
+        written => written,
     }
 }
 
@@ -369,56 +438,10 @@ fn sort<'a, G: Goods>(
 ) -> Result<(), Refusal> {
     match goods.judge(item) {
         Ok(Intake::New) => into.new.push(item),
+        Ok(Intake::Ahead) => into.ahead.push(item),
         Ok(Intake::Same) => into.same += 1,
         Err(refusal) if refusal.code == Code::Store => return Err(refusal),
         Err(refusal) => into.rejected.push(Rejected::new(G::place(item).0, refusal)),
     }
     Ok(())
-}
-
-fn so_far(written: usize, of: usize) -> Done {
-    Done {
-        message: format!("{} of {}", count(written), count(of)),
-        data: Map::from_iter([
-            ("written".to_owned(), written.into()),
-            ("of".to_owned(), of.into()),
-        ]),
-        ..Done::default()
-    }
-}
-
-fn no_store(written: usize, of: usize) -> Refusal {
-    let what = format!(
-        "imported {} of {}, then the store refused",
-        count(written),
-        count(of)
-    );
-    Refusal::new(Code::Store, what)
-        .why("mfad cannot write to its store")
-        .doing("free space or repair the disk, then give the command again: it goes on")
-}
-
-fn stopped(written: usize, of: usize) -> Refusal {
-    let what = format!(
-        "stopped after {} of {}; these are in and complete",
-        count(written),
-        count(of)
-    );
-    Refusal::new(Code::Busy, what).doing("give the command again: it goes on")
-}
-
-fn count(number_of: usize) -> String {
-    number(number_of as u64)
-}
-
-fn records(number_of: usize) -> String {
-    counted(number_of, ["record", "records"])
-}
-
-/// `1 record is`, `5 records are`.
-fn counted(number_of: usize, [one, many]: [&str; 2]) -> String {
-    match number_of {
-        1 => format!("1 {one} is"),
-        _ => format!("{} {many} are", count(number_of)),
-    }
 }

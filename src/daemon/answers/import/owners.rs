@@ -1,18 +1,24 @@
 //! Tokens with their owners: who is not there is added, who is there gets the token.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::control::import::Owners;
+use crate::daemon::report::number;
 use crate::domain::event::{Event, Origin};
-use crate::domain::owned::{self, Has, Judge};
+use crate::domain::owned::{self, Judge};
+use crate::domain::policy::{FirstFactorBy, GatewayPolicy};
 use crate::domain::pool::{Intake, Known};
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::token_record::TokenKind;
 use crate::domain::user::UserRecord;
+use crate::engine::writer::Arrival;
 use crate::token::import::owned::{self as file, Owned};
 
 use super::super::desk::{Desk, store};
-use super::{Goods, Rejected, counted};
+use super::told::counted;
+use super::{Goods, Rejected, met};
 
 type Row = Result<Owned, Rejected>;
 
@@ -46,6 +52,10 @@ pub(super) struct Tokens<'a> {
     scratch_codes: usize,
     /// Owners who were not there.
     newcomers: RefCell<HashSet<String>>,
+    /// New tokens of each type.
+    kinds: RefCell<BTreeMap<&'static str, usize>>,
+    /// Owners who have no PIN.
+    pinless: RefCell<HashSet<String>>,
     /// Seats that are taken, those of the owners judged so far among them.
     seats: Cell<u64>,
 }
@@ -58,10 +68,30 @@ impl<'a> Tokens<'a> {
             scratch_codes: rows.iter().flatten().map(|token| token.scratch_codes).sum(),
             coming: RefCell::default(),
             newcomers: RefCell::default(),
+            kinds: RefCell::default(),
+            pinless: RefCell::default(),
             seats: Cell::new(0),
         };
         tokens.anew()?;
         Ok(tokens)
+    }
+
+    /// Who gets in nowhere where a PIN is typed: it takes more than a code to set the first one.
+    fn without_pin(&self) -> Option<(&'static str, String)> {
+        let typed = |gateway: &&Arc<GatewayPolicy>| gateway.first_factor == FirstFactorBy::Pin;
+        let at = self.desk.rules.gateways.iter().filter(typed);
+        let at: Vec<&str> = at.map(|gateway| &*gateway.name).collect();
+        let without = self.pinless.borrow().len();
+        if at.is_empty() || without == 0 {
+            return None;
+        }
+        let have = counted(without, ["of the owners", "of the owners"]);
+        let text = format!(
+            "{have} without a PIN, and kept out at {}: `pin reset` sets one, `user set-state U \
+             reset` with an auth code has them choose one.",
+            at.join(", ")
+        );
+        Some(("pins", text))
     }
 
     fn known(&self, name: &str) -> Result<Option<UserRecord>, Refusal> {
@@ -72,7 +102,7 @@ impl<'a> Tokens<'a> {
 
 impl Goods for Tokens<'_> {
     type Item = Owned;
-    const EVENT: &'static str = "token.imported";
+    const EVENT: [&'static str; 2] = ["token.imported", "token.advanced"];
     const BATCH: usize = 50;
     const NOUN: [&'static str; 2] = ["token", "tokens"];
     const BECOME: [&'static str; 2] = [
@@ -88,7 +118,7 @@ impl Goods for Tokens<'_> {
         let owner = self.known(&item.user)?;
         let has = match &owner {
             Some(owner) => self.desk.engine.has(owner, item),
-            None => Has::No,
+            None => None,
         };
         let mut coming = self.coming.borrow_mut();
         let more = coming.get(&item.user).copied().unwrap_or(0);
@@ -96,7 +126,7 @@ impl Goods for Tokens<'_> {
             Some(serial) => self
                 .desk
                 .engine
-                .known(serial, item.otp, &item.seed)
+                .known(serial, item.otp, &item.seed, item.next_factor)
                 .map_err(|error| store(&error))?,
             None => Known::Nothing,
         };
@@ -109,6 +139,11 @@ impl Goods for Tokens<'_> {
                 self.seats.set(self.seats.get() + 1);
                 self.newcomers.borrow_mut().insert(item.user.clone());
             }
+            let kind = TokenKind::of(item.otp.factor).name();
+            *self.kinds.borrow_mut().entry(kind).or_default() += 1;
+            if owner.is_none_or(|owner| owner.profile.pin.is_none()) {
+                self.pinless.borrow_mut().insert(item.user.clone());
+            }
             *coming.entry(item.user.clone()).or_default() += 1;
         }
         Ok(intake)
@@ -116,11 +151,20 @@ impl Goods for Tokens<'_> {
 
     fn remarks(&self) -> Vec<(&'static str, String)> {
         let mut remarks = Vec::new();
+        let kinds = self.kinds.borrow();
+        let each = kinds
+            .iter()
+            .map(|(kind, tokens)| format!("{} {kind}", number(*tokens as u64)));
+        let kinds = each.collect::<Vec<_>>().join(", ");
+        if !kinds.is_empty() {
+            remarks.push(("types", format!("{kinds}.")));
+        }
         let newcomers = self.newcomers.borrow().len();
         if newcomers > 0 {
             let new = counted(newcomers, ["of the owners", "of the owners"]);
             remarks.push(("owners", format!("{new} new.")));
         }
+        remarks.extend(self.without_pin());
         if self.scratch_codes > 0 {
             let left = counted(self.scratch_codes, ["scratch code", "scratch codes"]);
             let text = format!("{left} left out: `recovery issue` makes better ones.");
@@ -129,30 +173,66 @@ impl Goods for Tokens<'_> {
         remarks
     }
 
+    /// Whoever is there may have proven an address; who comes has none.
+    fn tells(&self, batch: &[&Owned]) -> Result<bool, Refusal> {
+        if self.desk.policy().notices.is_none() {
+            return Ok(false);
+        }
+        for token in batch {
+            let Some(owner) = self.known(&token.user)? else {
+                continue;
+            };
+            let profile = &owner.profile;
+            let mut contacts = profile.emails.iter().chain(&profile.phones);
+            if contacts.any(|contact| contact.verified) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn anew(&self) -> Result<(), Refusal> {
         self.coming.borrow_mut().clear();
+        self.kinds.borrow_mut().clear();
         let counts = self.desk.reader().counts().map_err(|error| store(&error))?;
         self.seats.set(counts.seats);
         Ok(())
     }
 
     fn put(&self, batch: &[&Owned], origin: Origin, event: Event) -> Result<Option<u64>, Refusal> {
-        let mut owners: Vec<(&str, Vec<&Owned>)> = Vec::new();
-        for token in batch {
-            match owners.iter_mut().find(|(name, _)| *name == token.user) {
-                Some((_, tokens)) => tokens.push(token),
-                None => owners.push((&token.user, vec![token])),
-            }
-        }
-        let mut people = Vec::new();
-        for (name, tokens) in owners {
-            match self.desk.engine.arrival(self.desk.operator, name, &tokens) {
-                Ok(arrival) => people.push(arrival),
-                Err(refusal) if refusal.code == Code::Store => return Err(refusal),
-                // The owner has changed since this was judged: each is judged once more.
-                Err(_) => return Ok(None),
-            }
-        }
-        Ok(self.desk.engine.put_people(people, origin, event))
+        let Desk {
+            engine, operator, ..
+        } = self.desk;
+        let people = by_owner(batch, |name, tokens| engine.arrival(operator, name, tokens));
+        met(people.map(|people| engine.put_people(people, origin, event)))
     }
+
+    fn advance(
+        &self,
+        batch: &[&Owned],
+        origin: Origin,
+        event: Event,
+    ) -> Result<Option<u64>, Refusal> {
+        let Desk {
+            engine, operator, ..
+        } = self.desk;
+        let people = by_owner(batch, |name, tokens| engine.ahead(operator, name, tokens));
+        met(people.map(|people| engine.put_people(people, origin, event)))
+    }
+}
+
+/// What becomes of each owner, by name and tokens.
+fn by_owner<'a>(
+    batch: &[&'a Owned],
+    change: impl Fn(&str, &[&'a Owned]) -> Result<Arrival, Refusal>,
+) -> Result<Vec<Arrival>, Refusal> {
+    let mut owners: Vec<(&str, Vec<&Owned>)> = Vec::new();
+    for token in batch {
+        match owners.iter_mut().find(|(name, _)| *name == token.user) {
+            Some((_, tokens)) => tokens.push(token),
+            None => owners.push((&token.user, vec![token])),
+        }
+    }
+    let owners = owners.into_iter();
+    owners.map(|(name, tokens)| change(name, &tokens)).collect()
 }

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 
 use crate::domain::command::Command;
 use crate::domain::event::{Event, Origin};
+use crate::domain::notice::Language;
 use crate::domain::people_file::{self, Layout, Person};
 use crate::domain::pool::Intake;
+use crate::domain::recipient::Phone;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::user::UserRecord;
 use crate::engine::writer::Arrival;
 
 use super::super::desk::{Desk, store};
+use super::told::counted;
 use super::{Goods, Rejected};
 
 type Row = Result<Person, Rejected>;
@@ -27,6 +30,8 @@ pub(super) struct People<'a> {
     times: HashMap<&'a str, usize>,
     /// Seats that are taken, those of the people judged so far among them.
     seats: Cell<u64>,
+    /// Numbers without a country code, and languages in which there are no texts.
+    odd: [usize; 2],
 }
 
 impl<'a> People<'a> {
@@ -35,6 +40,7 @@ impl<'a> People<'a> {
             desk,
             times: people_file::times(rows.iter().flatten()),
             seats: Cell::new(0),
+            odd: odd(rows.iter().flatten()),
         };
         people.anew()?;
         Ok(people)
@@ -63,7 +69,7 @@ impl<'a> People<'a> {
 
 impl Goods for People<'_> {
     type Item = Person;
-    const EVENT: &'static str = "user.imported";
+    const EVENT: [&'static str; 2] = ["user.imported"; 2];
     const BATCH: usize = 50;
     const NOUN: [&'static str; 2] = ["person", "people"];
     const BECOME: [&'static str; 2] = ["added", "would be added"];
@@ -87,6 +93,21 @@ impl Goods for People<'_> {
         Ok(Intake::New)
     }
 
+    fn remarks(&self) -> Vec<(&'static str, String)> {
+        let [phones, languages] = self.odd;
+        let phones = (phones > 0).then(|| {
+            let are = counted(phones, ["of the numbers", "of the numbers"]);
+            let text = format!("{are} without a country code: no message reaches them.");
+            ("phones", text)
+        });
+        let languages = (languages > 0).then(|| {
+            let are = counted(languages, ["of the languages", "of the languages"]);
+            let text = format!("{are} neither English nor German: the site's language is used.");
+            ("languages", text)
+        });
+        phones.into_iter().chain(languages).collect()
+    }
+
     fn anew(&self) -> Result<(), Refusal> {
         let counts = self.desk.reader().counts().map_err(|error| store(&error))?;
         self.seats.set(counts.seats);
@@ -104,4 +125,21 @@ impl Goods for People<'_> {
         let people: Result<Vec<Arrival>, Refusal> = batch.iter().map(arrival).collect();
         Ok(self.desk.engine.put_people(people?, origin, event))
     }
+
+    /// People have no counter.
+    fn advance(&self, _: &[&Person], _: Origin, _: Event) -> Result<Option<u64>, Refusal> {
+        Ok(None)
+    }
+}
+
+/// How many numbers have no country code, and how many languages no texts.
+fn odd<'a>(people: impl Iterator<Item = &'a Person>) -> [usize; 2] {
+    let [mut phones, mut languages] = [0; 2];
+    for Person { new, .. } in people {
+        let phone = new.phone.as_deref();
+        phones += usize::from(phone.is_some_and(|phone| Phone::parse(phone).is_none()));
+        let language = new.language.as_deref();
+        languages += usize::from(language.is_some_and(|tag| Language::of(tag).is_none()));
+    }
+    [phones, languages]
 }

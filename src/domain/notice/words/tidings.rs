@@ -76,6 +76,10 @@ pub(super) const fn english(notice: Notice) -> (&'static str, &'static str) {
             "A token was removed",
             "A token has been removed from your account.",
         ),
+        Notice::TokenResynced => (
+            "A token was reset",
+            "A token of your account has been brought back in step by two of its codes.",
+        ),
         Notice::TokenVoid => (
             "A token is void",
             "A token of your account has become void.",
@@ -218,6 +222,10 @@ pub(super) const fn german(notice: Notice) -> (&'static str, &'static str) {
         Notice::TokenDeleted => (
             "Ein Token wurde entfernt",
             "Ein Token wurde aus Ihrem Konto entfernt.",
+        ),
+        Notice::TokenResynced => (
+            "Ein Token wurde abgeglichen",
+            "Ein Token Ihres Kontos wurde mit zweien seiner Codes neu abgeglichen.",
         ),
         Notice::TokenVoid => (
             "Ein Token gilt nicht mehr",
