@@ -1,23 +1,52 @@
 //! Questions and answers, from octets to a verdict: whatever a gateway sends for a State, and whatever
 //! is typed in answer.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::access::{Access, Action, Gateway, GatewayTable, Keys, Limits, Ticket};
 use mfad::domain::attempt::{Attempt, Proof};
-use mfad::domain::dialogue::{Handle, OPEN_MAX, STATE_OCTETS};
-use mfad::domain::policy::{FirstFactorBy, GatewayPolicy, PasscodeForm};
+use mfad::domain::dialogue::{Handle, OPEN_MAX, ROUNDS_MAX, STATE_OCTETS};
+use mfad::domain::lockout::{Lock, LockReason};
+use mfad::domain::token_record::Base;
+use mfad::domain::user::{UserRecord, UserState};
+use mfad::domain::verdict::Reason;
 use mfad::radius::{AttributeType, KeyedSecret, Packet, RequestBuilder};
 use mfad::secret::SecretKey;
+use mfad::time::Now;
 
+use super::given;
 use super::octets::Octets;
-use super::operations::rules::{self, A, PIN, World};
+use super::operations::kept;
+use super::operations::rules::{self, A, B, Outcome, World};
 
 const SECRET: &[u8] = b"xyzzy5461";
 /// Most packets of a life.
 const STEPS_MAX: u8 = 64;
+
+/// What may be typed as it stands here.
+const TEXTS: [&str; 16] = [
+    "402817",
+    "correct, horse",
+    "778240",
+    "mountainlakes7",
+    "newpin",
+    "help",
+    "send",
+    "",
+    "1",
+    "2",
+    "3",
+    "pet",
+    "street",
+    "teacher",
+    "film",
+    "111111",
+];
+
+/// What no event may tell of it.
+const UNTOLD: [&str; 4] = ["402817", "correct, horse", "778240", "mountainlakes7"];
 
 /// A gateway that asks, the person before it, and the States that it has seen.
 struct Life {
@@ -27,15 +56,21 @@ struct Life {
     seen: Vec<Handle>,
     /// Handles that were named in an answer that was judged.
     answered: HashSet<String>,
+    /// What was asked so far.
+    asked: BTreeSet<&'static str>,
 }
 
 /// Packets of one person as the octets tell them.
 pub fn judged(octets: &[u8]) {
+    asked(octets);
+}
+
+/// The same; the kinds of question that they came to.
+pub fn asked(octets: &[u8]) -> BTreeSet<&'static str> {
     let mut from = Octets(octets);
-    let choice = from.octet();
-    let policy = gateway(choice & 7);
+    let world = given::world(&mut from);
     let table = GatewayTable::new(vec![Gateway {
-        policy: Arc::new(policy.clone()),
+        policy: Arc::new(world.gateway.clone()),
         networks: vec!["192.0.2.0/24".parse().unwrap()],
         secret: KeyedSecret::new(SECRET),
         require_message_authenticator: true,
@@ -45,70 +80,47 @@ pub fn judged(octets: &[u8]) {
         hash: [1; 16],
         pseudonym: SecretKey::new([2; 32]),
     };
-    let mut world = World::new(policy);
-    if choice & 8 != 0 {
-        // A PIN that is to be changed: another question follows.
-        let profile = Arc::make_mut(&mut world.alice().profile);
-        profile.pin.as_mut().unwrap().must_change = true;
-    }
     let mut life = Life {
         access: Access::new(table.unwrap(), Limits::default(), keys),
         world,
         sent: 0,
         seen: Vec::new(),
         answered: HashSet::new(),
+        asked: BTreeSet::new(),
     };
     while !from.is_empty() && life.sent < STEPS_MAX {
-        life.step(&mut from);
+        match from.octet() {
+            choice @ 0..0xc0 => life.step(choice, &mut from),
+            choice => life.meanwhile(choice, &mut from),
+        }
+        kept(life.world.record.as_ref().unwrap());
     }
-}
-
-fn gateway(number: u8) -> GatewayPolicy {
-    let (by, form) = match number {
-        0 | 1 => (FirstFactorBy::Pin, PasscodeForm::Challenge),
-        2 => (FirstFactorBy::None, PasscodeForm::Challenge),
-        3 => (FirstFactorBy::Gateway, PasscodeForm::Challenge),
-        4 => (FirstFactorBy::Local, PasscodeForm::Challenge),
-        5 => (FirstFactorBy::Pin, PasscodeForm::PinOtp),
-        _ => (FirstFactorBy::Gateway, PasscodeForm::Otp),
-    };
-    let mut gateway = rules::gateway("vpn1", by, form);
-    gateway.challenge = true;
-    gateway
+    life.asked
 }
 
 impl Life {
-    fn step(&mut self, from: &mut Octets<'_>) {
-        let choice = from.octet();
-        if choice & 0x80 != 0 {
-            self.world.wait(Duration::from_secs(from.octet().into()));
-        }
+    /// One packet.
+    fn step(&mut self, choice: u8, from: &mut Octets<'_>) {
+        let typed = self.typed(from);
         let state = self.state(choice & 7, from);
-        let typed = match choice >> 3 & 3 {
-            0 => PIN.to_vec(),
-            1 => {
-                let ahead = i64::from(choice >> 5 & 3);
-                let record = self.world.record.as_ref().unwrap();
-                rules::code(record, A, ahead, self.world.now).into_bytes()
-            }
-            2 => Vec::new(),
-            _ => from.part().to_vec(),
-        };
         let state = state.filter(|state| (1..=253).contains(&state.len()));
         let Some((attempt, ticket)) = self.send(&typed, state.as_deref()) else {
             return;
         };
         let named = named(&attempt, state.as_deref());
-        let before = self.world.auth().dialogues.clone();
-        let open = named.filter(|it| before.iter().any(|one| one.handle == it.digest()));
+        let before = self.world.alice().clone();
+        let open = named.filter(|it| {
+            let mut dialogues = before.auth.dialogues.iter();
+            dialogues.any(|one| one.handle == it.digest())
+        });
         let outcome = self.world.judge(&attempt);
+        self.right(&before, &outcome);
         let after = &self.world.auth().dialogues;
-        assert!(after.len() <= OPEN_MAX);
         match (state.is_some(), open) {
             (false, _) => {}
             (true, None) => {
                 assert!(outcome.how().is_none() && outcome.handle().is_none());
-                let left = |one| before.contains(one);
+                let left = |one| before.auth.dialogues.contains(one);
                 assert!(after.iter().all(left), "opened by an answer to nothing");
             }
             (true, Some(handle)) => {
@@ -123,6 +135,8 @@ impl Life {
         }
         if let Some(next) = outcome.handle() {
             self.seen.push(next);
+            let open = after.iter().find(|one| one.handle == next.digest());
+            self.asked.extend(open.map(|one| one.kind.name()));
         }
         if let Some(answer) = self.access.answer(ticket, &outcome.verdict, self.world.now) {
             let reply = Packet::decode(&answer.octets).unwrap();
@@ -130,6 +144,96 @@ impl Life {
             let due = outcome.handle().map(|handle| handle.state());
             assert_eq!(state, due.as_deref().map(str::as_bytes));
         }
+    }
+
+    /// What must be so of every judgement.
+    fn right(&self, before: &UserRecord, outcome: &Outcome) {
+        let dialogues = &self.world.auth().dialogues;
+        assert!(dialogues.len() <= OPEN_MAX);
+        assert!(dialogues.iter().all(|one| one.rounds <= ROUNDS_MAX));
+        assert_ne!(outcome.reason(), Some(Reason::Internal));
+        let told = format!("{:?}", outcome.events);
+        let sent = self.world.sent.iter().map(String::as_str);
+        for secret in sent.chain(UNTOLD) {
+            assert!(!told.contains(secret), "{told}");
+        }
+        let shut = [UserState::Deactivated, UserState::Revoke].contains(&before.profile.state);
+        let closed = shut || locked(before, self.world.now);
+        assert!(!(closed && outcome.how().is_some()), "I2");
+    }
+
+    /// What operators, a page and time do between two packets.
+    fn meanwhile(&mut self, choice: u8, from: &mut Octets<'_>) {
+        let now = self.world.now.wall;
+        let span = Duration::from_secs(from.octet().into());
+        let alice = self.world.alice();
+        match choice & 7 {
+            0 => self.world.wait(span),
+            1 => self.world.wait(span * 60),
+            2 => {
+                let taken = alice.profile_mut().void_links(|link| link.at_prompt);
+                if taken == 1 && alice.token(rules::id(B)).is_none() {
+                    rules::show_token(&mut self.world);
+                }
+            }
+            3 => {
+                alice.auth.lock = Some(Lock {
+                    since: now,
+                    reason: LockReason::Operator,
+                    by: None,
+                    auto_until: Some(now + span),
+                    note: Arc::from("vpn1"),
+                    count: 0,
+                });
+            }
+            4 => {
+                for token in alice.profile_mut().tokens.iter_mut().take(1) {
+                    token.base = Base::Disabled;
+                }
+            }
+            5 => alice.auth.pin.blocked_since = Some(now),
+            6 => {
+                for main in alice.profile_mut().emails.iter_mut().take(1) {
+                    main.address = "other@example.org".to_owned();
+                }
+            }
+            _ => {
+                let seconds = usize::try_from(span.as_secs()).unwrap();
+                let profile = alice.profile_mut();
+                profile.state = UserState::ALL[seconds % UserState::ALL.len()];
+            }
+        }
+    }
+
+    /// A word, a code of one of the tokens, one that was sent or handed out, or anything.
+    fn typed(&self, from: &mut Octets<'_>) -> Vec<u8> {
+        let choice = from.octet();
+        if let Some(text) = TEXTS.get(usize::from(choice)) {
+            return text.as_bytes().to_vec();
+        }
+        let code = |which, from: &mut Octets<'_>| {
+            let ahead = i64::from(from.octet().cast_signed());
+            let record = self.world.record.as_ref().unwrap();
+            let token = record.token(rules::id(which));
+            match token.and_then(|token| token.otp) {
+                Some(_) => rules::code(record, which, ahead, self.world.now),
+                None => "000000".to_owned(),
+            }
+        };
+        let text = match choice {
+            0x10 => code(A, from),
+            0x11 => code(B, from),
+            0x12 => format!("402817{}", code(A, from)),
+            0x13 => format!("778240{}", code(A, from)),
+            0x14 => rules::auth_code().text().expose().clone(),
+            0x15 => self.world.sent.last().cloned().unwrap_or_default(),
+            0x16 => {
+                let code = rules::recovery_code(from.octet() & 3);
+                code.text().expose().clone()
+            }
+            _ => return from.part().to_vec(),
+        };
+        text.into_bytes()
     }
 
     /// What a gateway sends back: the State that it has seen last, an earlier or a spoiled one, or
@@ -189,4 +293,11 @@ fn named(attempt: &Attempt, state: Option<&[u8]>) -> Option<Handle> {
         assert_eq!(handle.state().as_bytes(), state);
     }
     *handle
+}
+
+/// Whether a lock is in force that no time has ended.
+fn locked(record: &UserRecord, now: Now) -> bool {
+    let over = |end| now.wall >= end && now.steady >= end;
+    let lock = record.auth.lock.as_ref();
+    lock.is_some_and(|lock| !lock.auto_until.is_some_and(over))
 }

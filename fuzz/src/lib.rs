@@ -23,12 +23,15 @@ pub mod audit;
 pub mod call;
 pub mod codes;
 pub mod config;
+mod given;
 pub mod metrics;
 mod octets;
 pub mod operations;
 mod orders;
+pub mod outgoing;
 pub mod packet;
 pub mod password;
+pub mod pictures;
 pub mod rows;
 pub mod token_files;
 pub mod user_name;
@@ -63,4 +66,8 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("audit_checkpoint", audit::checkpoint),
     ("metrics_request", metrics::request),
     ("operations", operations::life),
+    ("smtp_answer", outgoing::smtp),
+    ("http_answer", outgoing::http),
+    ("sms_request", outgoing::request),
+    ("picture", pictures::picture),
 ];

@@ -82,7 +82,9 @@ pub fn life(octets: &[u8]) {
             choice @ 128..136 => life.world.gateway = gateway(choice & 3),
             choice => life.command(choice, &mut from),
         }
-        life.kept();
+        if let Some(record) = &life.world.record {
+            kept(record);
+        }
     }
 }
 
@@ -358,27 +360,24 @@ impl Life {
             }
         }
     }
+}
 
-    /// What the rules have made of the record, the store can keep.
-    fn kept(&self) {
-        let Some(record) = &self.world.record else {
-            return;
-        };
-        let mut row = Vec::new();
-        auth_row::encode(record.id, &record.auth, &mut row);
-        assert_eq!(auth_row::decode(record.id, &row).as_ref(), Ok(&record.auth));
-        let row = profile_row::encode(&*record.profile).unwrap();
-        assert_eq!(
-            profile_row::decode::<Profile>(&row).as_ref(),
-            Ok(&*record.profile)
-        );
-        let ids: HashSet<_> = record.profile.tokens.iter().map(|token| token.id).collect();
-        assert_eq!(
-            ids.len(),
-            record.profile.tokens.len(),
-            "two tokens of one id"
-        );
-    }
+/// What the rules have made of the record, the store can keep.
+pub(super) fn kept(record: &UserRecord) {
+    let mut row = Vec::new();
+    auth_row::encode(record.id, &record.auth, &mut row);
+    assert_eq!(auth_row::decode(record.id, &row).as_ref(), Ok(&record.auth));
+    let row = profile_row::encode(&*record.profile).unwrap();
+    assert_eq!(
+        profile_row::decode::<Profile>(&row).as_ref(),
+        Ok(&*record.profile)
+    );
+    let ids: HashSet<_> = record.profile.tokens.iter().map(|token| token.id).collect();
+    assert_eq!(
+        ids.len(),
+        record.profile.tokens.len(),
+        "two tokens of one id"
+    );
 }
 
 /// A code of a set on paper.

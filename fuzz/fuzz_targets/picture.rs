@@ -1,0 +1,4 @@
+//! `pictures::picture` of what libFuzzer makes up.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| mfad_fuzz::pictures::picture(octets));
