@@ -8,8 +8,8 @@ use mfad::sys::clock::Clock;
 
 use crate::daemon::{self, Daemon, Reading};
 use crate::gateway::{self, Line, Outcome};
-use crate::instance::{Instance, OTP_ADDRESS, PIN_ADDRESS, PinMemory, SECRETS};
-use crate::people::{Form, People};
+use crate::instance::{Gateway, Instance, OTP, PIN, PinMemory};
+use crate::people::{Form, People, Sends};
 use crate::report::Measured;
 use crate::{Failure, Setting, bare, disk};
 
@@ -107,32 +107,36 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Code alone, by everybody.
-    pub(crate) fn otp_line(&self) -> Line {
+    /// What the first `people` send through a gateway.
+    pub(crate) const fn line(&self, gateway: &Gateway, sends: Sends, people: usize) -> Line {
         Line {
-            from: OTP_ADDRESS,
+            from: gateway.address,
             server: self.instance.server,
             form: Form {
-                pin: false,
-                secret: SECRETS[0].as_bytes(),
+                sends,
+                secret: gateway.secret.as_bytes(),
                 first: 0,
-                people: self.people.len(),
+                people,
             },
         }
     }
 
+    /// Code alone, by everybody.
+    pub(crate) fn otp_line(&self) -> Line {
+        self.line(&OTP, Sends::Code, self.people.len())
+    }
+
+    /// The same by all but the first `but`.
+    pub(crate) fn otp_line_of_others(&self, but: usize) -> Line {
+        let mut line = self.otp_line();
+        line.form.first = but;
+        line.form.people -= but;
+        line
+    }
+
     /// PIN and code, by those who have a PIN.
-    pub(crate) fn pin_line(&self) -> Line {
-        Line {
-            from: PIN_ADDRESS,
-            server: self.instance.server,
-            form: Form {
-                pin: true,
-                secret: SECRETS[1].as_bytes(),
-                first: 0,
-                people: self.people.pins,
-            },
-        }
+    pub(crate) const fn pin_line(&self) -> Line {
+        self.line(&PIN, Sends::PinAndCode, self.people.pins)
     }
 
     /// As much as the daemon can take, and what it cost.
@@ -147,6 +151,28 @@ impl<'a> Bench<'a> {
     pub(crate) fn pace(&mut self) -> Result<Outcome, Failure> {
         let line = self.otp_line();
         gateway::pace(line, &mut self.people, self.setting.rate, self.setting.span)
+    }
+
+    /// Does something with some people, while others sign in at a steady beat.
+    pub(crate) fn beside<T>(
+        &mut self,
+        others: Line,
+        rate: u32,
+        work: impl FnOnce(&mut People) -> Result<T, Failure>,
+    ) -> Result<(T, Outcome), Failure> {
+        let (mut beside, span) = (self.people.clone(), self.setting.span);
+        std::thread::scope(|scope| {
+            let paced = scope.spawn(move || {
+                let outcome = gateway::pace(others, &mut beside, rate, span);
+                outcome.map(|outcome| (outcome, beside))
+            });
+            let done = work(&mut self.people);
+            let (paced, beside) = paced
+                .join()
+                .map_err(|_| Failure::from("the other thread has died"))??;
+            self.people.take_counters(&beside, others.form);
+            Ok((done?, paced))
+        })
     }
 
     /// Flood, paced run and bare loop, one after the other.

@@ -9,7 +9,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::bench::{Bench, COLD_IN_FLIGHT, Crowd, Kind};
 use crate::daemon::Reading;
-use crate::gateway::{self, Line, Outcome};
+use crate::gateway::{self, Outcome};
 use crate::instance::PinMemory;
 use crate::spread::median;
 use crate::{Failure, Setting, daemon};
@@ -31,7 +31,8 @@ pub(crate) fn table(setting: &Setting, rounds: u32) -> Result<bool, Failure> {
         bench.daemon.hold()?;
         let alone = argon2_alone(setting)?;
         bench.daemon.go_on()?;
-        let quiet = gateway::pace(others(&bench), &mut bench.people, OTP_RATE, setting.span)?;
+        let others = bench.otp_line_of_others(bench.people.pins);
+        let quiet = gateway::pace(others, &mut bench.people, OTP_RATE, setting.span)?;
         let before = bench.daemon.reading()?;
         let [cold, busy] = both(&mut bench, setting)?;
         let spent = bench.daemon.reading()?.since(&before);
@@ -60,30 +61,16 @@ pub(crate) fn table(setting: &Setting, rounds: u32) -> Result<bool, Failure> {
     Ok(bench.daemon.stop()? && well)
 }
 
-/// Codes alone, of people without a PIN.
-fn others(bench: &Bench<'_>) -> Line {
-    let mut line = bench.otp_line();
-    line.form.first = bench.people.pins;
-    line.form.people = bench.people.len() - bench.people.pins;
-    line
-}
-
 /// Cold PINs as fast as they are served, and codes alone at their own rate, at the same time.
 fn both(bench: &mut Bench<'_>, setting: &Setting) -> Result<[Outcome; 2], Failure> {
-    let (cold, otp) = (bench.pin_line(), others(bench));
-    let mut beside = bench.people.clone();
-    std::thread::scope(|scope| {
-        let paced = scope.spawn(move || {
-            let outcome = gateway::pace(otp, &mut beside, OTP_RATE, setting.span);
-            outcome.map(|outcome| (outcome, beside))
-        });
-        let cold = gateway::flood(cold, &mut bench.people, COLD_IN_FLIGHT, setting.span)?;
-        let (paced, beside) = paced
-            .join()
-            .map_err(|_| Failure::from("the other thread has died"))??;
-        bench.people.take_counters(&beside, otp.form);
-        Ok([cold, paced])
-    })
+    let (cold, otp) = (
+        bench.pin_line(),
+        bench.otp_line_of_others(bench.people.pins),
+    );
+    let (cold, paced) = bench.beside(otp, OTP_RATE, |people| {
+        gateway::flood(cold, people, COLD_IN_FLIGHT, setting.span)
+    })?;
+    Ok([cold, paced])
 }
 
 /// Milliseconds of CPU that the pool spent for each PIN that was served.

@@ -4,6 +4,7 @@
 //! ones of production, and every person comes in with an audit record, as if an operator had made
 //! them all in one night.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
@@ -28,22 +29,59 @@ use mfad::token::{Otp, TokenId};
 use tempfile::TempDir;
 
 use crate::Failure;
-use crate::people::{PIN, People};
+use crate::people::{self, People};
 
 /// Changes in one commit while the store is filled.
 const FILL_CHANGES: usize = 4_096;
 
-/// The secret of both gateways, long enough for the checks of the configuration.
-pub(crate) const SECRETS: [&str; 2] = [
-    "load-Hx7-first-gateway-0451",
-    "load-Kq2-second-gateway-9823",
-];
+/// A gateway of the instance.
+pub(crate) struct Gateway {
+    name: &'static str,
+    /// Where it sends from.
+    pub(crate) address: Ipv4Addr,
+    /// Long enough for the checks of the configuration.
+    pub(crate) secret: &'static str,
+    first_factor: &'static str,
+    passcode: &'static str,
+}
 
-/// Where the gateway that asks for the code alone sends from.
-pub(crate) const OTP_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+/// Wants the code alone.
+pub(crate) const OTP: Gateway = Gateway {
+    name: "otp",
+    address: Ipv4Addr::new(127, 0, 0, 1),
+    secret: "load-Hx7-first-gateway-0451",
+    first_factor: "gateway",
+    passcode: "otp",
+};
 
-/// Where the gateway that asks for PIN and code sends from.
-pub(crate) const PIN_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Wants PIN and code.
+pub(crate) const PIN: Gateway = Gateway {
+    name: "pin",
+    address: Ipv4Addr::new(127, 0, 0, 2),
+    secret: "load-Kq2-second-gateway-9823",
+    first_factor: "pin",
+    passcode: "pin+otp",
+};
+
+/// Has checked the password, and asks for the code.
+pub(crate) const ASKING: Gateway = Gateway {
+    name: "asking",
+    address: Ipv4Addr::new(127, 0, 0, 3),
+    secret: "load-Wd5-third-gateway-3307",
+    first_factor: "gateway",
+    passcode: "challenge",
+};
+
+/// Has checked nothing, and asks for the code.
+pub(crate) const BLIND: Gateway = Gateway {
+    name: "blind",
+    address: Ipv4Addr::new(127, 0, 0, 4),
+    secret: "load-Tz8-fourth-gateway-6118",
+    first_factor: "none",
+    passcode: "challenge",
+};
+
+const GATEWAYS: [Gateway; 4] = [OTP, PIN, ASKING, BLIND];
 
 /// Whether the daemon remembers PINs that were right.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,13 +147,23 @@ fn write_files(
 ) -> Result<(), Failure> {
     let place = folder.display();
     fs::create_dir(folder.join("state"))?;
-    let [otp, pin] = SECRETS;
-    let gateways = format!(
-        "[gateway.otp]\naddresses = [\"{OTP_ADDRESS}\"]\nsecret_file = \"otp.secret\"\n\
-         first_factor = \"gateway\"\npasscode = \"otp\"\nallow_passthrough = false\n\n\
-         [gateway.pin]\naddresses = [\"{PIN_ADDRESS}\"]\nsecret_file = \"pin.secret\"\n\
-         first_factor = \"pin\"\npasscode = \"pin+otp\"\nallow_passthrough = false\n"
-    );
+    let mut gateways = String::new();
+    for gateway in GATEWAYS {
+        let Gateway {
+            name,
+            address,
+            secret,
+            first_factor,
+            passcode,
+        } = gateway;
+        let _ = write!(
+            gateways,
+            "[gateway.{name}]\naddresses = [\"{address}\"]\nsecret_file = \"{name}.secret\"\n\
+             first_factor = \"{first_factor}\"\npasscode = \"{passcode}\"\n\
+             allow_passthrough = false\n\n"
+        );
+        write_private(&folder.join(format!("{name}.secret")), secret)?;
+    }
     let limits = match memory {
         PinMemory::Kept => "",
         PinMemory::Off => "[limits]\npin_memory_entries = 0\n\n",
@@ -124,16 +172,14 @@ fn write_files(
         "node = \"load\"\n\n[store]\nfolder = \"{place}/state\"\n\n[key]\nfile = \"{place}/key\"\n\n\
          [radius]\nlisten = [\"{server}\"]\n\n[control]\nsocket = \"{place}/control\"\n\n{limits}{gateways}"
     );
-    for (name, text) in [
-        ("mfad.toml", config.as_str()),
-        ("key", key::text(master).expose()),
-        ("otp.secret", otp),
-        ("pin.secret", pin),
-    ] {
-        let path = folder.join(name);
-        fs::write(&path, text)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    }
+    write_private(&folder.join("mfad.toml"), &config)?;
+    write_private(&folder.join("key"), key::text(master).expose())
+}
+
+/// Writes a file that nobody else may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(())
 }
 
@@ -161,7 +207,7 @@ fn fill(
 }
 
 fn pin(keys: &Keys, hasher: &mut PinHasher, id: UserId, now: Now) -> Result<PinRecord, Failure> {
-    let hash = hasher.hash(&keys.pin_digest(id, PIN), random::array()?)?;
+    let hash = hasher.hash(&keys.pin_digest(id, people::PIN), random::array()?)?;
     Ok(PinRecord {
         hash: keys.seal(Field::Pin(id), hash.expose(), random::array()?)?,
         set_at: now.wall,

@@ -24,6 +24,7 @@ mod cold;
 mod counting;
 mod daemon;
 mod disk;
+mod flood;
 mod gateway;
 mod import;
 mod instance;
@@ -61,8 +62,10 @@ enum Table {
     Growth,
     /// A disk whose flush takes 1 ms, and 5 ms.
     Disk,
-    /// Imports of 100,000 people and devices beside sign-ins.
+    /// Imports of 100,000 people, devices, and tokens with their owners, beside sign-ins.
     Import,
+    /// First packets at full rate beside sign-ins.
+    Flood,
     /// Two daemons in turn, the second given by --other: what a change has brought.
     Versus,
 }
@@ -131,6 +134,7 @@ fn run(wish: &Wish) -> Result<bool, Failure> {
         Table::Growth => tables::growth(&setting),
         Table::Disk => tables::disk(&setting),
         Table::Import => import::table(&setting),
+        Table::Flood => flood::table(&setting),
         Table::Versus => {
             let other = wish.other.as_deref().ok_or("versus wants --other")?;
             tables::versus(&setting, other, wish.rounds)

@@ -26,11 +26,23 @@ pub(crate) struct People {
     dice: Dice,
 }
 
-/// Which form of passcode is sent, and with which secret.
+/// What stands in a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sends {
+    /// The next code.
+    Code,
+    /// The PIN before the next code.
+    PinAndCode,
+    /// Nothing yet, where a question is to come.
+    Nothing,
+    /// The same with a name that nobody has, each time another.
+    Stranger,
+}
+
+/// What is sent, and with which secret.
 #[derive(Clone, Copy)]
 pub(crate) struct Form {
-    /// The PIN stands before the code.
-    pub(crate) pin: bool,
+    pub(crate) sends: Sends,
     /// The gateway's.
     pub(crate) secret: &'static [u8],
     /// Who signs in: from this number on ..
@@ -99,7 +111,7 @@ impl People {
         }
     }
 
-    /// Writes an Access-Request with the next code of `number`; its authenticator.
+    /// Writes an Access-Request of `number`; its authenticator.
     pub(crate) fn request(
         &mut self,
         number: usize,
@@ -107,24 +119,33 @@ impl People {
         form: Form,
         octets: &mut Vec<u8>,
     ) -> Result<[u8; 16], Failure> {
+        let passcode = match form.sends {
+            Sends::Code => self.next_code(number),
+            Sends::PinAndCode => [PIN, &self.next_code(number)].concat(),
+            Sends::Nothing | Sends::Stranger => b"anything".to_vec(),
+        };
+        let name = match form.sends {
+            Sends::Stranger => format!("stranger{:016x}", self.dice.next()),
+            _ => self.name(number),
+        };
+        let authenticator = self.dice.octets();
+        let mut request = RequestBuilder::access_request(identifier, &authenticator, octets);
+        request.message_authenticator()?;
+        request.attribute(AttributeType::USER_NAME, name.as_bytes())?;
+        request.user_password(&passcode, form.secret)?;
+        request.attribute(AttributeType::NAS_IDENTIFIER, b"load")?;
+        let _ = request.finish(form.secret);
+        Ok(authenticator)
+    }
+
+    /// The next code of `number`, which is used up by this.
+    fn next_code(&mut self, number: usize) -> Vec<u8> {
         let counter = self.counters.get_mut(number).map_or(0, |counter| {
             *counter += 1;
             *counter - 1
         });
         let code = Otp::HOTP.code_at(self.seed(number), counter).text();
-        let authenticator = self.dice.octets();
-        let mut request = RequestBuilder::access_request(identifier, &authenticator, octets);
-        request.message_authenticator()?;
-        request.attribute(AttributeType::USER_NAME, self.name(number).as_bytes())?;
-        if form.pin {
-            let passcode = [PIN, code.expose().as_bytes()].concat();
-            request.user_password(&passcode, form.secret)?;
-        } else {
-            request.user_password(code.expose().as_bytes(), form.secret)?;
-        }
-        request.attribute(AttributeType::NAS_IDENTIFIER, b"load")?;
-        let _ = request.finish(form.secret);
-        Ok(authenticator)
+        code.expose().as_bytes().to_vec()
     }
 }
 

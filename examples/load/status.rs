@@ -11,7 +11,7 @@ use mfad::server::udp::socket::{Outgoing, ReceiveBatch, Socket};
 use mfad::sys::random;
 
 use crate::gateway::IN_FLIGHT_MAX;
-use crate::instance::{OTP_ADDRESS, SECRETS};
+use crate::instance::OTP;
 use crate::{Failure, Setting};
 
 /// How long is waited for an answer before all requests are sent anew.
@@ -34,7 +34,7 @@ struct Asked {
 
 /// Keeps all requests on their way.
 pub(crate) fn flood(server: SocketAddr, setting: &Setting) -> Result<Answered, Failure> {
-    let socket = Socket::bind(SocketAddr::from((OTP_ADDRESS, 0)))?;
+    let socket = Socket::bind(SocketAddr::from((OTP.address, 0)))?;
     let mut asked = (0..=u8::MAX)
         .take(setting.in_flight.min(IN_FLIGHT_MAX))
         .map(ask)
@@ -87,7 +87,7 @@ fn ask(identifier: u8) -> Result<Asked, Failure> {
     let mut request = Vec::new();
     let mut builder = RequestBuilder::status_server(identifier, &authenticator, &mut request);
     builder.message_authenticator()?;
-    let _ = builder.finish(SECRETS[0].as_bytes());
+    let _ = builder.finish(OTP.secret.as_bytes());
     Ok(Asked {
         request,
         authenticator,
@@ -102,7 +102,7 @@ impl Asked {
         }
         let authentic = Packet::decode(octets).is_ok_and(|reply| {
             reply
-                .check_reply(SECRETS[0].as_bytes(), &self.authenticator)
+                .check_reply(OTP.secret.as_bytes(), &self.authenticator)
                 .is_authentic()
         });
         if authentic {
