@@ -270,7 +270,7 @@ impl Trial<'_> {
 
     fn no_first_code(&self) -> bool {
         let waiting = self.person.waiting(self.rules, self.now);
-        waiting.is_empty() && self.candidates(&[]).is_empty()
+        waiting.is_empty() && !self.person.tokens.iter().any(|it| self.is_newest(it))
     }
 
     /// The first code of a token was right, in the dialogue that leads to one.

@@ -60,8 +60,9 @@ pub(in crate::domain) fn is_of_prompt(link: &Link) -> bool {
     link.purpose == Purpose::Enrol && link.at_prompt
 }
 
-/// Tokens that count here, and that the page may have shown: who had one before, and proves a further
-/// one, shows it by one that was proven since the dialogue `began`, and that has passed no group yet.
+/// Tokens whose codes a device computes, and that the page may have shown: who had one before, and
+/// proves a further one, shows it by one that was proven since the dialogue `began`, and that has passed
+/// no group yet.
 fn newest<'a>(
     record: &'a UserRecord,
     gateway: &'a GatewayPolicy,
@@ -75,7 +76,7 @@ fn newest<'a>(
             .factors
             .iter()
             .any(|how| how.token() == Some(token.id));
-        !shown && since.is_none_or(|since| token.registered_at >= Some(since))
+        token.kind.computes() && !shown && since.is_none_or(|since| token.registered_at >= Some(since))
     };
     candidates(record, gateway, policy, &[], now).filter(new)
 }
