@@ -75,10 +75,6 @@ mod typing;
 mod waits;
 
 use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
-use mfad::domain::token_record::{Base, Token, TokenKind};
-use mfad::domain::user::UserRecord;
-use mfad::time::Timestamp;
-use mfad::token::{Digits, Otp, TokenId};
 
 use bugs::Bug;
 use chance::size;
@@ -128,25 +124,6 @@ static DOORS: [Door; 10] = {
         door("old-pin", Pin, PinOtp, false),
     ]
 };
-
-/// What the page of a question does: it takes the link and shows a token.
-fn show_token(record: &mut UserRecord, id: TokenId, seed: &[u8], at: Timestamp) {
-    let profile = record.profile_mut();
-    assert_eq!(profile.void_links(|link| link.at_prompt), 1, "one link");
-    profile.tokens.push(Token {
-        id,
-        base: Base::Pending,
-        otp: Some(Otp {
-            digits: Digits::EIGHT,
-            ..Otp::TOTP
-        }),
-        seed: Some(rules::sealed(seed)),
-        created: at,
-        registered_at: None,
-        ..rules::token(rules::A, TokenKind::Totp)
-    });
-    record.auth.revision += 1;
-}
 
 /// How many seeds, and how many steps each.
 fn lives() -> (Vec<u64>, usize) {

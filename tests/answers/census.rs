@@ -1,6 +1,6 @@
 //! `seats`, `set list`, `set show`, and the view of all authenticators.
 
-use mfad::control::query::{AuditFilter, Query};
+use mfad::control::query::Query;
 use mfad::domain::action::Role;
 use mfad::domain::command::{Command, UserEdit};
 use mfad::domain::refusal::Code;
@@ -8,7 +8,7 @@ use mfad::domain::user::UserState;
 use serde_json::{Value, json};
 
 use crate::inactivity::put;
-use crate::site::{Site, page};
+use crate::site::Site;
 
 const SETS: &str = "\n[sets]\ndefault = [[\"totp\", \"hotp\"]]\nguests = [[\"hotp\"]]\n";
 
@@ -17,15 +17,9 @@ fn seats(site: &Site) -> Value {
 }
 
 fn warned(site: &Site) -> Vec<Value> {
-    let filter = AuditFilter {
-        event: Some("seats.warning".to_owned()),
-        ..AuditFilter::default()
-    };
-    let page = page();
-    let log = site.ask(Role::Viewer, Query::AuditLog { filter, page });
-    let entries = log["entries"].as_array().unwrap().clone();
-    let detail = |entry: Value| entry["record"]["detail"].clone();
-    entries.into_iter().map(detail).collect()
+    let entries = site.log(Role::Viewer, "seats.warning");
+    let detail = |entry: &Value| entry["record"]["detail"].clone();
+    entries.iter().map(detail).collect()
 }
 
 fn deactivate(site: &Site, user: &str) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mfad::config::Surroundings;
-use mfad::control::query::{Extent, Manner, Page, Query};
+use mfad::control::query::{AuditFilter, Extent, Manner, Page, Query};
 use mfad::control::reply::{Done, Reply};
 use mfad::daemon::answers::Answerer;
 use mfad::daemon::client::Client;
@@ -168,6 +168,17 @@ impl Site {
     pub(crate) fn ask(&self, role: Role, query: Query) -> Value {
         self.try_ask(role, query)
             .unwrap_or_else(|refusal| panic!("{refusal:?}"))
+    }
+
+    /// The newest records of one event, the newest first, as this role sees them.
+    pub(crate) fn log(&self, role: Role, event: &str) -> Vec<Value> {
+        let filter = AuditFilter {
+            event: Some(event.to_owned()),
+            ..AuditFilter::default()
+        };
+        let page = page();
+        let log = self.ask(role, Query::AuditLog { filter, page });
+        log["entries"].as_array().unwrap().clone()
     }
 
     pub(crate) fn add_user(&self, name: &str, display_name: &str) {

@@ -42,6 +42,13 @@ fn data(said: &Said) -> Value {
     said.json()["done"]["data"].clone()
 }
 
+/// To alice, who is known to have it.
+fn hand_out(desk: &Desk<'_>, serial: &str) {
+    let add = ["token", "add", "alice", "--type", "hotp", "--trusted"];
+    let said = desk.mfactl(&[&add[..], &["--serial", serial]].concat(), "");
+    assert_eq!(said.status, 0, "{said:#?}");
+}
+
 fn serials(daemon: &Daemon) -> Vec<String> {
     let (mut serials, mut cursor) = (Vec::new(), Value::Null);
     loop {
@@ -82,17 +89,7 @@ fn a_token_out_of_a_file_signs_in() {
     let said = import(&desk, &sealed, &["--key", "--file", &key], "");
     assert_eq!(said.status, 0, "{said:#?}");
     assert_eq!(serials(&daemon), ["987654321", "FT-1", "FT-2"]);
-    let add = [
-        "token",
-        "add",
-        "alice",
-        "--type",
-        "hotp",
-        "--trusted",
-        "--serial",
-    ];
-    let said = desk.mfactl(&[&add[..], &["FT-1"]].concat(), "");
-    assert_eq!(said.status, 0, "{said:#?}");
+    hand_out(&desk, "FT-1");
     assert_eq!(serials(&daemon), ["987654321", "FT-2"]);
     if have("oathtool") {
         let gateway = daemon.gateway("gw-none");
@@ -176,17 +173,7 @@ fn a_later_file_moves_the_counters_of_devices_forward() {
     let write = |counter| file(&daemon, &format!("list{counter}.csv"), &text(counter));
     let said = import(&desk, &write(0), &[], "");
     assert_eq!(said.status, 0, "{said:#?}");
-    let add = [
-        "token",
-        "add",
-        "alice",
-        "--type",
-        "hotp",
-        "--trusted",
-        "--serial",
-        "FT-1",
-    ];
-    assert_eq!(desk.mfactl(&add, "").status, 0);
+    hand_out(&desk, "FT-1");
     let said = import(&desk, &write(41), &[], "");
     let moved = "The counters of 2 hardware tokens moved forward.";
     assert!(said.out.contains(moved), "{said:#?}");
@@ -194,8 +181,7 @@ fn a_later_file_moves_the_counters_of_devices_forward() {
     assert!(said.out.contains("all of it is here already"), "{said:#?}");
     let shown = desk.mfactl(&["token", "show", "FT-1"], "");
     assert!(shown.out.contains("41"), "{shown:#?}");
-    let add = [&add[..7], &["FT-2"]].concat();
-    assert_eq!(desk.mfactl(&add, "").status, 0);
+    hand_out(&desk, "FT-2");
     let shown = desk.mfactl(&["token", "show", "FT-2"], "");
     assert!(shown.out.contains("41"), "{shown:#?}");
     for event in ["hw.advanced", "token.advanced"] {

@@ -3,11 +3,17 @@
 use serde_json::json;
 
 use crate::common::conversation::Conversation;
-use crate::common::daemon::Site;
+use crate::common::daemon::{Daemon, Site};
 use crate::common::ledger::Ledger;
 use crate::common::people::{PASSWORD, PIN, Person};
 
 const NEW_PIN: &str = "778240";
+
+fn has_the_new_pin(daemon: &Daemon, alice: &mut Person) {
+    let pin = daemon.gateway("gw-pin");
+    pin.keeps_out("alice", &format!("{PIN}{}", alice.code()));
+    pin.lets_in("alice", &format!("{NEW_PIN}{}", alice.code()));
+}
 
 /// A daemon that is killed after each packet: nothing is asked twice, forgotten or let through.
 #[test]
@@ -26,9 +32,7 @@ fn kill_between_any_two_rounds_and_the_new_pin_is_set() {
     talk.is_let_in();
     daemon = talk.kill(daemon);
 
-    let pin = daemon.gateway("gw-pin");
-    pin.keeps_out("alice", &format!("{PIN}{}", alice.code()));
-    pin.lets_in("alice", &format!("{NEW_PIN}{}", alice.code()));
+    has_the_new_pin(&daemon, &mut alice);
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("pin.changed", "alice"), 1);
     assert_eq!(ledger.count("auth.challenge", "alice"), 6);
@@ -129,9 +133,7 @@ fn kill_between_any_two_rounds_from_the_word_to_the_new_pin() {
     }
     talk.is_let_in();
     daemon = talk.kill(daemon);
-    let pin = daemon.gateway("gw-pin");
-    pin.keeps_out("alice", &format!("{PIN}{}", alice.code()));
-    pin.lets_in("alice", &format!("{NEW_PIN}{}", alice.code()));
+    has_the_new_pin(&daemon, &mut alice);
     let ledger = Ledger::of(&daemon.stop());
     assert_eq!(ledger.count("pin.changed", "alice"), 1);
     assert_eq!(ledger.count("auth.challenge", "alice"), 4);

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use mfad::domain::dialogue::{Dialogue, Handle, Kind, Step};
 use mfad::domain::policy::FirstFactorBy;
-use mfad::domain::token_record::{Base as Stored, TokenKind, TokenState};
+use mfad::domain::token_record::{Base as Stored, Token as Record, TokenKind, TokenState};
 use mfad::domain::user::{UserRecord, UserState};
 use mfad::domain::verdict::{How, Verdict};
 use mfad::time::Timestamp;
-use mfad::token::TokenId;
+use mfad::token::{Digits, Otp, TokenId};
 
 use super::DOORS;
 use super::bugs::Bug;
@@ -20,6 +20,7 @@ use super::laws::{self, Law, Ledger, Seen, ensure};
 use super::model::*;
 use super::obeying::{carry_out, expected};
 use super::orders::Change;
+use super::rules;
 use super::site::{By, Site};
 use super::waits::PLACES;
 use crate::chance::Chance;
@@ -560,11 +561,31 @@ impl Life {
             now,
         ));
         let record = self.site.people.get_mut(name).expect("somebody");
-        super::show_token(record, id, &seed, now.wall);
+        show_token(record, id, &seed, now.wall);
         self.count("page");
         self.tell(format!("{name} opens the page: {id}"));
         Ok(())
     }
+}
+
+/// What the page of a question does, in memory: it takes the link and shows a token. Where there is a
+/// store, `talks/site.rs` sees that somebody has opened the page, and does it there.
+fn show_token(record: &mut UserRecord, id: TokenId, seed: &[u8], at: Timestamp) {
+    let profile = record.profile_mut();
+    assert_eq!(profile.void_links(|link| link.at_prompt), 1, "one link");
+    profile.tokens.push(Record {
+        id,
+        base: Stored::Pending,
+        otp: Some(Otp {
+            digits: Digits::EIGHT,
+            ..Otp::TOTP
+        }),
+        seed: Some(rules::sealed(seed)),
+        created: at,
+        registered_at: None,
+        ..rules::token(rules::A, TokenKind::Totp)
+    });
+    record.auth.revision += 1;
 }
 
 /// A State with one bit of its text changed.

@@ -70,10 +70,7 @@ use std::sync::Arc;
 
 use mfad::domain::command::{Command, NewToken, NewUser};
 use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
-use mfad::domain::token_record::{Base, Token, TokenKind};
-use mfad::domain::user::UserRecord;
-use mfad::time::Timestamp;
-use mfad::token::{Digits, Otp, TokenId};
+use mfad::token::Otp;
 
 use crate::bugs::Bug;
 use crate::common::chance::Chance;
@@ -116,26 +113,6 @@ static DOORS: [Door; 8] = {
         },
     ]
 };
-
-/// What the page of a question does, in the model's view of the record; `site.rs` sees that somebody
-/// has opened it, and does it to the store.
-fn show_token(record: &mut UserRecord, id: TokenId, seed: &[u8], at: Timestamp) {
-    let profile = record.profile_mut();
-    assert_eq!(profile.void_links(|link| link.at_prompt), 1, "one link");
-    profile.tokens.push(Token {
-        id,
-        base: Base::Pending,
-        otp: Some(Otp {
-            digits: Digits::EIGHT,
-            ..Otp::TOTP
-        }),
-        seed: Some(rules::sealed(seed)),
-        created: at,
-        registered_at: None,
-        ..rules::token(rules::A, TokenKind::Totp)
-    });
-    record.auth.revision += 1;
-}
 
 /// Lives one seed: so many steps, and a restore at the end.
 pub(crate) fn live(

@@ -76,7 +76,9 @@ fn newest<'a>(
             .factors
             .iter()
             .any(|how| how.token() == Some(token.id));
-        token.kind.computes() && !shown && since.is_none_or(|since| token.registered_at >= Some(since))
+        token.kind.computes()
+            && !shown
+            && since.is_none_or(|since| token.registered_at >= Some(since))
     };
     candidates(record, gateway, policy, &[], now).filter(new)
 }
