@@ -61,8 +61,8 @@ pub(in crate::domain) fn is_of_prompt(link: &Link) -> bool {
 }
 
 /// Tokens whose codes a device computes, and that the page may have shown: who had one before, and
-/// proves a further one, shows it by one that was proven since the dialogue `began`, and that has passed
-/// no group yet.
+/// proves a further one, shows it by one that was proven since the dialogue `began`, and that has
+/// passed no group yet.
 fn newest<'a>(
     record: &'a UserRecord,
     gateway: &'a GatewayPolicy,
