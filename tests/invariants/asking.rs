@@ -269,7 +269,7 @@ impl Trial<'_> {
     /// Whether a right sign-in with a code on paper offers a new token.
     fn offers_token(&self) -> bool {
         let awaited = self.person.recovered && self.person.awaits(Update::Token);
-        awaited && self.rules.pages && self.leads()
+        awaited && self.rules.pages && self.leads() && !self.put_off
     }
 
     pub(crate) fn ask(&mut self, asked: Asked) -> Want {

@@ -118,10 +118,12 @@ pub(crate) enum Bug {
     SameQuestionsAgain,
     /// Right answers leave the lock for the PIN.
     AnswersKeepLock,
+    /// Who puts the new token off is asked for none with the next code on paper.
+    PutOffForGood,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 51] = [
+    pub(crate) const ALL: [Self; 52] = [
         Self::CodeStaysFresh,
         Self::GraceForEver,
         Self::PaperStaysFresh,
@@ -173,6 +175,7 @@ impl Bug {
         Self::AnswersUncounted,
         Self::SameQuestionsAgain,
         Self::AnswersKeepLock,
+        Self::PutOffForGood,
     ];
 }
 
@@ -241,6 +244,9 @@ pub(crate) fn spoil(bug: Option<Bug>, old: &UserRecord, new: &mut UserRecord, ve
             }
         }
         Bug::RenewedByAnything if verdict.accepted() && new.profile.state == UserState::Renew => {
+            new.profile_mut().state = UserState::Steady;
+        }
+        Bug::PutOffForGood if verdict.accepted() && old.profile.recovered => {
             new.profile_mut().state = UserState::Steady;
         }
         Bug::GrantEndForgotten => {

@@ -92,7 +92,7 @@ const ORDERED: [&str; 38] = [
     "end of a wait",
 ];
 
-const HAPPENED: [&str; 14] = [
+const HAPPENED: [&str; 15] = [
     "restart",
     "not stored",
     "page",
@@ -107,6 +107,7 @@ const HAPPENED: [&str; 14] = [
     "PIN changed by answers",
     "PIN lock ended by answers",
     "reset by answers",
+    "new token put off",
 ];
 
 /// What never happened.

@@ -212,6 +212,11 @@ impl Trial<'_> {
         if self.block_came_between() {
             return Want::Reject;
         }
+        let paper = self.ways.iter().any(|way| matches!(way, Way::Recovery(_)));
+        if self.typed.code == Code::Later && self.person.recovered && paper {
+            self.put_off = true;
+            return self.go_on();
+        }
         let waiting = self.person.waiting(self.rules, self.now);
         if let Code::Device { token, factor } = self.typed.code
             && let Some(it) = self.person.token(token)

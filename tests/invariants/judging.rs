@@ -35,6 +35,8 @@ pub(crate) enum Code {
     Word,
     /// The word for Emergency Access.
     Help,
+    /// The word that puts a new token off.
+    Later,
     /// An answer to a question, in plain form.
     Answer(String),
     Text,
@@ -101,6 +103,7 @@ pub(crate) struct Trial<'a> {
     pub(crate) first: bool,
     pub(crate) wished: bool,
     pub(crate) authorized: bool,
+    pub(crate) put_off: bool,
     pub(crate) ways: Vec<Way>,
     /// The token whose code was typed waited for its proof too long, and is gone with this look.
     too_late: Option<Token>,
@@ -137,6 +140,7 @@ impl<'a> Trial<'a> {
             first: false,
             wished: false,
             authorized: false,
+            put_off: false,
             ways: Vec::new(),
             too_late: None,
         }

@@ -15,7 +15,7 @@ use mfad::token::{Digits, Otp, TokenId};
 use super::DOORS;
 use super::bugs::Bug;
 use super::compare::compare;
-use super::judging::{State, Trial, Typed, Want};
+use super::judging::{Code, State, Trial, Typed, Want};
 use super::laws::{self, Law, Ledger, Seen, ensure};
 use super::model::*;
 use super::obeying::{carry_out, expected};
@@ -139,6 +139,10 @@ impl Life {
         // Who cannot sign in is soon helped.
         if self.is_stuck(name) && self.chance.below(4) == 0 {
             return self.order(name);
+        }
+        // Whoever is shown a link mostly opens it.
+        if self.model[name].prompt_link && self.chance.below(3) == 0 {
+            return self.open_page(name);
         }
         if self.is_asked(name) && self.chance.coin() {
             return self.answer(name);
@@ -350,6 +354,9 @@ impl Life {
         let (was, is) = (before.profile.state, after.profile.state);
         if was != is {
             self.count(&format!("{} -> {}", was.name(), is.name()));
+        }
+        if after.profile.recovered && typed.code == Code::Later && answered.verdict.accepted() {
+            self.count("new token put off");
         }
         match &answered.verdict {
             Verdict::Accept { how, .. } => self.count(&format!("accepted by {}", how.name())),

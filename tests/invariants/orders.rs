@@ -314,7 +314,9 @@ impl Life {
 
     fn state(&mut self, user: String) -> (Command, Change) {
         let state = match self.chance.below(14) {
-            0..=4 => UserState::Steady,
+            0..=2 => UserState::Steady,
+            // Its way is the longest.
+            3 | 4 => UserState::Replace,
             at => UserState::ALL[(at - 5) % UserState::ALL.len()],
         };
         let force = self.chance.coin();

@@ -96,9 +96,8 @@ impl Life {
             Some(Asked::Sent { .. } | Asked::Address { .. }) if self.chance.coin() => {
                 plain(Code::Again, "send")
             }
-            Some(asked @ (Asked::FirstCode(_) | Asked::CodeOf(_) | Asked::Resync { .. }))
-                if self.chance.below(5) > 0 =>
-            {
+            Some(Asked::FirstCode(_)) => self.first_code_or_later(&person, door),
+            Some(asked @ (Asked::CodeOf(_) | Asked::Resync { .. })) if self.chance.below(5) > 0 => {
                 let (code, text) = self.code_asked(&person, door, asked);
                 plain(code, &text)
             }
@@ -110,6 +109,24 @@ impl Life {
                 let (code, text) = self.code(&person, door);
                 plain(code, &text)
             }
+        }
+    }
+
+    /// Where a new token is asked for, by page or by an operator.
+    fn first_code_or_later(&mut self, person: &Person, door: &Door) -> Typed {
+        let often = if person.recovered { 2 } else { 12 };
+        let (code, text) = match self.chance.below(often) {
+            0 => {
+                let word = ["later", "LATER"][self.chance.below(2)];
+                (Code::Later, word.to_owned())
+            }
+            _ if self.chance.below(5) > 0 => self.first_code(person, door),
+            _ => self.code(person, door),
+        };
+        Typed {
+            octets: text.into_bytes(),
+            head: Vec::new(),
+            code,
         }
     }
 
@@ -204,7 +221,6 @@ impl Life {
     /// The very code that is asked for.
     fn code_asked(&mut self, person: &Person, door: &Door, asked: &Asked) -> (Code, String) {
         let (id, next) = match asked {
-            Asked::FirstCode(_) => return self.first_code(person, door),
             Asked::CodeOf(id) => (*id, None),
             Asked::Resync { token, first } => (*token, Some(first + 1)),
             _ => return self.code(person, door),
