@@ -23,7 +23,7 @@ mod radclient;
 use serde_json::json;
 
 use common::daemon::{Daemon, Site};
-use common::operator::secret;
+use common::operator::{revealed, secret};
 use common::people::{PASSWORD, PIN, Person};
 use common::sink::Sink;
 use common::texts::Texts;
@@ -276,6 +276,37 @@ fn pam_radius_walks_from_a_reset_secret_to_a_scanned_new_code() {
         (&dora["rekey"], &dora["next_sign_in"]),
         (&json!(null), &json!(null))
     );
+}
+
+/// Whoever signs in with a recovery code may have lost the phone, and is offered a new token: not today,
+/// and with the next one yes.
+#[test]
+fn pam_radius_walks_from_recovery_codes_to_a_new_token() {
+    if !have_pam() {
+        return;
+    }
+    let (daemon, mut phone) = with_alice(PAGES);
+    let two = Service::new(&daemon, "gw-pam-two");
+    let operator = daemon.operator();
+    let issued = operator.change("Tokens.RecoveryIssue", "alice", &json!({}));
+    let codes: Vec<&str> = revealed(&issued).split_whitespace().collect();
+    let offered = "or the word later:";
+
+    two.begin("alice", PIN)
+        .through(&[(CODE, codes[0]), (offered, "later")])
+        .ends_let_in();
+    assert_eq!(operator.show("alice")["state"], "Update Credential");
+    let mut walk = two.begin("alice", PIN).through(&[(CODE, codes[1])]);
+    let shown = walk.asks(offered);
+    walk.types(&scanned(&daemon, "alice", &shown));
+    walk.ends_let_in();
+    assert_eq!(operator.show("alice")["state"], "Steady State");
+    two.begin("alice", PIN)
+        .through(&[(CODE, codes[0])])
+        .ends_kept_out();
+    two.begin("alice", PIN)
+        .through(&[(CODE, &phone.code())])
+        .ends_let_in();
 }
 
 /// A token near its end leads to the next one, which takes its place.
