@@ -249,15 +249,17 @@ impl Site {
         if view.auth.revision == before.auth.revision {
             return;
         }
-        let (mut after, before) = (view.clone(), before.clone());
-        let profile = after.profile_mut();
-        profile.pin.clone_from(&before.profile.pin);
-        profile.password.clone_from(&before.profile.password);
-        let shown = profile.tokens.last_mut().unwrap();
+        let (view, before) = (view.clone(), before.clone());
+        let mut shown = view.profile.tokens.last().unwrap().clone();
         let nonce = self.stack().chance.octets();
         let seed = shown.seed.as_ref().unwrap();
         let field = Field::Seed(before.id, shown.id);
         shown.seed = Some(keys().seal(field, &seed.data, nonce).unwrap());
+        let mut after = before.clone();
+        after.auth.revision = view.auth.revision;
+        let profile = after.profile_mut();
+        profile.links.clone_from(&view.profile.links);
+        profile.tokens.push(shown);
         let arrival = Arrival {
             before: Some(before),
             after: Box::new(after),
