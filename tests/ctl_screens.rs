@@ -80,6 +80,16 @@ const SCREENS: &[(&str, &[&str])] = &[
     ),
     ("dialogue_list", &["dialogue"]),
     ("device_auth_status", &["device-auth", "status", "alice"]),
+    ("enroll_email", &["enroll", "email", "dora"]),
+    ("enroll_email_refused", &["enroll", "email", "bert"]),
+    (
+        "enroll_email_waiting",
+        &["enroll", "email", "carl", "--wait", "0"],
+    ),
+    (
+        "enroll_email_no_wait",
+        &["enroll", "email", "bert", "--no-wait"],
+    ),
     ("notify_list", &["notify", "list", "alice"]),
     ("notify_test", &["notify", "test"]),
     ("audit_log", &["audit"]),

@@ -12,6 +12,8 @@
 )]
 
 mod common;
+#[path = "mail/delivery.rs"]
+mod delivery;
 #[path = "mail/fake.rs"]
 mod fake;
 #[path = "mail/hostile.rs"]

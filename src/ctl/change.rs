@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Session;
 use super::client::{CallError, Client, Payload, request_id};
+use super::delivery;
 use super::errors::{self, Trouble};
 use super::output::{self, text};
 use super::remote::quoted;
@@ -50,6 +51,8 @@ pub(super) fn make(
     given: &Given,
     mut payload: Payload,
 ) -> Result<Option<Done>, Trouble> {
+    // What is wrong with it is to be said before anything is changed.
+    delivery::span(given)?;
     if given.common.dry_run {
         payload.set("dry_run", true);
     }
@@ -63,7 +66,8 @@ pub(super) fn make(
     send(session, given, given.verb.method, &mut payload).map(Some)
 }
 
-/// Prints what came of a change.
+/// Prints what came of a change, and waits for the message that it has queued, if the operator asked
+/// for one: what came of that decides the exit status.
 pub(super) fn finish(
     session: &mut Session,
     given: &Given,
@@ -77,30 +81,39 @@ pub(super) fn finish(
     } else if let (Some(secret), Some(sink)) = (&secret, sink) {
         secret::reveal(session, given, sink, secret)?;
     }
-    if given.common.quiet {
-        return Ok(0);
-    }
     let reply = DoneReply { done };
+    let quiet = given.common.quiet;
+    if !quiet && !json {
+        if reply.done.dry_run {
+            output::would(&mut session.screen, &reply.done);
+            session.screen.say("Nothing changed: this was a dry run.");
+        } else {
+            output::done(&mut session.screen, &reply.done);
+        }
+        let text = session.screen.take();
+        output::print(&text, &session.env, false);
+    }
+    let told = delivery::tell(session, given, &reply.done);
+    if quiet || !json {
+        return told.map(|_| 0);
+    }
+    let mut value = serde_json::to_value(&reply).map_err(|error| {
+        Trouble::new(errors::SOFTWARE, "the answer is no JSON").why(error.to_string())
+    })?;
+    match (told, &mut value) {
+        (Ok(Some(row)), Value::Object(value)) => {
+            value.insert("delivery".to_owned(), row);
+        }
+        // One document, whatever happened.
+        (Err(mut trouble), Value::Object(value)) => {
+            trouble.beside.append(value);
+            return Err(trouble);
+        }
+        (told, _) => drop(told?),
+    }
     let text = match given.common.format {
-        Format::Json | Format::JsonLines | Format::Csv => {
-            let value = serde_json::to_value(&reply).map_err(|error| {
-                Trouble::new(errors::SOFTWARE, "the answer is no JSON").why(error.to_string())
-            })?;
-            if given.common.format == Format::JsonLines {
-                format!("{value}\n")
-            } else {
-                format!("{value:#}\n")
-            }
-        }
-        Format::Table => {
-            if reply.done.dry_run {
-                output::would(&mut session.screen, &reply.done);
-                session.screen.say("Nothing changed: this was a dry run.");
-            } else {
-                output::done(&mut session.screen, &reply.done);
-            }
-            session.screen.take()
-        }
+        Format::JsonLines => format!("{value}\n"),
+        Format::Json | Format::Csv | Format::Table => format!("{value:#}\n"),
     };
     output::print(&text, &session.env, false);
     Ok(0)

@@ -79,6 +79,8 @@ pub(super) struct Details {
     pub(super) exit: u8,
     /// Request id.
     pub(super) request: Option<String>,
+    /// What there is to tell nonetheless, for scripts: what was changed, if something was.
+    pub(super) beside: Map<String, Value>,
 }
 
 impl Trouble {
@@ -197,6 +199,7 @@ impl Trouble {
             object.insert("tries".to_owned(), self.tries.clone().into());
         }
         object.insert("exit".to_owned(), self.exit.into());
+        object.extend(self.beside.clone());
         Value::Object(object)
     }
 }
@@ -224,6 +227,7 @@ impl From<Fault> for Trouble {
             exit,
             request: parameters.request,
             error: Some(fault.error),
+            beside: Map::new(),
         }));
         if trouble.what.is_empty() {
             let name = trouble.error.clone().unwrap_or_default();

@@ -18,6 +18,7 @@ mod change;
 mod client;
 pub(crate) mod cmd;
 mod complete;
+mod delivery;
 mod env;
 mod errors;
 mod help;

@@ -195,6 +195,8 @@ impl<'a> Desk<'a> {
             .skip(1)
             .map(|word| match word.as_str() {
                 "TEXT" => "a text".to_owned(),
+                "ADDRESS" => "another@example.org".to_owned(),
+                "NUMBER" => "+491707654321".to_owned(),
                 _ => word,
             })
             .collect();

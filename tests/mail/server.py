@@ -2,7 +2,8 @@
 
 server.py FOLDER PORT plain|starttls|tls CERTIFICATE KEY USER PASSWORD
 
-With a user it takes nothing from whoever has not logged in. Says its port when it listens.
+With a user it takes nothing from whoever has not logged in. Refuses nobody@ for ever, and never says
+what became of a mail to silence@. Says its port when it listens.
 """
 
 import asyncio
@@ -22,7 +23,15 @@ numbers = itertools.count(len(os.listdir(folder)))
 
 
 class Keeper:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody@"):
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
     async def handle_DATA(self, server, session, envelope):
+        if any(to.startswith("silence@") for to in envelope.rcpt_tos):
+            await asyncio.sleep(3600)
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         kept = {
             "from": envelope.mail_from,

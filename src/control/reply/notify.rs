@@ -34,4 +34,6 @@ pub struct Notification {
     pub why: Option<String>,
     /// Number of its audit record.
     pub seq: Option<u64>,
+    /// Its id, by which a change names what it has queued.
+    pub message: Option<String>,
 }

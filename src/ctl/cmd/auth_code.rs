@@ -2,6 +2,7 @@
 
 use crate::control::reply::DoneReply;
 use crate::ctl::client::Payload;
+use crate::ctl::delivery::{NO_WAIT, WAIT};
 use crate::ctl::errors::Trouble;
 use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Given, Kind, Run, Take, USER, Verb, flag, switch};
@@ -61,6 +62,8 @@ pub(super) const VERBS: &[Verb] = &[
             ),
             switch("force", "force", "even if nothing waits for one"),
             TO_STDOUT,
+            WAIT,
+            NO_WAIT,
         ],
         examples: &[
             "mfactl auth-code generate alice --show",
@@ -87,6 +90,8 @@ pub(super) const VERBS: &[Verb] = &[
                 "good for so long (1m to 7d)",
             ),
             switch("force", "force", "even if nothing waits for one"),
+            WAIT,
+            NO_WAIT,
         ],
         examples: &[
             "mfactl auth-code send alice --via email",

@@ -1,6 +1,7 @@
 //! `enroll ..` and `recovery ..`.
 
 use crate::control::reply::Link;
+use crate::ctl::delivery::{NO_WAIT, WAIT};
 use crate::ctl::errors::Trouble;
 use crate::ctl::output::list::{List, Shape};
 use crate::ctl::output::table::{table, words};
@@ -58,6 +59,8 @@ pub(super) const VERBS: &[Verb] = &[
                 "if the QR code is sent and several are pending",
             )
             .completed("token"),
+            WAIT,
+            NO_WAIT,
         ],
         examples: &["mfactl enroll email alice"],
         more: "`enroll.email_content` says which. The page of the link asks for the login name and for \
@@ -68,7 +71,7 @@ pub(super) const VERBS: &[Verb] = &[
         name: "enroll sms",
         method: "org.mfad.Tokens.EnrollSms",
         about: "Send a person a text message to enrol with: a one-time link",
-        takes: &[USER],
+        takes: &[USER, WAIT, NO_WAIT],
         examples: &["mfactl enroll sms alice"],
         more: "The page of the link asks for the login name and for the auth code, which goes another \
                way: mfactl auth-code send --via email. Without pages (`web.base_url`) it brings an \

@@ -1,6 +1,7 @@
 //! `token ..`.
 
 use super::{token_add, token_migrate, token_show};
+use crate::ctl::delivery::{NO_WAIT, WAIT};
 use crate::ctl::output::list::Shape;
 use crate::ctl::secret::{ASCII, FILE, INVERT, PNG, STDIN, SVG, TO_STDOUT};
 use crate::ctl::verb::{Kind, LIMIT, Run, TOKEN, Take, USER, Verb, flag, may, switch};
@@ -259,6 +260,8 @@ pub(super) const VERBS: &[Verb] = &[
         takes: &[
             TOKEN,
             may("OTP", "code", "the code it shows; asked for", "").read_as(Kind::Code),
+            WAIT,
+            NO_WAIT,
         ],
         examples: &["mfactl token confirm T-9C2VR"],
         more: "To a token whose codes are sent, one is sent first.",
@@ -272,6 +275,8 @@ pub(super) const VERBS: &[Verb] = &[
             TOKEN,
             may("OTP", "code", "the code it shows; asked for", "").read_as(Kind::Code),
             switch("anyway", "anyway", "disabled and locked tokens as well"),
+            WAIT,
+            NO_WAIT,
         ],
         examples: &["mfactl token test alice/totp"],
         more: "A wrong code raises no counter. To a token whose codes are sent, one is sent first.",

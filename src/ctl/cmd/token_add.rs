@@ -1,13 +1,12 @@
 //! Commands that ask for codes: `token add`, `token confirm`, `token test`, `token resync`.
 
 use crate::control::reply::{Done, RevealKind, TokenShow};
-use crate::ctl::change;
 use crate::ctl::client::Payload;
 use crate::ctl::errors::{INTERRUPTED, Trouble};
 use crate::ctl::secret::{self, Sink};
 use crate::ctl::terminal::Terminal;
 use crate::ctl::verb::{Given, typed_code};
-use crate::ctl::{Session, output};
+use crate::ctl::{Session, change, delivery, output};
 
 /// How often a wrong first code may be typed.
 const TRIES_MAX: u32 = 3;
@@ -161,6 +160,7 @@ pub(super) fn one_code(session: &mut Session, given: &Given) -> Result<u8, Troub
         };
         output::done(&mut session.screen, &done);
         output::print(&session.screen.take(), &session.env, false);
+        delivery::tell(session, given, &done)?;
         ask(
             session,
             given,

@@ -2,6 +2,7 @@
 
 use super::auth_code::{self, NO_CODE, SEND_CODE, SHOW_CODE};
 use super::{user_find, user_import, user_show};
+use crate::ctl::delivery::{NO_WAIT, WAIT};
 use crate::ctl::secret::TO_STDOUT;
 use crate::ctl::verb::{Kind, Run, Take, USER, Verb, flag, must, switch};
 
@@ -213,6 +214,8 @@ pub(super) const VERBS: &[Verb] = &[
             ),
             SHOW_CODE,
             SEND_CODE,
+            WAIT,
+            NO_WAIT,
             NO_CODE,
             TO_STDOUT,
         ],

@@ -87,6 +87,7 @@ impl Answerer {
             to: message.to.masked(),
             why: self.deliveries.by(channel).and_then(Server::trouble),
             seq: None,
+            message: Some(message.id.to_string()),
         }
     }
 }
@@ -102,6 +103,7 @@ fn of_record(entry: &Entry) -> Option<Notification> {
         to: text("to").unwrap_or_default(),
         why: text("why"),
         seq: Some(entry.stored.seq),
+        message: text("message"),
     })
 }
 

@@ -122,9 +122,10 @@ fn make(
     match (to, prepared.enclosure.take()) {
         (None, _) => case.reveal(prepared.reveal),
         (Some(to), Some(enclosure)) => {
-            mail::post(case, enclosure, &to, expires);
-            let line = format!("mfactl notify list {}", case.typed);
-            case.note("sent to", format!("{}: {line}", to.masked()));
+            let message = mail::letter(case, enclosure, &to, expires);
+            case.note("goes to", to.masked());
+            let shown = format!("{} --show", case.typed);
+            case.queue(message, Some((Action::AuthCodeGenerate, shown)));
         }
         (Some(_), None) => return Err(case.stale()),
     }

@@ -15,8 +15,10 @@ use crate::domain::delivery::Via;
 use crate::domain::dialogue::Kind;
 use crate::domain::event::Event;
 use crate::domain::lapse;
+use crate::domain::message::Message;
 use crate::domain::methods::is_reached;
 use crate::domain::policy::GatewayPolicy;
+use crate::domain::recipient::Channel;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::{Base, Token, TokenKind, effective};
 use crate::domain::user::{UserRecord, UserState};
@@ -187,8 +189,30 @@ impl<'a> Case<'a> {
     }
 
     /// Sends a message with the change.
-    pub(super) fn send(&mut self, effect: Effect) {
-        self.pool.push(effect);
+    pub(super) fn send(&mut self, message: Message) {
+        self.pool.push(Effect::Send(Box::new(message)));
+    }
+
+    /// The same with one that the operator has asked for: names it, so that its outcome can be waited
+    /// for, with what would still lead on if its server refuses it. `other` is such a command, before
+    /// that another address may be entered.
+    pub(super) fn queue(&mut self, message: Message, other: Option<(Action, String)>) {
+        let flag = match message.to.channel() {
+            Channel::Mail => "--email ADDRESS",
+            Channel::Sms => "--phone NUMBER",
+        };
+        let edit = (Action::UserEdit, format!("{} {flag}", self.typed));
+        let otherwise: Vec<String> = other
+            .into_iter()
+            .chain([edit])
+            .filter(|(action, _)| self.may(*action))
+            .map(|(action, arguments)| self.line(action, &arguments))
+            .collect();
+        let line = format!("queued: mfactl notify list {}", self.typed);
+        self.note("delivery", line);
+        let id = message.id.to_string();
+        self.fact("queued", json!({"message": id, "otherwise": otherwise}));
+        self.send(message);
     }
 
     /// Changes the pool of hardware tokens in the same transaction.

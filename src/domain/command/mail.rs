@@ -5,12 +5,12 @@ use serde_json::Map;
 
 use super::case::Case;
 use super::resolve::pending;
-use super::{Applied, Effect, Prepared, TokenRef, auth_code, words};
+use super::{Applied, Prepared, TokenRef, auth_code, words};
 use crate::domain::action::Action;
 use crate::domain::auth_code::{Delivery, enrols};
 use crate::domain::delivery::Via;
 use crate::domain::link::{self, Link, Purpose};
-use crate::domain::message::EnclosedKind;
+use crate::domain::message::{EnclosedKind, Message};
 use crate::domain::notice::{Enclosure, enclosing};
 use crate::domain::recipient::Recipient;
 use crate::domain::refusal::{Code, Refusal};
@@ -94,7 +94,10 @@ fn send_link(
     let sent_to = main.map(|main| main.address.clone());
     let sent_to = sent_to.ok_or_else(|| case.stale())?;
     let until = add(&mut case, Purpose::Enrol, sent_to, prepared)?;
-    post(&mut case, enclosure, to, until);
+    let message = letter(&mut case, enclosure, to, until);
+    let pending = pending(&case.record, None).is_ok();
+    let shown = pending.then(|| (Action::EnrollQr, case.typed.clone()));
+    case.queue(message, shown);
     if voided > 0 {
         case.note("old link", "the link before this one is void");
     }
@@ -138,12 +141,10 @@ fn send_seed(
     }
     let at = case.wall();
     let until = token.and_then(|token| token.unproven_until(case.site.policy));
-    post(
-        &mut case,
-        enclosure,
-        to,
-        until.unwrap_or(at + link::TTL_MAX),
-    );
+    let until = until.unwrap_or(at + link::TTL_MAX);
+    let message = letter(&mut case, enclosure, to, until);
+    let arguments = format!("{} --token {id}", case.typed);
+    case.queue(message, Some((Action::EnrollQr, arguments)));
     case.about(id);
     if case.may(Action::TokenConfirm) {
         let line = case.line(Action::TokenConfirm, &id.to_string());
@@ -271,8 +272,13 @@ pub(super) fn add(
     Ok(expires)
 }
 
-/// Sends it with the change, and says so in the log.
-pub(super) fn post(case: &mut Case<'_>, enclosure: Enclosure, to: &Recipient, until: Timestamp) {
+/// What is to be sent with the change; the log says so.
+pub(super) fn letter(
+    case: &mut Case<'_>,
+    enclosure: Enclosure,
+    to: &Recipient,
+    until: Timestamp,
+) -> Message {
     let kind = enclosure.enclosed.kind;
     let name = match kind {
         EnclosedKind::AuthCode => "authcode.sent",
@@ -282,14 +288,11 @@ pub(super) fn post(case: &mut Case<'_>, enclosure: Enclosure, to: &Recipient, un
     let event = event.detail("what", kind.name());
     case.push(event.detail("to", to.masked()));
     let (at, policy) = (case.wall(), case.site.policy);
-    let message = enclosing(enclosure, to.clone(), &case.record, policy, (at, until));
-    case.send(Effect::Send(Box::new(message)));
+    enclosing(enclosure, to.clone(), &case.record, policy, (at, until))
 }
 
 /// The answer to what waits in the outbox now.
-fn queued(mut case: Case<'_>, what: &str, to: &Recipient) -> Applied {
-    let line = format!("mfactl notify list {}", case.typed);
-    case.note("delivery", line);
+fn queued(case: Case<'_>, what: &str, to: &Recipient) -> Applied {
     let message = format!(
         "{what} for {} goes to {}. {}",
         case.user,

@@ -6,7 +6,7 @@ use super::case::Case;
 use super::code::awake;
 use super::enrol::register;
 use super::token::{forced_if_last, out_of_date, status};
-use super::{Applied, Effect, NewSent, Prepared, Proof, SendTo, user, words};
+use super::{Applied, NewSent, Prepared, Proof, SendTo, user, words};
 use crate::domain::action::Action;
 use crate::domain::delivery::{self, Delivery, SentCode, Via, destination};
 use crate::domain::message::Address;
@@ -247,7 +247,7 @@ pub(super) fn send(
     case.push(event);
     let times = (case.wall(), expires);
     let message = enclosing(enclosure, recipient, &case.record, policy, times);
-    case.send(Effect::Send(Box::new(message)));
+    case.queue(message, None);
     case.about(id);
     let action = match proof {
         Proof::Confirm => Action::TokenConfirm,

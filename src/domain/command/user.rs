@@ -274,7 +274,8 @@ fn confirmation(case: &mut Case<'_>, prepared: &mut Prepared) -> Result<(), Refu
         address: address.clone(),
     };
     let until = mail::add(case, purpose, address, prepared)?;
-    mail::post(case, enclosure, &to, until);
+    let message = mail::letter(case, enclosure, &to, until);
+    case.send(message);
     let text = format!("a link to confirm it went to {}", to.masked());
     case.note("proof", text);
     Ok(())
