@@ -278,8 +278,8 @@ fn pam_radius_walks_from_a_reset_secret_to_a_scanned_new_code() {
     );
 }
 
-/// Whoever signs in with a recovery code may have lost the phone, and is offered a new token: not today,
-/// and with the next one yes.
+/// Whoever signs in with a recovery code may have lost the phone, and is offered a new token: not
+/// today, and with the next one yes.
 #[test]
 fn pam_radius_walks_from_recovery_codes_to_a_new_token() {
     if !have_pam() {
