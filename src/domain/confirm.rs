@@ -101,7 +101,7 @@ fn reset(
     now: Now,
 ) -> CodeMatch {
     match found {
-        CodeMatch::Resets { .. } if !dialogue::resets(record, gateway, policy, now) => {
+        CodeMatch::Resets { .. } if !dialogue::leads_to_reset(record, gateway, policy, now) => {
             CodeMatch::NoToken(Reason::Policy)
         }
         CodeMatch::Resets {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::attempt::Attempt;
 use super::event::Event;
 use super::lockout::{HardAction, Lock, LockReason, LockoutMode};
-use super::methods::candidates;
+use super::methods::{candidates, pending};
 use super::policy::{FirstFactorBy, Policy};
 use super::token_record::Base;
 use super::user::{LastFailed, UserRecord};
@@ -71,7 +71,9 @@ pub fn count(
         Kind::Code { only: None } => {
             record.auth.total = record.auth.total.saturating_add(1);
             if record.auth.total >= policy.lockout.hard_cap {
-                let all: Vec<TokenId> = candidates(record, &attempt.gateway, policy, passed, now)
+                let gateway = &attempt.gateway;
+                let all: Vec<TokenId> = candidates(record, gateway, policy, passed, now)
+                    .chain(pending(record, gateway, policy, now))
                     .map(|t| t.id)
                     .collect();
                 for token in all {

@@ -67,7 +67,8 @@ pub fn recovery_sets<'a>(
     spare_sets(record, gateway, policy, passed, now).filter(move |_| open)
 }
 
-/// The tokens whose codes would count for `record` at `gateway`, if they were proven (D11).
+/// The tokens whose codes would count for `record` at `gateway`, if they were proven (D11): none that
+/// waits for a resync, or a code used before a restore would prove it (R66).
 pub fn pending<'a>(
     record: &'a UserRecord,
     gateway: &'a GatewayPolicy,
@@ -78,6 +79,7 @@ pub fn pending<'a>(
     tokens
         .filter(move |token| counts_here(record, gateway, policy, token.kind))
         .filter(move |token| effective(record, token, policy, now) == Status::Pending)
+        .filter(move |token| in_step(record, token))
 }
 
 /// Whether codes that a device computes count for `record` at `gateway`, if they are of this kind.
@@ -139,10 +141,13 @@ pub fn of_group<'a>(
         })
         .filter(move |token| effective(record, token, policy, now).usable())
         .filter(move |token| !used(passed, token.id))
-        .filter(|token| {
-            let state = record.auth.token(token.id);
-            !state.is_some_and(|state| state.resync_required)
-        })
+        .filter(move |token| in_step(record, token))
+}
+
+/// Whether no operator has to resynchronise it first.
+fn in_step(record: &UserRecord, token: &Token) -> bool {
+    let state = record.auth.token(token.id);
+    !state.is_some_and(|state| state.resync_required)
 }
 
 /// The tokens of all groups of the set that could be asked for at `gateway`.

@@ -330,9 +330,9 @@ fn judged_as_passcode(
         let ask = ask(record, attempt, policy, Some(head), answered, now);
         return finding(CodeMatch::Ahead(found), ask);
     }
-    if let Some(token) = tokenless::guessed(record, attempt, form, policy, now).filter(|_| nobody())
+    if let Some(guess) = tokenless::guessed(record, attempt, form, policy, now).filter(|_| nobody())
     {
-        return finding(CodeMatch::Wrong { only: Some(token) }, Ask::Nothing);
+        return finding(guess, Ask::Nothing);
     }
     if nobody() && !matches!(code, CodeMatch::Wrong { only: Some(_) }) {
         return without_token(record, attempt, policy, answered, now);

@@ -257,12 +257,18 @@ impl Trial<'_> {
         let paper = self.ways.iter().any(|way| matches!(way, Way::Recovery(_)));
         let (person, now) = (&mut *self.person, self.now);
         let steady = person.state == UserState::Steady && !person.rekey;
-        if steady && paper && self.ways.len() == groups {
+        // The code that an operator gave out is for a token.
+        let code = person.auth_code.clone();
+        if self.put_off {
+            // It is offered once in a sign-in.
+        } else if steady && paper && self.ways.len() == groups {
             person.enter(UserState::Update, now);
             person.updates.push(Update::Token);
             person.recovered = true;
+            person.auth_code = code;
         } else if person.recovered && !paper {
             person.enter(UserState::Steady, now);
+            person.auth_code = code;
         }
     }
 
@@ -409,7 +415,10 @@ impl Trial<'_> {
         }
         let passed = self.ways.clone();
         let all = match failure {
-            Failure::Code(None) => self.candidates(&passed),
+            Failure::Code(None) => {
+                let waiting = self.person.waiting(self.rules, self.now);
+                [self.candidates(&passed), waiting].concat()
+            }
             _ => Vec::new(),
         };
         let (rules, now) = (self.rules, self.now);

@@ -4,6 +4,7 @@
 use mfad::domain::policy::PasscodeForm;
 use mfad::domain::token_record::TokenKind;
 use mfad::domain::update::Update;
+use mfad::domain::user::UserState;
 use mfad::token::TokenId;
 
 use super::judging::{Code, Failure, Trial, Want};
@@ -186,10 +187,15 @@ impl Trial<'_> {
             return None;
         }
         let want = self.ask(Asked::FirstCode(wrong));
-        if page && want == Want::Ask("first_code", true) {
-            self.person.prompt_link = true;
-        }
-        Some(want)
+        Some(match want {
+            // There is no page without its link.
+            Want::Ask(_, false) if page => Want::Reject,
+            Want::Ask(_, true) if page => {
+                self.person.prompt_link = true;
+                want
+            }
+            _ => want,
+        })
     }
 
     pub(crate) fn auth_code(&mut self, shown: Option<TokenId>) -> Want {
@@ -213,7 +219,9 @@ impl Trial<'_> {
             return Want::Reject;
         }
         let paper = self.ways.iter().any(|way| matches!(way, Way::Recovery(_)));
-        if self.typed.code == Code::Later && self.person.recovered && paper {
+        let person = &*self.person;
+        let steady = person.state == UserState::Steady && !person.rekey;
+        if self.typed.code == Code::Later && paper && (person.recovered || steady) {
             self.put_off = true;
             return self.go_on();
         }

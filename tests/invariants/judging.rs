@@ -405,8 +405,8 @@ impl<'a> Trial<'a> {
             return Want::Reject;
         }
         let nobody = self.candidates(passed).is_empty();
-        if let Some(id) = self.guessed(form).filter(|_| nobody) {
-            return self.fail(&Failure::Code(Some(id)), self.repeated);
+        if let Some(guess) = self.guessed(form).filter(|_| nobody) {
+            return self.fail(&guess, self.repeated);
         }
         if nobody && !matches!(matched, Match::Wrong(Some(_))) {
             return self.without_token();
@@ -585,8 +585,8 @@ impl<'a> Trial<'a> {
         (fits && self.leads()).then_some((token, factor))
     }
 
-    /// The token whose first code alone would let in, if something of its shape was typed.
-    fn guessed(&self, form: PasscodeForm) -> Option<TokenId> {
+    /// At which token something is a guess whose first code alone would let in.
+    fn guessed(&self, form: PasscodeForm) -> Option<Failure> {
         let proven = self.person.proven_until;
         let proven = proven.is_some_and(|until| late(self.now) < until) && !self.rules.pages;
         let nothing = match self.person.asks_device_code(self.rules, self.now) {
@@ -600,7 +600,12 @@ impl<'a> Trial<'a> {
         let with_first = form == PasscodeForm::Otp || !self.typed.head.is_empty();
         let guessed = nothing && shaped && with_first && self.splits(form) && self.enrols();
         let waiting = self.person.waiting(self.rules, self.now);
-        waiting.first().copied().filter(|_| guessed)
+        match waiting.as_slice() {
+            _ if !guessed => None,
+            [] => None,
+            [one] => Some(Failure::Code(Some(*one))),
+            _ => Some(Failure::Code(None)),
+        }
     }
 
     /// Whether it would have been the first code of a token, a moment ago: refused, not counted.

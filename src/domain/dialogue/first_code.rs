@@ -103,7 +103,7 @@ pub(super) fn look(
     });
     let seen = match found {
         Some((token, factor)) => Seen::Code { token, factor },
-        None if recovered::is_later(record, attempt.passcode()) => Seen::Later,
+        None if recovered::is_later(&answered.proven, record, attempt.passcode()) => Seen::Later,
         None => Seen::Wrong,
     };
     (seen, Ask::Nothing)

@@ -77,7 +77,7 @@ pub use new_pin::{NewPin, asks_new, opens_by_code};
 pub use opening::{OPEN_MAX, ROUNDS_MAX, ROW_MAX, STRANGERS_ROW_MAX};
 pub(super) use opening::{Opening, may_ask, open};
 pub use recovered::offers_token;
-pub(super) use reset::{begin as begin_reset, goes_on as is_reset};
+pub(super) use reset::{begin as begin_reset, goes_on as is_reset, leads as leads_to_reset};
 pub use reset::{ends_lock, resets, resets_by_code, shows as reset_shows};
 pub use resync::{Ahead, resyncs};
 pub(super) use resync::{begin as begin_resync, counter as counter_ahead};

@@ -52,8 +52,9 @@ pub fn resets(record: &UserRecord, gateway: &GatewayPolicy, policy: &Policy, now
     shows(record, policy, now) != Shows::Unreachable && leads(record, gateway, policy, now)
 }
 
-/// Whether `gateway` leads through a reset whom it knows by a code or by answers.
-pub(super) fn leads(
+/// Whether `gateway` leads through a reset whom it knows by a code or by answers. Whom no code can
+/// reach is told so, and the administrators, once the first factor is right.
+pub(in crate::domain) fn leads(
     record: &UserRecord,
     gateway: &GatewayPolicy,
     policy: &Policy,

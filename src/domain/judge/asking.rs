@@ -316,6 +316,10 @@ impl Case<'_> {
             ttl: self.policy.challenge_ttl,
         };
         if !dialogue::open(&mut self.record.auth, opening, self.now) {
+            // The link of a page is kept with its question, or is none.
+            if matches!(asking.message, Message::OpenPage { .. }) {
+                return Ok(self.end(Message::Denied));
+            }
             // What was used up to come here is recorded all the same.
             if self.changed && self.events.is_empty() {
                 let seconds = self.policy.challenge_ttl.as_secs();

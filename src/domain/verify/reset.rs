@@ -22,7 +22,7 @@ pub(super) fn opens(
 ) -> Finding {
     let gateway = &attempt.gateway;
     let finding = |code, ask| Finding::of(record, code, ask);
-    if !dialogue::resets(record, gateway, policy, now) {
+    if !dialogue::leads_to_reset(record, gateway, policy, now) {
         return finding(CodeMatch::NoToken(Reason::Policy), Ask::Nothing);
     }
     let alone = dialogue::resets_by_code(record, gateway, policy, now);

@@ -9,7 +9,6 @@ use super::super::user::UserRecord;
 use super::super::verdict::Reason;
 use super::{Ask, CodeMatch, Finding, ask, unenrolled};
 use crate::time::Now;
-use crate::token::TokenId;
 
 /// What a person without a usable token needs none for.
 pub(super) fn tokenless(
@@ -53,15 +52,15 @@ pub(super) fn without_token(
     Finding::of(record, CodeMatch::NoToken(reason), Ask::Nothing)
 }
 
-/// The token that waits for its first code, where that code alone lets in and a wrong one was typed: a
-/// guess, which counts as any other. Where more is shown before the Accept, it leads to that question.
+/// A wrong code where the first code of a token that waits for it lets in by itself: a guess, which
+/// counts as any other. Where more is shown before the Accept, it leads to that question.
 pub(super) fn guessed(
     record: &UserRecord,
     attempt: &Attempt,
     form: PasscodeForm,
     policy: &Policy,
     now: Now,
-) -> Option<TokenId> {
+) -> Option<CodeMatch> {
     let way = dialogue::way(record, &attempt.gateway, policy, now)?;
     if way.shows != dialogue::Shows::Nothing || form == PasscodeForm::Challenge {
         return None;
@@ -71,12 +70,16 @@ pub(super) fn guessed(
         let until = token.unproven_until(policy);
         until.is_none_or(|until| now.latest() < until)
     };
-    let mut pending = pending(record, &attempt.gateway, policy, now).filter(waits);
-    let guessed = pending.find(|token| {
+    let shaped = |token: &&Token| {
         let typed = token
             .otp
             .and_then(|otp| split(form, attempt.passcode(), otp.digits));
         typed.is_some_and(|it| form == PasscodeForm::Otp || !it.head.is_empty())
-    });
-    guessed.map(|token| token.id)
+    };
+    let mut pending = pending(record, &attempt.gateway, policy, now)
+        .filter(waits)
+        .filter(shaped);
+    let one = pending.next()?.id;
+    let only = pending.next().is_none().then_some(one);
+    Some(CodeMatch::Wrong { only })
 }
