@@ -53,6 +53,7 @@ const SCREENS: &[(&str, &[&str])] = &[
     ("set_list", &["set"]),
     ("set_show", &["set", "show", "staff"]),
     ("token_list", &["token", "list", "alice"]),
+    ("token_list_labels", &["token", "list", "dora"]),
     (
         "token_authenticators",
         &["token", "list", "alice", "--view", "authenticators"],

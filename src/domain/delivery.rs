@@ -238,3 +238,13 @@ pub struct TypeRule {
     /// What people call it, by language; none: in every language that has no word of its own.
     pub labels: Vec<(Option<Language>, String)>,
 }
+
+impl TypeRule {
+    /// What people call it who read this language, if the site says so.
+    #[must_use]
+    pub fn label(&self, language: Language) -> Option<&str> {
+        let of = |wanted| self.labels.iter().find(|(stated, _)| *stated == wanted);
+        let stated = of(Some(language)).or_else(|| of(None));
+        stated.map(|(_, text)| text.as_str())
+    }
+}

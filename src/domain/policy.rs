@@ -123,10 +123,8 @@ impl Policy {
     /// What a type is called in this language.
     #[must_use]
     pub fn label(&self, kind: TokenKind, language: Language) -> &str {
-        let labels = self.rule(kind).map_or(&[][..], |rule| &rule.labels);
-        let of = |wanted| labels.iter().find(|(stated, _)| *stated == wanted);
-        let stated = of(Some(language)).or_else(|| of(None));
-        stated.map_or_else(|| kind.words(language), |(_, text)| text)
+        let stated = self.rule(kind).and_then(|rule| rule.label(language));
+        stated.unwrap_or_else(|| kind.words(language))
     }
 
     /// The language that this person reads.
@@ -141,7 +139,7 @@ impl Policy {
     pub fn say(&self, message: Message, reader: Option<&Profile>) -> Said {
         let reader = reader.filter(|_| message != Message::Denied);
         let language = reader.map_or(self.language, |profile| self.language_of(profile));
-        message.said(language, &self.texts)
+        message.said(language, &self.texts, &self.types)
     }
 
     /// Whether messages of this kind can be sent at all.

@@ -3,6 +3,7 @@
 use super::delivery::Via;
 use super::dialogue::{Handle, PageLink};
 use super::pin::{Memorized, Weakness};
+use super::token_record::TokenKind;
 use super::wording::Said;
 use crate::time::Timestamp;
 use crate::token::TokenId;
@@ -274,10 +275,10 @@ pub enum Message {
     },
     /// M33.
     Methods {
-        /// The first is a code that is typed.
-        typed: bool,
+        /// The first is a code that is typed, of a token of one of these types; none: not offered.
+        typed: Vec<TokenKind>,
         /// The others are sent, to these masked addresses.
-        sent: Vec<(Via, String)>,
+        sent: Vec<(TokenKind, Via, String)>,
     },
     /// M30.
     Question {

@@ -7,10 +7,12 @@
 //! The questions for a new PIN begin in every language with the words that RSA's servers send,
 //! because gateways look for them to know what is asked.
 
+mod menu;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use super::delivery::Via;
+use super::delivery::TypeRule;
 use super::dialogue::PageLink;
 use super::notice::Language;
 use super::pin::{Memorized, Weakness};
@@ -89,6 +91,8 @@ const LINK_OCTETS_MAX: usize = 163;
 /// Longest address in a text. Three of them fit into a question.
 const ADDRESS_OCTETS_MAX: usize = 36;
 const TO: (&str, usize) = ("to", ADDRESS_OCTETS_MAX + 3);
+/// Octets of what can be chosen from; four with addresses fit, in the words of this file.
+const OFFERED_OCTETS_MAX: usize = 190;
 const SECRET: (&str, usize) = ("secret", 8);
 
 const fn text(id: &'static str, english: &'static str, german: &'static str) -> Text {
@@ -232,7 +236,7 @@ impl Text {
             "Answers accepted. 1 = change PIN, 2 = cancel:",
             "Antworten angenommen. 1 = PIN aendern, 2 = abbrechen:",
         ),
-        text("M33", "{offered}:", "{offered}:").with(&[("offered", 190)]),
+        text("M33", "{offered}:", "{offered}:").with(&[("offered", OFFERED_OCTETS_MAX)]),
         text(
             "M34",
             "Your account was unlocked. Enter a one-time code to confirm:",
@@ -371,17 +375,18 @@ impl fmt::Display for Cut<'_> {
 }
 
 impl Message {
-    /// The message in the words of this language: of `own` texts if there is one, else of these.
+    /// The message in the words of this language: of `own` texts if there is one, else of these. A type
+    /// of token is called what its rule says.
     #[must_use]
-    pub fn said(self, language: Language, own: &[OwnText]) -> Said {
-        let text = self.text(language, own);
+    pub fn said(self, language: Language, own: &[OwnText], types: &[TypeRule]) -> Said {
+        let text = self.text(language, own, types);
         Said {
             message: self,
             text,
         }
     }
 
-    fn text(&self, language: Language, own: &[OwnText]) -> Cow<'static, str> {
+    fn text(&self, language: Language, own: &[OwnText], types: &[TypeRule]) -> Cow<'static, str> {
         let id = self.id();
         let of = |wanted| {
             let mut own = own.iter();
@@ -391,22 +396,22 @@ impl Message {
         let built_in = Text::of(id).map_or("", |text| text.in_language(language));
         match own.map(|own| &*own.text) {
             None if !built_in.contains('{') => Cow::Borrowed(built_in),
-            stated => Cow::Owned(self.filled(stated.unwrap_or(built_in), language)),
+            stated => Cow::Owned(self.filled(stated.unwrap_or(built_in), language, types)),
         }
     }
 
-    fn filled(&self, text: &str, language: Language) -> String {
+    fn filled(&self, text: &str, language: Language, types: &[TypeRule]) -> String {
         pieces(text).fold(String::new(), |mut filled, piece| {
             match piece {
                 Piece::Words(words) => filled.push_str(words),
-                Piece::Slot(name) => filled.push_str(&self.slot(name, language)),
+                Piece::Slot(name) => filled.push_str(&self.slot(name, language, types)),
             }
             filled
         })
     }
 
     /// What is filled in.
-    fn slot(&self, name: &str, language: Language) -> String {
+    fn slot(&self, name: &str, language: Language, types: &[TypeRule]) -> String {
         let german = language == Language::German;
         match (self, name) {
             (Self::TemporaryUntil(end), "time") => end.to_string(),
@@ -435,7 +440,9 @@ impl Message {
             (Self::Question { number, .. }, "number") => number.to_string(),
             (Self::Question { of, .. }, "of") => of.to_string(),
             (Self::Question { text, .. }, "text") => text.clone(),
-            (Self::Methods { typed, sent }, "offered") => offered(*typed, sent, language),
+            (Self::Methods { typed, sent }, "offered") => {
+                menu::offered(typed, sent, language, types)
+            }
             _ => String::new(),
         }
     }
@@ -444,14 +451,14 @@ impl Message {
 /// In English and the words of this file.
 impl From<Message> for Said {
     fn from(message: Message) -> Self {
-        message.said(Language::English, &[])
+        message.said(Language::English, &[], &[])
     }
 }
 
 /// In English, as operators read it.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(Language::English, &[]))
+        f.write_str(&self.text(Language::English, &[], &[]))
     }
 }
 
@@ -470,26 +477,6 @@ fn not_taken(weakness: Weakness, language: Language) -> String {
             "Nicht angenommen: es steht in Ihren Daten. ".to_owned()
         }
     }
-}
-
-/// What can be chosen, with its numbers.
-fn offered(typed: bool, sent: &[(Via, String)], language: Language) -> String {
-    let app = match language {
-        Language::English => "app or token code",
-        Language::German => "App- oder Token-Code",
-    };
-    let by = |via: Via| match (language, via) {
-        (Language::English, via) => format!("{} to", via.words()),
-        (Language::German, Via::Email) => "E-Mail an".to_owned(),
-        (Language::German, Via::Sms) => "SMS an".to_owned(),
-    };
-    let typed = typed.then(|| app.to_owned());
-    let sent = sent
-        .iter()
-        .map(|(via, to)| format!("{} {}", by(*via), Cut(to)));
-    let offered = (1..).zip(typed.into_iter().chain(sent));
-    let offered: Vec<String> = offered.map(|(n, what)| format!("{n} = {what}")).collect();
-    offered.join(", ")
 }
 
 #[cfg(test)]

@@ -54,15 +54,13 @@ fn kill_between_any_two_rounds_of_two_methods_and_one_code_is_sent() {
 fn kill_between_any_two_rounds_of_a_menu_and_of_a_code_that_is_sent_again() {
     let sink = Sink::open();
     let mut alice = Person::new("alice");
-    let either = "[sets]\ndefault = [[\"hotp\", \"virtual\"]]\n";
+    let either = "[sets]\ndefault = [[\"hotp\", \"virtual\"]]\n\
+        [token_types]\nhotp.label = { en = \"Key fob\", de = \"Handsender\" }\n";
     let mut daemon = with_mail(std::slice::from_ref(&alice), &sink, either);
     let sent = "Code sent to a***e@example.org. Enter it:";
     let mut talk = Conversation::begin(&daemon.gateway("gw-two"), "alice", PIN);
     for (question, typed) in [
-        (
-            "1 = app or token code, 2 = e-mail to a***e@example.org:",
-            "2",
-        ),
+        ("1 = Key fob, 2 = e-mail to a***e@example.org:", "2"),
         (sent, "send"),
     ] {
         talk.asks(question);

@@ -153,8 +153,10 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 const fn label(path: &'static str) -> Key {
-    let doc = "What this type is called on screens: one text, or one for each language as in \
-               { en = \"..\", de = \"..\" }.";
+    let doc = "What this type is called on screens, in mails and where a sign-in offers several: one \
+               text, or one for each language as in { en = \"..\", de = \"..\" }. A sign-in shows \
+               plain letters only, umlauts as ae, oe, ue, and its own words where these would be \
+               too long.";
     Key::new(
         path,
         Kind::Label,

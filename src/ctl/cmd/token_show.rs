@@ -64,7 +64,7 @@ pub(super) fn found(screen: &mut Screen, _: &Given, list: &List) -> Result<u8, T
     let columns = [
         words("TOKEN"),
         words("USER"),
-        words("TYPE"),
+        user_show::types(&rows),
         words("STATUS"),
         words("LAST USED"),
         words("EXPIRES"),
@@ -75,7 +75,7 @@ pub(super) fn found(screen: &mut Screen, _: &Given, list: &List) -> Result<u8, T
         vec![
             token.id.clone(),
             token.user.clone(),
-            token.kind.clone(),
+            user_show::of_type(token),
             token.status.to_uppercase(),
             token
                 .last_used

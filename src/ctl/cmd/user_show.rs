@@ -5,14 +5,18 @@ use serde_json::Value;
 use super::set::asked;
 use crate::control::reply::{ActionState, Contact, FailedLogin, Lock, Pin, Token, UserShow, Wait};
 use crate::ctl::errors::Trouble;
-use crate::ctl::output::table::{free, table, words};
+use crate::ctl::output::table::{Column, free, table, words};
 use crate::ctl::output::{Screen, text};
 use crate::ctl::read;
 use crate::ctl::remote::quoted;
 use crate::ctl::verb::Given;
+use crate::domain::notice::Language;
+use crate::domain::token_record::TokenKind;
 
 /// Columns of the label in front of a fact.
 const LABEL: usize = 12;
+/// Columns of a name of the site's own that stay beside the type of a token.
+const LABEL_LEAST: usize = 4;
 /// Columns of a command that decide where the effects stand.
 const LINE: usize = 42;
 
@@ -326,7 +330,7 @@ fn passthrough(screen: &mut Screen, user: &UserShow) {
 pub(super) fn tokens(screen: &mut Screen, tokens: &[Token]) {
     let columns = [
         words("TOKEN"),
-        words("TYPE"),
+        types(tokens),
         words("STATUS"),
         words("LAST USED"),
         words("FAILURES"),
@@ -339,7 +343,7 @@ pub(super) fn tokens(screen: &mut Screen, tokens: &[Token]) {
         );
         vec![
             token.id.clone(),
-            token.kind.clone(),
+            of_type(token),
             token.status.to_uppercase(),
             used,
             text::of(token.failures, token.limit),
@@ -348,6 +352,34 @@ pub(super) fn tokens(screen: &mut Screen, tokens: &[Token]) {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     table(screen, &columns, &rows);
+}
+
+/// The column of [`of_type`]: the words that commands take are never cut.
+pub(super) fn types(tokens: &[Token]) -> Column {
+    let least = tokens.iter().map(|token| {
+        let label = own_label(token).map_or(0, |_| LABEL_LEAST);
+        text::columns(&token.kind) + label
+    });
+    Column {
+        least: least.max(),
+        ..words("TYPE")
+    }
+}
+
+/// The type as commands take it, and what the site calls it.
+pub(super) fn of_type(token: &Token) -> String {
+    match own_label(token) {
+        Some(label) => format!("{} {label}", token.kind),
+        None => token.kind.clone(),
+    }
+}
+
+/// What the site calls the type of this token; none: what everybody does.
+fn own_label(token: &Token) -> Option<&str> {
+    let kind = TokenKind::by_name(&token.kind);
+    let known = |language| kind.is_some_and(|kind| kind.words(language) == token.label);
+    let own = !token.label.is_empty() && !known(Language::English) && !known(Language::German);
+    own.then_some(token.label.as_str())
 }
 
 /// What a token is called, with what must not be overlooked.

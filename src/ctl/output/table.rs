@@ -16,8 +16,8 @@ pub(in crate::ctl) struct Column {
     pub(in crate::ctl) title: &'static str,
     /// Numbers stand at the right.
     pub(in crate::ctl) right: bool,
-    /// Text that may be cut.
-    pub(in crate::ctl) free: bool,
+    /// Columns that it keeps of a text that may be cut; none: it may not.
+    pub(in crate::ctl) least: Option<usize>,
 }
 
 /// A column of words.
@@ -25,7 +25,7 @@ pub(in crate::ctl) const fn words(title: &'static str) -> Column {
     Column {
         title,
         right: false,
-        free: false,
+        least: None,
     }
 }
 
@@ -34,7 +34,7 @@ pub(in crate::ctl) const fn free(title: &'static str) -> Column {
     Column {
         title,
         right: false,
-        free: true,
+        least: Some(FREE_MIN),
     }
 }
 
@@ -43,7 +43,7 @@ pub(in crate::ctl) const fn numbers(title: &'static str) -> Column {
     Column {
         title,
         right: true,
-        free: false,
+        least: None,
     }
 }
 
@@ -76,12 +76,9 @@ fn fit(columns: &[Column], rows: &[Vec<String>], room: usize) -> Vec<usize> {
             widest.max(text::columns(column.title))
         })
         .collect();
-    let least = |column: &Column, width: usize| {
-        if column.free {
-            width.min(FREE_MIN.max(text::columns(column.title)))
-        } else {
-            width
-        }
+    let least = |column: &Column, width: usize| match column.least {
+        Some(least) => width.min(least.max(text::columns(column.title))),
+        None => width,
     };
     for kept in (1..=columns.len()).rev() {
         let mut widths: Vec<usize> = natural.iter().copied().take(kept).collect();

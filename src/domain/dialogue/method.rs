@@ -10,6 +10,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::delivery::destination;
 use crate::domain::judge::{Case, Evidence, Lacking};
 use crate::domain::methods::{candidates, recovery_sets};
+use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::Message;
 use crate::token::TokenId;
 
@@ -57,14 +58,29 @@ fn methods(case: &Case<'_>) -> Methods {
     methods
 }
 
+/// The types of the tokens whose codes are typed, each once.
+fn typed(case: &Case<'_>) -> Vec<TokenKind> {
+    let (record, gateway) = (&case.record, &case.attempt.gateway);
+    let passed = &case.proven.factors;
+    let tokens = candidates(record, gateway, case.policy, passed, case.now);
+    let mut kinds = Vec::new();
+    for token in tokens.filter(|token| token.kind.computes()) {
+        if !kinds.contains(&token.kind) {
+            kinds.push(token.kind);
+        }
+    }
+    kinds
+}
+
 fn asking(case: &Case<'_>, methods: Methods) -> Asking {
     let profile = &case.record.profile;
     let to = |id: &TokenId| {
-        let to = destination(case.record.token(*id)?, profile)?;
-        Some((to.via, to.masked()))
+        let token = case.record.token(*id)?;
+        let to = destination(token, profile)?;
+        Some((token.kind, to.via, to.masked()))
     };
     let message = Message::Methods {
-        typed: methods.typed,
+        typed: typed(case),
         sent: methods.sent.iter().filter_map(to).collect(),
     };
     let kind = Kind::Method(methods);

@@ -1,11 +1,12 @@
 //! Texts on the wire, in every language.
 
 use super::{OwnText, Text, TextError};
-use crate::domain::delivery::Via;
+use crate::domain::delivery::{TypeRule, Via};
 use crate::domain::dialogue::PageLink;
 use crate::domain::notice::Language;
 use crate::domain::pin::{Memorized, Weakness};
 use crate::domain::questions::QUESTION_OCTETS_MAX;
+use crate::domain::token_record::TokenKind;
 use crate::domain::verdict::Message;
 use crate::time::Timestamp;
 use crate::token::link::LinkSecret;
@@ -15,6 +16,22 @@ const LANGUAGES: [Language; 2] = [Language::English, Language::German];
 fn own(id: &'static str, language: Option<Language>, text: &str) -> OwnText {
     let text = text.to_owned();
     OwnText { id, language, text }
+}
+
+/// Four to choose from, as many as are offered.
+fn longest_menu() -> Message {
+    let sent = [
+        (TokenKind::Sms, Via::Sms),
+        (TokenKind::Email, Via::Email),
+        (TokenKind::Virtual, Via::Email),
+    ];
+    let address = format!("a***@{}.example", "long".repeat(20));
+    Message::Methods {
+        typed: vec![TokenKind::Totp, TokenKind::Hotp],
+        sent: sent
+            .map(|(kind, via)| (kind, via, address.clone()))
+            .to_vec(),
+    }
 }
 
 /// One of each, filled with the longest that can stand in it.
@@ -68,10 +85,7 @@ fn longest() -> Vec<Message> {
         Message::NewSecretAgain(Memorized::Password),
         Message::NewSecretSet(Memorized::Password),
         Message::EnterNextCode,
-        Message::Methods {
-            typed: true,
-            sent: vec![(Via::Sms, address()), (Via::Email, address())],
-        },
+        longest_menu(),
         Message::ConfirmUnlock,
         Message::SecretUnchanged(Memorized::Password),
         Message::NoFurtherCode,
@@ -89,15 +103,36 @@ fn longest() -> Vec<Message> {
     ]
 }
 
+/// A site that calls this type so.
+fn called(kind: TokenKind, labels: &[(Option<Language>, &str)]) -> TypeRule {
+    let label = |(language, text): &(Option<Language>, &str)| (*language, (*text).to_owned());
+    TypeRule {
+        kind,
+        withdrawn: false,
+        operator_enrol: true,
+        labels: labels.iter().map(label).collect(),
+    }
+}
+
 #[test]
 fn every_message_fits_into_a_reply_in_every_language() {
-    for message in longest() {
+    // Labels have 40 signs at most, each of which may become two on the wire.
+    let longest_labels = ["\u{e4}".repeat(40), "x".repeat(40), "x".repeat(8)].map(|label| {
+        let rule = |kind| called(kind, &[(None, &label)]);
+        TokenKind::ALL.map(rule).to_vec()
+    });
+    let labels = [vec![]].into_iter().chain(longest_labels);
+    for (message, types) in labels.flat_map(|types| {
+        longest()
+            .into_iter()
+            .map(move |message| (message, types.clone()))
+    }) {
         let most = match message {
             Message::OpenPage { .. } => 253,
             _ => 200,
         };
         for language in LANGUAGES {
-            let said = message.clone().said(language, &[]);
+            let said = message.clone().said(language, &[], &types);
             assert!(!said.text.is_empty(), "{message:?}");
             assert!(said.text.len() <= most, "{} {}", said.text.len(), said.text);
             let plain = |octet: u8| octet == b' ' || octet.is_ascii_graphic();
@@ -147,7 +182,7 @@ fn gateways_know_the_questions_for_a_new_pin_in_every_language() {
         ),
     ] {
         for language in LANGUAGES {
-            let said = message.clone().said(language, &[]);
+            let said = message.clone().said(language, &[], &[]);
             assert!(said.text.starts_with(start), "{}", said.text);
         }
     }
@@ -164,7 +199,7 @@ fn own_words_come_before_these_and_those_of_a_language_first() {
         ),
         own("M21", Some(Language::English), "Mail to {to}:"),
     ];
-    let said = |message: Message, language| message.said(language, &texts).text.into_owned();
+    let said = |message: Message, language| message.said(language, &texts, &[]).text.into_owned();
     assert_eq!(
         said(Message::Locked, Language::English),
         "Locked. Call 4711."
@@ -186,6 +221,56 @@ fn own_words_come_before_these_and_those_of_a_language_first() {
         said(Message::PinBlocked, Language::English),
         "PIN blocked. Contact your help desk."
     );
+}
+
+#[test]
+fn the_menu_calls_types_what_the_site_calls_them() {
+    let menu = |typed: &[TokenKind], language, types: &[TypeRule]| {
+        let sent = vec![
+            (TokenKind::Sms, Via::Sms, "+49 *** **67".to_owned()),
+            (
+                TokenKind::Virtual,
+                Via::Email,
+                "a***e@example.org".to_owned(),
+            ),
+        ];
+        let typed = typed.to_vec();
+        let message = Message::Methods { typed, sent };
+        message.said(language, &[], types).text.into_owned()
+    };
+    let totp = called(
+        TokenKind::Totp,
+        &[
+            (Some(Language::English), "Company app"),
+            (Some(Language::German), "Ger\u{e4}te-App"),
+        ],
+    );
+    let sms = called(TokenKind::Sms, &[(None, "Text")]);
+    let types = [totp, sms];
+    assert_eq!(
+        menu(&[TokenKind::Totp], Language::English, &types),
+        "1 = Company app, 2 = Text to +49 *** **67, 3 = e-mail to a***e@example.org:"
+    );
+    assert_eq!(
+        menu(&[TokenKind::Totp], Language::German, &types),
+        "1 = Geraete-App, 2 = Text an +49 *** **67, 3 = E-Mail an a***e@example.org:"
+    );
+    // Where one of the types has no name the words for all of them stand there.
+    let both = [TokenKind::Totp, TokenKind::Hotp];
+    assert!(menu(&both, Language::English, &types).starts_with("1 = app or token code, "));
+    let hotp = called(TokenKind::Hotp, &[(None, "Key fob")]);
+    let types = [types, [hotp, called(TokenKind::Virtual, &[])]].concat();
+    assert!(menu(&both, Language::German, &types).starts_with("1 = Geraete-App oder Key fob, "));
+    assert!(menu(&[], Language::English, &types).starts_with("1 = Text to "));
+    // What gateways cannot show, or what is too long with everything else, is called as ever.
+    for label in ["\u{1f511}", &"x".repeat(150)] {
+        let types = [called(TokenKind::Totp, &[(None, label)])];
+        let said = menu(&[TokenKind::Totp], Language::English, &types);
+        assert!(
+            said.starts_with("1 = app or token code, 2 = SMS to "),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -225,7 +310,7 @@ fn the_audit_log_gets_no_link() {
         later: false,
     };
     for language in LANGUAGES {
-        let said = message.clone().said(language, &[]);
+        let said = message.clone().said(language, &[], &[]);
         assert!(said.text.contains("https://mfa.example.org"));
         assert!(!said.recorded().contains("https://mfa.example.org"));
         assert!(said.recorded().contains(PageLink::PLACE));
