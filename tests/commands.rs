@@ -23,6 +23,8 @@ mod errors;
 mod help_pages;
 #[path = "commands/imports.rs"]
 mod imports;
+#[path = "commands/lengthy.rs"]
+mod lengthy;
 #[path = "commands/migrate.rs"]
 mod migrate;
 #[path = "commands/owners.rs"]

@@ -3,19 +3,17 @@
 //!
 //! What needs a terminal runs under `script(1)` and is left out, saying so, where there is none.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-#![expect(clippy::print_stderr, reason = "a test that is left out says so")]
-
 #[path = "cli/fake.rs"]
 mod fake;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use std::fs;
-use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::{Child, Command, Stdio};
 
 use fake::{Answer, Fake, command};
 use serde_json::{Value, json};
+use terminal::OnTerminal;
 
 const URI: &str = "otpauth://totp/mfad:alice?secret=KVKFKRCPNZQUYMLXOVYDSQKJKZDTSRLD&issuer=mfad";
 
@@ -215,81 +213,10 @@ fn a_new_gateway_gets_files_of_its_own() {
     assert_eq!(fake::Run::of(command(&write, 80), "").status, 73);
 }
 
-/// A run under `script(1)`, which gives it a terminal.
-struct OnTerminal {
-    child: Child,
-    seen: String,
-}
-
-impl OnTerminal {
-    fn start(fake: &Fake, line: &str) -> Option<Self> {
-        if Command::new("script").arg("--version").output().is_err() {
-            eprintln!("left out: there is no script(1)");
-            return None;
-        }
-        let line = format!(
-            "stty rows 40 cols 80; {} {line}",
-            env!("CARGO_BIN_EXE_mfactl")
-        );
-        let child = Command::new("script")
-            .args(["-qefc", &line, "/dev/null"])
-            .env("MFAD_SOCKET", fake.socket())
-            .env("LANG", "C.UTF-8")
-            .env("TERM", "xterm")
-            .env_remove("COLUMNS")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let seen = String::new();
-        Some(Self { child, seen })
-    }
-
-    /// Reads until this stands there, then types that.
-    fn answer(&mut self, question: &str, typed: &str) {
-        let from = self.seen.len();
-        let mut octet = [0];
-        let mut held = Vec::new();
-        while !String::from_utf8_lossy(&held).contains(question) {
-            let read = self
-                .child
-                .stdout
-                .as_mut()
-                .unwrap()
-                .read(&mut octet)
-                .unwrap();
-            assert!(
-                read == 1,
-                "no {question:?} in {}",
-                String::from_utf8_lossy(&held)
-            );
-            held.extend_from_slice(&octet);
-        }
-        self.seen.push_str(&String::from_utf8_lossy(&held));
-        assert!(self.seen.len() > from);
-        let input = self.child.stdin.as_mut().unwrap();
-        input.write_all(typed.as_bytes()).unwrap();
-        input.flush().unwrap();
-    }
-
-    fn end(mut self) -> (String, i32) {
-        let mut rest = Vec::new();
-        self.child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_end(&mut rest)
-            .unwrap();
-        self.seen.push_str(&String::from_utf8_lossy(&rest));
-        let status = self.child.wait().unwrap();
-        (self.seen, status.code().unwrap_or(-1))
-    }
-}
-
 #[test]
 fn a_token_is_added_shown_and_proven() {
     let fake = maker();
-    let Some(mut run) = OnTerminal::start(&fake, "token add alice --type totp") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "token add alice --type totp") else {
         return;
     };
     run.answer("Code the app shows now", "111 111\r");
@@ -313,7 +240,7 @@ fn a_token_is_added_shown_and_proven() {
 #[test]
 fn a_cancelled_token_is_deleted() {
     let fake = maker();
-    let Some(mut run) = OnTerminal::start(&fake, "token add alice --type totp") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "token add alice --type totp") else {
         return;
     };
     run.answer("cancel and delete): ", "\u{3}");
@@ -329,7 +256,7 @@ fn a_cancelled_token_is_deleted() {
 #[test]
 fn a_pin_is_asked_for_twice_without_echo() {
     let fake = maker();
-    let Some(mut run) = OnTerminal::start(&fake, "pin reset alice") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "pin reset alice") else {
         return;
     };
     run.answer("New PIN: ", "733x\u{7f}911\r");
@@ -347,7 +274,7 @@ fn a_pin_is_asked_for_twice_without_echo() {
 #[test]
 fn questions_are_set_with_answers_that_nobody_sees() {
     let fake = maker();
-    let Some(mut run) = OnTerminal::start(&fake, "emergency set alice") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "emergency set alice") else {
         return;
     };
     for (number, (question, answer)) in [
@@ -380,7 +307,7 @@ fn questions_are_set_with_answers_that_nobody_sees() {
 #[test]
 fn the_help_desk_types_what_a_person_answers() {
     let fake = maker();
-    let Some(mut run) = OnTerminal::start(&fake, "emergency verify alice") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "emergency verify alice") else {
         return;
     };
     run.answer("First pet? ", "Rex\r");
@@ -406,7 +333,7 @@ fn declining_changes_nothing() {
     for (typed, status) in [("n\r", 1), ("\r", 1), ("\u{3}", 130)] {
         let before = fake.calls().len();
         let line = "token delete T-8F3K2 -r old";
-        let Some(mut run) = OnTerminal::start(&fake, line) else {
+        let Some(mut run) = OnTerminal::start(&fake.socket(), line) else {
             return;
         };
         run.answer("Go on? [y/N] ", typed);
@@ -419,7 +346,7 @@ fn declining_changes_nothing() {
                 .all(|call| call.1["dry_run"] == true)
         );
     }
-    let Some(mut run) = OnTerminal::start(&fake, "user delete alice -r left") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "user delete alice -r left") else {
         return;
     };
     run.answer("Type alice to go on: ", "alicia\r");
@@ -454,7 +381,7 @@ fn an_auth_code_that_is_missing_is_shown_with_the_change() {
 #[test]
 fn on_a_terminal_it_is_wiped_again() {
     let fake = maker();
-    let Some(mut run) = OnTerminal::start(&fake, "user add dora") else {
+    let Some(mut run) = OnTerminal::start(&fake.socket(), "user add dora") else {
         return;
     };
     run.answer("Enter wipes this screen. ", "\r");

@@ -1,26 +1,21 @@
 //! Files of tokens through `mfactl hw import`, up to the sign-in with what they brought, and of people
-//! through `mfactl user import`; and files that are wrong, known already, or interrupted.
+//! through `mfactl user import`; and files that are wrong or known already.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::chance::size;
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
 use crate::common::tools::{have, oathtool_hotp};
 use crate::desk::{Desk, Form, Said};
 
 const SEED: &str = "3132333435363738393031323334353637383930";
-/// Tokens of one change.
-const BATCH: usize = 50;
 
 /// A private file with this text, in the site's folder.
-fn file(daemon: &Daemon, name: &str, text: &str) -> String {
+pub(crate) fn file(daemon: &Daemon, name: &str, text: &str) -> String {
     let path = daemon.site.path(name);
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
@@ -38,7 +33,7 @@ fn import(desk: &Desk<'_>, path: &str, more: &[&str], input: &str) -> Said {
     desk.mfactl(&words, input)
 }
 
-fn data(said: &Said) -> Value {
+pub(crate) fn data(said: &Said) -> Value {
     said.json()["done"]["data"].clone()
 }
 
@@ -49,7 +44,7 @@ fn hand_out(desk: &Desk<'_>, serial: &str) {
     assert_eq!(said.status, 0, "{said:#?}");
 }
 
-fn serials(daemon: &Daemon) -> Vec<String> {
+pub(crate) fn serials(daemon: &Daemon) -> Vec<String> {
     let (mut serials, mut cursor) = (Vec::new(), Value::Null);
     loop {
         let asked = json!({"limit": 500, "cursor": cursor});
@@ -61,12 +56,6 @@ fn serials(daemon: &Daemon) -> Vec<String> {
             return serials;
         }
     }
-}
-
-/// A file of so many tokens, each with a seed of its own.
-fn many(count: usize) -> String {
-    let line = |at: usize| format!("FT-{at:06},{at:040x},hotp\n");
-    (0..count).map(line).collect()
 }
 
 #[test]
@@ -190,73 +179,6 @@ fn a_later_file_moves_the_counters_of_devices_forward() {
             .call("Audit.Log", &json!({"event": event}));
         assert_eq!(log["entries"].as_array().unwrap().len(), 1, "{event}");
     }
-    daemon.stop();
-}
-
-#[test]
-fn an_import_that_is_killed_leaves_whole_batches_and_goes_on() {
-    let tokens = size(3_000, 100_000);
-    let daemon = Site::new(&[Person::new("alice")]).start();
-    let path = file(&daemon, "vendor.csv", &many(tokens));
-    let mut mfactl = Command::new(env!("CARGO_BIN_EXE_mfactl"))
-        .args(["hw", "import", &path, "--yes"])
-        .env("MFAD_SOCKET", daemon.site.path("control"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let begun = json!({"limit": 1});
-    let end = Instant::now() + Duration::from_secs(60);
-    while daemon.operator().call("Tokens.HwList", &begun)["rows"]
-        .as_array()
-        .unwrap()
-        .is_empty()
-    {
-        assert!(Instant::now() < end, "nothing is imported");
-    }
-    let site = daemon.kill();
-    let status = mfactl.wait().unwrap();
-    assert!(matches!(status.code(), Some(0 | 69 | 75)), "{status}");
-    let daemon = site.start();
-    let written = serials(&daemon).len();
-    assert!(
-        written > 0 && written.is_multiple_of(BATCH),
-        "{written} of a file in batches of {BATCH}"
-    );
-    println!("killed after {written} of {tokens}");
-    let mut alice = Person::new("alice");
-    let gateway = daemon.gateway("gw-none");
-    std::thread::scope(|scope| {
-        let rest = scope.spawn(|| {
-            let desk = Desk::new(&daemon, Form::Json);
-            import(&desk, &path, &["--json"], "")
-        });
-        let (begun, mut waits) = (Instant::now(), Vec::new());
-        while !rest.is_finished() {
-            let (code, sent) = (alice.code(), Instant::now());
-            gateway.lets_in("alice", &code);
-            waits.push(sent.elapsed());
-        }
-        waits.sort();
-        println!(
-            "the rest in {:?}, {} sign-ins meanwhile, median {:?}, p99 {:?}, longest {:?}",
-            begun.elapsed(),
-            waits.len(),
-            waits[waits.len() / 2],
-            waits[waits.len() * 99 / 100],
-            waits[waits.len() - 1]
-        );
-        let said = rest.join().unwrap();
-        let told = data(&said);
-        assert_eq!(
-            (&told["same"], &told["written"]),
-            (&json!(written), &json!(tokens - written))
-        );
-    });
-    assert_eq!(serials(&daemon).len(), tokens);
-    let verified = daemon.operator().call("Audit.Verify", &json!({}));
-    assert_eq!(verified["result"], "whole", "{verified}");
     daemon.stop();
 }
 

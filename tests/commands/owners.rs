@@ -1,29 +1,15 @@
 //! Tokens with their owners through `mfactl user import --from`, up to the sign-in with them; and what
-//! becomes of a file that is known already, wrong, or interrupted.
+//! becomes of a file that is known already or wrong.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::common::chance::size;
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
 use crate::common::tools::{have, oathtool_hotp};
 use crate::desk::{Desk, Form, Said};
-
-/// Tokens of one change.
-const BATCH: usize = 50;
-
-/// A private file with this text, in the site's folder.
-fn file(daemon: &Daemon, name: &str, text: &str) -> String {
-    let path = daemon.site.path(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    path.to_str().unwrap().to_owned()
-}
+use crate::imports::{data, file};
 
 fn import(desk: &Desk<'_>, path: &str, source: &str, more: &[&str]) -> Said {
     let mut words = vec!["user", "import", path, "--from", source, "--yes"];
@@ -31,52 +17,20 @@ fn import(desk: &Desk<'_>, path: &str, source: &str, more: &[&str]) -> Said {
     desk.mfactl(&words, "")
 }
 
-fn data(said: &Said) -> Value {
-    said.json()["done"]["data"].clone()
-}
-
 fn base32(octets: &[u8]) -> String {
     mfad::token::base32::encode(octets).expose().clone()
 }
 
 /// An `otpauth` URI of an event-based token.
-fn uri(user: &str, seed: &[u8], counter: u64) -> String {
+pub(crate) fn uri(user: &str, seed: &[u8], counter: u64) -> String {
     let secret = base32(seed);
     format!("otpauth://hotp/Old:{user}?secret={secret}&counter={counter}\n")
 }
 
-fn tokens_of(daemon: &Daemon, user: &str) -> Vec<Value> {
+pub(crate) fn tokens_of(daemon: &Daemon, user: &str) -> Vec<Value> {
     let asked = json!({"user": user});
     let listed = daemon.operator().call("Tokens.List", &asked);
     listed["tokens"].as_array().unwrap().clone()
-}
-
-/// A list of so many tokens, each with a seed and an owner of its own.
-fn many(tokens: usize) -> String {
-    let line = |at: usize| {
-        let mut seed = [9; 20];
-        seed[..8].copy_from_slice(&(at as u64).to_be_bytes());
-        uri(&format!("u{at}"), &seed, 3)
-    };
-    (0..tokens).map(line).collect()
-}
-
-/// `mfactl` on its way with a list.
-fn started(daemon: &Daemon, path: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_mfactl"))
-        .args(["user", "import", path, "--from", "otpauth", "--yes"])
-        .env("MFAD_SOCKET", daemon.site.path("control"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// People besides the one who was there first.
-fn counted(daemon: &Daemon) -> usize {
-    let seats = daemon.operator().call("Daemon.Seats", &json!({}));
-    usize::try_from(seats["counted"].as_u64().unwrap()).unwrap() - 1
 }
 
 #[test]
@@ -256,89 +210,6 @@ fn a_later_file_moves_counters_forward_and_never_back() {
         gateway.lets_in("alice", &oathtool_hotp(&one, 60));
         gateway.lets_in("bob", &oathtool_hotp(&two, 60));
     }
-    daemon.stop();
-}
-
-#[test]
-fn owners_that_are_killed_in_the_middle_are_whole_batches_and_go_on() {
-    let tokens = size(1_000, 100_000);
-    let daemon = Site::new(&[Person::new("alice")]).start();
-    let path = file(&daemon, "list.txt", &many(tokens));
-    let mut mfactl = started(&daemon, &path);
-    let end = Instant::now() + Duration::from_secs(60);
-    while counted(&daemon) == 0 {
-        assert!(Instant::now() < end, "nothing is imported");
-    }
-    let site = daemon.kill();
-    let status = mfactl.wait().unwrap();
-    assert!(matches!(status.code(), Some(0 | 69 | 75)), "{status}");
-    let daemon = site.start();
-    let written = counted(&daemon);
-    assert!(
-        written > 0 && written.is_multiple_of(BATCH),
-        "{written} of a file in batches of {BATCH}"
-    );
-    println!("killed after {written} of {tokens}");
-    let begun = Instant::now();
-    let mut alice = Person::new("alice");
-    let gateway = daemon.gateway("gw-none");
-    std::thread::scope(|scope| {
-        let rest = scope.spawn(|| {
-            let desk = Desk::new(&daemon, Form::Json);
-            import(&desk, &path, "otpauth", &["--json"])
-        });
-        while !rest.is_finished() {
-            gateway.lets_in("alice", &alice.code());
-        }
-        println!("the rest in {:?}", begun.elapsed());
-        let told = data(&rest.join().unwrap());
-        assert_eq!(
-            (&told["same"], &told["written"]),
-            (&json!(written), &json!(tokens - written))
-        );
-    });
-    assert_eq!(counted(&daemon), tokens);
-    for at in [0, written - 1, written, tokens - 1] {
-        let name = format!("u{at}");
-        assert_eq!(daemon.operator().show(&name)["base"], "steady");
-        assert_eq!(tokens_of(&daemon, &name).len(), 1, "{name}");
-    }
-    let verified = daemon.operator().call("Audit.Verify", &json!({}));
-    assert_eq!(verified["result"], "whole", "{verified}");
-    daemon.stop();
-}
-
-#[test]
-fn ctrl_c_says_how_far_it_came_and_the_same_command_goes_on() {
-    let tokens = 6_000;
-    let daemon = Site::new(&[Person::new("alice")]).start();
-    let path = file(&daemon, "list.txt", &many(tokens));
-    let mfactl = started(&daemon, &path);
-    let end = Instant::now() + Duration::from_secs(60);
-    while counted(&daemon) < 2 * BATCH {
-        assert!(Instant::now() < end, "nothing is imported");
-    }
-    let pid = nix::unistd::Pid::from_raw(mfactl.id().try_into().unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-    let said = mfactl.wait_with_output().unwrap();
-    let told = String::from_utf8(said.stderr).unwrap();
-    assert_eq!(said.status.code(), Some(130), "{told}");
-    let reached: usize = told
-        .split_once("stopped after ")
-        .and_then(|(_, rest)| rest.split_once(" of 6,000"))
-        .map(|(count, _)| count.replace(',', "").parse().unwrap())
-        .unwrap_or_else(|| panic!("{told}"));
-    assert!(told.contains("what is done is complete"), "{told}");
-    // The batch that was under way may still come in, and the same command goes on behind it.
-    let desk = Desk::new(&daemon, Form::Json);
-    let said = import(&desk, &path, "otpauth", &["--dry-run", "--json"]);
-    let told = data(&said);
-    let same = usize::try_from(told["same"].as_u64().unwrap()).unwrap();
-    assert!(
-        same.is_multiple_of(BATCH) && (reached..tokens).contains(&same),
-        "{same} were in after {reached}"
-    );
-    assert_eq!(told["new"], json!(tokens - same));
     daemon.stop();
 }
 
