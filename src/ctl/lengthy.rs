@@ -6,17 +6,18 @@ use std::io::IsTerminal as _;
 use super::client::{CallError, Client, Payload, request_id};
 use super::errors::{self, Trouble};
 use super::interrupt::Watch;
-use super::output::{self, text};
+use super::progress::Progress;
 use super::verb::Given;
 use super::{Session, change, reach};
 use crate::control::reply::{Done, DoneReply};
 
 /// Makes the call, after `before` on the same new connection: while a person was asked, the last
-/// one may have ended, and with it what was handed over.
+/// one may have ended, and with it what was handed over. `doing` is one word for it.
 pub(super) fn call(
     session: &mut Session,
     given: &Given,
     payload: &mut Payload,
+    doing: &'static str,
     before: impl FnOnce(&mut Client) -> Result<(), CallError>,
 ) -> Result<Done, Trouble> {
     let request = request_id()
@@ -32,25 +33,21 @@ pub(super) fn call(
             false => session.trouble(error, given),
         });
     }
-    let shows = std::io::stderr().is_terminal() && !given.common.quiet && !given.common.dry_run;
-    let (mut last, mut reached) = (None, None);
+    let shows = std::io::stderr().is_terminal() && !given.common.quiet && !session.env.dumb;
+    let mut progress = Progress::new(doing, shows.then_some(session.env.columns));
+    let mut last = None;
     let answered = client.stream(given.verb.method, payload, |reply: DoneReply| {
-        if reply.done.data.contains_key("of") {
-            if shows {
-                output::print_error(&format!("\rdone: {}", text::clean(&reply.done.message)));
-            }
-            reached = Some(reply.done.message);
-        } else {
-            if shows {
-                output::print_error("\r\u{1b}[K");
-            }
+        if !progress.told(&reply.done.data) {
             last = Some(reply.done);
         }
         true
     });
+    if answered.is_err() {
+        progress.end();
+    }
     match (answered, last) {
         (Ok(()), Some(done)) => Ok(done),
-        (Err(_), _) if stopped() => Err(given_up(given, reached, request)),
+        (Err(_), _) if stopped() => Err(given_up(given, progress.written(), request)),
         (Err(CallError::Lost(_)), _) if !trial => {
             let what = "the connection broke: it is done as a whole, in part or not at all";
             let again = change::typed(given);
@@ -75,15 +72,15 @@ fn watched(client: &Client) -> Option<Watch> {
     watch.ok()
 }
 
-/// Somebody pressed Ctrl-C; `reached` is what was told last.
-fn given_up(given: &Given, reached: Option<String>, request: String) -> Trouble {
-    let what = match reached {
-        Some(reached) => format!("stopped after {}", text::clean(&reached)),
+/// Somebody pressed Ctrl-C; `written` is what was told last.
+fn given_up(given: &Given, written: Option<String>, request: String) -> Trouble {
+    let what = match written {
+        Some(written) => format!("stopped after {written}; these are done and complete"),
         None => "stopped at the beginning".to_owned(),
     };
     let again = change::typed(given);
     let mut trouble = Trouble::new(errors::INTERRUPTED, what)
-        .why("what is done is complete, piece by piece; one more may be on its way")
+        .why("it is done piece by piece, and one more may be on its way")
         .try_next(format!("{again}   it goes on"));
     trouble.request = Some(request);
     trouble

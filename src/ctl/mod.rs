@@ -26,6 +26,7 @@ mod interrupt;
 mod lengthy;
 mod manual;
 mod output;
+mod progress;
 mod qr;
 mod reach;
 mod remote;

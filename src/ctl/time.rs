@@ -20,6 +20,11 @@ const DAY_S: i64 = 24 * HOUR_S;
 /// From so many days on, a distance is no longer told in hours.
 const HOURS_S_MAX: i64 = 2 * DAY_S;
 
+/// This moment, by the operator's clock.
+pub(super) fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
 /// The zone and the moment that a screen is about.
 #[derive(Clone, Debug)]
 pub(super) struct Times {
@@ -35,10 +40,7 @@ impl Times {
         } else {
             TimeZone::system()
         };
-        Self {
-            zone,
-            now: Timestamp(jiff::Timestamp::now().as_millisecond()),
-        }
+        Self { zone, now: now() }
     }
 
     /// The same as seen by the daemon, whose clock is the one that counts.

@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 use crate::common::chance::size;
 use crate::common::daemon::{Daemon, Site};
 use crate::common::people::Person;
+use crate::common::terminal::OnTerminal;
 use crate::desk::{Desk, Form};
 use crate::imports::{data, file, serials};
 use crate::owners::{tokens_of, uri};
 
 /// Records of one change.
 const BATCH: usize = 50;
+/// How a bar begins.
+const BAR: &str = "importing [";
 /// How long a first batch, or the next ones, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -214,6 +217,11 @@ fn an_import_that_is_killed_leaves_whole_batches_and_goes_on() {
     killed(&DEVICES, size(6_000, 100_000));
 }
 
+/// `5,700`, of four digits.
+fn text_of(count: usize) -> String {
+    format!("{},{:03}", count / 1_000, count % 1_000)
+}
+
 /// How far it came, out of `stopped after N of M`.
 fn reached(told: &str, of: &str) -> usize {
     let (_, rest) = told
@@ -236,7 +244,9 @@ fn ctrl_c_says_how_far_it_came_and_the_same_command_goes_on() {
         let said = mfactl.wait_with_output().unwrap();
         let told = String::from_utf8(said.stderr).unwrap();
         assert_eq!(said.status.code(), Some(130), "{told}");
-        assert!(told.contains("what is done is complete"), "{told}");
+        assert!(told.contains("done and complete"), "{told}");
+        let quiet = !told.contains('\r') && !told.contains(BAR);
+        assert!(quiet, "a bar where nobody looks: {told}");
         // The batch that was under way may still come in, and the same command goes on behind it.
         let desk = Desk::new(&daemon, Form::Json);
         desk.mfactl(&load.line(&path, &["--dry-run"]), "");
@@ -245,4 +255,45 @@ fn ctrl_c_says_how_far_it_came_and_the_same_command_goes_on() {
         load.goes_on(&daemon, &path, written, 6_000);
         daemon.stop();
     }
+}
+
+#[test]
+fn a_terminal_shows_how_far_it_is_and_ctrl_c_there_ends_it() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let path = PEOPLE.file(&daemon, 6_000);
+    let socket = daemon.site.path("control");
+    let Some(mut run) = OnTerminal::start(&socket, &format!("user import {path}")) else {
+        return;
+    };
+    run.answer("judging [#####", "");
+    run.answer("5,000 of 6,000   83 %", "");
+    run.answer("Go on? [y/N] ", "y\r");
+    run.answer(&format!("{BAR}#---"), "");
+    run.answer("300 of 6,000    5 %", "\u{3}");
+    let (seen, status) = run.end();
+    assert_eq!(status, 130, "{seen}");
+    let desk = Desk::new(&daemon, Form::Json);
+    desk.mfactl(&PEOPLE.line(&path, &["--dry-run"]), "");
+    let written = PEOPLE.prefix(&daemon, 6_000);
+    let reached = reached(&seen, "6,000");
+    assert!((300..=written).contains(&reached), "{written}: {seen}");
+    // The line of the bar is whole, and what is said stands below it.
+    let (bars, _) = seen.split_once("mfactl: stopped").unwrap();
+    assert!(bars.ends_with('\n'), "{seen}");
+
+    // To its end: nothing is left of the bar.
+    let Some(mut run) = OnTerminal::start(&socket, &format!("user import {path} --yes")) else {
+        return;
+    };
+    run.answer(BAR, "");
+    let (seen, status) = run.end();
+    assert_eq!(status, 0, "{seen}");
+    let (_, last) = seen.rsplit_once("\u{1b}[K").unwrap();
+    let rest = text_of(6_000 - written);
+    assert!(
+        last.starts_with(&format!("✓ {rest} people are added.")),
+        "{last}"
+    );
+    assert_eq!(people(&daemon), 6_000);
+    daemon.stop();
 }

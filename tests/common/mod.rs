@@ -29,6 +29,7 @@ pub(crate) mod reach;
 pub(crate) mod scrape;
 pub(crate) mod single;
 pub(crate) mod sink;
+pub(crate) mod terminal;
 pub(crate) mod texts;
 pub(crate) mod tools;
 pub(crate) mod until;

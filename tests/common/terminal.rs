@@ -7,6 +7,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// How long a run may take.
+const SECONDS: &str = "120";
+
 /// A run on a terminal of 40 rows and 80 columns.
 pub(crate) struct OnTerminal {
     child: Child,
@@ -25,8 +28,16 @@ impl OnTerminal {
             "stty rows 40 cols 80; exec {} {line}",
             env!("CARGO_BIN_EXE_mfactl")
         );
-        let child = Command::new("script")
-            .args(["-qefc", &line, "/dev/null"])
+        // Whoever waits for what is never said is told so.
+        let child = Command::new("timeout")
+            .args([
+                "--foreground",
+                SECONDS,
+                "script",
+                "-qefc",
+                &line,
+                "/dev/null",
+            ])
             .env("MFAD_SOCKET", socket)
             .env("LANG", "C.UTF-8")
             .env("TERM", "xterm")

@@ -188,7 +188,9 @@ fn import(
     file: &str,
     payload: &mut Payload,
 ) -> Result<Done, Trouble> {
-    let done = lengthy::call(session, given, payload, |client| hand_over(client, file));
+    let done = lengthy::call(session, given, payload, "importing", |client| {
+        hand_over(client, file)
+    });
     done.map_err(|mut trouble| {
         if trouble.code.as_deref() == Some("E_ARG") {
             trouble.exit = errors::BAD_DATA;

@@ -60,7 +60,7 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     }
     if !given.common.dry_run && change::asks(session, given)? {
         payload.set("dry_run", true);
-        let trial = lengthy::call(session, given, &mut payload, |_| Ok(()))?;
+        let trial = lengthy::call(session, given, &mut payload, "moving", |_| Ok(()))?;
         if trial.unchanged {
             return finish(session, given, trial);
         }
@@ -72,7 +72,7 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
         terminal.write(&screen.take());
         change::agreed(&mut terminal)?;
     }
-    let done = lengthy::call(session, given, &mut payload, |_| Ok(()))?;
+    let done = lengthy::call(session, given, &mut payload, "moving", |_| Ok(()))?;
     finish(session, given, done)
 }
 

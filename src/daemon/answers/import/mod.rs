@@ -28,7 +28,7 @@ use crate::server::control::Sink;
 
 use super::change::request_id;
 use super::desk::Desk;
-use told::{Written, no_store, records, so_far, stopped};
+use told::{Written, judged_so_far, no_store, records, so_far, stopped};
 
 /// Bad records that are told one by one; the others are counted.
 const TOLD_MAX: usize = 10_000;
@@ -178,6 +178,10 @@ impl Run<'_> {
             if at % LOOK_EVERY == 0 && sink.ended() {
                 return Err(Refusal::new(Code::Busy, "nobody waits; nothing changed"));
             }
+            if at > 0 && at % LOOK_EVERY == 0 && self.import.progress {
+                let told = sink.push(judged_so_far(at, rows.len()).into());
+                told.map_err(|_| Refusal::new(Code::Busy, "nobody waits; nothing changed"))?;
+            }
             match row {
                 Ok(item) => sort(goods, item, &mut judged)?,
                 Err(bad) => judged.rejected.push(Rejected {
@@ -259,6 +263,7 @@ impl Run<'_> {
                 if self.import.progress {
                     let mut waits = so_far(done.all(), of);
                     waits.message.push_str(", waiting for messages to be sent");
+                    waits.data.insert("waits".to_owned(), true.into());
                     sink.push(waits.into()).map_err(|_| stop())?;
                 }
                 self.desk.await_room(sink).map_err(|()| stop())?;

@@ -61,6 +61,17 @@ pub(super) fn so_far(written: usize, of: usize) -> Done {
     }
 }
 
+pub(super) fn judged_so_far(judged: usize, of: usize) -> Done {
+    Done {
+        message: format!("{} of {} judged", count(judged), count(of)),
+        data: Map::from_iter([
+            ("judged".to_owned(), judged.into()),
+            ("of".to_owned(), of.into()),
+        ]),
+        ..Done::default()
+    }
+}
+
 pub(super) fn no_store(written: usize, of: usize) -> Refusal {
     let what = format!(
         "imported {} of {}, then the store refused",
