@@ -25,6 +25,8 @@ mod help_pages;
 mod imports;
 #[path = "commands/lengthy.rs"]
 mod lengthy;
+#[path = "commands/meant.rs"]
+mod meant;
 #[path = "commands/migrate.rs"]
 mod migrate;
 #[path = "commands/owners.rs"]

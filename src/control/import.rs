@@ -19,6 +19,8 @@ pub struct Import {
     pub what: What,
     /// Take the good records although others are bad.
     pub skip_bad: bool,
+    /// How many people who are here it is meant to change; none: that is not looked at.
+    pub expect: Option<u64>,
     /// Tell how far it is.
     pub progress: bool,
     /// How.

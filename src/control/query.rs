@@ -146,6 +146,8 @@ pub struct Migration {
     pub from: Via,
     /// Whose; none: everybody's.
     pub user: Option<String>,
+    /// How many people it is meant to move; none: that is not looked at.
+    pub expect: Option<u64>,
     /// Tell how far it is.
     pub progress: bool,
     /// How.

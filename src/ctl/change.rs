@@ -239,10 +239,14 @@ fn confirm(session: &mut Session, given: &Given, payload: &mut Payload) -> Resul
     if weight != Some(Weight::Severe) {
         return agreed(&mut terminal);
     }
-    let target = target(given);
+    repeated(&mut terminal, &target(given))
+}
+
+/// Has the name or number typed that a severe change is about; trouble if it is another one.
+pub(super) fn repeated(terminal: &mut Terminal, target: &str) -> Result<(), Trouble> {
     let answer = terminal.ask(&format!(
         "This cannot be undone. Type {} to go on: ",
-        text::clean(&target)
+        text::clean(target)
     ))?;
     if answer == target {
         return Ok(());

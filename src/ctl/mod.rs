@@ -25,6 +25,7 @@ mod help;
 mod interrupt;
 mod lengthy;
 mod manual;
+mod many;
 mod output;
 mod progress;
 mod qr;

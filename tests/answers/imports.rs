@@ -66,6 +66,7 @@ fn bring(
     let import = Import {
         what,
         skip_bad: false,
+        expect: None,
         progress: true,
         manner,
     };

@@ -123,7 +123,14 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     would_move_two(&desk);
 
     // Everybody: whose address fits has a virtual token, proven as the one before; the others are told.
-    let said = migrates(&desk, "sms", &[]);
+    let before = desk.store();
+    for (stated, status) in [(&[][..], 64), (&["--expect", "3"], 1)] {
+        let said = migrates(&desk, "sms", stated);
+        assert_eq!(said.status, status, "{said:#?}");
+        assert!(said.err.contains("--expect 2 if that"), "{said:#?}");
+    }
+    assert!(desk.store() == before, "changed, and nobody meant it");
+    let said = migrates(&desk, "sms", &["--expect", "2"]);
     assert_eq!((said.status, said.err.as_str()), (1, ""), "{said:#?}");
     let data = said.json()["done"]["data"].clone();
     let counts = ["people", "replaced", "left"].map(|name| data[name].as_u64().unwrap());
@@ -156,7 +163,7 @@ fn obsolete_tokens_are_replaced_by_virtual_ones_of_their_addresses() {
     daemon
         .operator()
         .change("Users.Edit", "carol", &json!({"phone": "+491719999999"}));
-    assert_eq!(migrates(&desk, "sms", &[]).status, 0);
+    assert_eq!(migrates(&desk, "sms", &["--expect", "1"]).status, 0);
     assert_eq!(
         tokens(&daemon, "carol")[0][..3],
         ["virtual", "registered", "ACTIVE"]
@@ -213,7 +220,7 @@ fn everybody_is_moved_no_faster_than_people_can_be_told_and_ctrl_c_loses_nothing
     let daemon = daemon.stop().start();
     let mfactl = Command::new(env!("CARGO_BIN_EXE_mfactl"))
         .args(&MIGRATE[..5])
-        .args(["--from", "email"])
+        .args(["--from", "email", "--expect", "560"])
         .env("MFAD_SOCKET", daemon.site.path("control"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -236,7 +243,9 @@ fn everybody_is_moved_no_faster_than_people_can_be_told_and_ctrl_c_loses_nothing
     // The server speaks again: the others follow, and everybody is told once.
     let sink = Sink::at(silent);
     let desk = Desk::new(&daemon, Form::Json);
-    let said = migrates(&desk, "email", &[]);
+    let rest = migrates(&desk, "email", &["--dry-run"]);
+    let rest = rest.json()["done"]["data"]["people"].to_string();
+    let said = migrates(&desk, "email", &["--expect", &rest]);
     assert_eq!(said.status, 0, "{said:#?}");
     let done = &said.json()["done"]["data"];
     let moved = PEOPLE as u64 - done["people"].as_u64().unwrap();

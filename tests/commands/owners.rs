@@ -48,7 +48,7 @@ fn a_token_that_was_used_elsewhere_signs_in() {
     let would = "3 tokens would be registered with their owners.";
     assert!(dry.out.contains(would), "{dry:#?}");
     assert!(dry.out.contains("1 of the owners is new."), "{dry:#?}");
-    let said = import(&desk, &path, "otpauth", &["--weak"]);
+    let said = import(&desk, &path, "otpauth", &["--weak", "--expect", "1"]);
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{said:#?}");
     let are = "3 tokens are registered with their owners.";
     assert!(said.out.contains(are), "{said:#?}");
@@ -155,7 +155,7 @@ fn a_bad_line_keeps_all_of_them_out_unless_it_is_left_out() {
     assert_eq!(fs::read_to_string(rejected).unwrap().lines().count(), 5);
     assert_eq!(daemon.operator().show("carol")["base"], "steady");
     let again = file(&daemon, "again.txt", &format!("otpauth{twice}"));
-    let said = import(&desk, &again, "otpauth", &["--json"]);
+    let said = import(&desk, &again, "otpauth", &["--json", "--expect", "1"]);
     assert_eq!(data(&said)["ahead"], 1, "{said:#?}");
     let said = import(&desk, &again, "otpauth", &["--json"]);
     assert_eq!(data(&said)["same"], 1, "{said:#?}");
@@ -173,7 +173,7 @@ fn a_later_file_moves_counters_forward_and_never_back() {
     let desk = Desk::new(&daemon, Form::People);
     let both = |counter| uri("alice", &[1; 20], counter) + &uri("bob", &[2; 20], counter);
     let write = |counter| file(&daemon, &format!("list{counter}.txt"), &both(counter));
-    let said = import(&desk, &write(0), "otpauth", &[]);
+    let said = import(&desk, &write(0), "otpauth", &["--expect", "1"]);
     assert_eq!(said.status, 0, "{said:#?}");
     let later = write(60);
     let more = uri("carol", &[3; 20], 7) + &both(60);
@@ -181,7 +181,7 @@ fn a_later_file_moves_counters_forward_and_never_back() {
     let dry = import(&desk, &later, "otpauth", &["--dry-run"]);
     let would = "The counters of 2 tokens would move forward.";
     assert!(dry.out.contains(would), "{dry:#?}");
-    let said = import(&desk, &later_and_new, "otpauth", &[]);
+    let said = import(&desk, &later_and_new, "otpauth", &["--expect", "2"]);
     let moved = "1 token is registered with their owners. The counters of 2 tokens moved forward.";
     let words: Vec<&str> = said.out.split_whitespace().collect();
     assert!(words.join(" ").contains(moved), "{said:#?}");
@@ -288,7 +288,7 @@ fn what_was_used_or_off_elsewhere_is_so_here() {
     let desk = Desk::new(&daemon, Form::People);
     let export = file(&daemon, "tokens.pi", &published("export.privacyidea"));
     let key = file(&daemon, "pi.key", &published("export.key"));
-    let opened = ["--key", "--file", &key, "--strip-domain"];
+    let opened = ["--key", "--file", &key, "--strip-domain", "--expect", "1"];
     let said = import(&desk, &export, "privacyidea", &opened);
     assert_eq!(said.status, 0, "{said:#?}");
     let carol = &tokens_of(&daemon, "carol")[0];

@@ -66,6 +66,7 @@ fn import(what: What, a: &mut Arguments, manner: Manner) -> Import {
     Import {
         what,
         skip_bad: a.flag("skip_bad"),
+        expect: a.int("expect"),
         progress: a.more(),
         manner,
     }

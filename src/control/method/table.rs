@@ -54,7 +54,8 @@ interfaces! {
         ];
         Import Import = UserImport, import::people, [
             source: may Text, header: may Bool, strip_domain: may Bool, trusted: may Bool,
-            weak: may Bool, skip_bad: may Bool, key: may Secret
+            weak: may Bool, skip_bad: may Bool, key: may Secret,
+            expect: may Int
         ];
         Change Edit = UserEdit, users::edit, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
@@ -115,7 +116,7 @@ interfaces! {
         ];
         Change Delete = TokenDelete, tokens::delete, [token: must Text, force: may Bool];
         Act Migrate = TokenMigrate, tokens::migrate, [
-            from: must Text, to: must Text, user: may Text
+            from: must Text, to: must Text, user: may Text, expect: may Int
         ];
         Change EnrollQr = EnrollQr, tokens::enroll_qr, [
             user: must Text, token: may Text, channel: may Text
@@ -139,7 +140,8 @@ interfaces! {
         List HwList = HwList, tokens::hw_list, [serial: may Text];
         Import HwImport = HwImport, import::hardware, [
             format: must Text, kind: may Text, algorithm: may Text, digits: may Int,
-            period_s: may Int, weak: may Bool, skip_bad: may Bool, key: may Secret
+            period_s: may Int, weak: may Bool, skip_bad: may Bool, key: may Secret,
+            expect: may Int
         ];
         Change HwUnassign = HwUnassign, tokens::hw_unassign, [serial: must Text, force: may Bool];
     }

@@ -234,6 +234,7 @@ pub(super) fn migrate(a: &mut Arguments, manner: Manner) -> Result<Query, Fault>
     Ok(Query::TokenMigrate(Migration {
         from,
         user,
+        expect: a.int("expect"),
         progress: a.more(),
         manner,
     }))

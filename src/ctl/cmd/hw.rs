@@ -54,8 +54,9 @@ pub(super) const VERBS: &[Verb] = &[
             "mfactl hw import vendor.xml --key",
         ],
         more: "Every record is judged before the first is written; with a bad one nothing is, unless \
-               --skip-bad. The same file once more goes on where it ended. What comes of which \
-               format: docs/migrate.md.",
+               --skip-bad. The same file once more goes on where it ended. If counters of people \
+               would move, the number of people is typed, or stated by a script: --yes --expect N. \
+               What comes of which format: docs/migrate.md.",
         run: Run::Special(hw_import::run),
     },
     Verb {

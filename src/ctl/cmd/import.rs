@@ -13,15 +13,15 @@ use zeroize::Zeroizing;
 
 use crate::control::import::{PIECE_OCTETS_MAX, UPLOAD_OCTETS_MAX};
 use crate::control::reply::{Done, Uploaded};
+use crate::ctl::Session;
 use crate::ctl::change;
 use crate::ctl::client::{CallError, Client, Payload};
 use crate::ctl::errors::{self, Trouble};
+use crate::ctl::many::{self, Many};
 use crate::ctl::output::{self, Screen, text};
 use crate::ctl::remote::quoted;
 use crate::ctl::secret;
-use crate::ctl::terminal::Terminal;
 use crate::ctl::verb::{Given, Kind, Take, flag, switch};
-use crate::ctl::{Session, lengthy};
 
 /// Lines that are named of records that are bad for the same reason.
 const LINES_NAMED: usize = 3;
@@ -68,23 +68,23 @@ pub(super) fn run(
     session: &mut Session,
     given: &Given,
     goods: Goods<'_>,
-    mut payload: Payload,
+    payload: Payload,
 ) -> Result<u8, Trouble> {
-    if !given.common.dry_run && change::asks(session, given)? {
-        payload.set("dry_run", true);
-        let trial = import(session, given, goods.text, &mut payload)?;
-        if trial.unchanged {
-            return finish(session, given, goods.lines, trial);
+    let how = Many {
+        doing: "importing",
+        people: "changed",
+        beside: bad,
+    };
+    let done = many::run(session, given, payload, &how, |client| {
+        hand_over(client, goods.text)
+    });
+    let done = done.map_err(|mut trouble| {
+        // mfad's word on the file, not ours on the command line.
+        if trouble.error.is_some() && trouble.code.as_deref() == Some("E_ARG") {
+            trouble.exit = errors::BAD_DATA;
         }
-        payload.0.remove("dry_run");
-        let mut screen = session.screen.clone();
-        bad(&mut screen, &trial);
-        output::would(&mut screen, &trial);
-        let mut terminal = Terminal::open()?;
-        terminal.write(&screen.take());
-        change::agreed(&mut terminal)?;
-    }
-    let done = import(session, given, goods.text, &mut payload)?;
+        trouble
+    })?;
     finish(session, given, goods.lines, done)
 }
 
@@ -179,24 +179,6 @@ pub(super) fn octets(path: &str, secret: bool) -> Result<Zeroizing<Vec<u8>>, Tro
         ));
     }
     Ok(held)
-}
-
-/// Hands the file over and makes the call.
-fn import(
-    session: &mut Session,
-    given: &Given,
-    file: &str,
-    payload: &mut Payload,
-) -> Result<Done, Trouble> {
-    let done = lengthy::call(session, given, payload, "importing", |client| {
-        hand_over(client, file)
-    });
-    done.map_err(|mut trouble| {
-        if trouble.code.as_deref() == Some("E_ARG") {
-            trouble.exit = errors::BAD_DATA;
-        }
-        trouble
-    })
 }
 
 fn hand_over(client: &mut Client, file: &str) -> Result<(), CallError> {

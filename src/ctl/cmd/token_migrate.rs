@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::control::reply::Done;
 use crate::ctl::errors::Trouble;
-use crate::ctl::output::{self, Screen, text};
-use crate::ctl::terminal::Terminal;
+use crate::ctl::many::{self, Many};
+use crate::ctl::output::{Screen, text};
 use crate::ctl::verb::{Given, Kind, Run, Verb, flag};
-use crate::ctl::{Session, change, lengthy};
+use crate::ctl::{Session, change};
 
 /// People that are named of those who are left for the same reason.
 const NAMED: usize = 5;
@@ -43,7 +43,8 @@ pub(super) const VERB: Verb = Verb {
     ],
     more: "A virtual token sends to the main address of its owner. So a token is replaced whose \
            address that is, or becomes because there is none yet; it is proven, disabled and locked \
-           as the one before. Tokens that are void go. Everybody is told. Given again it goes on.",
+           as the one before. Tokens that are void go. Everybody is told. Given again it goes on. Of \
+           everybody, the number of people is typed, or stated by a script: --yes --expect N.",
     run: Run::Special(run),
 };
 
@@ -58,21 +59,12 @@ fn run(session: &mut Session, given: &Given) -> Result<u8, Trouble> {
     if session.shown_call(given, &payload, true) {
         return Ok(0);
     }
-    if !given.common.dry_run && change::asks(session, given)? {
-        payload.set("dry_run", true);
-        let trial = lengthy::call(session, given, &mut payload, "moving", |_| Ok(()))?;
-        if trial.unchanged {
-            return finish(session, given, trial);
-        }
-        payload.0.remove("dry_run");
-        let mut screen = session.screen.clone();
-        left(&mut screen, &trial);
-        output::would(&mut screen, &trial);
-        let mut terminal = Terminal::open()?;
-        terminal.write(&screen.take());
-        change::agreed(&mut terminal)?;
-    }
-    let done = lengthy::call(session, given, &mut payload, "moving", |_| Ok(()))?;
+    let how = Many {
+        doing: "moving",
+        people: "people",
+        beside: left,
+    };
+    let done = many::run(session, given, payload, &how, |_| Ok(()))?;
     finish(session, given, done)
 }
 

@@ -24,7 +24,8 @@ pub(super) const VERB: Verb = Verb {
            New Credential. With --from: tokens that are in use elsewhere come in as registered, \
            and owners who are not there are added; docs/migrate.md says what comes of each. \
            Every line is judged before the first is written; what is there already as the line \
-           says is passed over.",
+           says is passed over. If people who are here would be changed, their number is typed, \
+           or stated by a script: --yes --expect N.",
     run: Run::Special(run),
 };
 

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::control::query::{Manner, Migration};
+use crate::control::query::Migration;
 use crate::control::reply::{Done, Note, Reply};
 use crate::daemon::report::number;
 use crate::domain::command::Command;
-use crate::domain::delivery::Via;
 use crate::domain::event::{Event, RequestRef};
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::token_record::TokenKind;
@@ -22,6 +21,7 @@ use crate::store::Find;
 use super::Answerer;
 use super::change::request_id;
 use super::desk::Desk;
+use super::import::told::{count, judged_so_far, so_far};
 use super::pages;
 
 /// People that are left as they are and told one by one; the others are counted.
@@ -46,14 +46,12 @@ impl Answerer {
         which: Migration,
         sink: &mut dyn Sink,
     ) -> Result<Reply, Refusal> {
-        let Migration {
-            from, user, manner, ..
-        } = which;
-        match user {
-            None => desk.migrate_all(from, which.progress, manner, sink),
+        match which.user {
+            None => desk.migrate_all(which, sink),
             Some(user) => {
+                let from = which.from;
                 let command = Command::TokenMigrate { user, from };
-                let done = self.carry_out(desk.operator, command, manner)?;
+                let done = self.carry_out(desk.operator, command, which.manner)?;
                 Ok(done.into())
             }
         }
@@ -61,31 +59,49 @@ impl Answerer {
 }
 
 impl Desk<'_> {
-    fn migrate_all(
-        &self,
-        from: Via,
-        progress: bool,
-        manner: Manner,
-        sink: &mut dyn Sink,
-    ) -> Result<Reply, Refusal> {
-        let kind = from.own_kind();
+    fn migrate_all(&self, which: Migration, sink: &mut dyn Sink) -> Result<Reply, Refusal> {
+        let kind = which.from.own_kind();
         let people = self.owners(kind, sink)?;
-        let manner = prepare::Manner {
-            request: request_id(manner.request)?,
-            reason: manner.reason,
-            dry_run: manner.dry_run,
+        let mut manner = prepare::Manner {
+            request: request_id(which.manner.request.clone())?,
+            reason: which.manner.reason.clone(),
+            dry_run: true,
             if_revision: None,
         };
+        if which.manner.dry_run || which.expect.is_some() {
+            let tally = self.migrate(&people, &which, &manner, sink)?;
+            if which.manner.dry_run {
+                return Ok(tally.done(kind, true).into());
+            }
+            if tally.people > 0 {
+                as_meant(which.expect, tally.people)?;
+            }
+        }
+        manner.dry_run = false;
+        let tally = self.migrate(&people, &which, &manner, sink)?;
+        let mut done = tally.done(kind, false);
+        done.audit = Some(self.recorded(kind, &tally, &manner)?);
+        Ok(done.into())
+    }
+
+    /// One person after the other.
+    fn migrate(
+        &self,
+        people: &[String],
+        which: &Migration,
+        manner: &prepare::Manner,
+        sink: &mut dyn Sink,
+    ) -> Result<Tally, Refusal> {
         let mut tally = Tally::default();
         for (at, user) in people.iter().enumerate() {
             if !manner.dry_run {
-                self.await_room(sink).map_err(|()| stopped(at, &people))?;
+                self.await_room(sink).map_err(|()| stopped(at, people))?;
             }
             let command = Command::TokenMigrate {
                 user: user.clone(),
-                from,
+                from: which.from,
             };
-            match self.engine.change(self.operator, command, &manner) {
+            match self.engine.change(self.operator, command, manner) {
                 Ok(carried) => tally.add(&carried.done),
                 Err(refusal) if matches!(refusal.code, Code::Store | Code::Busy) => {
                     let so_far = format!("{} of {}", count(at), count(people.len()));
@@ -93,16 +109,16 @@ impl Desk<'_> {
                 }
                 Err(refusal) => tally.left.push((user.clone(), refusal)),
             }
-            if progress && (at + 1) % TELL_EVERY == 0 {
-                let told = sink.push(so_far(at + 1, people.len()).into());
-                told.map_err(|_| stopped(at + 1, &people))?;
+            if which.progress && (at + 1) % TELL_EVERY == 0 {
+                let so_far = match manner.dry_run {
+                    true => judged_so_far(at + 1, people.len()),
+                    false => so_far(at + 1, people.len()),
+                };
+                let told = sink.push(so_far.into());
+                told.map_err(|_| stopped(at + 1, people))?;
             }
         }
-        let mut done = tally.done(kind, manner.dry_run);
-        if !manner.dry_run {
-            done.audit = Some(self.recorded(kind, &tally, &manner)?);
-        }
-        Ok(done.into())
+        Ok(tally)
     }
 
     /// Who has a token of this type.
@@ -204,24 +220,25 @@ impl Tally {
     }
 }
 
-fn so_far(done: usize, of: usize) -> Done {
-    Done {
-        message: format!("{} of {}", count(done), count(of)),
-        data: Map::from_iter([
-            ("written".to_owned(), done.into()),
-            ("of".to_owned(), of.into()),
-        ]),
-        ..Done::default()
-    }
+/// Refuses a change of another number of people than the operator was told of.
+pub(super) fn as_meant(expect: Option<u64>, people: usize) -> Result<(), Refusal> {
+    let people = people as u64;
+    let Some(expect) = expect.filter(|expect| *expect != people) else {
+        return Ok(());
+    };
+    let would = match people {
+        1 => "1 person who is here would be changed".to_owned(),
+        _ => format!("{} people who are here would be changed", number(people)),
+    };
+    let expected = number(expect);
+    let what = format!("{would}, and {expected} were expected; nothing changed");
+    let refusal = Refusal::new(Code::Conflict, what);
+    Err(refusal.doing(format!("--yes --expect {people} if that is meant")))
 }
 
 fn stopped(done: usize, people: &[String]) -> Refusal {
     let what = format!("stopped after {} of {}", count(done), count(people.len()));
     Refusal::new(Code::Busy, what).doing("give the command again: it goes on")
-}
-
-fn count(number_of: usize) -> String {
-    number(number_of as u64)
 }
 
 fn counted(number_of: u64, [one, many]: [&str; 2]) -> String {

@@ -1,8 +1,11 @@
 //! Hardware tokens, for the pool.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use crate::control::import::Hardware;
 use crate::domain::event::{Event, Origin};
-use crate::domain::pool::{Intake, Judge};
+use crate::domain::pool::{Intake, Judge, Known};
 use crate::domain::refusal::{Code, Refusal};
 use crate::token::import::{self, Imported};
 
@@ -31,6 +34,8 @@ pub(super) fn read(how: &Hardware, text: &str) -> Result<Vec<Row>, Refusal> {
 pub(super) struct Tokens<'a> {
     desk: &'a Desk<'a>,
     judge: Judge<'a>,
+    /// Owners of tokens that move forward.
+    owners: RefCell<HashSet<String>>,
 }
 
 impl<'a> Tokens<'a> {
@@ -38,6 +43,7 @@ impl<'a> Tokens<'a> {
         Self {
             desk,
             judge: Judge::new(rows.iter().flatten(), weak, desk.now),
+            owners: RefCell::default(),
         }
     }
 }
@@ -59,7 +65,15 @@ impl Goods for Tokens<'_> {
             .engine
             .known(&item.serial, item.otp, &item.seed, item.counter)
             .map_err(|error| store(&error))?;
-        self.judge.judge(item, &known)
+        let intake = self.judge.judge(item, &known)?;
+        if let (Intake::Ahead, Known::Owned { user, .. }) = (intake, &known) {
+            self.owners.borrow_mut().insert(user.to_string());
+        }
+        Ok(intake)
+    }
+
+    fn changed(&self) -> usize {
+        self.owners.borrow().len()
     }
 
     fn put(

@@ -10,7 +10,7 @@
 mod hardware;
 mod owners;
 mod people;
-mod told;
+pub(super) mod told;
 
 use std::mem::take;
 
@@ -28,7 +28,8 @@ use crate::server::control::Sink;
 
 use super::change::request_id;
 use super::desk::Desk;
-use told::{Written, judged_so_far, no_store, records, so_far, stopped};
+use super::migrate::as_meant;
+use told::{Written, counted, judged_so_far, no_store, records, so_far, stopped};
 
 /// Bad records that are told one by one; the others are counted.
 const TOLD_MAX: usize = 10_000;
@@ -57,6 +58,11 @@ trait Goods {
     /// What there is to say besides, once all are judged.
     fn remarks(&self) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// How many people who are here would be changed.
+    fn changed(&self) -> usize {
+        0
     }
 
     /// Whether somebody is told of the batch.
@@ -200,6 +206,7 @@ impl Run<'_> {
         if judged.wanted() == 0 || self.refused(&judged) {
             return self.nothing::<G>(&judged, origin);
         }
+        as_meant(self.import.expect, goods.changed())?;
         self.write(goods, judged, &origin, sink)
     }
 
@@ -236,7 +243,7 @@ impl Run<'_> {
             unchanged: true,
             message,
             notes: self.notes(Vec::new(), judged),
-            data: self.data(judged, &Written::default()),
+            data: self.data(0, judged, &Written::default()),
             ..Done::default()
         }
         .into())
@@ -286,8 +293,8 @@ impl Run<'_> {
         Ok(Done {
             audit,
             message: done.sentence::<G>(false),
-            notes: self.notes(goods.remarks(), &judged),
-            data: self.data(&judged, &done),
+            notes: self.notes(remarks(goods, false), &judged),
+            data: self.data(goods.changed(), &judged, &done),
             ..Done::default()
         }
         .into())
@@ -359,7 +366,10 @@ impl Run<'_> {
 
     fn would<G: Goods>(&self, goods: &G, judged: &Judged<'_, G::Item>) -> Done {
         let refused = self.refused(judged);
-        let remarks = if refused { Vec::new() } else { goods.remarks() };
+        let remarks = match refused {
+            true => Vec::new(),
+            false => remarks(goods, true),
+        };
         let would = Written {
             new: judged.new.len(),
             ahead: judged.ahead.len(),
@@ -377,7 +387,7 @@ impl Run<'_> {
             unchanged: refused || would.all() == 0,
             message,
             notes: self.notes(remarks, judged),
-            data: self.data(judged, &Written::default()),
+            data: self.data(goods.changed(), judged, &Written::default()),
             ..Done::default()
         }
     }
@@ -408,7 +418,12 @@ impl Run<'_> {
     }
 
     /// The facts for scripts, and for the list of bad records.
-    fn data<T>(&self, judged: &Judged<'_, T>, done: &Written) -> Map<String, Value> {
+    fn data<T>(
+        &self,
+        changed: usize,
+        judged: &Judged<'_, T>,
+        done: &Written,
+    ) -> Map<String, Value> {
         let told = judged.rejected.iter().take(TOLD_MAX);
         let rows: Vec<Value> = told
             .map(|one| json!({"line": one.line, "code": one.code.name(), "reason": one.reason}))
@@ -422,10 +437,26 @@ impl Run<'_> {
             ("same".to_owned(), judged.same.into()),
             ("rejected".to_owned(), judged.rejected.len().into()),
             ("written".to_owned(), done.all().into()),
+            ("changed".to_owned(), changed.into()),
             ("sha256".to_owned(), self.hash.clone().into()),
             ("rows".to_owned(), rows.into()),
         ])
     }
+}
+
+/// What there is to say once all are judged.
+fn remarks<G: Goods>(goods: &G, would: bool) -> Vec<(&'static str, String)> {
+    let mut remarks = goods.remarks();
+    let changed = goods.changed();
+    if changed > 0 {
+        let people = counted(changed, ["person who was here", "people who were here"]);
+        let text = match would {
+            true => format!("{people} changed by it: scripts state --expect {changed}."),
+            false => format!("{people} changed."),
+        };
+        remarks.push(("here", text));
+    }
+    remarks
 }
 
 /// None if somebody has changed what this was judged on: each is judged once more.

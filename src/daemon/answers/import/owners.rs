@@ -52,6 +52,8 @@ pub(super) struct Tokens<'a> {
     scratch_codes: usize,
     /// Owners who were not there.
     newcomers: RefCell<HashSet<String>>,
+    /// Owners who are here, and would be changed.
+    changed: RefCell<HashSet<String>>,
     /// New tokens of each type.
     kinds: RefCell<BTreeMap<&'static str, usize>>,
     /// Owners who have no PIN.
@@ -68,6 +70,7 @@ impl<'a> Tokens<'a> {
             scratch_codes: rows.iter().flatten().map(|token| token.scratch_codes).sum(),
             coming: RefCell::default(),
             newcomers: RefCell::default(),
+            changed: RefCell::default(),
             kinds: RefCell::default(),
             pinless: RefCell::default(),
             seats: Cell::new(0),
@@ -131,6 +134,9 @@ impl Goods for Tokens<'_> {
             None => Known::Nothing,
         };
         let intake = self.judge.judge(item, owner.as_ref(), has, &known, more)?;
+        if owner.is_some() && intake != Intake::Same {
+            self.changed.borrow_mut().insert(item.user.clone());
+        }
         if intake == Intake::New {
             if owner.is_none() && more == 0 {
                 self.desk
@@ -171,6 +177,10 @@ impl Goods for Tokens<'_> {
             remarks.push(("codes", text));
         }
         remarks
+    }
+
+    fn changed(&self) -> usize {
+        self.changed.borrow().len()
     }
 
     /// Whoever is there may have proven an address; who comes has none.

@@ -50,7 +50,7 @@ impl Written {
     }
 }
 
-pub(super) fn so_far(written: usize, of: usize) -> Done {
+pub(in crate::daemon::answers) fn so_far(written: usize, of: usize) -> Done {
     Done {
         message: format!("{} of {}", count(written), count(of)),
         data: Map::from_iter([
@@ -61,7 +61,7 @@ pub(super) fn so_far(written: usize, of: usize) -> Done {
     }
 }
 
-pub(super) fn judged_so_far(judged: usize, of: usize) -> Done {
+pub(in crate::daemon::answers) fn judged_so_far(judged: usize, of: usize) -> Done {
     Done {
         message: format!("{} of {} judged", count(judged), count(of)),
         data: Map::from_iter([
@@ -92,7 +92,7 @@ pub(super) fn stopped(written: usize, of: usize) -> Refusal {
     Refusal::new(Code::Busy, what).doing("give the command again: it goes on")
 }
 
-pub(super) fn count(number_of: usize) -> String {
+pub(in crate::daemon::answers) fn count(number_of: usize) -> String {
     number(number_of as u64)
 }
 
