@@ -19,12 +19,12 @@ mod common;
 mod rules;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::daemon::{Daemon, Site};
 use common::people::Person;
-use common::tools::have;
+use common::tools::libfaketime;
 use mfad::domain::policy::{FirstFactorBy, PasscodeForm};
 use mfad::domain::token_record::TokenKind;
 use mfad::sys::clock::Clock;
@@ -225,15 +225,6 @@ fn no_jump_prolongs_a_right_or_shortens_a_penalty() {
             world.record = kept;
         }
     }
-}
-
-/// The library that changes a program's clock; where Debian's package puts it.
-fn libfaketime() -> Option<PathBuf> {
-    let machines = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    let found = machines
-        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
-        .find(|path| path.is_file());
-    found.or_else(|| have("faketime").then(|| panic!("faketime without its library")))
 }
 
 /// Changes the clock of a running daemon by so many seconds, and waits until it has noticed.

@@ -30,8 +30,12 @@ struct World {
 impl World {
     /// With somebody new; none where a tool is missing.
     fn start() -> Option<Self> {
+        Self::with("")
+    }
+
+    fn with(more: &str) -> Option<Self> {
         let mailbox = Mailbox::open(Security::StartTls)?;
-        let pages = format!("\n[web]\nbase_url = \"https://{HOST}\"\n");
+        let pages = format!("\n[web]\nbase_url = \"https://{HOST}\"\n{more}");
         let config = mailbox.config() + &pages;
         let daemon = mailbox::site(&[&Person::new("alice")], &config).start();
         let web = Site::start_before(Some(&daemon.site.path("control")), "")?;
@@ -256,5 +260,39 @@ fn every_failure_is_the_same_page() {
     failures.insert(post(&newer, USER, &code));
     assert_eq!(failures.len(), 1, "{failures:#?}");
     assert_eq!(failures.first().unwrap().0, 403);
+    world.daemon.stop();
+}
+
+/// Two days later, by the daemon's clock, the auth code is still good, and the link is over.
+#[test]
+fn an_expired_link_is_the_page_of_every_failure() {
+    let world = World::with("\n[enroll]\npending_ttl = \"1d\"\n");
+    let (Some(mut world), Some(library)) = (world, tools::libfaketime()) else {
+        return;
+    };
+    let operator = world.daemon.operator();
+    operator.change("Tokens.EnrollEmail", USER, &json!({}));
+    let link = world.link("e");
+    let long = json!({"force": true, "ttl_s": 7 * 86_400});
+    let made = operator.change("Tokens.AuthCodeGenerate", USER, &long);
+    let code = made["done"]["reveal"]["text"].as_str().unwrap();
+    let later = [
+        "env".to_owned(),
+        format!("LD_PRELOAD={}", library.display()),
+        "FAKETIME=+2d".to_owned(),
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+    ];
+    world.daemon = world.daemon.stop().started_by(later).start();
+    let mut browser = world.web.browser();
+    let mut post = |link: &str| {
+        let answer = browser.post(path(link), &[("user", USER), ("code", code)]);
+        (answer.status, answer.body)
+    };
+    let unknown = format!("https://{HOST}/e/{}", "A".repeat(64));
+    assert_eq!(post(&link), post(&unknown));
+    assert_eq!(post(&link).0, 403);
+    // It is not for the auth code.
+    let shown = world.daemon.operator().show(USER);
+    assert!(shown["auth_code"].is_object(), "{shown}");
     world.daemon.stop();
 }
