@@ -49,7 +49,7 @@ impl Life {
             0 => Command::UserAdd(NewUser {
                 user: user(),
                 protected: force,
-                auth_code: flags & 4 == 4,
+                auth_code: (flags & 4 == 4).then_some(Delivery::Shown),
                 ..NewUser::default()
             }),
             1 => Command::UserEdit {

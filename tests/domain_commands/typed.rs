@@ -56,7 +56,11 @@ pub(crate) fn command(line: &str) -> Command {
             set: text("set"),
             language: text("language"),
             protected: flag("protected"),
-            auth_code: flag("show-code"),
+            auth_code: match (flag("send-code"), flag("text-code"), flag("show-code")) {
+                (true, ..) => Some(Delivery::Email),
+                (_, true, _) => Some(Delivery::Sms),
+                (.., shown) => shown.then_some(Delivery::Shown),
+            },
             trusted: flag("trusted"),
         }),
         ("user", "edit") => Command::UserEdit {

@@ -74,6 +74,24 @@ fn the_outcome_of_a_delivery_is_told_with_what_to_do() {
     );
     assert_eq!(mailbox.mails().len(), 1);
 
+    // The auth code of a new person goes at once, to an address that somebody has vouched for.
+    let add = |user: &'static str| ["user", "add", user, "--email", "eva@example.org"];
+    let sent = ["--send-code", "email"];
+    let (_, err, status) = run(&daemon, &[&add("eva")[..], &sent].concat());
+    assert_eq!(status, Some(1), "{err}");
+    assert!(err.contains("  do     state --trusted, if"), "{err}");
+    assert_eq!(run(&daemon, &["user", "show", "eva"]).2, Some(67));
+    let (out, err, status) = run(&daemon, &[&add("eva")[..], &sent, &["--trusted"]].concat());
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("the mail server has taken it"), "{out}");
+    let code = mailbox.mails().remove(1);
+    assert_eq!(code["to"][0], "eva@example.org");
+    assert!(
+        code["text"].as_str().unwrap().contains("auth code"),
+        "{code}"
+    );
+    assert!(!out.contains("shown"), "{out}");
+
     // Refused for ever: the change stands, and what is suggested works.
     let (out, err, status) = run(&daemon, &["enroll", "email", "nobody"]);
     assert_eq!(status, Some(1), "{out}{err}");

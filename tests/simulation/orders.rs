@@ -136,7 +136,7 @@ impl Order {
         Some(match self {
             Self::Add => Command::UserAdd(NewUser {
                 user: user(),
-                auth_code: true,
+                auth_code: Some(Delivery::Shown),
                 email: Some(format!("{name}@example.org")),
                 ..NewUser::default()
             }),

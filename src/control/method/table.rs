@@ -50,7 +50,7 @@ interfaces! {
         Change Add = UserAdd, users::add, [
             user: must Text, display_name: may Text, email: may Text, phone: may Text,
             set: may Text, language: may Text, protected: may Bool, auth_code: may Bool,
-            trusted: may Bool
+            send_code: may Text, trusted: may Bool
         ];
         Import Import = UserImport, import::people, [
             source: may Text, header: may Bool, strip_domain: may Bool, trusted: may Bool,

@@ -84,7 +84,7 @@ pub(super) fn add(a: &mut Arguments) -> Result<Command, Fault> {
         set: a.maybe("set"),
         language: a.maybe("language"),
         protected: a.flag("protected"),
-        auth_code: a.flag("auth_code"),
+        auth_code: auth_code(a)?,
         trusted: a.flag("trusted"),
     }))
 }
@@ -139,11 +139,16 @@ pub(super) fn set_state(a: &mut Arguments) -> Result<Command, Fault> {
             None => Vec::new(),
             Some(what) => what.split(',').map(update).collect::<Result<_, _>>()?,
         },
-        auth_code: match (a.maybe("send_code"), a.flag("auth_code")) {
-            (Some(via), _) => Some(words::delivery("send_code", &via)?),
-            (None, shown) => shown.then_some(Delivery::Shown),
-        },
+        auth_code: auth_code(a)?,
     })
+}
+
+/// On which way an auth code is handed out, if one is.
+fn auth_code(a: &mut Arguments) -> Result<Option<Delivery>, Fault> {
+    match (a.maybe("send_code"), a.flag("auth_code")) {
+        (Some(via), _) => words::delivery("send_code", &via).map(Some),
+        (None, shown) => Ok(shown.then_some(Delivery::Shown)),
+    }
 }
 
 pub(super) fn reactivate(a: &mut Arguments) -> Result<Command, Fault> {

@@ -100,10 +100,13 @@ pub(super) const VERBS: &[Verb] = &[
         method: "org.mfad.Users.Add",
         about: "Add a person in state New Credential",
         takes: &[
-            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, TRUSTED, SHOW_CODE, NO_CODE,
-            TO_STDOUT,
+            USER_NEW, NAME, EMAIL, PHONE, SET, LANGUAGE, PROTECTED, TRUSTED, SHOW_CODE, SEND_CODE,
+            WAIT, NO_WAIT, NO_CODE, TO_STDOUT,
         ],
-        examples: &["mfactl user add alice --email alice@example.org"],
+        examples: &[
+            "mfactl user add alice --email alice@example.org",
+            "mfactl user add alice --phone +491701234567 --trusted --send-code sms",
+        ],
         more: "Takes one seat. On a terminal it shows an auth code if the first sign-in asks for one.",
         run: Run::Special(auth_code::beside),
     },

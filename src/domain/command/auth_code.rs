@@ -76,6 +76,28 @@ pub(super) fn hand_out(
     make(case, purpose, None, delivery, prepared)
 }
 
+/// Refuses to send a code to a new person whom it would not reach, or whose address nobody has vouched
+/// for.
+pub(super) fn vouched(case: &Case<'_>, via: Via, trusted: bool) -> Result<(), Refusal> {
+    let main = via.contacts(&case.record.profile).first();
+    let reached = main.is_some_and(|main| via.recipient(&main.address).is_some());
+    let (what, flag) = match via {
+        Via::Email => ("e-mail address", "--email ADDRESS"),
+        Via::Sms => ("phone number with its country code", "--phone NUMBER"),
+    };
+    if !reached {
+        let what = format!("{} has no {what}; nothing changed", case.user);
+        return Err(Refusal::new(Code::NoAddr, what).doing(format!("state {flag} and --trusted")));
+    }
+    if !trusted {
+        let what = format!("{} has no proven {what}; nothing changed", case.user);
+        return Err(Refusal::new(Code::NoAddr, what)
+            .why("an auth code goes to nobody but its owner")
+            .doing("state --trusted, if you have seen that the addresses are theirs"));
+    }
+    Ok(())
+}
+
 /// `auth-code revoke`: the code is void.
 pub(super) fn revoke(mut case: Case<'_>) -> Applied {
     let event = case.event("authcode.revoked");

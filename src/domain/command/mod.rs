@@ -403,8 +403,8 @@ pub struct NewUser {
     pub language: Option<String>,
     /// Only an admin may weaken the sign-in.
     pub protected: bool,
-    /// Hands out an auth code with it.
-    pub auth_code: bool,
+    /// Hands out an auth code with it, on this way.
+    pub auth_code: Option<Delivery>,
     /// The operator has seen that the addresses are the person's.
     pub trusted: bool,
 }

@@ -89,9 +89,13 @@ pub fn needs(command: &Command) -> Needs<'_> {
         Command::UserAdd(new) => Needs {
             user_id: true,
             seats: true,
-            auth_code: new.auth_code,
+            auth_code: new.auth_code.is_some(),
             link: new.email.is_some(),
-            encloses: confirms(new.email.as_ref(), new.trusted),
+            // Both never come together: a code goes to addresses that somebody has vouched for.
+            encloses: new
+                .auth_code
+                .and_then(sends)
+                .or_else(|| confirms(new.email.as_ref(), new.trusted)),
             ..nothing
         },
         Command::UserSetState { auth_code, .. } => Needs {

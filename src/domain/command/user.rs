@@ -11,7 +11,6 @@ use super::{
     words,
 };
 use crate::domain::action::{Action, Role};
-use crate::domain::auth_code::Delivery;
 use crate::domain::delivery::Via;
 use crate::domain::link::Purpose;
 use crate::domain::message::EnclosedKind;
@@ -85,8 +84,11 @@ pub(super) fn add(
     let event = case.event("user.added").detail("protected", new.protected);
     case.push(event);
     confirmation(&mut case, &mut prepared)?;
-    if new.auth_code {
-        auth_code::hand_out(&mut case, Delivery::Shown, prepared)?;
+    if let Some(delivery) = new.auth_code {
+        if let Some(via) = delivery.via() {
+            auth_code::vouched(&case, via, new.trusted)?;
+        }
+        auth_code::hand_out(&mut case, delivery, prepared)?;
     }
     note_reach(&mut case, new.phone.is_some(), new.language.is_some());
     state::tell_outlook(&mut case);
@@ -105,15 +107,17 @@ pub(super) fn add(
 }
 
 /// What sends this person a link to the enrolment page; none: there is no page, or nothing to send it
-/// to.
+/// to, or its auth code went there (E3).
 fn by_link(case: &Case<'_>) -> Option<Action> {
     let (policy, profile) = (case.site.policy, &case.record.profile);
     policy.pages.as_ref()?;
+    let code = profile.auth_code.as_ref();
+    let coded = code.and_then(|code| code.delivery.via());
     let reached = |via: &Via| {
         let main = via.contacts(profile).first();
         let to = main.and_then(|main| via.recipient(&main.address));
         let link = *via == Via::Sms || policy.email_content == EmailContent::Link;
-        policy.sends(*via) && link && to.is_some()
+        policy.sends(*via) && link && to.is_some() && coded != Some(*via)
     };
     Some(match Via::ALL.into_iter().find(reached)? {
         Via::Email => Action::EnrollEmail,
