@@ -91,24 +91,41 @@ impl Histogram {
     /// The bound below which at least `share` (0..=1) of the measurements lie; none without any.
     #[must_use]
     pub fn quantile_us(&self, share: f64) -> Option<u64> {
-        let counts = self.counts();
-        let total: u64 = counts.iter().sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rank for display"
-        )]
-        let rank = (total as f64 * share).ceil() as u64;
-        let mut seen = 0;
-        for (count, bound) in counts.iter().zip(LATENCY_BOUNDS_US) {
-            seen += count;
-            if total > 0 && seen >= rank {
-                return Some(bound);
-            }
-        }
-        (total > 0).then_some(u64::MAX)
+        quantile_us(&self.counts(), share)
     }
+
+    /// How many measurements came since these counts, and the bound below which at least `share` of
+    /// those lie; none without any.
+    #[must_use]
+    pub fn since(&self, before: &[u64], share: f64) -> Option<(u64, u64)> {
+        let now = self.counts();
+        let more: Vec<u64> = now
+            .iter()
+            .zip(before)
+            .map(|(now, before)| now.saturating_sub(*before))
+            .collect();
+        Some((more.iter().sum(), quantile_us(&more, share)?))
+    }
+}
+
+/// The bound below which at least `share` of what was counted lies; none without any.
+fn quantile_us(counts: &[u64], share: f64) -> Option<u64> {
+    let total: u64 = counts.iter().sum();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank for display"
+    )]
+    let rank = (total as f64 * share).ceil() as u64;
+    let mut seen = 0;
+    for (count, bound) in counts.iter().zip(LATENCY_BOUNDS_US) {
+        seen += count;
+        if total > 0 && seen >= rank {
+            return Some(bound);
+        }
+    }
+    (total > 0).then_some(u64::MAX)
 }
 
 /// Everything the engine counts.

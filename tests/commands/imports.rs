@@ -255,6 +255,15 @@ fn people_out_of_a_file_are_there_as_it_says() {
     let said = desk.mfactl(&words, "");
     assert_eq!(said.status, 0, "{said:#?}");
     assert!(said.out.contains("2 people are added."), "{said:#?}");
+    assert!(
+        said.out.contains("`user find --no-token` lists"),
+        "{said:#?}"
+    );
+    let lacking = desk.mfactl(&["user", "find", "--no-token"], "");
+    assert!(
+        lacking.out.contains("bob") && lacking.out.contains("carol"),
+        "{lacking:#?}"
+    );
     let bob = daemon.operator().show("bob");
     assert_eq!(
         (&bob["base"], &bob["language"]),

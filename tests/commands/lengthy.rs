@@ -131,11 +131,17 @@ impl Load {
         written
     }
 
-    /// The same command brings the rest, and the audit log knows of each record once.
-    fn goes_on(&self, daemon: &Daemon, path: &str, written: usize, of: usize) {
+    /// The same command brings the rest, and the audit log knows of each record once; it tells of
+    /// sign-ins meanwhile if there were any.
+    fn goes_on(&self, daemon: &Daemon, path: &str, (written, of): (usize, usize), sign_ins: bool) {
         let desk = Desk::new(daemon, Form::Json);
         let said = desk.mfactl(&self.line(path, &["--json"]), "");
         let told = data(&said);
+        assert_eq!(
+            said.out.contains("answered meanwhile, 99 of 100 within"),
+            sign_ins,
+            "{said:#?}"
+        );
         assert_eq!(
             (&told["same"], &told["written"]),
             (&json!(written), &json!(of - written)),
@@ -181,7 +187,7 @@ fn killed(load: &Load, of: usize) {
     let mut alice = Person::new("alice");
     let gateway = daemon.gateway("gw-none");
     std::thread::scope(|scope| {
-        let rest = scope.spawn(|| load.goes_on(&daemon, &path, written, of));
+        let rest = scope.spawn(|| load.goes_on(&daemon, &path, (written, of), true));
         let (begun, mut waits) = (Instant::now(), Vec::new());
         while !rest.is_finished() {
             let (code, sent) = (alice.code(), Instant::now());
@@ -252,7 +258,7 @@ fn ctrl_c_says_how_far_it_came_and_the_same_command_goes_on() {
         desk.mfactl(&load.line(&path, &["--dry-run"]), "");
         let written = load.prefix(&daemon, 6_000);
         assert!(written >= reached(&told, "6,000"), "{written}: {told}");
-        load.goes_on(&daemon, &path, written, 6_000);
+        load.goes_on(&daemon, &path, (written, 6_000), false);
         daemon.stop();
     }
 }

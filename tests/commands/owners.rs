@@ -293,6 +293,15 @@ fn what_was_used_or_off_elsewhere_is_so_here() {
     assert_eq!(said.status, 0, "{said:#?}");
     let carol = &tokens_of(&daemon, "carol")[0];
     assert_eq!(carol["status"], "disabled", "{carol}");
+    assert!(
+        said.out.contains("1 of the tokens is switched off there"),
+        "{said:#?}"
+    );
+    assert!(said.out.contains("`auth log --follow` shows"), "{said:#?}");
+    assert!(
+        !said.out.contains("meanwhile"),
+        "nobody signed in: {said:#?}"
+    );
     let bob = &tokens_of(&daemon, "bob")[0];
     assert_eq!(
         (&bob["serial"], &bob["description"]),

@@ -29,10 +29,12 @@ use crate::server::control::Sink;
 use super::change::request_id;
 use super::desk::Desk;
 use super::migrate::as_meant;
-use told::{Written, counted, judged_so_far, no_store, records, so_far, stopped};
+use told::{Written, counted, judged_so_far, meanwhile, no_store, records, so_far, stopped};
 
 /// Bad records that are told one by one; the others are counted.
 const TOLD_MAX: usize = 10_000;
+/// Of the sign-ins meanwhile, the share whose time is told.
+const MOST: f64 = 0.99;
 /// Records that are judged between two looks whether anybody still waits.
 const LOOK_EVERY: usize = 1_000;
 
@@ -63,6 +65,11 @@ trait Goods {
     /// How many people who are here would be changed.
     fn changed(&self) -> usize {
         0
+    }
+
+    /// The commands that lead on from here.
+    fn next(&self) -> Option<&'static str> {
+        None
     }
 
     /// Whether somebody is told of the batch.
@@ -261,6 +268,8 @@ impl Run<'_> {
         let first = new.chunks(G::BATCH).map(|batch| (Intake::New, batch));
         let then = ahead.chunks(G::BATCH).map(|batch| (Intake::Ahead, batch));
         let (mut done, mut audit) = (Written::default(), None);
+        let answered = &self.desk.engine.counters().answer;
+        let before = answered.counts();
         for (how, batch) in first.chain(then) {
             let stop = || stopped(done.all(), of);
             if sink.ended() {
@@ -290,10 +299,13 @@ impl Run<'_> {
                     .map_err(|_| stopped(done.all(), of))?;
             }
         }
+        let mut remarks = remarks(goods, false);
+        remarks.extend(meanwhile(answered.since(&before, MOST)));
+        remarks.extend(goods.next().map(|next| ("next", next.to_owned())));
         Ok(Done {
             audit,
             message: done.sentence::<G>(false),
-            notes: self.notes(remarks(goods, false), &judged),
+            notes: self.notes(remarks, &judged),
             data: self.data(goods.changed(), &judged, &done),
             ..Done::default()
         }

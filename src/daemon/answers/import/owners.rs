@@ -54,6 +54,8 @@ pub(super) struct Tokens<'a> {
     newcomers: RefCell<HashSet<String>>,
     /// Owners who are here, and would be changed.
     changed: RefCell<HashSet<String>>,
+    /// Lines of new tokens that are switched off where they come from.
+    off: RefCell<HashSet<u64>>,
     /// New tokens of each type.
     kinds: RefCell<BTreeMap<&'static str, usize>>,
     /// Owners who have no PIN.
@@ -71,6 +73,7 @@ impl<'a> Tokens<'a> {
             coming: RefCell::default(),
             newcomers: RefCell::default(),
             changed: RefCell::default(),
+            off: RefCell::default(),
             kinds: RefCell::default(),
             pinless: RefCell::default(),
             seats: Cell::new(0),
@@ -145,6 +148,9 @@ impl Goods for Tokens<'_> {
                 self.seats.set(self.seats.get() + 1);
                 self.newcomers.borrow_mut().insert(item.user.clone());
             }
+            if item.disabled {
+                self.off.borrow_mut().insert(item.line);
+            }
             let kind = TokenKind::of(item.otp.factor).name();
             *self.kinds.borrow_mut().entry(kind).or_default() += 1;
             if owner.is_none_or(|owner| owner.profile.pin.is_none()) {
@@ -170,6 +176,12 @@ impl Goods for Tokens<'_> {
             let new = counted(newcomers, ["of the owners", "of the owners"]);
             remarks.push(("owners", format!("{new} new.")));
         }
+        let off = self.off.borrow().len();
+        if off > 0 {
+            let are = counted(off, ["of the tokens", "of the tokens"]);
+            let text = format!("{are} switched off there, and so here: `token enable`.");
+            remarks.push(("off", text));
+        }
         remarks.extend(self.without_pin());
         if self.scratch_codes > 0 {
             let left = counted(self.scratch_codes, ["scratch code", "scratch codes"]);
@@ -177,6 +189,10 @@ impl Goods for Tokens<'_> {
             remarks.push(("codes", text));
         }
         remarks
+    }
+
+    fn next(&self) -> Option<&'static str> {
+        Some("`auth log --follow` shows the first sign-ins with them.")
     }
 
     fn changed(&self) -> usize {

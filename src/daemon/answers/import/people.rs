@@ -108,6 +108,10 @@ impl Goods for People<'_> {
         phones.into_iter().chain(languages).collect()
     }
 
+    fn next(&self) -> Option<&'static str> {
+        Some("`user find --no-token` lists who has no token to sign in with yet.")
+    }
+
     fn anew(&self) -> Result<(), Refusal> {
         let counts = self.desk.reader().counts().map_err(|error| store(&error))?;
         self.seats.set(counts.seats);

@@ -72,6 +72,25 @@ pub(in crate::daemon::answers) fn judged_so_far(judged: usize, of: usize) -> Don
     }
 }
 
+/// What gateways met while it was written: how many requests there were, and the time that 99 of 100
+/// took at most.
+pub(super) fn meanwhile(answered: Option<(u64, u64)>) -> Option<(&'static str, String)> {
+    let (answered, within_us) = answered?;
+    let within = match within_us {
+        u64::MAX => "not 99 of 100 of them within 2 s".to_owned(),
+        1_000.. => format!("99 of 100 within {} ms", within_us / 1_000),
+        _ => "99 of 100 within 1 ms".to_owned(),
+    };
+    let requests = match answered {
+        1 => "1 request of a gateway".to_owned(),
+        _ => format!("{} requests of gateways", number(answered)),
+    };
+    Some((
+        "beside",
+        format!("{requests} answered meanwhile, {within}."),
+    ))
+}
+
 pub(super) fn no_store(written: usize, of: usize) -> Refusal {
     let what = format!(
         "imported {} of {}, then the store refused",
@@ -105,5 +124,30 @@ pub(super) fn counted(number_of: usize, [one, many]: [&str; 2]) -> String {
     match number_of {
         1 => format!("1 {one} is"),
         _ => format!("{} {many} are", count(number_of)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::count::Histogram;
+
+    #[test]
+    fn sign_ins_meanwhile_are_those_since_it_began() {
+        let answered = Histogram::default();
+        (0..50).for_each(|_| answered.observe(900_000));
+        let before = answered.counts();
+        let told = || meanwhile(answered.since(&before, 0.99)).map(|(_, text)| text);
+        assert_eq!(told(), None);
+        answered.observe(300);
+        let one = "1 request of a gateway answered meanwhile, 99 of 100 within 1 ms.";
+        assert_eq!(told().as_deref(), Some(one));
+        (0..1_203).for_each(|_| answered.observe(1_500));
+        let many = "1,204 requests of gateways answered meanwhile, 99 of 100 within 2 ms.";
+        assert_eq!(told().as_deref(), Some(many));
+        (0..20).for_each(|_| answered.observe(9_000_000));
+        let slow =
+            "1,224 requests of gateways answered meanwhile, not 99 of 100 of them within 2 s.";
+        assert_eq!(told().as_deref(), Some(slow));
     }
 }
