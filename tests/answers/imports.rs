@@ -109,6 +109,13 @@ fn of(done: &Value, name: &str) -> u64 {
     done["data"][name].as_u64().unwrap()
 }
 
+/// What the answer says under a label; nothing if it has no such note.
+fn note<'a>(done: &'a Value, label: &str) -> &'a str {
+    let mut notes = done["notes"].as_array().unwrap().iter();
+    let found = notes.find(|note| note["label"] == label);
+    found.map_or("", |note| note["text"].as_str().unwrap())
+}
+
 fn users(site: &Site) -> u64 {
     site.ask(Role::Viewer, Query::Seats)["counted"]
         .as_u64()
@@ -301,6 +308,11 @@ fn owners_take_seats_and_no_more_tokens_than_a_person_may_have() {
         (of(&done, "written"), of(&done, "rejected")),
         (2, 1),
         "{done}"
+    );
+    assert_eq!(
+        note(&done, "types"),
+        "2 totp.",
+        "what came in, judged twice"
     );
     drop(sink);
     assert_eq!((users(&site), tokens_of(&site, "a").len()), (2, 2));

@@ -56,7 +56,7 @@ pub(super) struct Tokens<'a> {
     changed: RefCell<HashSet<String>>,
     /// Lines of new tokens that are switched off where they come from.
     off: RefCell<HashSet<u64>>,
-    /// New tokens of each type.
+    /// New tokens of each type: those judged so, but for those of a batch that left nothing.
     kinds: RefCell<BTreeMap<&'static str, usize>>,
     /// Owners who have no PIN.
     pinless: RefCell<HashSet<String>>,
@@ -98,6 +98,18 @@ impl<'a> Tokens<'a> {
             at.join(", ")
         );
         Some(("pins", text))
+    }
+
+    /// What has left nothing is judged once more, and counted then.
+    fn uncount(&self, batch: &[&Owned]) {
+        let mut kinds = self.kinds.borrow_mut();
+        for token in batch {
+            let kind = TokenKind::of(token.otp.factor).name();
+            if let Some(tokens) = kinds.get_mut(kind) {
+                *tokens = tokens.saturating_sub(1);
+            }
+        }
+        kinds.retain(|_, tokens| *tokens > 0);
     }
 
     fn known(&self, name: &str) -> Result<Option<UserRecord>, Refusal> {
@@ -219,7 +231,6 @@ impl Goods for Tokens<'_> {
 
     fn anew(&self) -> Result<(), Refusal> {
         self.coming.borrow_mut().clear();
-        self.kinds.borrow_mut().clear();
         let counts = self.desk.reader().counts().map_err(|error| store(&error))?;
         self.seats.set(counts.seats);
         Ok(())
@@ -230,7 +241,11 @@ impl Goods for Tokens<'_> {
             engine, operator, ..
         } = self.desk;
         let people = by_owner(batch, |name, tokens| engine.arrival(operator, name, tokens));
-        met(people.map(|people| engine.put_people(people, origin, event)))
+        let written = met(people.map(|people| engine.put_people(people, origin, event)))?;
+        if written.is_none() {
+            self.uncount(batch);
+        }
+        Ok(written)
     }
 
     fn advance(
