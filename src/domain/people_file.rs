@@ -78,7 +78,9 @@ fn person(line: &Line<'_>, layout: Layout) -> Result<Person, Refusal> {
     if typed.is_empty() {
         return no("user name empty".to_owned());
     }
-    if typed.contains([';', '\t']) {
+    // A spreadsheet's, of a country whose decimals have a comma. A login name may hold a semicolon,
+    // which an export puts in marks.
+    if found == 1 && !line.text.starts_with('"') && typed.contains([';', '\t']) {
         return no("columns between semicolons or tabs: there are to be commas".to_owned());
     }
     let user = match name::canonical(typed.as_bytes()) {
@@ -195,6 +197,16 @@ mod tests {
             let told = one(line, Layout::default()).err().unwrap();
             assert!(told.contains("commas"), "{line}: {told}");
         }
+    }
+
+    #[test]
+    fn a_name_may_hold_a_semicolon() {
+        for line in ["\"a;b\"", "a;b,,a@example.org", "\"a;b\",,a@example.org"] {
+            let person = one(line, Layout::default());
+            assert_eq!(person.ok().unwrap().new.user, "a;b", "{line}");
+        }
+        let told = one("\"a\tb\"", Layout::default()).err().unwrap();
+        assert!(told.contains("login name"), "{told}");
     }
 
     #[test]

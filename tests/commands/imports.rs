@@ -285,6 +285,28 @@ fn people_out_of_a_file_are_there_as_it_says() {
 }
 
 #[test]
+fn names_that_were_exported_come_in_again() {
+    let daemon = Site::new(&[Person::new("alice")]).start();
+    let desk = Desk::new(&daemon, Form::People);
+    for name in ["a;b", "c,d", "e"] {
+        let said = desk.mfactl(&["user", "add", name, "--no-code"], "");
+        assert_eq!(said.status, 0, "{said:#?}");
+    }
+    let export = desk.mfactl(&["user", "export", "--columns", "user"], "");
+    assert!(export.out.contains("\"a;b\"\r\n"), "{export:#?}");
+    let path = file(&daemon, "people.csv", &export.out);
+    let words = ["user", "import", &path, "--header", "--yes", "--json"];
+    let said = desk.mfactl(&words, "");
+    let told = data(&said);
+    assert_eq!(
+        (&told["same"], &told["rejected"]),
+        (&json!(4), &json!(0)),
+        "{said:#?}"
+    );
+    daemon.stop();
+}
+
+#[test]
 fn a_list_of_bad_lines_that_is_cut_says_so() {
     let daemon = Site::new(&[Person::new("alice")]).start();
     let desk = Desk::new(&daemon, Form::People);

@@ -45,7 +45,8 @@ fn field(row: &Value, name: &str) -> String {
     }
 }
 
-/// Quotes what needs it; what a spreadsheet would calculate gets an apostrophe in front.
+/// Quotes what needs it, and what a spreadsheet or [`crate::domain::people_file`] may take for several
+/// columns; what a spreadsheet would calculate gets an apostrophe in front.
 fn quoted(field: &str) -> String {
     let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let number = field.parse::<f64>().is_ok();
@@ -55,7 +56,7 @@ fn quoted(field: &str) -> String {
         field.to_owned()
     };
     // RFC 4180 s2: fields with line breaks, double quotes and commas are enclosed in double quotes.
-    if field.contains(['"', ',', '\r', '\n']) || field.starts_with('\'') {
+    if field.contains(['"', ',', ';', '\r', '\n']) || field.starts_with('\'') {
         return format!("\"{}\"", field.replace('"', "\"\""));
     }
     field

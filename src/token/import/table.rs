@@ -13,6 +13,8 @@ const COLUMNS_MAX: usize = 32;
 pub struct Line<'a> {
     /// Its number, from 1.
     pub number: u64,
+    /// The whole of it.
+    pub text: &'a str,
     /// What stands between the commas.
     pub columns: Vec<&'a str>,
 }
@@ -30,7 +32,11 @@ pub fn lines(text: &str) -> impl Iterator<Item = Result<Line<'_>, Bad>> {
     let numbered = text.lines().map(str::trim).zip(1..);
     let records = numbered.filter(|(text, _)| !text.is_empty() && !text.starts_with('#'));
     records.map(|(text, number)| match columns(text) {
-        Ok(columns) => Ok(Line { number, columns }),
+        Ok(columns) => Ok(Line {
+            number,
+            text,
+            columns,
+        }),
         Err(reason) => Err(Bad {
             line: number,
             reason,
