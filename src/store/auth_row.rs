@@ -145,23 +145,25 @@ pub fn decode(owner: UserId, row: &[u8]) -> Result<AuthState, Damage> {
     Ok(auth)
 }
 
-/// The end of the question that stays open longest, in a row that was read before; none if nothing is
-/// asked that this version knows.
-#[must_use]
-pub fn asked_until(row: &[u8]) -> Option<Timestamp> {
-    let (content, _) = row.split_last_chunk::<SUM_OCTETS>()?;
-    let mut taker = Taker(content.split_first()?.1);
-    let mut ends = None;
-    while !taker.is_empty() {
-        let tag = taker.octet().ok()?;
-        let length = taker.number().ok()?;
-        let mut value = Taker(taker.octets(length).ok()?);
-        if tag == DIALOGUE {
-            let dialogue = dialogue::take(&mut value).ok()?;
-            ends = ends.max(dialogue.map(|dialogue| dialogue.expires));
+/// The ends of the questions in a row that was read before, of those that this version knows.
+pub fn asked(row: &[u8]) -> impl Iterator<Item = Timestamp> {
+    let content = row.split_last_chunk::<SUM_OCTETS>();
+    let fields = content.and_then(|(content, _)| content.split_first());
+    let mut taker = Taker(fields.map(|(_, fields)| fields).unwrap_or_default());
+    std::iter::from_fn(move || {
+        while !taker.is_empty() {
+            let tag = taker.octet().ok()?;
+            let length = taker.number().ok()?;
+            let mut value = Taker(taker.octets(length).ok()?);
+            if tag != DIALOGUE {
+                continue;
+            }
+            if let Some(dialogue) = dialogue::take(&mut value).ok()? {
+                return Some(dialogue.expires);
+            }
         }
-    }
-    ends
+        None
+    })
 }
 
 /// Reads one field; false if its tag is not known.

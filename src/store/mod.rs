@@ -232,6 +232,19 @@ pub trait Read: Send + Sync {
         limit: usize,
     ) -> Result<Vec<UserRecord>, StoreError>;
 
+    /// The names of the people who are asked something at a sign-in at this moment, in order, and
+    /// perhaps of some whose question was answered just now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn asked(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
+
+    /// How many questions at sign-ins wait for their answers at this moment; reads nobody's record.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn questions(&self, now: Timestamp) -> Result<usize, StoreError>;
+
     /// Counts for status and seats.
     ///
     /// # Errors
@@ -338,9 +351,6 @@ pub struct Find {
     pub states: Vec<crate::domain::user::UserState>,
     /// Only people with a grant that is not over.
     pub passthrough: bool,
-    /// Only people who are asked something at a sign-in at this moment, and perhaps some whose question
-    /// was answered just now.
-    pub asked: Option<Timestamp>,
 }
 
 /// Which audit records are wanted.

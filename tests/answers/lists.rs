@@ -1,13 +1,20 @@
 //! `user find`, `token find`, `passthrough list`, completion.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mfad::control::query::{CandidateKind, Extent, Page, Query, TokenFilter, UserFilter};
 use mfad::domain::action::Role;
 use mfad::domain::command::{Command, NewToken, PassthroughEnd};
+use mfad::domain::dialogue::{Dialogue, HandleDigest, Kind, Proven};
+use mfad::domain::event::{Event, Origin};
+use mfad::domain::user::{AuthState, Profile, UserId, UserRecord};
+use mfad::engine::writer::Arrival;
 use mfad::server::control::Backend;
+use mfad::sys::random;
+use mfad::time::Timestamp;
 use mfad::token::Otp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::site::{Pages, Site, operator, page};
 
@@ -327,4 +334,78 @@ fn completion_offers_what_fits() {
     let operator = complete(Role::Operator, State, "re", Some("alice"));
     assert!(operator.contains(&"replace".to_owned()) && !operator.contains(&"revoke".to_owned()));
     assert!(complete(Role::Admin, State, "re", Some("alice")).contains(&"revoke".to_owned()));
+}
+
+/// Somebody who is asked two questions, and one that is over.
+fn asked(site: &Site, name: &str) {
+    let engine = site.answerer().engine.as_ref().unwrap();
+    let now = engine.now().wall;
+    let question = |seconds: i64| Dialogue {
+        kind: Kind::Passcode,
+        proven: Proven::default(),
+        gateway: Arc::from("vpn1"),
+        opened: now,
+        expires: Timestamp(now.0 + seconds * 1000),
+        handle: HandleDigest([7; 32]),
+        rounds: 1,
+        row: 1,
+    };
+    let profile = Profile {
+        name: name.to_owned(),
+        ..Profile::default()
+    };
+    let record = UserRecord {
+        id: UserId(random::array().unwrap()),
+        profile: Arc::new(profile),
+        auth: AuthState {
+            revision: 1,
+            dialogues: vec![question(3600), question(-1), question(3600)],
+            ..AuthState::default()
+        },
+    };
+    let people = vec![Arrival {
+        before: None,
+        after: Box::new(record),
+        events: Vec::new(),
+    }];
+    let event = Event::new("user.imported");
+    engine.put_people(people, Origin::system(), event).unwrap();
+}
+
+#[test]
+fn open_questions_are_listed_page_by_page_and_counted_without_records() {
+    let site = Site::start();
+    site.add_user("calm", "");
+    for number in 0..5 {
+        asked(&site, &format!("user{number}"));
+    }
+    let mut sink = Pages::default();
+    let page = Page {
+        limit: 3,
+        cursor: Some("user0".to_owned()),
+        extent: Extent::All,
+    };
+    let query = Query::DialogueList { user: None, page };
+    let viewer = operator(Role::Viewer);
+    let last = site.answerer().query(&viewer, query, &mut sink).unwrap();
+    sink.pages.push(serde_json::to_value(last).unwrap());
+    let rows = |page: &Value| page["rows"].as_array().unwrap().clone();
+    let users: Vec<Value> = sink
+        .pages
+        .iter()
+        .flat_map(rows)
+        .map(|row| row["user"].clone())
+        .collect();
+    let wanted = ["user1", "user2", "user3", "user4"].map(|name| [json!(name), json!(name)]);
+    assert_eq!(users, wanted.concat());
+    assert_eq!(sink.pages.len(), 3, "two pages, and that nothing follows");
+    // Nobody's record can be read any more: `status` needs none.
+    let path = site.folder.path().join("state/mfad.db");
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.execute("UPDATE users SET profile = x'00'", [])
+        .unwrap();
+    let status = site.ask(Role::Viewer, Query::Status);
+    let mut queues = status["queues"].as_array().unwrap().iter();
+    let open = queues.find(|queue| queue["name"] == "dialogues");
+    assert_eq!(open.unwrap()["used"], 10);
 }

@@ -22,6 +22,7 @@ use mfad::store::{
     AuditFilter, AuditPage, Body, Change, Commit, Counts, Find, Key, Outcome, Read, StoreError,
     Write,
 };
+use mfad::time::Timestamp;
 
 use super::person::Person;
 use super::site::lock;
@@ -636,6 +637,14 @@ impl Read for SpoiledReader {
 
     fn find(&self, f: &Find, cursor: &str, limit: usize) -> Result<Vec<UserRecord>, StoreError> {
         self.store.find(f, cursor, limit)
+    }
+
+    fn asked(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.store.asked(now)
+    }
+
+    fn questions(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.store.questions(now)
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

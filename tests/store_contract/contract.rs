@@ -398,11 +398,9 @@ pub(crate) fn people_are_found_and_counted(factory: &dyn Factory) {
         ..Find::default()
     };
     assert_eq!(found(&passthrough, "", 10), ["carol"]);
-    let asked = Find {
-        asked: Some(Timestamp(T0 + 10_000)),
-        ..Find::default()
-    };
-    assert_eq!(found(&asked, "", 10), ["bob", "carol"]);
+    let now = Timestamp(T0 + 10_000);
+    assert_eq!(store.reader.asked(now).unwrap(), ["bob", "carol"]);
+    assert_eq!(store.reader.questions(now).unwrap(), 2);
     let deactivated = Find {
         states: vec![UserState::Deactivated, UserState::Revoke],
         ..Find::default()

@@ -159,3 +159,44 @@ fn cost_of_a_million() {
     assert_eq!(store.reader.find(&locked, "", 10).unwrap().len(), 0);
     spent("listing the locked of a million", 1, before);
 }
+
+#[test]
+#[ignore = "measures; takes seconds and a release build"]
+fn cost_of_a_hundred_thousand_who_are_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::derive(&SecretKey::new([1; 32])).unwrap();
+    let path = folder.path().join("mfad.db");
+    let mut store = opened(&path, &keys, Mode::Create { nonce: [1; 12] });
+    let asked = |number| {
+        let mut one = user(number, &format!("user{number:07}"));
+        one.auth.dialogues = vec![question(3600); 10];
+        one
+    };
+    let mut users: Vec<UserRecord> = (0..100_000).map(asked).collect();
+    for part in users.chunks(4_000) {
+        commit(&mut store, &part.iter().map(add).collect::<Vec<_>>());
+    }
+    // As many as are not brought up at once.
+    let more = users.iter_mut().take(4_000);
+    let more: Vec<_> = more.map(|one| sign_in(one, 59_000_000)).collect();
+    for batch in more.chunks(BATCH) {
+        store.writer.commit(batch).unwrap();
+    }
+    let read = &store.reader;
+    let before = cpu();
+    assert_eq!(read.questions(at(0).wall).unwrap(), 1_000_000);
+    spent("counting a million questions", 1, before);
+    let before = cpu();
+    assert_eq!(read.asked(at(0).wall).unwrap().len(), 100_000);
+    spent("naming who is asked", 1, before);
+    let before = cpu();
+    for user in &users[..200] {
+        let one = Find {
+            text: Some(user.name().to_owned()),
+            exact: true,
+            ..Find::default()
+        };
+        assert_eq!(read.find(&one, "", 1).unwrap().len(), 1);
+    }
+    spent("finding 200 of them by name", 1, before);
+}

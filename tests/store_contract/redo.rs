@@ -142,7 +142,7 @@ impl Model {
             | Act::Edit(who) => (*who, known(&mut self.people, who)?),
         };
         match act {
-            Act::Ask(_) => user.auth.dialogues = vec![question(3600)],
+            Act::Ask(_) => user.auth.dialogues = vec![question(3600), question(0), question(60)],
             Act::SignIn(_) => user.auth.dialogues.clear(),
             _ => {}
         }
@@ -181,14 +181,15 @@ impl Model {
         assert_eq!(read.find(&filter, "", 9).unwrap(), locked, "found locked");
         assert_eq!(read.counts().unwrap().locked, locked.len() as u64);
         let is_asked = |user: &&UserRecord| !user.auth.dialogues.is_empty();
-        let asked: Vec<UserRecord> = all.iter().filter(is_asked).cloned().collect();
-        let filter = Find {
-            asked: Some(at(0).wall),
-            ..Find::default()
-        };
-        let mut found = read.find(&filter, "", 9).unwrap();
-        found.retain(|user| is_asked(&user));
-        assert_eq!(found, asked, "found asked");
+        let asked: Vec<&str> = all.iter().filter(is_asked).map(UserRecord::name).collect();
+        let mut found = read.asked(at(0).wall).unwrap();
+        found.retain(|name| asked.contains(&name.as_str()));
+        assert_eq!(found, asked, "asked");
+        let open = all.iter().flat_map(|user| &user.auth.dialogues);
+        let questions = open
+            .filter(|question| question.expires > at(0).wall)
+            .count();
+        assert_eq!(read.questions(at(0).wall).unwrap(), questions, "questions");
     }
 }
 

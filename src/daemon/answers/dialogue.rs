@@ -8,8 +8,11 @@ use crate::domain::user::UserRecord;
 use crate::server::control::Sink;
 use crate::store::Find;
 
-use super::desk::Desk;
-use super::pages;
+use super::desk::{Desk, store};
+use super::pages::{self, Rows};
+
+/// People who are read between two looks whether anybody still waits.
+const LOOK_EVERY: usize = 200;
 
 impl Desk<'_> {
     pub(super) fn dialogue_list(
@@ -22,26 +25,50 @@ impl Desk<'_> {
             let rows = dialogues(&self.person(user, "mfactl dialogue list --user")?);
             return Ok(Reply::DialoguePage(DialoguePage { rows, cursor: None }));
         }
+        let names = self.reader().asked(self.now.latest());
+        let names = names.map_err(|error| store(&error))?;
         pages::answer(
             page,
             sink,
-            |cursor, sink| pages::people(self, &self.asked(), cursor, page.limit, sink, dialogues),
+            |cursor, sink| self.asked(&names, cursor.unwrap_or_default(), page.limit, sink),
             |rows, cursor| Reply::DialoguePage(DialoguePage { rows, cursor }),
         )
     }
 
-    /// How many questions wait for an answer.
-    pub(super) fn open_dialogues(&self, sink: &mut dyn Sink) -> Result<usize, Refusal> {
-        let count = |record: &UserRecord| vec![(); record.auth.dialogues.len()];
-        let (open, _) = pages::people(self, &self.asked(), None, usize::MAX, sink, count)?;
-        Ok(open.len())
+    /// What is asked of the people behind `cursor`, at least `limit` questions if there are as many.
+    fn asked(
+        &self,
+        names: &[String],
+        cursor: &str,
+        limit: usize,
+        sink: &mut dyn Sink,
+    ) -> Result<Rows<OpenDialogue>, Refusal> {
+        let mut rows = Vec::new();
+        let behind = names.partition_point(|name| name.as_str() <= cursor);
+        for (at, name) in names.iter().enumerate().skip(behind) {
+            let one = Find {
+                text: Some(name.clone()),
+                exact: true,
+                ..Find::default()
+            };
+            let found = self.reader().find(&one, "", 1);
+            for record in found.map_err(|error| store(&error))? {
+                rows.extend(dialogues(&self.settled(record)));
+            }
+            if rows.len() >= limit {
+                return Ok((rows, Some(name.clone())));
+            }
+            if at % LOOK_EVERY == 0 && sink.ended() {
+                return Err(pages::gone());
+            }
+        }
+        Ok((rows, None))
     }
 
-    fn asked(&self) -> Find {
-        Find {
-            asked: Some(self.now.latest()),
-            ..Find::default()
-        }
+    /// How many questions wait for an answer.
+    pub(super) fn open_dialogues(&self) -> Result<usize, Refusal> {
+        let open = self.reader().questions(self.now.latest());
+        open.map_err(|error| store(&error))
     }
 }
 

@@ -22,7 +22,6 @@ pub(super) fn coarse(filter: &UserFilter) -> Find {
         locked: filter.locked || filter.lock_reason.is_some(),
         states: filter.states.clone(),
         passthrough: filter.passthrough,
-        asked: None,
     }
 }
 

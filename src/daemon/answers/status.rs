@@ -46,9 +46,7 @@ impl Answerer {
             .as_ref()
             .and_then(|desk| desk.grants(None, &mut Deaf).ok());
         let grants = grants.unwrap_or_default();
-        let dialogues = desk
-            .as_ref()
-            .and_then(|desk| desk.open_dialogues(&mut Deaf).ok());
+        let dialogues = desk.as_ref().and_then(|desk| desk.open_dialogues().ok());
         let mut warnings = self.warnings(&statistics, &grants, now);
         let users = users(counts.as_ref(), &grants, desk.as_ref());
         warnings.extend(warnings::few_seats(users.counted, users.limit));

@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Params, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Params, params, params_from_iter};
 
 use super::error::{failed, shown};
-use super::redo::{Newer, Recent};
+use super::redo::{self, Asked, Newer, Recent};
 use super::rows::{PIN_BLOCKED, USER_COLUMNS, hardware_of, state_column, user_of};
 use super::{audit_read, connect, meta, outbox};
 use crate::domain::message::Message;
@@ -221,10 +221,31 @@ impl Read for SqliteReader {
         cursor: &str,
         limit: usize,
     ) -> Result<Vec<UserRecord>, StoreError> {
-        // Before the tables are looked at: what is not in memory any more is there by then.
-        let asked = filter.asked.map(|now| (now, self.recent.asked(now)));
-        let (condition, values) = find_condition(filter, asked, cursor, limit);
+        let (condition, values) = find_condition(filter, cursor, limit);
         self.users(&self.slow, &condition, params_from_iter(&values))
+    }
+
+    fn asked(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        // Before the tables are looked at: what is not in memory any more is there by then.
+        let newer = self.recent.asked(now);
+        let recent = newer.iter().filter(|(_, asked)| asked.questions > 0);
+        let recent: Vec<i64> = recent.map(|(rowid, _)| *rowid).collect();
+        let sql = "SELECT name FROM users WHERE id IN (SELECT id FROM auth WHERE asked_until > ?1
+             UNION SELECT value FROM json_each(?2)) ORDER BY name";
+        let conn = self.slow.conn();
+        conn.prepare_cached(sql)
+            .and_then(|mut read| {
+                let params = params![now.0, format!("{recent:?}")];
+                read.query_map(params, |row| row.get(0))?.collect()
+            })
+            .map_err(|error| self.failed(&error))
+    }
+
+    fn questions(&self, now: Timestamp) -> Result<usize, StoreError> {
+        // In this order, as in `asked`.
+        let newer = self.recent.asked(now);
+        let conn = self.slow.conn();
+        questions(&conn, &newer, now).map_err(|error| self.failed(&error))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {
@@ -315,13 +336,36 @@ fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+/// Of two states of a person the newer one counts.
+fn questions(
+    conn: &Connection,
+    newer: &HashMap<i64, Asked>,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let mut count = 0;
+    let state = conn.unchecked_transaction()?;
+    let mut read =
+        state.prepare_cached("SELECT id, revision, body FROM auth WHERE asked_until > ?1")?;
+    let mut rows = read.query([now.0])?;
+    while let Some(row) = rows.next()? {
+        let newer = newer.get(&row.get(0)?);
+        let revision = row.get::<_, i64>(1)?.cast_unsigned();
+        if newer.is_none_or(|newer| newer.revision <= revision) {
+            count += redo::questions(row.get_ref(2)?.as_blob().unwrap_or_default(), now);
+        }
+    }
+    let mut read = state.prepare_cached("SELECT revision FROM auth WHERE id = ?1")?;
+    for (rowid, asked) in newer.iter().filter(|(_, asked)| asked.questions > 0) {
+        let revision: Option<i64> = read.query_row([rowid], |row| row.get(0)).optional()?;
+        if revision.is_some_and(|revision| revision.cast_unsigned() < asked.revision) {
+            count += asked.questions;
+        }
+    }
+    Ok(count)
+}
+
 /// The search as a condition on `users u`: the inner part is answered from one index.
-fn find_condition(
-    filter: &Find,
-    asked: Option<(Timestamp, Vec<i64>)>,
-    cursor: &str,
-    limit: usize,
-) -> (String, Vec<Value>) {
+fn find_condition(filter: &Find, cursor: &str, limit: usize) -> (String, Vec<Value>) {
     let mut inner = String::from("SELECT f.id FROM users f WHERE f.name > ?1");
     let mut values = vec![
         Value::from(cursor.to_owned()),
@@ -353,16 +397,6 @@ fn find_condition(
     if filter.passthrough {
         inner.push_str(" AND f.grant_until IS NOT NULL");
     }
-    if let Some((now, recent)) = asked {
-        let at = values.len() + 1;
-        inner.push_str(&format!(
-            " AND f.id IN (SELECT id FROM auth WHERE asked_until > ?{at}
-             UNION SELECT value FROM json_each(?{}))",
-            at + 1
-        ));
-        values.push(Value::from(now.0));
-        values.push(Value::from(format!("{recent:?}")));
-    }
     let condition = format!("u.id IN ({inner} ORDER BY f.name LIMIT ?2) ORDER BY u.name");
     (condition, values)
 }
@@ -392,10 +426,12 @@ mod tests {
         assert!(reader.user(uid).unwrap().is_none());
         assert!(reader.user_by_token("S1").unwrap().is_none());
         assert!(reader.hardware("S1").unwrap().is_none());
-        let calls: [fn(&SqliteReader); 4] = [
+        let calls: [fn(&SqliteReader); 6] = [
             |reader| drop(reader.find(&Find::default(), "", 1).unwrap()),
             |reader| drop(reader.audit(&AuditFilter::default(), 1).unwrap()),
             |reader| assert_eq!(reader.counts().unwrap().users, 0),
+            |reader| assert_eq!(reader.asked(Timestamp(0)).unwrap().len(), 0),
+            |reader| assert_eq!(reader.questions(Timestamp(0)).unwrap(), 0),
             |reader| drop(reader.hardware_list("", 1).unwrap()),
         ];
         std::thread::scope(|threads| {

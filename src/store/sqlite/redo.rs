@@ -48,7 +48,7 @@ pub(super) struct Newer {
 impl Newer {
     /// The end of the question that stays open longest; none if nothing is asked.
     fn asked_until(&self) -> Option<Timestamp> {
-        auth_row::asked_until(&self.body)
+        auth_row::asked(&self.body).max()
     }
 }
 
@@ -59,6 +59,17 @@ impl From<State<'_>> for Newer {
             body: state.body.to_vec(),
         }
     }
+}
+
+/// How many questions of a person wait for an answer, in the state of this revision.
+pub(super) struct Asked {
+    pub(super) revision: u64,
+    pub(super) questions: usize,
+}
+
+/// How many questions of a state wait for an answer at this moment.
+pub(super) fn questions(body: &[u8], now: Timestamp) -> usize {
+    auth_row::asked(body).filter(|end| *end > now).count()
 }
 
 /// The newest states that `auth` may not have yet, for readers and the writer.
@@ -118,12 +129,23 @@ impl Recent {
         rowids
     }
 
-    /// The people of whom it is known here that they are asked something at this moment.
-    pub(super) fn asked(&self, now: Timestamp) -> Vec<i64> {
-        let states = self.states();
-        let asked = |newer: &Newer| newer.asked_until().is_some_and(|end| end > now);
-        let rowids = states.iter().filter(|(_, newer)| asked(newer));
-        rowids.map(|(rowid, _)| *rowid).collect()
+    /// What is asked of all people who have one, at this moment.
+    pub(super) fn asked(&self, now: Timestamp) -> HashMap<i64, Asked> {
+        let mut asked = HashMap::new();
+        // A slice at a time, and read once it is copied: sign-ins wait for the lock.
+        for slice in self.rowids().chunks(SLICE) {
+            for (rowid, newer) in self.of_all(slice) {
+                let (revision, questions) = (newer.revision, questions(&newer.body, now));
+                asked.insert(
+                    rowid,
+                    Asked {
+                        revision,
+                        questions,
+                    },
+                );
+            }
+        }
+        asked
     }
 
     /// How many people have one.
